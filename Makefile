@@ -1,0 +1,30 @@
+# `make reproduce` and `make test` need Python >= 3.11, git and a package index; everything else goes into .venv.
+PYTHON ?= python3
+VENV := .venv
+# DVC's stages call `python -m regard`: this environment's Python comes first.
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+
+.PHONY: reproduce full test lock clean
+
+reproduce: $(VENV)/installed
+	dvc repro
+
+full: $(VENV)/installed
+	dvc exp run --set-param profile=full
+
+test: $(VENV)/installed
+	python -m pytest
+
+$(VENV)/installed: requirements.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python >= 3.11 is needed, this is " + sys.version.split()[0])'
+	$(PYTHON) -m venv --clear $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check uv
+	$(VENV)/bin/uv pip install --quiet --python $(VENV)/bin/python --require-hashes -r requirements.lock
+	$(VENV)/bin/uv pip install --quiet --python $(VENV)/bin/python --no-deps -e .
+	touch $@
+
+lock:
+	uv pip compile pyproject.toml --group test --universal --python-version 3.11 --generate-hashes --quiet -o requirements.lock
+
+clean:
+	rm -rf build results $(VENV)

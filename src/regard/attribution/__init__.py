@@ -1,0 +1,50 @@
+"""Attribution: where in the image a logit comes from. One uniform call over the registry METHODS, and the null maps.
+
+A heat map is float32 (N, H, W) at the input's resolution, signed and raw: no clipping, no normalisation.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from regard.attribution.cam import cam, grad_cam
+from regard.attribution.gradient import gradient
+from regard.attribution.nulls import NULLS, nulls
+from regard.attribution.relevance import lrp_epsilon
+
+# name -> function (model, images, targets, **parameters) -> (N, H, W)
+METHODS = {"gradient": gradient, "lrp-epsilon": lrp_epsilon, "cam": cam, "grad-cam": grad_cam}
+
+__all__ = ["METHODS", "NULLS", "attribute", "nulls"]
+
+
+def attribute(model: nn.Module, images: Tensor, targets: Tensor | Sequence[int], method: str = "lrp-epsilon",
+              batch: int = 16, **parameters) -> Tensor:
+    """Heat maps (N, H, W), float32, signed and raw, of the logit `targets[n]` for each of the images.
+
+    model: a classifier in eval mode that gives logits (N, classes); it is left as it was.
+    images: normalised network input, float (N, C, H, W); targets: N class indices, never guessed.
+    method: a name in METHODS; `parameters` are that method's own. `batch` bounds memory and changes nothing else.
+    Raises ValueError for an unknown method, targets of another length or outside the classes, a model in training
+    mode, an architecture the method does not cover, and a map that is not finite.
+    """
+    if method not in METHODS:
+        raise ValueError(f"unknown attribution method {method!r}; known are {', '.join(METHODS)}")
+    targets = torch.as_tensor(targets)
+    if targets.ndim != 1 or len(targets) != len(images) or targets.is_floating_point():
+        raise ValueError(f"{len(images)} images need as many integer targets, not {targets.dtype} {tuple(targets.shape)}")
+    if model.training:
+        raise ValueError("the model is in training mode; call model.eval() before explaining it")
+    if not len(images):
+        return images.new_zeros((0, *images.shape[-2:]), dtype=torch.float32)
+    with torch.no_grad():
+        classes = model(images[:1]).shape[-1]
+    if targets.min() < 0 or targets.max() >= classes:
+        raise ValueError(f"targets must be in 0..{classes - 1}, found {int(targets.min())}..{int(targets.max())}")
+    parts = zip(images.split(batch), targets.to(images.device).split(batch))
+    maps = torch.cat([METHODS[method](model, part, target, **parameters) for part, target in parts])
+    if not torch.isfinite(maps).all():
+        broken = (~torch.isfinite(maps)).flatten(1).any(1).nonzero().flatten().tolist()
+        raise ValueError(f"{method} gave NaN or infinite values for images {broken[:10]}; check the model's weights")
+    return maps.float()

@@ -1,0 +1,235 @@
+"""Cases: a table, one image per row, and regions per structure; read, checked, written and split by patient.
+
+On disk a set is a folder with `cases.csv` (columns case, patient, image, and label), `images/`, and
+`regions/<structure>/<case>.png` (0/255). No file means not annotated; an all-zero mask means annotated as absent.
+"""
+
+import re
+import shutil
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+COLUMNS = ("case", "patient", "image")
+SPLITS = {"train": 0.45, "tune": 0.15, "test": 0.40}
+_SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+
+
+class Lazy(Sequence):
+    """`[load(item) for item in items]`, each loaded when it is asked for."""
+
+    def __init__(self, load: Callable, items: Iterable):
+        self.load, self.items = load, list(items)
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __getitem__(self, index: int):
+        return self.load(self.items[index])
+
+
+@dataclass(frozen=True)
+class Cases:
+    """A set of cases.
+
+    table: one row per case (case, patient, image, label, ...), text columns as strings, blank = unknown.
+    images: per row a uint8 array (H, W) or (H, W, 3).
+    regions: per structure and row a bool array (H, W), or None where the case is not annotated.
+    """
+
+    table: pd.DataFrame
+    images: Sequence[np.ndarray]
+    regions: Mapping[str, Sequence[np.ndarray | None]]
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    def keep(self, rows: np.ndarray) -> "Cases":
+        """The cases at the positions in `rows`, in that order."""
+        pick = lambda sequence: Lazy(sequence.__getitem__, [int(row) for row in rows])
+        return Cases(self.table.iloc[rows].reset_index(drop=True), pick(self.images),
+                     {name: pick(masks) for name, masks in self.regions.items()})
+
+    def split(self, seed: int, by: str = "patient") -> pd.Series:
+        """"train", "tune" or "test" per row, in the shares of SPLITS; all rows of one `by` go together.
+
+        Patients are shuffled within each label, then dealt one by one to the split furthest behind its share, so
+        that every split has its share of each label. A `split` column in the table is used as it is.
+        Raises ValueError for an unknown name in that column, or a patient in two splits.
+        """
+        if "split" in self.table:
+            return _given_split(self.table, by)
+        labels = self.table.get("label", pd.Series("", index=self.table.index))
+        strata = labels.groupby(self.table[by]).agg(lambda values: "+".join(sorted(set(values)))).sort_index()
+        generator = np.random.default_rng(seed)
+        shares, chosen = np.array(list(SPLITS.values())), {}
+        dealt = np.zeros(len(SPLITS))
+        for stratum in sorted(set(strata)):
+            for group in generator.permutation(strata.index[strata == stratum].to_numpy(dtype=object)):
+                behind = int(np.argmax(shares * (dealt.sum() + 1) - dealt))
+                dealt[behind] += 1
+                chosen[group] = list(SPLITS)[behind]
+        return self.table[by].map(chosen).rename("split")
+
+
+def _given_split(table: pd.DataFrame, by: str) -> pd.Series:
+    for row, (group, split) in enumerate(zip(table[by], table["split"]), start=2):
+        if split not in SPLITS:
+            raise ValueError(f"cases.csv row {row}: split {split!r} is not one of {', '.join(SPLITS)}")
+    for group, splits in table.groupby(by)["split"]:
+        if splits.nunique() > 1:
+            row = splits.index[splits != splits.iloc[0]][0] + 2
+            raise ValueError(f"cases.csv row {row}: {by} {group!r} is in two splits, {splits.iloc[0]} and "
+                             f"{splits[row - 2]}; all rows of a {by} belong in one")
+    return table["split"].copy()
+
+
+def read(folder: Path | str, labels: Sequence[str] | None = None, excluded: Sequence[str] = ()) -> Cases:
+    """The set in `folder`, every image and mask decoded once to check it.
+
+    labels: the labels a study knows, None to accept all; excluded: labels whose cases are left out on purpose.
+    Raises FileNotFoundError for a missing folder or file and ValueError for anything else that is wrong; the message names file and row
+    (the header is row 1).
+    """
+    folder = Path(folder)
+    cases = _check_labels(_open(folder), folder / "cases.csv", labels, excluded)
+    for position in range(len(cases)):
+        shape = cases.images[position].shape[:2]
+        for structure, masks in cases.regions.items():
+            mask = masks[position]
+            if mask is not None and mask.shape != shape:
+                case = cases.table["case"][position]
+                raise ValueError(f"{folder}/regions/{structure}/{case}.png (cases.csv case {case!r}) is "
+                                 f"{_size(mask.shape)}, its image is {_size(shape)}; a mask must have the image's size")
+    return cases
+
+
+def _open(folder: Path) -> Cases:
+    path = folder / "cases.csv"
+    if not path.is_file():
+        raise FileNotFoundError(f"no {path}: a set of cases is a folder with cases.csv, images/ and regions/")
+    try:
+        table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} is not a readable CSV table in UTF-8: {error}") from None
+    for column in COLUMNS:
+        if column not in table:
+            raise ValueError(f"{path} has no column {column!r}; it has {', '.join(table.columns)}")
+    if table.empty:
+        raise ValueError(f"{path} has a header but no cases")
+    seen = {}
+    for row, (case, patient, image) in enumerate(zip(table["case"], table["patient"], table["image"]), start=2):
+        if not _SAFE_NAME.fullmatch(case):
+            raise ValueError(f"{path} row {row}: case {case!r} must be made of letters, digits, '_', '.' and '-'")
+        if case in seen:
+            raise ValueError(f"{path} row {row}: case {case!r} stands in row {seen[case]} already")
+        seen[case] = row
+        if not patient:
+            raise ValueError(f"{path} row {row}: case {case!r} has no patient")
+        if not (folder / image).resolve().is_relative_to(folder.resolve()):
+            raise ValueError(f"{path} row {row}: image {image!r} lies outside {folder}")
+        if not (folder / image).is_file():
+            raise FileNotFoundError(f"{path} row {row}: no image {folder / image}")
+    structures = sorted(entry.name for entry in (folder / "regions").glob("*") if entry.is_dir())
+    images = Lazy(lambda item: _image(folder / item[1], f"{path} row {item[0]}"), enumerate(table["image"], start=2))
+    regions = {name: Lazy(lambda item, name=name: _mask(folder / "regions" / name / f"{item[1]}.png", f"{path} row {item[0]}"),
+                          enumerate(table["case"], start=2)) for name in structures}
+    return Cases(table, images, regions)
+
+
+def _check_labels(cases: Cases, path: Path, labels: Sequence[str] | None, excluded: Sequence[str]) -> Cases:
+    if labels is None:
+        return cases
+    if "label" not in cases.table:
+        raise ValueError(f"{path} has no column 'label'; it has {', '.join(cases.table.columns)}")
+    for row, label in enumerate(cases.table["label"], start=2):
+        if label not in labels and label not in excluded:
+            raise ValueError(f"{path} row {row}: unknown label {label!r}; known are {', '.join([*labels, *excluded])}")
+    cases = cases.keep(np.flatnonzero(cases.table["label"].isin(labels)))
+    present = sorted(set(cases.table["label"]))
+    if len(present) < 2:
+        raise ValueError(f"{path} holds a single class, {', '.join(present) or 'none'}: a classifier needs cases of at "
+                         f"least two of {', '.join(labels)}")
+    return cases
+
+
+def source_name(cases: Cases, folder: Path | str) -> str:
+    """What the column `data` calls a set: "phantom" when every region is generated truth, else its folder's name."""
+    exact = "reference" in cases.table and (cases.table["reference"] == "exact").all()
+    return "phantom" if exact else Path(folder).name
+
+
+def decode(path: Path) -> Image.Image:
+    """The decoded image file; raises ValueError when it is damaged or no image."""
+    try:
+        with Image.open(path) as image:
+            image.load()
+            return image
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise ValueError(f"{path} is truncated or not an image ({error})") from None
+
+
+def _image(path: Path, where: str) -> np.ndarray:
+    try:
+        image = decode(path)
+    except ValueError as error:
+        raise ValueError(f"{where}: {error}") from None
+    if image.mode not in ("L", "RGB"):
+        raise ValueError(f"{where}: {path} has mode {image.mode}; images are 8-bit grey (L) or colour (RGB)")
+    return np.array(image)
+
+
+def _mask(path: Path, where: str) -> np.ndarray | None:
+    if not path.is_file():
+        return None
+    try:
+        image = decode(path)
+    except ValueError as error:
+        raise ValueError(f"{where}: {error}") from None
+    values = np.array(image) * np.uint8(255 if image.mode == "1" else 1)
+    if image.mode not in ("1", "L") or not np.isin(values, (0, 255)).all():
+        raise ValueError(f"{where}: {path} has mode {image.mode} or grey values between; a mask is 8-bit grey, 0 or 255")
+    return values == 255
+
+
+def _size(shape: Sequence[int]) -> str:
+    return f"{shape[1]} x {shape[0]} pixels"
+
+
+def write(cases: Cases, folder: Path | str) -> None:
+    """Write `cases` to `folder` in the layout above; images become `images/<case>.png`.
+
+    Everything is written beside `folder` first and moved there when complete; an earlier set there is replaced, other
+    files (a DATASHEET.md) stay. Raises ValueError when `folder` holds something that is neither.
+    """
+    folder = Path(folder)
+    partial = folder.with_name(folder.name + ".partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    try:
+        (partial / "images").mkdir(parents=True)
+        (partial / "regions").mkdir()
+        table = cases.table.assign(image=[f"images/{case}.png" for case in cases.table["case"]])
+        for position, case in enumerate(table["case"]):
+            Image.fromarray(cases.images[position]).save(partial / "images" / f"{case}.png", optimize=True)
+        for structure, masks in cases.regions.items():
+            (partial / "regions" / structure).mkdir()
+            for position, case in enumerate(table["case"]):
+                if (mask := masks[position]) is not None:
+                    write_mask(mask, partial / "regions" / structure / f"{case}.png")
+        table.to_csv(partial / "cases.csv", index=False, lineterminator="\n")
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in ("images", "regions"):
+            shutil.rmtree(folder / name, ignore_errors=True)
+            (partial / name).rename(folder / name)
+        (partial / "cases.csv").replace(folder / "cases.csv")
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def write_mask(mask: np.ndarray, path: Path) -> None:
+    """Write a bool array (H, W) as an 8-bit PNG of 0 and 255."""
+    Image.fromarray(mask.astype(np.uint8) * 255).save(path, optimize=True)

@@ -1,0 +1,74 @@
+"""Scores of one case's heat maps and selected regions against the expert's regions, on the grid of the annotation."""
+
+import json
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from regard import regions as reference_regions
+from regard.geometry import Letterbox, from_square
+from regard.scores import area_expected_iou, score
+
+UNION = "+".join(reference_regions.THREE)
+COLUMNS = ("study", "data", "case", "patient", "split", "target", "target_role", "method", "selection", "setting",
+           "region", "score", "value")
+
+
+def setting(parameters: Mapping) -> str:
+    """Parameters as they stand in the column `setting`: "quantile=0.2", several joined by ";"."""
+    return ";".join(f"{key}={json.dumps(value)}" for key, value in sorted(parameters.items()))
+
+
+def score_maps(maps: Tensor, methods: Sequence[str], regions: Mapping[str, np.ndarray] | None, box: Letterbox,
+               tolerances: Sequence[float]) -> pd.DataFrame:
+    """The pointing game of K maps on each region and on the union of the paper's three.
+
+    maps: (K, size, size) on the square the network saw, one per name in `methods`; regions: bool (height, width) each,
+    None where the case is not annotated (every value is then undefined). tolerances: pixels of an input 224 pixels wide, the input
+    being the square, of which the longer side of the image takes all.
+    Columns method, setting, region, score, value; score "pointing", and "pointing-chance", the share of the image within the
+    tolerance of the region, which a point set at random would hit.
+    """
+    rows = []
+    names = [*reference_regions.NAMES, UNION]
+    full = from_square(maps, box)
+    for tolerance in tolerances:
+        pixels = tolerance / 224 * max(box.height, box.width)
+        for name in names:
+            if regions is None:
+                hits, chance = np.full(len(methods), np.nan), np.nan
+            else:
+                region = _region(regions, name)
+                hits = score(full, torch.from_numpy(region)[None], "pointing", tolerance=pixels).numpy()
+                chance = reference_regions.dilate(region, pixels).mean() if region.any() else np.nan
+            for method, hit in zip(methods, hits):
+                common = {"method": method, "setting": f"tolerance={tolerance}/224", "region": name}
+                rows += [common | {"score": "pointing", "value": hit},
+                         common | {"score": "pointing-chance", "value": chance}]
+    return pd.DataFrame(rows)
+
+
+def score_selections(selected: Tensor, methods: Sequence[str], mass: np.ndarray | None, box: Letterbox) -> pd.DataFrame:
+    """IoU of K selected regions with the mass, the IoU that as large a region spread evenly would have, and its area.
+
+    selected: bool (K, size, size), one per name in `methods`; mass: bool (height, width), None where not annotated.
+    Columns method, region, score ("iou", "iou-chance", "area", a share of the image), value.
+    """
+    full = from_square(selected, box)
+    area = full.double().mean(dim=(1, 2))
+    undefined = torch.full_like(area, torch.nan)
+    overlap, chance = undefined, undefined
+    if mass is not None:
+        reference = torch.from_numpy(mass)[None]
+        overlap = score(full, reference, "iou")
+        chance = area_expected_iou(area, reference)
+    values = {("mass", "iou"): overlap, ("mass", "iou-chance"): chance, ("", "area"): area}
+    return pd.DataFrame([{"method": method, "region": region, "score": name, "value": float(value)}
+                         for (region, name), column in values.items() for method, value in zip(methods, column)])
+
+
+def _region(regions: Mapping[str, np.ndarray], name: str) -> np.ndarray:
+    return np.logical_or.reduce([regions[part] for part in name.split("+")])

@@ -1,0 +1,109 @@
+"""Mean shift (Comaniciu and Meer 2002) with a flat kernel on one-dimensional values, exact and fast.
+
+On sorted values a window is a run, its ends come from two binary searches and its mean from two prefix sums. Paths that
+meet stay together, so each distinct position is followed once. The stopping rule, the merging of modes and the
+labels are those of scikit-learn's MeanShift, of which the result is a copy, not an approximation.
+"""
+
+import torch
+from torch import Tensor
+
+
+def mean_shift_1d(values: Tensor, bandwidth: float | Tensor, max_iter: int = 300) -> tuple:
+    """Cluster real values by flat-kernel mean shift; bandwidth is the half-width of the window, > 0.
+
+    values: (N,) gives labels (N,) int64, in the order of the input, and modes (K,) float64, the most populous first.
+    values: (B, N), with a bandwidth for all or (B,), gives labels (B, N) and a list of B mode tensors.
+    Raises ValueError for empty or non-finite values and for a bandwidth that is not positive.
+    """
+    if values.ndim == 2:
+        widths = torch.as_tensor(bandwidth).expand(len(values))
+        pairs = [mean_shift_1d(row, float(width), max_iter) for row, width in zip(values, widths)]
+        return torch.stack([labels for labels, _ in pairs]), [modes for _, modes in pairs]
+    if values.numel() == 0 or not torch.isfinite(values).all():
+        raise ValueError("mean shift needs at least one value, all of them finite")
+    if not bandwidth > 0:
+        raise ValueError(f"the bandwidth of mean shift must be positive, not {bandwidth}")
+    ordered = values.double().sort().values
+    centres, counts = _climb(ordered, float(bandwidth), max_iter)
+    modes = _merge(centres, counts, float(bandwidth))
+    return _nearest(values.double(), modes), modes
+
+
+def _climb(ordered: Tensor, bandwidth: float, max_iter: int) -> tuple[Tensor, Tensor]:
+    """Where the path from every value ends: distinct end points, and how many values lie in the window there."""
+    distinct, repeats = ordered.unique_consecutive(return_counts=True)
+    members = torch.cat([repeats.new_zeros(1), repeats.cumsum(0)])
+    sums = torch.cat([ordered.new_zeros(1), (distinct * repeats).cumsum(0)])
+    position = distinct
+    centres, counts = [], []
+    for iteration in range(max_iter + 1):
+        first, last = _window(distinct, position, bandwidth)
+        count = members[last] - members[first]
+        mean = (sums[last] - sums[first]) / count
+        done = (mean - position).abs() <= 1e-3 * bandwidth
+        if iteration == max_iter:
+            done = torch.ones_like(done)
+        centres.append(mean[done])
+        counts.append(count[done])
+        position = mean[~done].unique_consecutive()  # means of sorted positions are sorted
+        if not len(position):
+            break
+    centre, where = torch.cat(centres).unique(return_inverse=True)
+    count = torch.zeros(len(centre), dtype=torch.int64, device=centre.device)
+    return centre, count.scatter_reduce(0, where, torch.cat(counts), "amax")
+
+
+def _window(distinct: Tensor, position: Tensor, bandwidth: float) -> tuple[Tensor, Tensor]:
+    """First and one-past-last index of the distinct values at a distance of at most `bandwidth` from each position.
+
+    position +- bandwidth is rounded; the distances themselves decide about the value on either side of each end.
+    """
+    near = lambda index: (distinct[index.clamp(0, len(distinct) - 1)] - position).abs() <= bandwidth
+    first = torch.searchsorted(distinct, position - bandwidth)
+    first = torch.where((first > 0) & near(first - 1), first - 1, torch.where(near(first), first, first + 1))
+    last = torch.searchsorted(distinct, position + bandwidth, right=True)
+    last = torch.where((last < len(distinct)) & near(last), last + 1, torch.where(near(last - 1), last, last - 1))
+    return first, last
+
+
+def _merge(centres: Tensor, counts: Tensor, bandwidth: float) -> Tensor:
+    """The centres that survive: from the most populous down, each removes all others within the bandwidth."""
+    by_value = centres.argsort(descending=True, stable=True)
+    order = by_value[counts[by_value].argsort(descending=True, stable=True)]
+    remaining, modes = centres[order], []
+    while len(remaining):
+        modes.append(remaining[0])
+        remaining = remaining[(remaining - remaining[0]).abs() > bandwidth]
+    return torch.stack(modes)
+
+
+def _nearest(values: Tensor, modes: Tensor) -> Tensor:
+    """Index of the nearest mode of each value."""
+    by_value = modes.argsort()
+    borders = (modes[by_value][1:] + modes[by_value][:-1]) / 2
+    return by_value[torch.searchsorted(borders, values)]
+
+
+def bandwidth_1d(values: Tensor, quantile: float = 0.3) -> float:
+    """scikit-learn's `estimate_bandwidth` of values (N,): the mean distance to the k-th nearest value, itself counted.
+
+    k = floor(N * quantile), at least 1. The k nearest of a value are a run of the sorted values; a binary search finds it.
+    Raises ValueError for no values or a quantile outside (0, 1].
+    """
+    if values.numel() == 0:
+        raise ValueError("a bandwidth needs at least one value")
+    if not 0 < quantile <= 1:
+        raise ValueError(f"the quantile must be in (0, 1], not {quantile}")
+    ordered = values.double().sort().values
+    count, index = len(ordered), torch.arange(len(ordered), device=values.device)
+    k = max(1, int(count * quantile))
+    low, high = (index - k + 1).clamp(min=0), index.clamp(max=count - k)
+    while (low < high).any():  # the run starts where reaching left stops being the larger of the two distances
+        middle = (low + high) // 2
+        left_is_larger = ordered[index] - ordered[middle] > ordered[middle + k - 1] - ordered[index]
+        low, high = torch.where(left_is_larger & (low < high), middle + 1, low), torch.where(left_is_larger, high, middle)
+    reach = lambda start: torch.maximum(ordered[index] - ordered[start], ordered[start + k - 1] - ordered[index])
+    before = (low - 1).clamp(min=0)
+    before = torch.where(before + k - 1 >= index, before, low)
+    return float(torch.minimum(reach(low), reach(before)).mean())

@@ -1,0 +1,130 @@
+"""Run one notebook through papermill as a pipeline stage, so that the same inputs give the same bytes.
+
+Papermill's own output holds times, random ids and paths; a finished run keeps code, results and tags alone. A stage's
+folder appears when its notebook has run to the end, and not before.
+"""
+
+import os
+import re
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+import nbformat
+import yaml
+
+from regard import project
+
+_ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
+
+
+class StageFailed(RuntimeError):
+    """A notebook stopped with an error; the message is one line that says where and why."""
+
+
+STAGES = ("prepare", "train", "attribute", "select", "compare")
+
+
+def write_settings(study: str, target: Path) -> None:
+    """Write what params.yaml tells each stage of `study`, resolved, as target/<stage>.yaml; what the stages depend on."""
+    target.mkdir(parents=True, exist_ok=True)
+    for stage in STAGES:
+        text = yaml.safe_dump(project.settings(study, stage), sort_keys=True)
+        (target / f"{stage}.yaml").write_text(text, encoding="utf-8")
+
+
+def strip(source: Path, target: Path) -> None:
+    """Copy a notebook without outputs, counts and metadata but tags: saving it in Jupyter changes nothing here."""
+    notebook = nbformat.read(source, as_version=4)
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+    _keep_tags(notebook)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    nbformat.write(notebook, target)
+
+
+def _keep_tags(notebook: nbformat.NotebookNode) -> None:
+    """Fixed cell ids, tags as the only cell metadata, and the language as the only notebook metadata."""
+    for index, cell in enumerate(notebook.cells):
+        tags = cell.metadata.get("tags")
+        cell.metadata = {"tags": list(tags)} if tags else {}
+        cell.id = f"cell-{index:02d}"
+    notebook.metadata = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+                         "language_info": {"name": "python"}}
+
+
+def _clean_outputs(notebook: nbformat.NotebookNode) -> None:
+    """Drop what differs from run to run: stderr (progress bars, warnings with paths), widget views, result counts."""
+    for cell in notebook.cells:
+        if cell.cell_type != "code":
+            continue
+        kept = []
+        for output in cell.outputs:
+            if output.get("name") == "stderr":
+                continue
+            if "data" in output:
+                output.data.pop("application/vnd.jupyter.widget-view+json", None)
+                output.metadata = {}
+                if not output.data:
+                    continue
+            if "execution_count" in output:
+                output.execution_count = cell.execution_count
+            kept.append(output)
+        cell.outputs = kept
+
+
+def run(notebook: str, output: Path, parameters: dict) -> None:
+    """Execute build/notebooks/`notebook`.ipynb; its results and the executed copy appear together in folder `output`.
+
+    The notebook is given `parameters` and `output` (a folder that is renamed to `output` when all cells have run).
+    On failure the half-run copy stays as build/failed/<notebook>-<stage folder>.failed.ipynb and StageFailed names the cell.
+    """
+    import papermill  # slow to import, and needed here alone
+    from papermill.exceptions import PapermillExecutionError
+    from traitlets.config import Config
+
+    root = project.root()
+    source = root / "build" / "notebooks" / f"{notebook}.ipynb"
+    output = root / output
+    partial = output.with_name(output.name + ".partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    failed = root / "build" / "failed" / f"{notebook}-{'-'.join(output.relative_to(root / 'results').parts)}.failed.ipynb"
+    failed.parent.mkdir(parents=True, exist_ok=True)
+    failed.unlink(missing_ok=True)
+    # passive: OpenMP threads that spin while they wait slow each other down tenfold on a busy machine
+    environment = {"PYTHONHASHSEED": "0", "OMP_WAIT_POLICY": "PASSIVE", "PYTHONPATH": os.pathsep.join(
+        [str(root / "src"), *filter(None, [os.environ.get("PYTHONPATH")])]), "MPLBACKEND": "agg"}
+    os.environ.update(environment)
+    executed = partial / f"{notebook}.ipynb"
+    with tempfile.TemporaryDirectory(prefix="regard-") as private:
+        # TCP ports of kernels started at the same time can collide; sockets in a private folder cannot
+        config = Config({"KernelManager": {"transport": "ipc", "ip": str(Path(private) / "kernel")}})
+        try:
+            papermill.execute_notebook(str(source), str(executed), {**parameters, "output": str(partial.relative_to(root))},
+                                       kernel_name="python3", cwd=str(root), progress_bar=False, log_output=True,
+                                       stdout_file=sys.stdout, config=config)
+        except PapermillExecutionError as error:
+            executed.replace(failed)
+            shutil.rmtree(partial)
+            reason = _ESCAPES.sub("", f"{error.ename}: {error.evalue}").strip().replace("\n", " ")
+            raise StageFailed(f"{notebook} ({', '.join(map(str, parameters.values()))}), cell {error.cell_index}: "
+                              f"{reason} [half-run copy: {failed.relative_to(root)}]") from None
+        except BaseException:
+            shutil.rmtree(partial, ignore_errors=True)
+            raise
+    _finish(executed)
+    shutil.rmtree(output, ignore_errors=True)
+    partial.rename(output)
+
+
+def _finish(path: Path) -> None:
+    notebook = nbformat.read(path, as_version=4)
+    _clean_outputs(notebook)
+    for cell in notebook.cells:  # papermill's own cell names the partial folder, which is gone when this is read
+        if "injected-parameters" in cell.metadata.get("tags", []):
+            cell.source = cell.source.replace(".partial\"", "\"")
+    _keep_tags(notebook)
+    nbformat.write(notebook, path)

@@ -1,0 +1,173 @@
+"""Every figure is a function of data that returns a matplotlib figure; colours are safe for colour-blind readers."""
+
+from collections.abc import Mapping, Sequence
+from io import BytesIO
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+import pandas as pd
+from IPython.display import Image, display
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from sklearn.metrics import roc_curve
+
+matplotlib.rcParams.update({"svg.hashsalt": "regard", "font.size": 8, "axes.spines.top": False, "axes.spines.right": False,
+                            "axes.titlesize": 8, "figure.dpi": 100, "legend.frameon": False})
+
+# Okabe and Ito's colours
+REGION_COLOURS = {"mass": "#E69F00", "peritumoral": "#56B4E9", "below": "#009E73", "above": "#CC79A7"}
+METHOD_COLOUR, NULL_COLOUR, CHANCE_COLOUR = "#0072B2", "#999999", "#D55E00"
+
+
+def save(figure: Figure, path: Path, dpi: int = 150) -> None:
+    """Write a figure as SVG or PNG, without date or program, so that equal figures are equal bytes."""
+    metadata = {"Date": None, "Creator": None} if path.suffix == ".svg" else {"Software": None}
+    figure.savefig(path, metadata=metadata, bbox_inches="tight", dpi=dpi)
+
+
+def show(figure: Figure, alt: str) -> None:
+    """Show a figure in a notebook as a picture with a text for those who cannot see it."""
+    buffer = BytesIO()
+    figure.savefig(buffer, format="png", metadata={"Software": None}, bbox_inches="tight", dpi=100)
+    display(Image(buffer.getvalue(), alt=alt))
+
+
+def _grid(rows: int, columns: int, cell: tuple[float, float] = (1.5, 1.5)) -> tuple[Figure, np.ndarray]:
+    figure = Figure(figsize=(columns * cell[0], rows * cell[1]), layout="constrained")
+    return figure, figure.subplots(rows, columns, squeeze=False)
+
+
+def _picture(axes, image: np.ndarray) -> None:
+    axes.imshow(image, cmap="gray", vmin=0, vmax=255)
+    axes.set_axis_off()
+
+
+def _outline(axes, region: np.ndarray, colour: str, **style) -> None:
+    if region is not None and region.any() and not region.all():
+        axes.contour(region.astype(float), levels=[0.5], colors=[colour], linewidths=0.9, **style)
+
+
+def gallery(images: Sequence[np.ndarray], titles: Sequence[str], regions: Sequence[Mapping | None],
+            columns: int = 6) -> Figure:
+    """Images (H, W) with the outlines of their reference regions (bool, same size each; None: not annotated)."""
+    figure, axes = _grid(-(-len(images) // columns), columns)
+    for place in axes.flat:
+        place.set_axis_off()
+    for place, image, title, outlines in zip(axes.flat, images, titles, regions):
+        _picture(place, image)
+        place.set_title(title)
+        for name, colour in reversed(REGION_COLOURS.items()):  # the mass last: its line is the ring's inner edge too
+            _outline(place, (outlines or {}).get(name), colour)
+    figure.legend(handles=[Line2D([], [], color=colour, label=name) for name, colour in REGION_COLOURS.items()],
+                  loc="outside lower center", ncols=len(REGION_COLOURS))
+    return figure
+
+
+def history(table: pd.DataFrame) -> Figure:
+    """Training and tuning loss over the epochs, one panel per `start` (transfer, scratch)."""
+    starts = list(dict.fromkeys(table["start"]))
+    figure, axes = _grid(1, len(starts), (3.2, 2.4))
+    for place, start in zip(axes[0], starts):
+        rows = table[table["start"] == start]
+        place.plot(rows["epoch"], rows["train_loss"], color=NULL_COLOUR, label="training")
+        place.plot(rows["epoch"], rows["tune_loss"], color=METHOD_COLOUR, label="tuning")
+        kept = rows.loc[rows["tune_loss"].idxmin()]
+        place.plot(kept["epoch"], kept["tune_loss"], "o", color=CHANCE_COLOUR, label="epoch kept")
+        place.set(title=start, xlabel="epoch", ylabel="cross-entropy", ylim=(0, None))
+        place.legend()
+    return figure
+
+
+def roc(curves: Mapping[str, tuple[np.ndarray, np.ndarray]], threshold: float, drawn: str) -> Figure:
+    """ROC curves of {name: (labels of 0 and 1, scores)}, and the operating point of the curve `drawn`."""
+    figure, axes = _grid(1, 1, (3.2, 3))
+    place = axes[0, 0]
+    for (name, (labels, scores)), colour in zip(curves.items(), (METHOD_COLOUR, NULL_COLOUR)):
+        false_positive, true_positive, _ = roc_curve(labels, scores)
+        place.plot(false_positive, true_positive, color=colour, label=name)
+        if name == drawn:
+            called = scores >= threshold
+            place.plot(called[labels == 0].mean(), called[labels == 1].mean(), "o", color=CHANCE_COLOUR,
+                       label="operating point")
+    place.plot([0, 1], [0, 1], ":", color="black", linewidth=0.8)
+    place.set(xlabel="1 - specificity", ylabel="sensitivity", xlim=(0, 1), ylim=(0, 1.01), aspect="equal")
+    place.legend(loc="lower right")
+    return figure
+
+
+def heat_maps(images: Sequence[np.ndarray], maps: Mapping[str, Sequence[np.ndarray]], titles: Sequence[str],
+              masses: Sequence[np.ndarray | None], points: Mapping[str, Sequence] | None = None) -> Figure:
+    """A row per image: the image, then each heat map (same size), the mass outlined, the map's maximum marked.
+
+    Signed maps are drawn red for and blue against the class, symmetric about zero; maps without negative values
+    from dark to bright. Each map is scaled by its own 99.5th percentile of absolute values, for the eye alone.
+    """
+    figure, axes = _grid(len(images), len(maps) + 1, (1.25, 1.3))
+    for row, image in enumerate(images):
+        _picture(axes[row, 0], image)
+        axes[row, 0].set_title(titles[row], fontsize=7)
+        for place, (method, drawn) in zip(axes[row, 1:], maps.items()):
+            _heat(place, image, np.asarray(drawn[row], dtype=float))
+            if row == 0:
+                place.set_title(method, fontsize=7)
+            if points is not None:
+                place.plot(points[method][row][1], points[method][row][0], "x", color="black", markersize=6,
+                           markeredgewidth=2.5)
+                place.plot(points[method][row][1], points[method][row][0], "x", color="white", markersize=5,
+                           markeredgewidth=1)
+        for place in axes[row]:
+            _outline(place, masses[row], REGION_COLOURS["mass"])
+    return figure
+
+
+def _heat(axes, image: np.ndarray, heat: np.ndarray) -> None:
+    _picture(axes, image)
+    scale = np.quantile(np.abs(heat), 0.995) or 1.0
+    signed = (heat < 0).any()
+    colours, low = ("RdBu_r", -scale) if signed else ("magma", 0.0)
+    strength = np.clip(np.abs(heat) / scale, 0, 1) if signed else 0.65
+    axes.imshow(heat, cmap=colours, vmin=low, vmax=scale, alpha=0.15 + 0.75 * strength if signed else strength)
+
+
+def selections(images: Sequence[np.ndarray], regions: Mapping[str, Sequence[np.ndarray]], titles: Sequence[str],
+               masses: Sequence[np.ndarray | None]) -> Figure:
+    """A row per image: the image, then each selected region filled, with the mass outlined."""
+    figure, axes = _grid(len(images), len(regions) + 1, (1.4, 1.45))
+    for row, image in enumerate(images):
+        axes[row, 0].set_title(titles[row], fontsize=7)
+        for column, place in enumerate(axes[row]):
+            _picture(place, image)
+            _outline(place, masses[row], REGION_COLOURS["mass"])
+        for place, (name, chosen) in zip(axes[row, 1:], regions.items()):
+            region = np.asarray(chosen[row], dtype=bool)
+            place.imshow(np.where(region, 1.0, np.nan), cmap="Blues", vmin=0, vmax=1.4, alpha=0.6)
+            share = f"{100 * region.mean():.1f} %"
+            place.set_title(f"{name}\n{share}" if row == 0 else share, fontsize=7)
+    return figure
+
+
+def means(table: pd.DataFrame, panels: Sequence[tuple[str, Mapping]], nulls: Sequence[str], label: str) -> Figure:
+    """Mean and 95 % interval of each method, a panel per selection of rows of `summary`; chance as a mark beside it.
+
+    panels: pairs of a title and {column: value} that pick one row per method; null maps are grey. label: of the x axis.
+    """
+    methods = list(dict.fromkeys(table["method"]))
+    figure, axes = _grid(1, len(panels), (max(1.9, 7.2 / len(panels)), 0.6 + 0.22 * len(methods)))
+    for place, (title, wanted) in zip(axes[0], panels):
+        rows = table
+        for column, value in wanted.items():
+            rows = rows[rows[column] == value]
+        rows = rows.set_index("method").reindex(methods)
+        height = np.arange(len(methods))[::-1]
+        colours = [NULL_COLOUR if method in nulls else METHOD_COLOUR for method in methods]
+        place.hlines(height, rows["ci_low"], rows["ci_high"], colors=colours, linewidth=2)
+        place.scatter(rows["mean"], height, c=colours, s=22, zorder=3)
+        place.scatter(rows["chance"], height, marker="|", c=CHANCE_COLOUR, s=70, zorder=4)
+        place.set(title=title, xlim=(0, 1), ylim=(-0.6, len(methods) - 0.4), xlabel=label)
+        place.set_yticks(height, methods if place is axes[0, 0] else [""] * len(methods))
+    figure.legend(handles=[Line2D([], [], color=METHOD_COLOUR, marker="o", label="method, 95 % interval"),
+                           Line2D([], [], color=NULL_COLOUR, marker="o", label="null map"),
+                           Line2D([], [], color=CHANCE_COLOUR, marker="|", linestyle="", markersize=9,
+                                  label="expected from area alone")], loc="outside lower center", ncols=3)
+    return figure

@@ -1,0 +1,67 @@
+"""The project folder and its parameters: where it is, what params.yaml says for one study and one stage."""
+
+from pathlib import Path
+
+import yaml
+
+
+def root(start: Path | str = ".") -> Path:
+    """The nearest folder at or above `start` that holds `dvc.yaml`.
+
+    Raises FileNotFoundError when there is none.
+    """
+    start = Path(start).resolve()
+    for folder in (start, *start.parents):
+        if (folder / "dvc.yaml").is_file():
+            return folder
+    raise FileNotFoundError(f"no dvc.yaml in {start} or above it: run this inside a clone of the project")
+
+
+def parameters(folder: Path | None = None) -> dict:
+    """params.yaml as a dictionary."""
+    return yaml.safe_load(((folder or root()) / "params.yaml").read_text(encoding="utf-8"))
+
+
+def _merge(base: dict, change: dict) -> dict:
+    """`base` with the entries of `change`, nested blocks merged entry by entry, lists replaced."""
+    merged = dict(base)
+    for key, value in change.items():
+        nested = isinstance(value, dict) and isinstance(merged.get(key), dict)
+        merged[key] = _merge(merged[key], value) if nested else value
+    return merged
+
+
+def study(name: str, params: dict | None = None) -> dict:
+    """All settings of one study: the stage blocks, overridden by the profile, by what the study is `like`, by the study.
+
+    Raises KeyError for an unknown study or profile and ValueError for a `like` that goes round in circles.
+    """
+    params = parameters() if params is None else params
+    studies, profile = params["studies"], params["profile"]
+    if profile not in params["profiles"]:
+        raise KeyError(f"params.yaml: profile {profile!r} is not one of {sorted(params['profiles'])}")
+    chain, current = [], name
+    while current is not None:
+        if current not in studies:
+            raise KeyError(f"params.yaml: no study {current!r}; known are {sorted(studies)}")
+        if current in chain:
+            raise ValueError(f"params.yaml: study {name!r} is `like` itself, by way of {' -> '.join(chain)}")
+        chain.append(current)
+        current = studies[current].get("like")
+    settings = {key: value for key, value in params.items() if key not in ("studies", "profiles")}
+    settings = _merge(settings, params["profiles"][profile])
+    for current in reversed(chain):
+        settings = _merge(settings, {key: value for key, value in studies[current].items() if key != "like"})
+    return settings
+
+
+def settings(name: str, stage: str, params: dict | None = None) -> dict:
+    """What one stage of one study is told: its block of params.yaml, with `study`, `root`, `seed` and `profile`.
+
+    Raises KeyError, ValueError as `study` does, and KeyError for an unknown stage.
+    """
+    resolved = study(name, params)
+    if not isinstance(resolved.get(stage), dict):
+        raise KeyError(f"params.yaml: no block for stage {stage!r}")
+    common = {"study": name, **{key: resolved[key] for key in ("root", "seed", "profile")}}
+    return common | resolved[stage]

@@ -1,0 +1,92 @@
+"""Uncertainty over patients: images of one patient are resampled together (cluster bootstrap, Field and Welsh 2007)."""
+
+import zlib
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+from statsmodels.stats.multitest import multipletests
+
+LEVEL = 0.95
+
+
+def seed_of(*key: object) -> int:
+    """A seed that belongs to `key` alone, so that adding rows to a table changes no other row."""
+    return zlib.crc32("\x1f".join(map(str, key)).encode())
+
+
+def resamples(patients: np.ndarray, draws: int, seed: int) -> np.ndarray:
+    """How often each case counts in each of `draws` resamples of patients with replacement: int (draws, N).
+
+    Patients are ordered by name, so that the order of the rows does not matter.
+    """
+    names, member = np.unique(np.asarray(patients, dtype=str), return_inverse=True)
+    counts = np.random.default_rng(seed).multinomial(len(names), np.full(len(names), 1 / len(names)), size=draws)
+    return counts[:, member]
+
+
+def interval(statistic: Callable[[np.ndarray], float], patients: np.ndarray, draws: int,
+             seed: int) -> tuple[float, float, float]:
+    """`statistic` of all cases and its 95 % percentile interval over patients.
+
+    statistic: function of the weights (N,) of the cases. Resamples in which it is undefined (NaN) are left out.
+    The interval is NaN with fewer than two patients.
+    """
+    patients = np.asarray(patients)
+    value = float(statistic(np.ones(len(patients))))
+    if len(set(patients)) < 2:
+        return value, float("nan"), float("nan")
+    values = np.array([statistic(weights) for weights in resamples(patients, draws, seed)], dtype=float)
+    return value, *_percentiles(values)
+
+
+def _percentiles(values: np.ndarray) -> tuple[float, float]:
+    values = values[~np.isnan(values)]
+    if not len(values):
+        return float("nan"), float("nan")
+    low, high = np.quantile(values, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return float(low), float(high)
+
+
+def mean_interval(values: np.ndarray, patients: np.ndarray, draws: int, seed: int) -> tuple[float, float, float]:
+    """Mean over the cases and its 95 % percentile interval over patients; undefined values (NaN) are left out.
+
+    The same as `interval` of the weighted mean, computed at once. All NaN without a defined value.
+    """
+    values, patients = np.asarray(values, dtype=float), np.asarray(patients)
+    defined = ~np.isnan(values)
+    values, patients = values[defined], patients[defined]
+    if not len(values):
+        return float("nan"), float("nan"), float("nan")
+    if len(set(patients)) < 2:
+        return float(values.mean()), float("nan"), float("nan")
+    weights = resamples(patients, draws, seed)
+    return float(values.mean()), *_percentiles(weights @ values / weights.sum(axis=1))
+
+
+def paired(first: np.ndarray, second: np.ndarray, patients: np.ndarray, draws: int, seed: int) -> dict:
+    """Mean difference first - second on the same cases, interval over patients, two-sided bootstrap p.
+
+    p is twice the smaller share of resampled differences on one side of zero, with one added to count and total
+    (Davison and Hinkley 1997, eq. 4.11), so never zero. Cases where either is undefined are left out and not counted in n_cases.
+    """
+    difference = np.asarray(first, dtype=float) - np.asarray(second, dtype=float)
+    defined = ~np.isnan(difference)
+    mean, low, high = mean_interval(difference, patients, draws, seed)
+    row = {"difference": mean, "ci_low": low, "ci_high": high, "n_cases": int(defined.sum()),
+           "n_patients": len(set(np.asarray(patients)[defined]))}
+    if row["n_patients"] < 2:
+        return row | {"p": float("nan")}
+    weights = resamples(np.asarray(patients)[defined], draws, seed)
+    means = weights @ difference[defined] / weights.sum(axis=1)
+    tail = min((means <= 0).sum(), (means >= 0).sum())
+    return row | {"p": float(min(1.0, 2 * (tail + 1) / (draws + 1)))}
+
+
+def holm(p: pd.Series) -> pd.Series:
+    """Holm-adjusted p values (Holm 1979) over the defined ones; undefined stay undefined."""
+    adjusted = p.copy()
+    defined = p.notna()
+    if defined.any():
+        adjusted[defined] = multipletests(p[defined], method="holm")[1]
+    return adjusted

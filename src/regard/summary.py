@@ -1,0 +1,142 @@
+"""From scores of cases to tables: means with intervals over patients, paired differences, and the papers' own figures."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from regard import project
+from regard.regions import THREE
+from regard.statistics import holm, mean_interval, paired, seed_of
+
+KEYS = ["study", "data", "target_role", "method", "selection", "setting", "region", "score"]
+COLUMNS = ["study", "data", "target", "target_role", "method", "selection", "setting", "region", "score", "stratum",
+           "empty_rule", "mean", "ci_low", "ci_high", "n_cases", "n_patients", "n_undefined", "selected_area", "chance",
+           "profile"]
+UNION = "+".join(THREE)
+EMPTY_RULE = "undefined is left out and counted; an empty selection has IoU 0"
+# Byra et al., J Ultrason 2022;22(89):70-75, abstract; 272 masses, private data, so a reference and not a target
+PAPER = {"AUC": 0.887, "accuracy": 0.835, "sensitivity": 0.801, "specificity": 0.868, "three-regions": 0.71}
+TESTED_FROM = 40  # test patients; a claim about fewer is "not tested"
+
+
+def strata(predictions: pd.DataFrame) -> dict[str, np.ndarray]:
+    """The groups of cases every mean is given for: all, each class, correct and incorrect ones, and both together.
+
+    predictions: one row per case with `label` and the bool `correct`. Returns bool masks of its rows.
+    """
+    groups = {"all": np.full(len(predictions), True)}
+    outcome = {"correct": predictions["correct"].to_numpy(bool), "incorrect": ~predictions["correct"].to_numpy(bool)}
+    for label in sorted(set(predictions["label"])):
+        groups[label] = (predictions["label"] == label).to_numpy()
+    groups |= outcome
+    groups |= {f"{label}+{name}": groups[label] & rows for label in sorted(set(predictions["label"]))
+               for name, rows in outcome.items()}
+    return groups
+
+
+def summarise(scores: pd.DataFrame, predictions: pd.DataFrame, draws: int, profile: str) -> pd.DataFrame:
+    """Means of every score with 95 % intervals over patients, the chance of the same cases beside them; columns COLUMNS.
+
+    scores: long table of one study (architecture: `scores.csv`), `predictions` as for `strata`, with `case`.
+    `selected_area` is the median share of the image that the selection covers.
+    """
+    scores = scores.fillna({"selection": "", "setting": "", "region": ""})
+    groups = strata(predictions)
+    tables = {key: table.set_index("case")["value"].reindex(predictions["case"])
+              for key, table in scores.groupby(KEYS, sort=False)}
+    patients = predictions["patient"].to_numpy()
+    rows = []
+    for key, values in tables.items():
+        described = dict(zip(KEYS, key))
+        if described["score"].endswith("-chance") or described["score"] == "area":
+            continue
+        chance = tables[(*key[:-1], f"{described['score']}-chance")].to_numpy()
+        area = tables[(*key[:-2], "", "area")].to_numpy() if described["selection"] else None
+        for stratum, inside in groups.items():
+            value, patient = values.to_numpy()[inside], patients[inside]
+            defined = ~np.isnan(value)
+            mean, low, high = mean_interval(value, patient, draws, seed_of(*key, stratum))
+            rows.append(described | {
+                "target": "each case's own", "stratum": stratum, "empty_rule": EMPTY_RULE, "mean": mean, "ci_low": low,
+                "ci_high": high, "n_cases": int(defined.sum()), "n_patients": len(set(patient[defined])),
+                "n_undefined": int((~defined).sum()),
+                "selected_area": np.nan if area is None or not inside.any() else float(np.median(area[inside])),
+                "chance": float(chance[inside][defined].mean()) if defined.any() else np.nan, "profile": profile})
+    return pd.DataFrame(rows)[COLUMNS]
+
+
+def pairs(scores: pd.DataFrame, predictions: pd.DataFrame, methods: list[str], nulls: list[str], draws: int,
+          profile: str) -> pd.DataFrame:
+    """Paired differences of each method with each null map and each later method, Holm-adjusted within the table.
+
+    For the predicted class, over all cases: pointing at tolerance 0 on the mass and on the union of the three regions,
+    and the IoU of every selection. Columns as in the architecture: first, second, difference, interval, p, p_holm.
+    """
+    scores = scores[(scores["target_role"] == "predicted") & scores["region"].isin(["mass", UNION])
+                    & scores["score"].isin(["pointing", "iou"])].fillna({"selection": "", "setting": ""})
+    scores = scores[(scores["score"] != "pointing") | (scores["setting"] == "tolerance=0/224")]
+    contrasts = [(first, second) for place, first in enumerate(methods) for second in [*methods[place + 1:], *nulls]]
+    keys = ["study", "data", "target_role", "selection", "setting", "region", "score"]
+    rows = []
+    for key, table in scores.groupby(keys, sort=False):
+        wide = table.pivot(index="case", columns="method", values="value").reindex(predictions["case"])
+        for first, second in contrasts:
+            rows.append(dict(zip(keys, key)) | {"first": first, "second": second} | paired(
+                wide[first].to_numpy(), wide[second].to_numpy(), predictions["patient"].to_numpy(), draws,
+                seed_of(*key, first, second)))
+    result = pd.DataFrame(rows)
+    return result.assign(p_holm=holm(result["p"]), profile=profile)
+
+
+def verdict(value: float, low: float, high: float, paper: float, n_patients: int, data: str) -> str:
+    """Whether a printed figure is reproduced: "holds" if it lies in the interval, else "does not hold".
+
+    "not tested" with fewer than TESTED_FROM patients, "undecided" without an interval; a result on phantoms decides nothing about patients
+    and says "on phantoms:".
+    """
+    if n_patients < TESTED_FROM:
+        return "not tested"
+    found = "undecided" if np.isnan([value, low, high]).any() else "holds" if low <= paper <= high else "does not hold"
+    return f"on phantoms: {found}" if data == "phantom" else found
+
+
+def claims(summary: pd.DataFrame, performance: pd.DataFrame) -> pd.DataFrame:
+    """The paper's figures beside ours, for each study that has the three regions; one row per claim and study."""
+    rows = []
+    transferred = performance[performance["start"] == "transfer"]
+    for row in transferred.itertuples():
+        rows.append({"claim": row.metric, "study": row.study, "data": row.data, "setting": "" if row.metric == "AUC" else "threshold=tuning split",
+                     "value": row.value, "ci_low": row.ci_low, "ci_high": row.ci_high, "chance": np.nan,
+                     "n_cases": row.n_cases, "n_patients": row.n_patients, "profile": row.profile})
+    share = summary[(summary["region"] == UNION) & (summary["method"] == "cam") & (summary["stratum"] == "correct")
+                    & (summary["target_role"] == "predicted") & (summary["score"] == "pointing")]
+    for row in share.itertuples():
+        rows.append({"claim": "three-regions", "study": row.study, "data": row.data, "setting": row.setting,
+                     "value": row.mean, "ci_low": row.ci_low, "ci_high": row.ci_high, "chance": row.chance,
+                     "n_cases": row.n_cases, "n_patients": row.n_patients, "profile": row.profile})
+    table = pd.DataFrame(rows)
+    table.insert(1, "paper", "Byra 2022")
+    table.insert(2, "paper_value", table["claim"].map(PAPER))
+    table["verdict"] = [verdict(row.value, row.ci_low, row.ci_high, row.paper_value, row.n_patients, row.data)
+                        for row in table.itertuples()]
+    return table
+
+
+def write() -> None:
+    """Gather results/study/*/ in results/summary.csv, pairs.csv, performance.csv and claims.csv, studies by name."""
+    root = project.root()
+    folders = sorted((root / "results" / "study").glob("*/compare"))
+    if not folders:
+        raise FileNotFoundError("no results/study/*/compare: run the studies first (dvc repro)")
+    gathered = {name: pd.concat([pd.read_csv(folder / f"{name}.csv", keep_default_na=False, na_values=[""])
+                                 for folder in folders]) for name in ("summary", "pairs")}
+    gathered["performance"] = pd.concat([pd.read_csv(folder.parent / "train" / "performance.csv") for folder in folders])
+    gathered["claims"] = claims(gathered["summary"], gathered["performance"])
+    for name, table in gathered.items():
+        write_table(table, root / "results" / f"{name}.csv")
+
+
+def write_table(table: pd.DataFrame, path: Path) -> None:
+    """Write a table as CSV, undefined as blank, numbers to six significant digits."""
+    table.to_csv(path, index=False, lineterminator="\n", float_format="%.6g")

@@ -1,0 +1,249 @@
+"""Attribution: identities, an independent library and a reference written from the equation; the model left as it was."""
+
+import pytest
+import torch
+from captum.attr import LayerGradCam, Saliency
+from torch import nn
+from zennit.attribution import Gradient
+from zennit.composites import LayerMapComposite
+from zennit.rules import Epsilon, Norm, Pass
+from zennit.types import Activation, AvgPool, BatchNorm, Convolution
+
+from regard import backbones
+from regard.attribution import METHODS, NULLS, attribute, nulls
+from regard.attribution.gradient import input_gradient
+from regard.kernels import relevance
+
+BACKBONES = {"vgg19": 0.125, "vgg19_bn": 0.125, "squeezenet1_0": 1.0}
+
+
+def network(name: str) -> nn.Sequential:
+    """A double-precision network with non-zero biases and batch-norm statistics, so that nothing vanishes by chance."""
+    model = backbones.build(name, 3, width=BACKBONES[name], seed=1).double()
+    generator = torch.Generator().manual_seed(2)
+    for module in model.modules():
+        if isinstance(module, (nn.Conv2d, nn.Linear)):
+            module.bias.data = 0.1 * torch.randn(module.bias.shape, generator=generator).double()
+        if isinstance(module, nn.BatchNorm2d):
+            for value in (module.running_mean, module.bias.data):
+                value.copy_(0.2 * torch.randn(value.shape, generator=generator))
+            for value in (module.running_var, module.weight.data):
+                value.copy_(0.5 + torch.rand(value.shape, generator=generator))
+    return model
+
+
+@pytest.fixture(scope="module", params=BACKBONES)
+def model(request):
+    return network(request.param)
+
+
+@pytest.fixture(scope="module")
+def images():
+    return torch.randn(4, 3, 48, 48, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+
+
+TARGETS = torch.tensor([0, 2, 1, 2])
+
+
+def snapshot(model):
+    state = {key: value.clone() for key, value in model.state_dict().items()}
+    hooks = sum(len(module._forward_hooks) + len(module._backward_hooks) for module in model.modules())
+    return state, hooks, model.training, [parameter.requires_grad for parameter in model.parameters()]
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_maps_keep_the_contract(model, images, method):
+    maps = attribute(model, images, TARGETS, method)
+    assert maps.shape == (4, 48, 48) and maps.dtype == torch.float32 and not maps.requires_grad
+    assert torch.isfinite(maps).all() and (maps != 0).any()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_neither_batch_nor_order_matters(model, images, method):
+    maps = attribute(model, images, TARGETS, method)
+    order = torch.tensor([2, 0, 3, 1])
+    for batch in (1, 3):
+        again = attribute(model, images[order], TARGETS[order], method, batch=batch)
+        assert torch.allclose(again, maps[order], rtol=1e-4, atol=1e-6 * float(maps.abs().max()))
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_target_matters(model, images, method):
+    assert not torch.allclose(attribute(model, images, TARGETS, method), attribute(model, images, (TARGETS + 1) % 3, method))
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_model_is_left_as_it_was_also_after_an_error(model, images, method):
+    before = snapshot(model)
+    attribute(model, images, TARGETS, method)
+    with pytest.raises(Exception):
+        attribute(model, torch.zeros(1, 5, 48, 48).double(), [0], method)
+    after = snapshot(model)
+    assert before[1:] == after[1:] and all(torch.equal(before[0][key], after[0][key]) for key in before[0])
+    assert all(parameter.grad is None for parameter in model.parameters())
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_frozen_parameters_and_no_grad_make_no_difference(model, images, method):
+    wanted = attribute(model, images, TARGETS, method)
+    model.requires_grad_(False)
+    with torch.no_grad():
+        found = attribute(model, images, TARGETS, method)
+    model.requires_grad_(True)
+    assert torch.allclose(found, wanted)
+
+
+@pytest.mark.parametrize("targets", [[0, 1], [0, 1, 2, 3], [0, -1, 1, 1], [[0], [1], [1], [1]], [0.0, 1.0, 1.0, 1.0]])
+def test_wrong_targets_are_refused(model, images, targets):
+    with pytest.raises(ValueError, match="target"):
+        attribute(model, images, targets, "cam")
+
+
+def test_training_mode_unknown_methods_and_nan_are_refused(model, images):
+    with pytest.raises(ValueError, match="unknown attribution method 'lime-2'.*gradient"):
+        attribute(model, images, TARGETS, "lime-2")
+    model.train()
+    with pytest.raises(ValueError, match="eval"):
+        attribute(model, images, TARGETS, "cam")
+    model.eval()
+    with pytest.raises(ValueError, match=r"NaN or infinite values for images \[1\]"):
+        broken = images.clone()
+        broken[1, 0, 0, 0] = torch.nan
+        attribute(model, broken, TARGETS, "lrp-epsilon")
+
+
+# --- LRP ---
+
+def zennit_epsilon(model, images, targets, epsilon):
+    rules = [(Activation, Pass()), (AvgPool, Norm(1e-12)), (BatchNorm, Epsilon(epsilon)), (Convolution, Epsilon(epsilon)),
+             (nn.Linear, Epsilon(epsilon))]
+    chosen = torch.eye(3, dtype=images.dtype)[targets]
+    with Gradient(model, LayerMapComposite(rules)) as attributor:
+        _, relevance = attributor(images.clone(), lambda output: output * chosen)
+    return relevance
+
+
+@pytest.mark.parametrize("epsilon", [1e-9, 1e-3, 0.1])
+def test_lrp_epsilon_equals_zennit(model, images, epsilon):
+    found, wanted = relevance(model, images, TARGETS, epsilon), zennit_epsilon(model, images, TARGETS, epsilon)
+    assert (found - wanted).norm() <= 1e-6 * wanted.norm()
+
+
+def test_lrp_without_epsilon_is_gradient_times_input(model, images):
+    found, wanted = relevance(model, images, TARGETS, 0.0), input_gradient(model, images, TARGETS) * images
+    assert (found - wanted).norm() <= 1e-12 * wanted.norm()
+
+
+@pytest.mark.parametrize("relative", [False, True])
+def test_lrp_epsilon_equals_the_equation_layer_by_layer(relative):
+    """Bach et al. 2015, eq. 58, written with explicit matrices for dense layers."""
+    generator = torch.Generator().manual_seed(0)
+    draw = lambda *shape: torch.randn(*shape, generator=generator, dtype=torch.float64)
+    model = nn.Sequential(nn.Flatten(), nn.Linear(12, 7), nn.ReLU(), nn.Linear(7, 5), nn.ReLU(), nn.Linear(5, 3)).double()
+    for parameter in model.parameters():
+        parameter.data = draw(*parameter.shape)
+    model.eval()
+    images, epsilon = draw(4, 3, 2, 2), 0.3
+    layers = [model[1], model[3], model[5]]
+    activations = [images.flatten(1)]
+    outputs = []
+    for layer in layers:
+        outputs.append(activations[-1] @ layer.weight.T + layer.bias)
+        activations.append(outputs[-1].clamp(min=0))
+    carried = torch.zeros(4, 3, dtype=torch.float64)
+    carried[range(4), TARGETS] = outputs[-1][range(4), TARGETS]
+    for layer, given, z in zip(reversed(layers), reversed(activations[:-1]), reversed(outputs)):
+        size = epsilon * (z**2).mean(dim=1, keepdim=True).sqrt() if relative else epsilon
+        stabilised = z + torch.where(z < 0, -1.0, 1.0).to(z) * size
+        carried = torch.einsum("ni,ji,nj->ni", given, layer.weight, carried / stabilised)
+    found = relevance(model, images, TARGETS, epsilon, relative)
+    assert torch.allclose(found.flatten(1), carried, rtol=1e-9, atol=1e-12)
+
+
+def test_lrp_survives_in_place_activations(images):
+    model = network("vgg19_bn")
+    wanted = relevance(model, images, TARGETS, 0.1)
+    for module in model.modules():
+        if isinstance(module, nn.ReLU):
+            module.inplace = True
+    assert torch.allclose(relevance(model, images, TARGETS, 0.1), wanted)
+
+
+def test_lrp_refuses_what_it_has_no_rule_for(images):
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Sigmoid(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3)).double()
+    with pytest.raises(ValueError, match="'1' .Sigmoid."):
+        relevance(model.eval(), images, TARGETS, 0.1)
+    with pytest.raises(ValueError, match="epsilon"):
+        relevance(network("vgg19"), images, TARGETS, -0.1)
+
+
+def test_a_zero_image_gives_zero_relevance():
+    assert (relevance(network("vgg19_bn"), torch.zeros(1, 3, 48, 48).double(), TARGETS[:1], 0.0) == 0).all()
+
+
+# --- gradient, CAM, Grad-CAM ---
+
+def test_gradient_equals_captum_and_a_finite_difference(model, images):
+    wanted = Saliency(model).attribute(images.clone().requires_grad_(), TARGETS)
+    assert torch.allclose(attribute(model, images, TARGETS, "gradient"), wanted.amax(dim=1).float(), atol=1e-7)
+    found = attribute(model, images, TARGETS, "gradient", reduce="l2")
+    assert torch.allclose(found, wanted.square().sum(dim=1).sqrt().float(), atol=1e-7)
+    step = torch.zeros_like(images[:1])
+    step[0, 1, 20, 20] = 1e-6
+    change = (model(images[:1] + step) - model(images[:1] - step))[0, TARGETS[0]] / 2e-6
+    assert input_gradient(model, images[:1], TARGETS[:1])[0, 1, 20, 20].item() == pytest.approx(change.item(), rel=1e-4, abs=1e-7)
+    with pytest.raises(ValueError, match="'mean'.*max, l2"):
+        attribute(model, images, TARGETS, "gradient", reduce="mean")
+
+
+def test_the_mean_of_a_cam_plus_the_bias_is_the_logit(model, images):
+    with torch.no_grad():
+        features, logits = model.features(images), model(images)
+    for target in range(3):
+        cells = (features * model.head.weight[target][:, None, None]).sum(dim=1)
+        assert torch.allclose(cells.mean(dim=(1, 2)) + model.head.bias[target], logits[:, target])
+        enlarged = attribute(model, images, torch.full((4,), target), "cam")
+        assert torch.allclose(enlarged, nn.functional.interpolate(cells[:, None], (48, 48), mode="bilinear")[:, 0].float())
+
+
+def test_grad_cam_equals_captum_and_is_cam_by_a_constant(model, images):
+    layer = model.features
+    wanted = LayerGradCam(model, layer).attribute(images.clone(), TARGETS)
+    height, width = wanted.shape[-2:]
+    wanted = nn.functional.interpolate(wanted, (48, 48), mode="bilinear")[:, 0]
+    found = attribute(model, images, TARGETS, "grad-cam")
+    assert torch.allclose(found, wanted.float(), atol=1e-7)
+    assert torch.allclose(found * height * width, attribute(model, images, TARGETS, "cam"), atol=1e-5)
+    assert (attribute(model, images, TARGETS, "grad-cam", relu=True) >= 0).all()
+
+
+def test_cam_refuses_a_network_it_is_not_defined_for(images):
+    with pytest.raises(ValueError, match="average pool"):
+        attribute(backbones.build("vgg19_bn", 3, width=0.125, pool="max"), images.float(), TARGETS, "cam")
+    with pytest.raises(ValueError, match="features, pool, flatten"):
+        attribute(nn.Sequential(nn.Flatten(), nn.Linear(3 * 48 * 48, 3)).eval(), images.float(), TARGETS, "grad-cam")
+
+
+# --- null maps ---
+
+@pytest.mark.parametrize("name", NULLS)
+def test_null_maps_keep_the_contract_and_depend_on_their_own_image_only(images, name):
+    maps = nulls(name, images)
+    assert maps.shape == (4, 48, 48) and maps.dtype == torch.float32 and torch.isfinite(maps).all()
+    order = torch.tensor([3, 1, 0, 2])
+    assert torch.equal(nulls(name, images[order]), maps[order])
+    assert torch.equal(nulls(name, images[2:3]), maps[2:3])
+    assert nulls(name, images[:0]).shape == (0, 48, 48)
+
+
+def test_null_maps_are_what_they_say(images):
+    assert (nulls("ones", images) == 1).all()
+    centre = nulls("centre", images)[0]
+    assert centre.argmax() in (23 * 48 + 23, 23 * 48 + 24, 24 * 48 + 23, 24 * 48 + 24)
+    assert torch.allclose(centre, centre.flip(0)) and torch.allclose(centre, centre.T)
+    step = torch.zeros(1, 3, 48, 48)
+    step[..., 24:] = 1
+    assert set((nulls("edges", step)[0] > 0).nonzero()[:, 1].tolist()) == {23, 24}
+    assert not torch.equal(nulls("random", images)[0], nulls("random", images)[1])
+    with pytest.raises(ValueError, match="unknown null map 'noise'"):
+        nulls("noise", images)

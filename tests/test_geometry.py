@@ -1,0 +1,66 @@
+"""Letterbox and its inverse: what is put on the square is found where it was."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from regard.geometry import from_square, letterbox, to_square, upsample
+from regard.scores import points
+
+SIDES = st.integers(20, 400)
+
+
+@settings(max_examples=60, deadline=None)
+@given(height=SIDES, width=SIDES, row=st.floats(0, 1), column=st.floats(0, 1))
+def test_an_impulse_on_the_square_lands_where_it_should(height, width, row, column):
+    """A maximum set at the place of an image pixel comes back within half a network pixel of it."""
+    box = letterbox(height, width, 160)
+    row, column = row * (box.inner_height - 1), column * (box.inner_width - 1)
+    maps = torch.zeros(1, 160, 160)
+    maps[0, box.top + round(row), box.left + round(column)] = 1
+    found = points(from_square(maps, box))[0].numpy()
+    scale = height / box.inner_height, width / box.inner_width
+    wanted = (round(row) + 0.5) * scale[0] - 0.5, (round(column) + 0.5) * scale[1] - 0.5
+    assert np.abs(found - wanted).max() <= max(1.0, 0.5 * max(scale) + 0.5)
+
+
+@pytest.mark.parametrize("shape", [(160, 160), (80, 160), (160, 40), (300, 500), (33, 20)])
+def test_padding_is_black_and_cut_away_again(shape):
+    box = letterbox(*shape, 160)
+    square = to_square(np.full(shape, 200, np.uint8), box)
+    assert square.shape == (160, 160) and max(box.inner_height, box.inner_width) == 160
+    assert (square == 200).sum() == box.inner_height * box.inner_width and set(np.unique(square)) <= {0, 200}
+    back = from_square(torch.from_numpy(square)[None].float(), box)
+    assert back.shape == (1, *shape) and torch.allclose(back, torch.tensor(200.0))
+
+
+def test_same_size_is_left_alone():
+    image = np.random.default_rng(0).integers(0, 256, (160, 160), dtype=np.uint8)
+    box = letterbox(160, 160, 160)
+    assert np.array_equal(to_square(image, box), image)
+    maps = torch.randn(2, 160, 160, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(from_square(maps, box), maps)
+
+
+def test_colour_and_regions():
+    colour = np.zeros((50, 100, 3), np.uint8)
+    colour[..., 1] = 9
+    assert to_square(colour, letterbox(50, 100, 64)).shape == (64, 64, 3)
+    region = torch.zeros(1, 64, 64, dtype=torch.bool)
+    region[0, 20:40, 10:30] = True
+    back = from_square(region, letterbox(50, 100, 64))
+    assert back.dtype == torch.bool and back.shape == (1, 50, 100)
+
+
+def test_a_map_of_another_size_is_refused():
+    with pytest.raises(ValueError, match="160 x 160"):
+        from_square(torch.zeros(1, 100, 160), letterbox(50, 100, 160))
+
+
+def test_upsampling_keeps_the_mean_of_whole_blocks_and_puts_cells_in_place():
+    cells = torch.arange(4.0).view(1, 2, 2)
+    large = upsample(cells, (8, 8))[0]
+    assert large[0, 0] == 0 and large[-1, -1] == 3
+    assert large.mean() == pytest.approx(1.5)

@@ -1,0 +1,102 @@
+"""The repository: data pinned, results not committed, the lock installs as documented, no host and no machine named."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[1]
+
+
+def git(*words: str) -> list[str]:
+    done = subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True)
+    if done.returncode:
+        pytest.skip("not a git checkout")
+    return done.stdout.splitlines()
+
+
+def test_no_result_is_committed():
+    """A committed result would turn a reviewer's rerun into "up to date"."""
+    assert git("ls-files", "results", "build", "real") == []
+
+
+def test_data_are_what_data_dvc_pins():
+    """`dvc repro` would re-pin a changed folder without a word."""
+    done = subprocess.run([sys.executable, "-m", "dvc", "status", "data.dvc"], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0 and "up to date" in done.stdout, done.stdout + done.stderr
+    pinned = yaml.safe_load((ROOT / "data.dvc").read_text())["outs"][0]
+    assert pinned["path"] == "data" and pinned["cache"] is False and pinned["push"] is False
+
+
+def test_committed_data_stay_small():
+    assert sum(path.stat().st_size for path in (ROOT / "data").rglob("*") if path.is_file()) < 45e6
+
+
+def test_the_lock_covers_every_direct_dependency_with_hashes():
+    import tomllib
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    wanted = {*project["project"]["dependencies"], *project["dependency-groups"]["test"]}
+    lock = (ROOT / "requirements.lock").read_text()
+    pinned = set(re.findall(r"^([a-z0-9._-]+)==", lock, re.MULTILINE))
+    assert {name.lower() for name in wanted} <= pinned
+    for entry in re.split(r"\n(?=[a-z0-9])", lock):
+        assert "==" not in entry.split("\n")[0] or "--hash=sha256:" in entry, entry.split("\n")[0]
+
+
+def documented_lines() -> list[list[str]]:
+    """The two `uv pip install` lines of environment.yml's comment, as lists of words."""
+    comment = [line.lstrip("# ").split() for line in (ROOT / "environment.yml").read_text().splitlines() if line.startswith("#")]
+    return [words for words in comment if words[:3] == ["uv", "pip", "install"]]
+
+
+def test_environment_lines_install_the_lock():
+    """Run as documented, without installing: every pin can be had for this Python and is what is installed here."""
+    lines = documented_lines()
+    assert len(lines) == 2
+    names = {next(iter(item)) if isinstance(item, dict) else item.split()[0]
+             for item in yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"]}
+    assert names == {"python", "pip", "uv"}
+    uv = Path(sys.executable).with_name("uv")
+    if not uv.is_file():
+        pytest.skip("no uv beside this Python")
+    for words in lines:
+        command = [str(uv), *words[1:], "--dry-run", "--offline", "--python", sys.executable]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        assert "error" not in done.stderr.lower()
+
+
+def test_readme_gives_each_command_in_one_line():
+    readme = (ROOT / "README.md").read_text()
+    for part, command in {"Reproduce": "make reproduce", "Test": "make test"}.items():
+        section = readme.split(f"## {part}\n")[1].split("\n## ")[0]
+        assert re.findall(r"```sh\n(.*?)```", section, re.DOTALL)[0] == command + "\n"
+    assert (ROOT / ".ci/run").read_text().splitlines()[-2:] == ["make test", "make reproduce"]
+
+
+def test_no_machine_and_no_package_host_is_named():
+    pattern = re.compile(r"(?:/home/|/root/|/Users/)\w|pypi\.org|pythonhosted|anaconda\.org|index-url", re.IGNORECASE)
+    for name in git("ls-files"):
+        path = ROOT / name
+        if path.suffix in (".png", ".safetensors", ".pdf") or path == Path(__file__) or not path.is_file():
+            continue
+        found = pattern.search(path.read_text(encoding="utf-8"))
+        assert not found, f"{name}: {found}"
+
+
+def test_pipeline_watches_the_code_its_notebooks_import():
+    """A stage that imports a module of ours without depending on it would keep stale results."""
+    stages = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+    import nbformat
+
+    for path in sorted((ROOT / "notebooks").glob("[1-8]_*.ipynb")):
+        stage = stages[path.stem.split("_", 1)[1]]
+        watched = {Path(entry).stem for entry in stage.get("do", stage)["deps"] if str(entry).startswith("src/")}
+        code = "\n".join(cell.source for cell in nbformat.read(path, 4).cells if cell.cell_type == "code")
+        imported = {name.strip() for names in re.findall(r"^from regard import (.+)$", code, re.MULTILINE) for name in names.split(",")}
+        imported |= set(re.findall(r"^from regard\.(\w+) import", code, re.MULTILINE))
+        assert imported - {"project"} <= watched, (path.stem, imported - watched)

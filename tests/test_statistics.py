@@ -1,0 +1,181 @@
+"""The bootstrap over patients: it covers, it keeps a patient's cases together, and row order means nothing."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from statsmodels.stats.multitest import multipletests
+
+from regard.statistics import holm, interval, mean_interval, paired, resamples, seed_of
+
+NAN = float("nan")
+
+
+def clustered(random, patients=60, mean=0.0, between=1.0, within=0.3):
+    """Values of one to four images a patient, which share most of what makes them differ."""
+    names = np.repeat([f"p{number:02d}" for number in range(patients)], random.integers(1, 5, patients))
+    effect = dict(zip(np.unique(names), random.normal(mean, between, patients)))
+    return np.array([effect[name] for name in names]) + random.normal(0, within, len(names)), names
+
+
+def weighted_mean(values):
+    """The mean of defined values as a function of weights, NaN where they carry none."""
+    def statistic(weights):
+        weights = weights * ~np.isnan(values)
+        return np.nansum(weights * values) / weights.sum() if weights.sum() else NAN
+    return statistic
+
+
+def test_the_interval_covers_and_needs_its_clusters():
+    """About 95 % of the intervals hold the truth; resampling images in place of patients falls well short."""
+    hits, naive = [], []
+    for seed in range(400):
+        values, patients = clustered(np.random.default_rng(seed), mean=0.7)
+        _, low, high = mean_interval(values, patients, 400, seed)
+        hits.append(low <= 0.7 <= high)
+        _, low, high = mean_interval(values, np.arange(len(values)), 400, seed)
+        naive.append(low <= 0.7 <= high)
+    assert 0.90 <= np.mean(hits) <= 0.98
+    assert np.mean(naive) < 0.85
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_mean_interval_is_the_interval_of_the_weighted_mean(seed):
+    values, patients = clustered(np.random.default_rng(seed), patients=12)
+    np.testing.assert_allclose(mean_interval(values, patients, 300, seed),
+                               interval(weighted_mean(values), patients, 300, seed), rtol=1e-12)
+
+
+def test_two_patients_by_hand():
+    """Resamples of {1, 0} and {1} have the means 1/2, 2/3 and 1, a quarter, a half and a quarter of the time."""
+    assert mean_interval([1, 0, 1], ["a", "a", "b"], 2000, 0) == pytest.approx((2 / 3, 0.5, 1))
+    assert mean_interval([4, 4, 4], ["a", "b", "c"], 100, 0) == (4, 4, 4)
+
+
+def test_row_order_does_not_matter():
+    values, patients = clustered(np.random.default_rng(0), patients=15)
+    order = np.random.default_rng(1).permutation(len(values))
+    wanted = mean_interval(values, patients, 300, 5)
+    assert mean_interval(values[order], patients[order], 300, 5) == pytest.approx(wanted, rel=1e-12)
+    np.testing.assert_array_equal(resamples(patients, 50, 5)[:, order], resamples(patients[order], 50, 5))
+    other = np.roll(values, 3)
+    assert paired(values[order], other[order], patients[order], 300, 5) == pytest.approx(
+        paired(values, other, patients, 300, 5), rel=1e-12)
+
+
+def test_all_cases_of_a_patient_move_together():
+    """One count per patient and resample, as many patients drawn as there are, each of them as likely."""
+    _, patients = clustered(np.random.default_rng(2), patients=20)
+    counts = resamples(patients, 4000, 0)
+    _, first, member = np.unique(patients, return_index=True, return_inverse=True)
+    assert counts.shape == (4000, len(patients))
+    np.testing.assert_array_equal(counts, counts[:, first][:, member])
+    assert (counts[:, first].sum(axis=1) == 20).all()
+    assert np.abs(counts[:, first].mean(axis=0) - 1).max() < 0.1, "standard error 0.016"
+
+
+def test_repeating_every_case_changes_nothing():
+    """More images of the same patients are no more patients."""
+    values, patients = clustered(np.random.default_rng(3), patients=10)
+    wanted = mean_interval(values, patients, 300, 0)
+    assert mean_interval(np.tile(values, 3), np.tile(patients, 3), 300, 0) == pytest.approx(wanted, rel=1e-12)
+
+
+def test_undefined_cases_are_left_out():
+    values, patients = clustered(np.random.default_rng(4), patients=10)
+    values[patients == "p03"] = NAN
+    values[0] = NAN
+    defined = ~np.isnan(values)
+    assert mean_interval(values, patients, 300, 0) == mean_interval(values[defined], patients[defined], 300, 0)
+
+
+def test_resamples_without_a_value_are_left_out():
+    """Of two patients only one has a value: the quarter of resamples without it must not make the interval NaN."""
+    values, patients = np.array([2.0, NAN]), np.array(["a", "b"])
+    assert interval(weighted_mean(values), patients, 200, 0) == (2, 2, 2)
+
+
+@pytest.mark.parametrize("values, patients, mean", [
+    ([1.0, 3.0], ["a", "a"], 2.0),
+    ([1.0], ["a"], 1.0),
+    ([1.0, NAN], ["a", "b"], 1.0),
+    ([NAN, NAN], ["a", "b"], NAN),
+    ([], [], NAN),
+])
+def test_fewer_than_two_patients_have_no_interval(values, patients, mean):
+    np.testing.assert_array_equal(mean_interval(values, patients, 50, 0), [mean, NAN, NAN])
+    row = paired(values, np.zeros(len(values)), patients, 50, 0)
+    np.testing.assert_array_equal([row["difference"], row["ci_low"], row["ci_high"], row["p"]], [mean, NAN, NAN, NAN])
+
+
+def test_interval_of_one_patient_has_a_value_alone():
+    np.testing.assert_array_equal(interval(weighted_mean(np.array([1.0, 2.0])), ["a", "a"], 50, 0), [1.5, NAN, NAN])
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_paired_is_antisymmetric(seed):
+    """Swapping the two turns the difference and its interval round, and leaves p and the counts."""
+    random = np.random.default_rng(seed)
+    first, patients = clustered(random, patients=25)
+    second = first + random.normal(0.1, 0.5, len(first))
+    first[::9] = NAN
+    one, two = paired(first, second, patients, 400, 7), paired(second, first, patients, 400, 7)
+    assert two["difference"] == -one["difference"]
+    assert (two["ci_low"], two["ci_high"]) == pytest.approx((-one["ci_high"], -one["ci_low"]), rel=1e-12)
+    assert [two[key] for key in ("p", "n_cases", "n_patients")] == [one[key] for key in ("p", "n_cases", "n_patients")]
+
+
+def test_paired_by_hand():
+    """Differences 1 (a, twice) and -2 (b): p counts the resamples on either side, only b or a and b but not only a."""
+    first, second, patients = np.array([2.0, 3.0, 0.0, NAN, 1.0]), np.array([1.0, 2.0, 2.0, 1.0, NAN]), list("aabbc")
+    row = paired(first, second, patients, 999, 0)
+    count = resamples(np.array(list("aab")), 999, 0)
+    means = (2 * count[:, 0] - 2 * count[:, 2]) / (2 * count[:, 0] + count[:, 2])
+    below, above = (means <= 0).sum(), (means >= 0).sum()
+    assert (row["difference"], row["ci_low"], row["ci_high"]) == pytest.approx((0, -2, 1))
+    assert (row["n_cases"], row["n_patients"]) == (3, 2)
+    assert row["p"] == pytest.approx(min(1, 2 * (min(below, above) + 1) / 1000))
+
+
+@pytest.mark.parametrize("shift, p", [(1.0, 2 / 100), (-1.0, 2 / 100), (0.0, 1.0)])
+def test_p_at_its_ends(shift, p):
+    """Every resample on one side: twice one in draws + 1, never zero; no difference at all: one, never more."""
+    second = np.random.default_rng(0).random(10).round(2)
+    assert paired(second + shift, second, np.arange(10), 99, 0)["p"] == pytest.approx(p)
+
+
+def test_p_is_small_as_often_as_it_says_under_no_difference():
+    small = []
+    for seed in range(300):
+        values, patients = clustered(np.random.default_rng(1000 + seed))
+        small.append(paired(values, np.zeros(len(values)), patients, 400, seed)["p"] <= 0.1)
+    assert 0.05 <= np.mean(small) <= 0.17, "0.1, standard error 0.017, and a little more as the bootstrap is narrow"
+
+
+def test_holm_by_hand():
+    """Ordered .01 .02 .03 times 3 2 1, and never below the one before; undefined ones do not count."""
+    p = pd.Series([0.03, NAN, 0.01, 0.02], index=["a", "b", "c", "c"])
+    found = holm(p)
+    np.testing.assert_allclose(found, [0.04, NAN, 0.03, 0.04])
+    assert found.index.equals(p.index) and np.isnan(p.iloc[1]) and p.iloc[0] == 0.03, "the input is left alone"
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_holm_is_that_of_statsmodels(seed):
+    random = np.random.default_rng(seed)
+    p = pd.Series(random.random(20) ** 3).where(random.random(20) > 0.2)
+    found = holm(p)
+    assert p.isna().equals(found.isna())
+    np.testing.assert_allclose(found.dropna(), multipletests(p.dropna(), method="holm")[1])
+
+
+@pytest.mark.parametrize("p", [[], [NAN], [NAN, NAN]])
+def test_holm_of_nothing(p):
+    np.testing.assert_array_equal(holm(pd.Series(p, dtype=float)), p)
+
+
+def test_seeds_belong_to_their_key():
+    """The same in every process (Python's hash is not); other for other keys, also where their letters join alike."""
+    assert seed_of("123456789") == 0xCBF43926, "the published check value of CRC-32"
+    keys = [("ab", "c"), ("a", "bc"), ("abc",), ("a", "b", "c"), ("abc", ""), (1, "all"), (1.0, "all")]
+    assert len({seed_of(*key) for key in keys}) == len(keys)
+    assert seed_of(1, "all") == seed_of("1", "all")

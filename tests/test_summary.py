@@ -1,0 +1,321 @@
+"""From maps to the tables of the paper, on cases small enough to be done by hand."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from regard import comparison, regions, summary
+from regard.geometry import letterbox
+from regard.statistics import mean_interval, seed_of
+
+NAN = float("nan")
+UNION = "mass+peritumoral+below"
+# four cases of three patients; d is not annotated, so undefined
+PREDICTIONS = pd.DataFrame({
+    "case": list("abcd"), "patient": ["p1", "p1", "p2", "p3"],
+    "label": ["benign", "benign", "malignant", "malignant"], "correct": [True, False, True, True]})
+HITS, HIT_CHANCE = [1.0, 0.0, 1.0, NAN], [0.1, 0.2, 0.3, NAN]
+IOU, IOU_CHANCE, AREA = [0.5, 0.0, 0.25, NAN], [0.2, 0.1, 0.3, NAN], [0.1, 0.2, 0.4, 0.9]
+POINTING = {"selection": NAN, "setting": "tolerance=0/224"}
+SELECTED = {"selection": "top-area", "setting": "area=0.1"}
+
+
+def column(values, score, region="mass", method="cam", target_role="predicted", **more):
+    """One score of the four cases as rows of scores.csv."""
+    common = {"study": "s", "data": "made", "split": "test", "target": "malignant", "target_role": target_role,
+              "method": method, "region": region, "score": score}
+    return pd.DataFrame([common | more | {"case": case, "patient": patient, "value": value}
+                         for case, patient, value in zip(PREDICTIONS["case"], PREDICTIONS["patient"], values)])
+
+
+def table(**more):
+    """scores.csv of one method: the pointing game and the IoU of one selection."""
+    return pd.concat([
+        column(HITS, "pointing", **POINTING, **more), column(HIT_CHANCE, "pointing-chance", **POINTING, **more),
+        column(IOU, "iou", **SELECTED, **more), column(IOU_CHANCE, "iou-chance", **SELECTED, **more),
+        column(AREA, "area", region=NAN, **SELECTED, **more)], ignore_index=True)
+
+
+def one(frame, **equal):
+    """The one row of a table with these entries."""
+    rows = frame[np.logical_and.reduce([frame[key] == value for key, value in equal.items()])]
+    assert len(rows) == 1
+    return rows.iloc[0]
+
+
+def test_strata_by_hand():
+    groups = summary.strata(PREDICTIONS)
+    assert {name: "".join(PREDICTIONS["case"][rows]) for name, rows in groups.items()} == {
+        "all": "abcd", "benign": "ab", "malignant": "cd", "correct": "acd", "incorrect": "b",
+        "benign+correct": "a", "benign+incorrect": "b", "malignant+correct": "cd", "malignant+incorrect": ""}
+
+
+@pytest.mark.parametrize("stratum, mean, chance, n_cases, n_patients, n_undefined", [
+    ("all", 2 / 3, 0.2, 3, 2, 1),
+    ("benign", 0.5, 0.15, 2, 1, 0),
+    ("malignant", 1.0, 0.3, 1, 1, 1),
+    ("correct", 1.0, 0.2, 2, 2, 1),
+    ("incorrect", 0.0, 0.2, 1, 1, 0),
+    ("malignant+incorrect", NAN, NAN, 0, 0, 0),
+])
+def test_pointing_by_hand(stratum, mean, chance, n_cases, n_patients, n_undefined):
+    """Undefined cases are counted and left out of the mean and of the chance beside it."""
+    row = one(summary.summarise(table(), PREDICTIONS, 200, "quick"), score="pointing", stratum=stratum)
+    assert [row["mean"], row["chance"]] == pytest.approx([mean, chance], nan_ok=True)
+    assert (row["n_cases"], row["n_patients"], row["n_undefined"]) == (n_cases, n_patients, n_undefined)
+    assert np.isnan(row["ci_low"]) == (n_patients < 2)
+    assert np.isnan(row["selected_area"]) and row["selection"] == "" and row["profile"] == "quick"
+
+
+@pytest.mark.parametrize("stratum, mean, chance, area", [
+    ("all", 0.25, 0.2, 0.3), ("benign", 0.25, 0.15, 0.15), ("malignant", 0.25, 0.3, 0.65), ("incorrect", 0.0, 0.1, 0.2),
+    ("malignant+incorrect", NAN, NAN, NAN),
+])
+def test_iou_by_hand(stratum, mean, chance, area):
+    """The selected area is the median of the stratum's cases, annotated or not."""
+    row = one(summary.summarise(table(), PREDICTIONS, 200, "quick"), score="iou", stratum=stratum)
+    assert [row["mean"], row["chance"], row["selected_area"]] == pytest.approx([mean, chance, area], nan_ok=True)
+
+
+def test_the_interval_is_over_patients():
+    """Of patients {1, 0} and {1} the resampled means are 1/2, 2/3 and 1; over cases 0 would be among them."""
+    row = one(summary.summarise(table(), PREDICTIONS, 2000, "quick"), score="pointing", stratum="all")
+    assert (row["ci_low"], row["ci_high"]) == (0.5, 1.0)
+    key = ("s", "made", "predicted", "cam", "", "tolerance=0/224", "mass", "pointing", "all")
+    wanted = mean_interval(HITS, PREDICTIONS["patient"].to_numpy(), 2000, seed_of(*key))
+    assert (row["mean"], row["ci_low"], row["ci_high"]) == wanted
+
+
+def test_summarise_has_its_columns_and_no_row_for_chance_and_area():
+    found = summary.summarise(table(), PREDICTIONS, 20, "quick")
+    assert list(found.columns) == summary.COLUMNS
+    assert set(found["score"]) == {"pointing", "iou"} and len(found) == 2 * 9
+
+
+def test_row_order_and_other_methods_change_no_row():
+    """A seed belongs to its row: what else is in the table does not matter, nor in what order."""
+    more = pd.concat([table(method="lrp", target_role="true"), table(), table(method="lrp")], ignore_index=True)
+    keys = ["score", "stratum"]
+    wanted = summary.summarise(table(), PREDICTIONS, 100, "q").sort_values(keys, ignore_index=True)
+    shuffled = summary.summarise(more.sample(frac=1, random_state=0), PREDICTIONS, 100, "q")
+    mine = shuffled[(shuffled["method"] == "cam") & (shuffled["target_role"] == "predicted")]
+    pd.testing.assert_frame_equal(mine.sort_values(keys, ignore_index=True), wanted)
+    assert len(shuffled) == 3 * len(wanted)
+
+
+def test_scores_survive_the_disk(tmp_path):
+    """Blank selections and regions are read as undefined, and the summary is the same."""
+    summary.write_table(table(), tmp_path / "scores.csv")
+    again = pd.read_csv(tmp_path / "scores.csv")
+    pd.testing.assert_frame_equal(summary.summarise(again, PREDICTIONS, 50, "q"),
+                                  summary.summarise(table(), PREDICTIONS, 50, "q"))
+
+
+def contrasts():
+    """Two methods and a null map, with rows that the paired table must leave out."""
+    values = {"cam": [1.0, 0.0, 1.0, NAN], "lrp": [1.0, 1.0, 1.0, NAN], "ones": [0.0, 0.0, 1.0, 1.0]}
+    tables = [column(value, "pointing", region=region, method=method, **POINTING)
+              for method, value in values.items() for region in ("mass", UNION, "below")]
+    tables += [column(value, score, method=method, **SELECTED)
+               for method, value in values.items() for score in ("iou", "iou-chance")]
+    tables += [column(value, "pointing", method=method, selection=NAN, setting="tolerance=15/224")
+               for method, value in values.items()]
+    tables += [column(value, "pointing", method=method, target_role="true", **POINTING)
+               for method, value in values.items()]
+    return pd.concat(tables, ignore_index=True)
+
+
+def test_pairs_are_the_stated_ones():
+    """Each method with each later one and each null map, in pointing on the mass and the union and in IoU; no more."""
+    found = summary.pairs(contrasts(), PREDICTIONS, ["cam", "lrp"], ["ones"], 50, "quick")
+    assert set(found[["first", "second"]].apply(tuple, axis=1)) == {("cam", "lrp"), ("cam", "ones"), ("lrp", "ones")}
+    assert set(found[["score", "setting", "region"]].apply(tuple, axis=1)) == {
+        ("pointing", "tolerance=0/224", "mass"), ("pointing", "tolerance=0/224", UNION), ("iou", "area=0.1", "mass")}
+    assert len(found) == 9 and set(found["target_role"]) == {"predicted"} and set(found["profile"]) == {"quick"}
+
+
+def test_pairs_by_hand():
+    """Cases undefined in one of the two are left out: cam - lrp is 0, -1, 0 and cam - ones 1, 0, 0."""
+    found = summary.pairs(contrasts(), PREDICTIONS, ["cam", "lrp"], ["ones"], 50, "quick")
+    for second, wanted in {"lrp": -1 / 3, "ones": 1 / 3}.items():
+        row = one(found, first="cam", second=second, score="iou")
+        assert row["difference"] == pytest.approx(wanted) and (row["n_cases"], row["n_patients"]) == (3, 2)
+
+
+def test_holm_is_over_the_whole_table():
+    """Ordered p times the number of tests left, by hand and never falling."""
+    found = summary.pairs(contrasts(), PREDICTIONS, ["cam", "lrp"], ["ones"], 50, "quick").sort_values("p")
+    wanted = np.minimum(1, np.maximum.accumulate(found["p"] * np.arange(len(found), 0, -1)))
+    np.testing.assert_allclose(found["p_holm"], wanted)
+    assert (found["p_holm"] >= found["p"]).all()
+
+
+@pytest.mark.parametrize("value, low, high, paper, n_patients, data, wanted", [
+    (0.8, 0.7, 0.9, 0.75, 40, "clinic", "holds"),
+    (0.8, 0.7, 0.9, 0.7, 40, "clinic", "holds"),
+    (0.8, 0.7, 0.9, 0.9, 40, "clinic", "holds"),
+    (0.8, 0.7, 0.9, 0.91, 40, "clinic", "does not hold"),
+    (0.8, 0.7, 0.9, 0.69, 40, "clinic", "does not hold"),
+    (0.8, 0.76, 0.9, 0.75, 40, "clinic", "does not hold"),
+    (0.8, 0.7, 0.74, 0.75, 40, "clinic", "does not hold"),
+    (0.8, 0.7, 0.9, 0.75, 39, "clinic", "not tested"),
+    (0.8, 0.7, 0.9, 0.75, 39, "phantom", "not tested"),
+    (0.8, 0.7, 0.9, 0.75, 400, "phantom", "on phantoms: holds"),
+    (0.8, 0.76, 0.9, 0.75, 400, "phantom", "on phantoms: does not hold"),
+    (0.8, NAN, NAN, 0.75, 40, "clinic", "undecided"),
+    (NAN, NAN, NAN, 0.75, 40, "phantom", "on phantoms: undecided"),
+])
+def test_verdict(value, low, high, paper, n_patients, data, wanted):
+    """Neighbouring rows differ in one number, and so in the verdict where it should."""
+    assert summary.verdict(value, low, high, paper, n_patients, data) == wanted
+
+
+def measured(metric="AUC", start="transfer", low=0.8, n_patients=40, study="s"):
+    return {"start": start, "metric": metric, "study": study, "data": "made", "value": 0.9, "ci_low": low,
+            "ci_high": 0.95, "n_cases": 50, "n_patients": n_patients, "profile": "quick"}
+
+
+def test_claims_put_the_papers_figures_beside_ours():
+    """The networks' figures after transfer, and CAM's share in the three regions among correct cases, and no other."""
+    scores = pd.concat([table()] + [
+        column(HITS, score, region=region, method=method, target_role=role, **POINTING)
+        for score in ("pointing", "pointing-chance") for region in ("below", UNION) for method in ("cam", "lrp")
+        for role in ("predicted", "true")])
+    ours = summary.summarise(scores, PREDICTIONS, 100, "quick")
+    found = summary.claims(ours, pd.DataFrame([measured(), measured("accuracy", low=0.84), measured(start="scratch"),
+                                               measured("sensitivity", n_patients=39)]))
+    assert list(found["claim"]) == ["AUC", "accuracy", "sensitivity", "three-regions"]
+    assert list(found["paper_value"]) == [0.887, 0.835, 0.801, 0.71]
+    assert list(found["verdict"]) == ["holds", "does not hold", "not tested", "not tested"]
+    share, row = found.iloc[-1], one(ours, region=UNION, method="cam", stratum="correct", target_role="predicted")
+    assert (share["value"], share["n_cases"], share["n_patients"]) == (row["mean"], 2, 2)
+
+
+def test_write_gathers_the_studies_by_name(tmp_path, monkeypatch):
+    """Studies in the order of their names, undefined as blank, six digits."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "dvc.yaml").touch()
+    with pytest.raises(FileNotFoundError, match="dvc repro"):
+        summary.write()
+    for study in ("b", "a"):
+        folder = tmp_path / "results" / "study" / study
+        for part in ("compare", "train"):
+            (folder / part).mkdir(parents=True)
+        means = summary.summarise(table(), PREDICTIONS, 50, "q")
+        summary.write_table(means.assign(study=study), folder / "compare/summary.csv")
+        paired = summary.pairs(contrasts(), PREDICTIONS, ["cam"], ["ones"], 50, "q")
+        summary.write_table(paired.assign(study=study), folder / "compare/pairs.csv")
+        summary.write_table(pd.DataFrame([measured(study=study)]), folder / "train/performance.csv")
+    summary.write()
+    for name in ("summary", "pairs", "performance", "claims"):
+        assert list(dict.fromkeys(pd.read_csv(tmp_path / f"results/{name}.csv")["study"])) == ["a", "b"]
+    text = (tmp_path / "results/summary.csv").read_text()
+    assert ",0.666667," in text and ",nan" not in text.lower() and "\r" not in text
+
+
+MASS = np.zeros((40, 80), bool)
+MASS[14:20, 36:46] = True
+PARTS = regions.reference(MASS)
+PLACES = {"mass": (16, 40), "peritumoral": (21, 40), "below": (24, 40), "above": (8, 40), "other": (35, 5)}
+
+
+def impulse(place, box):
+    """A map on the square with one pixel set, the one over the image's pixel `place`."""
+    maps = torch.zeros(1, box.size, box.size)
+    row, column = [int((at + 0.5) * inner / side) for at, inner, side in zip(place, box[3:5], box[:2])]
+    maps[0, box.top + row, box.left + column] = 1
+    return maps
+
+
+def hits(scores):
+    return scores[scores["score"] == "pointing"].set_index(["method", "region"])["value"]
+
+
+@pytest.mark.parametrize("size", [40, 80, 160])
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize("name", PLACES)
+def test_an_impulse_lands_in_its_region(name, turned, size):
+    """On a letterboxed image, wide or tall, at half, the same and twice the annotation's grid."""
+    parts = {part: region.T if turned else region for part, region in PARTS.items()}
+    place = PLACES[name][::-1] if turned else PLACES[name]
+    box = letterbox(*parts["mass"].shape, size)
+    assert parts[name][place] and (box.top, box.left) == ((0, size // 4) if turned else (size // 4, 0))
+    found = hits(comparison.score_maps(impulse(place, box), ["cam"], parts, box, [0]))["cam"]
+    assert found.to_dict() == {part: float(part == name) for part in regions.NAMES} | {
+        UNION: float(name in ("mass", "peritumoral", "below"))}
+
+
+def test_each_map_has_the_row_of_its_name():
+    box = letterbox(40, 80, 80)
+    maps = torch.cat([impulse(place, box) for place in PLACES.values()])
+    found = hits(comparison.score_maps(maps, list(PLACES), PARTS, box, [0])).unstack()[list(PLACES)].loc[list(PLACES)]
+    np.testing.assert_array_equal(found, np.eye(5))
+
+
+@pytest.mark.parametrize("width, inside", [(112, 7), (224, 15), (448, 30)])
+def test_tolerance_is_in_pixels_of_an_input_224_wide(width, inside):
+    """15 of 224 pixels of the longer side, and not one more; 7.5 of 112 reach 7."""
+    mass = np.zeros((width // 2, width), bool)
+    mass[width // 4, 5] = True
+    parts = {name: mass if name == "mass" else np.zeros_like(mass) for name in regions.NAMES}
+    box = letterbox(*mass.shape, width)
+    maps = torch.cat([impulse((width // 4, 5 + inside + more), box) for more in (0, 1)])
+    found = comparison.score_maps(maps, ["in", "out"], parts, box, [0, 15])
+    hit = found[(found["score"] == "pointing") & (found["region"] == "mass")].set_index(["setting", "method"])["value"]
+    assert hit.to_dict() == {("tolerance=0/224", "in"): 0, ("tolerance=0/224", "out"): 0,
+                             ("tolerance=15/224", "in"): 1, ("tolerance=15/224", "out"): 0}
+
+
+def test_chance_is_the_hit_rate_of_every_pixel_in_turn():
+    """At both tolerances; disjoint regions that cover the image sum to one without tolerance, to more with it."""
+    parts = {name: region[::2, ::2] for name, region in PARTS.items()}
+    box = letterbox(20, 40, 40)
+    maps = torch.cat([impulse(place, box) for place in np.ndindex(20, 40)])
+    found = comparison.score_maps(maps, [str(place) for place in range(800)], parts, box, [0, 12])
+    means = found.groupby(["setting", "region", "score"])["value"].agg(["mean", "nunique"]).unstack()
+    np.testing.assert_allclose(means["mean"]["pointing"], means["mean"]["pointing-chance"], rtol=1e-12)
+    assert (means["nunique"]["pointing-chance"] == 1).all(), "chance knows no map"
+    sums = means["mean"]["pointing-chance"].unstack()[list(regions.NAMES)].sum(axis=1)
+    assert sums["tolerance=0/224"] == pytest.approx(1) and sums["tolerance=12/224"] > 1.05
+
+
+def test_a_case_that_is_not_annotated_is_undefined_throughout():
+    box = letterbox(40, 80, 80)
+    found = comparison.score_maps(impulse((3, 3), box).repeat(2, 1, 1), ["a", "b"], None, box, [0, 15])
+    assert len(found) == 2 * 2 * 2 * 6 and found["value"].isna().all()
+    selected = comparison.score_selections(impulse((3, 3), box) > 0, ["a"], None, box).set_index("score")["value"]
+    np.testing.assert_array_equal(selected[["iou", "iou-chance", "area"]], [NAN, NAN, 1 / 3200])
+
+
+def test_a_region_that_does_not_exist_is_undefined_and_a_broken_map_as_well():
+    """A mass at the lower border has no `below`; a map with NaN has hits nowhere, and the chance does not mind."""
+    parts = regions.reference(np.roll(MASS, 20, axis=0))
+    box = letterbox(40, 80, 80)
+    broken = torch.full((1, 80, 80), torch.nan)
+    found = comparison.score_maps(torch.cat([impulse((37, 40), box), broken]), ["good", "broken"], parts, box, [0])
+    value = found.set_index(["method", "score", "region"])["value"].sort_index()
+    np.testing.assert_array_equal(value["good", "pointing"][["mass", "below", UNION]], [1, NAN, 1])
+    assert value["broken", "pointing"].isna().all()
+    np.testing.assert_array_equal(value["broken", "pointing-chance"], value["good", "pointing-chance"])
+    assert np.isnan(value["good", "pointing-chance", "below"])
+
+
+@pytest.mark.parametrize("size", [40, 80])
+def test_selections_by_hand(size):
+    """The left half of the image, cut at column 40 through a mass of 6 x 10 with 4 columns on that side."""
+    box = letterbox(40, 80, size)
+    selected = torch.zeros(2, size, size, dtype=torch.bool)
+    selected[0, :, :size // 2] = True
+    found = comparison.score_selections(selected, ["half", "none"], MASS, box).set_index(["method", "score"])["value"]
+    half, share = 0.5, 60 / 3200
+    assert list(found["half"][["iou", "area"]]) == pytest.approx([24 / (1600 + 36), 0.5])
+    assert found["half", "iou-chance"] == pytest.approx(half * share / (half + share - half * share))
+    assert list(found["none"][["iou", "iou-chance", "area"]]) == [0, 0, 0]
+
+
+@pytest.mark.parametrize("parameters, text", [
+    ({}, ""), ({"quantile": 0.2}, "quantile=0.2"), ({"b": None, "a": 1, "c": "x"}, 'a=1;b=null;c="x"'),
+])
+def test_setting(parameters, text):
+    assert comparison.setting(parameters) == text
