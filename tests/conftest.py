@@ -34,13 +34,20 @@ def make_cases(patients: int = 6, views: int = 2, size: tuple[int, int] = (24, 3
         label = ("benign", "malignant")[patient % 2]
         for view in range(views):
             row, column = generator.integers(8, size[0] - 8), generator.integers(8, size[1] - 8)
-            down, right = np.ogrid[:size[0], :size[1]]
+            down, right = np.ogrid[: size[0], : size[1]]
             mask = np.hypot(down - row, right - column) < 5
             image = generator.integers(80, 120, size).astype(np.uint8)
             image[mask] = (40, 200)[patient % 2]
             case = f"c{patient:02d}-{view}"
-            rows.append({"case": case, "patient": f"p{patient:02d}", "image": f"images/{case}.png", "label": label,
-                         "reference": "exact"})
+            rows.append(
+                {
+                    "case": case,
+                    "patient": f"p{patient:02d}",
+                    "image": f"images/{case}.png",
+                    "label": label,
+                    "reference": "exact",
+                }
+            )
             images.append(image)
             masks.append(mask)
     return cases.Cases(pd.DataFrame(rows), images, {"mass": masks})

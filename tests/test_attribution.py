@@ -69,7 +69,9 @@ def test_neither_batch_nor_order_matters(model, images, method):
 
 @pytest.mark.parametrize("method", METHODS)
 def test_the_target_matters(model, images, method):
-    assert not torch.allclose(attribute(model, images, TARGETS, method), attribute(model, images, (TARGETS + 1) % 3, method))
+    assert not torch.allclose(
+        attribute(model, images, TARGETS, method), attribute(model, images, (TARGETS + 1) % 3, method)
+    )
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -114,9 +116,15 @@ def test_training_mode_unknown_methods_and_nan_are_refused(model, images):
 
 # --- LRP ---
 
+
 def zennit_epsilon(model, images, targets, epsilon):
-    rules = [(Activation, Pass()), (AvgPool, Norm(1e-12)), (BatchNorm, Epsilon(epsilon)), (Convolution, Epsilon(epsilon)),
-             (nn.Linear, Epsilon(epsilon))]
+    rules = [
+        (Activation, Pass()),
+        (AvgPool, Norm(1e-12)),
+        (BatchNorm, Epsilon(epsilon)),
+        (Convolution, Epsilon(epsilon)),
+        (nn.Linear, Epsilon(epsilon)),
+    ]
     chosen = torch.eye(3, dtype=images.dtype)[targets]
     with Gradient(model, LayerMapComposite(rules)) as attributor:
         _, relevance = attributor(images.clone(), lambda output: output * chosen)
@@ -139,7 +147,9 @@ def test_lrp_epsilon_equals_the_equation_layer_by_layer(relative):
     """Bach et al. 2015, eq. 58, written with explicit matrices for dense layers."""
     generator = torch.Generator().manual_seed(0)
     draw = lambda *shape: torch.randn(*shape, generator=generator, dtype=torch.float64)
-    model = nn.Sequential(nn.Flatten(), nn.Linear(12, 7), nn.ReLU(), nn.Linear(7, 5), nn.ReLU(), nn.Linear(5, 3)).double()
+    model = nn.Sequential(
+        nn.Flatten(), nn.Linear(12, 7), nn.ReLU(), nn.Linear(7, 5), nn.ReLU(), nn.Linear(5, 3)
+    ).double()
     for parameter in model.parameters():
         parameter.data = draw(*parameter.shape)
     model.eval()
@@ -170,7 +180,9 @@ def test_lrp_survives_in_place_activations(images):
 
 
 def test_lrp_refuses_what_it_has_no_rule_for(images):
-    model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Sigmoid(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3)).double()
+    model = nn.Sequential(
+        nn.Conv2d(3, 4, 3), nn.Sigmoid(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3)
+    ).double()
     with pytest.raises(ValueError, match="'1' .Sigmoid."):
         relevance(model.eval(), images, TARGETS, 0.1)
     with pytest.raises(ValueError, match="epsilon"):
@@ -183,6 +195,7 @@ def test_a_zero_image_gives_zero_relevance():
 
 # --- gradient, CAM, Grad-CAM ---
 
+
 def test_gradient_equals_captum_and_a_finite_difference(model, images):
     wanted = Saliency(model).attribute(images.clone().requires_grad_(), TARGETS)
     assert torch.allclose(attribute(model, images, TARGETS, "gradient"), wanted.amax(dim=1).float(), atol=1e-7)
@@ -191,7 +204,9 @@ def test_gradient_equals_captum_and_a_finite_difference(model, images):
     step = torch.zeros_like(images[:1])
     step[0, 1, 20, 20] = 1e-6
     change = (model(images[:1] + step) - model(images[:1] - step))[0, TARGETS[0]] / 2e-6
-    assert input_gradient(model, images[:1], TARGETS[:1])[0, 1, 20, 20].item() == pytest.approx(change.item(), rel=1e-4, abs=1e-7)
+    assert input_gradient(model, images[:1], TARGETS[:1])[0, 1, 20, 20].item() == pytest.approx(
+        change.item(), rel=1e-4, abs=1e-7
+    )
     with pytest.raises(ValueError, match="'mean'.*max, l2"):
         attribute(model, images, TARGETS, "gradient", reduce="mean")
 
@@ -203,7 +218,9 @@ def test_the_mean_of_a_cam_plus_the_bias_is_the_logit(model, images):
         cells = (features * model.head.weight[target][:, None, None]).sum(dim=1)
         assert torch.allclose(cells.mean(dim=(1, 2)) + model.head.bias[target], logits[:, target])
         enlarged = attribute(model, images, torch.full((4,), target), "cam")
-        assert torch.allclose(enlarged, nn.functional.interpolate(cells[:, None], (48, 48), mode="bilinear")[:, 0].float())
+        assert torch.allclose(
+            enlarged, nn.functional.interpolate(cells[:, None], (48, 48), mode="bilinear")[:, 0].float()
+        )
 
 
 def test_grad_cam_equals_captum_and_is_cam_by_a_constant(model, images):
@@ -225,6 +242,7 @@ def test_cam_refuses_a_network_it_is_not_defined_for(images):
 
 
 # --- null maps ---
+
 
 @pytest.mark.parametrize("name", NULLS)
 def test_null_maps_keep_the_contract_and_depend_on_their_own_image_only(images, name):

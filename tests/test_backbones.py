@@ -97,9 +97,15 @@ def test_a_pickle_with_code_is_not_run(tmp_path):
     assert not (tmp_path / "sprung").exists()
 
 
-@pytest.mark.parametrize("arguments, message", [
-    (("alexnet", 2), "unknown backbone 'alexnet'"), (("vgg19", 2, None, 1.0, "min"), "unknown pool 'min'"),
-    (("squeezenet1_0", 2, None, 0.5), "width 1.0 only"), (("vgg19_bn", 2, "imagenet", 0.25), "width 1.0 only")])
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (("alexnet", 2), "unknown backbone 'alexnet'"),
+        (("vgg19", 2, None, 1.0, "min"), "unknown pool 'min'"),
+        (("squeezenet1_0", 2, None, 0.5), "width 1.0 only"),
+        (("vgg19_bn", 2, "imagenet", 0.25), "width 1.0 only"),
+    ],
+)
 def test_wrong_arguments_are_named(arguments, message):
     with pytest.raises(ValueError, match=message):
         backbones.build(*arguments)

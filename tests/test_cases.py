@@ -53,8 +53,10 @@ BROKEN = {
     "truncated image": (lambda f: truncate(f / "images/c01-0.png"), ["cases.csv row 4", "images/c01-0.png"]),
     "no image at all": (lambda f: (f / "images/c01-0.png").write_text("text"), ["row 4", "not an image"]),
     "palette image": (lambda f: Image.new("P", (32, 24)).save(f / "images/c01-0.png"), ["row 4", "mode P"]),
-    "mask of another size": (lambda f: cases.write_mask(np.ones((24, 30), bool), f / "regions/mass/c01-0.png"),
-                             ["regions/mass/c01-0.png", "30 x 24", "32 x 24"]),
+    "mask of another size": (
+        lambda f: cases.write_mask(np.ones((24, 30), bool), f / "regions/mass/c01-0.png"),
+        ["regions/mass/c01-0.png", "30 x 24", "32 x 24"],
+    ),
     "grey mask": (lambda f: Image.new("L", (32, 24), 128).save(f / "regions/mass/c01-0.png"), ["row 4", "0 or 255"]),
     "truncated mask": (lambda f: truncate(f / "regions/mass/c01-0.png"), ["row 4", "regions/mass/c01-0.png"]),
     "duplicate case": (lambda f: edit(f, put(3, "case", "c00-1")), ["row 5", "'c00-1'", "row 3"]),

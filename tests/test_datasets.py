@@ -59,7 +59,9 @@ def test_busi_becomes_the_layout(published, tmp_path):
 
 
 def test_import_changes_nothing_the_second_time_and_never_the_source(published, tmp_path):
-    content = lambda folder: {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    content = lambda folder: {
+        path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()
+    }
     source = content(published)
     datasets.bring_in("busi", published, tmp_path / "target")
     first = content(tmp_path / "target")
@@ -74,9 +76,15 @@ def other_size(folder):
 BROKEN = {
     "missing mask": (lambda f: (f / "benign/benign (10)_mask.png").unlink(), "benign .10..*no mask"),
     "mask of another size": (other_size, "benign .1._mask_1.png is 30 x 30.*60 x 50"),
-    "missing folder": (lambda f: [path.unlink() for path in (f / "normal").iterdir()] + [(f / "normal").rmdir()], "no folder.*normal"),
+    "missing folder": (
+        lambda f: [path.unlink() for path in (f / "normal").iterdir()] + [(f / "normal").rmdir()],
+        "no folder.*normal",
+    ),
     "unknown name": (lambda f: picture(1).save(f / "normal/normal-1.png"), "normal-1.png is neither"),
-    "damaged image": (lambda f: (f / "malignant/malignant (2).png").write_bytes(b"\x89PNG"), "malignant .2..png is truncated"),
+    "damaged image": (
+        lambda f: (f / "malignant/malignant (2).png").write_bytes(b"\x89PNG"),
+        "malignant .2..png is truncated",
+    ),
     "empty folders": (lambda f: [path.unlink() for path in f.rglob("*.png")], "holds no images"),
 }
 
@@ -113,8 +121,11 @@ def test_target_and_source_are_kept_apart(published, tmp_path):
 
 def test_the_command_says_one_line_and_fails(published, tmp_path):
     other_size(published)
-    done = subprocess.run([sys.executable, "-m", "regard", "import", "busi", published, tmp_path / "target"],
-                          capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "regard", "import", "busi", published, tmp_path / "target"],
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 1 and "Traceback" not in done.stderr
     assert done.stderr.strip().splitlines()[-1].startswith("regard: ") and "benign (1)_mask_1.png" in done.stderr
 

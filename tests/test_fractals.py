@@ -12,8 +12,17 @@ from safetensors import safe_open
 from regard import backbones, fractals
 
 COMMITTED = Path(__file__).parents[1] / "data" / "weights" / "vgg19_bn-width0.25-fractal.safetensors"
-TINY = {"width": 0.125, "categories": 4, "instances": 80, "size": 40, "crop": 32, "epochs": 10, "batch": 8,
-        "learning_rate": 1e-3, "threads": 1}
+TINY = {
+    "width": 0.125,
+    "categories": 4,
+    "instances": 80,
+    "size": 40,
+    "crop": 32,
+    "epochs": 10,
+    "batch": 8,
+    "learning_rate": 1e-3,
+    "threads": 1,
+}
 
 
 def description(path):

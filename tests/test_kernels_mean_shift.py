@@ -46,6 +46,30 @@ def test_values_just_one_bandwidth_apart_are_in_the_window(bandwidth, seed):
     compare(np.random.default_rng(seed).integers(0, 12, 30).astype(float), bandwidth)
 
 
+def test_values_are_in_the_window_whose_distance_is_at_most_the_bandwidth():
+    """The distance itself, also where position + bandwidth is rounded to the other side of the value."""
+    for low, high, width in np.ndindex(11, 11, 10):
+        low, high, width = low / 10, high / 10, (width + 1) / 10
+        _, modes = mean_shift_1d(torch.tensor([low, high], dtype=torch.float64), width, max_iter=0)
+        joined = len(modes) == 1 and abs(modes.item() - (low + high) / 2) < 1e-9
+        assert joined == (abs(high - low) <= width), (low, high, width)
+
+
+def test_modes_just_one_bandwidth_apart_are_merged():
+    """Paths end at 0 (seven values in its window), 2 (five), 2.5 and -1.5 (four); 0 removes 2, which spares 2.5."""
+    values = np.array([-2.0] * 3 + [0.0] + [2.0] * 3 + [4.0])
+    assert mean_shift_1d(torch.from_numpy(values), 2.0)[1].tolist() == [0, 2.5]
+    compare(values, 2.0)
+
+
+def test_paths_stop_after_a_step_of_a_thousandth_of_the_bandwidth():
+    """Thousands of values, so that the next step is smaller still and yet leads elsewhere."""
+    random = np.random.default_rng(709)
+    values = np.repeat(random.random(40), random.integers(1, 200, 40))
+    theirs = MeanShift(bandwidth=0.2, seeds=np.unique(values)[:, None]).fit(values[:, None])
+    np.testing.assert_allclose(mean_shift_1d(torch.from_numpy(values), 0.2)[1], theirs.cluster_centers_[:, 0])
+
+
 @pytest.mark.parametrize("max_iter", [0, 1, 2])
 @pytest.mark.parametrize("seed", range(4))
 def test_paths_cut_short_end_where_scikit_learns_do(seed, max_iter):
@@ -109,23 +133,32 @@ def test_bandwidth_is_the_mean_distance_to_the_kth_nearest(quantile, offset):
     assert bandwidth_1d(torch.from_numpy(values), quantile) == pytest.approx(kth.mean(), rel=1e-12)
 
 
-@pytest.mark.parametrize("values, bandwidth, message", [
-    ([], 1.0, "at least one"),
-    ([1.0, float("nan")], 1.0, "finite"),
-    ([1.0, float("inf")], 1.0, "finite"),
-    ([1.0], 0.0, "positive"),
-    ([1.0], -1.0, "positive"),
-    ([1.0], float("nan"), "positive"),
-])
+@pytest.mark.parametrize(
+    "values, bandwidth, message",
+    [
+        ([], 1.0, "at least one"),
+        ([1.0, float("nan")], 1.0, "finite"),
+        ([1.0, float("inf")], 1.0, "finite"),
+        ([1.0], 0.0, "positive"),
+        ([1.0], -1.0, "positive"),
+        ([1.0], float("nan"), "positive"),
+    ],
+)
 def test_mean_shift_refuses(values, bandwidth, message):
     for shape in ((-1,), (1, -1)) if values else ((-1,),):
         with pytest.raises(ValueError, match=message):
             mean_shift_1d(torch.tensor(values).view(shape), bandwidth)
 
 
-@pytest.mark.parametrize("values, quantile, message", [
-    ([], 0.3, "at least one"), ([1.0], 0.0, "quantile"), ([1.0], 1.1, "quantile"), ([1.0], float("nan"), "quantile"),
-])
+@pytest.mark.parametrize(
+    "values, quantile, message",
+    [
+        ([], 0.3, "at least one"),
+        ([1.0], 0.0, "quantile"),
+        ([1.0], 1.1, "quantile"),
+        ([1.0], float("nan"), "quantile"),
+    ],
+)
 def test_bandwidth_refuses(values, quantile, message):
     with pytest.raises(ValueError, match=message):
         bandwidth_1d(torch.tensor(values), quantile)

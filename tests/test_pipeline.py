@@ -24,8 +24,18 @@ def test_committed_notebooks_are_clean_and_complete(path):
         assert not cell.get("outputs") and cell.get("execution_count") is None
     assert len({cell.id for cell in notebook.cells}) == len(notebook.cells)
     text = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
-    for part in ("# ", "*You will learn*", "*You need*", "## Check", "## Exercises", "1. *Recall.*", "2. *Change.*",
-                 "3. *Build.*", "Solutions", ".ipynb)"):
+    for part in (
+        "# ",
+        "*You will learn*",
+        "*You need*",
+        "## Check",
+        "## Exercises",
+        "1. *Recall.*",
+        "2. *Change.*",
+        "3. *Build.*",
+        "Solutions",
+        ".ipynb)",
+    ):
         assert part in text, part
     tagged = [cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", [])]
     assert len(tagged) == 1 and all("#" in line for line in tagged[0].source.splitlines())
@@ -59,11 +69,13 @@ def small_project(tmp_path, monkeypatch):
     (tmp_path / "build" / "notebooks").mkdir(parents=True)
     (tmp_path / "dvc.yaml").touch()
     (tmp_path / "src").mkdir()
-    code = ["fail = False  # whether to fail\noutput = 'x'  # folder\n",
-            "import os, sys, time, warnings\nprint(hash('text'), os.environ['MPLBACKEND'])\nwarnings.warn(str(time.time()))",
-            "from pathlib import Path\nPath(output, 'result.txt').write_text('done')\n"
-            "if fail: raise ValueError('cases.csv row 3: no such label')",
-            "{'a': 1}"]
+    code = [
+        "fail = False  # whether to fail\noutput = 'x'  # folder\n",
+        "import os, sys, time, warnings\nprint(hash('text'), os.environ['MPLBACKEND'])\nwarnings.warn(str(time.time()))",
+        "from pathlib import Path\nPath(output, 'result.txt').write_text('done')\n"
+        "if fail: raise ValueError('cases.csv row 3: no such label')",
+        "{'a': 1}",
+    ]
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in code])
     notebook.cells[0].metadata["tags"] = ["parameters"]
     notebook.metadata["kernelspec"] = {"name": "python3", "language": "python", "display_name": "Python 3"}
@@ -101,14 +113,21 @@ def test_bad_input_stops_the_stage_with_one_line(root, tmp_path):
     params["studies"]["mine"] = {"like": "ultrasound", "root": "real/mine"}
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
     cases.write(make_cases(), tmp_path / "real" / "mine")
-    (tmp_path / "real/mine/regions/mass/c01-0.png").write_bytes((tmp_path / "real/mine/images/c01-0.png").read_bytes()[:50])
-    command = lambda *words: subprocess.run([sys.executable, "-m", "regard", *words], cwd=tmp_path, capture_output=True, text=True)
+    (tmp_path / "real/mine/regions/mass/c01-0.png").write_bytes(
+        (tmp_path / "real/mine/images/c01-0.png").read_bytes()[:50]
+    )
+    command = lambda *words: subprocess.run(
+        [sys.executable, "-m", "regard", *words], cwd=tmp_path, capture_output=True, text=True
+    )
     assert command("strip", "notebooks", "build/notebooks").returncode == 0
     done = command("stage", "1_prepare", "mine")
     assert done.returncode == 1
     last = done.stderr.strip().splitlines()[-1]
     assert last.startswith("regard: 1_prepare (mine), cell") and "cases.csv row 4" in last and "c01-0.png" in last
-    assert not (tmp_path / "results/study/mine/prepare").exists() and not (tmp_path / "results/study/mine/prepare.partial").exists()
+    assert (
+        not (tmp_path / "results/study/mine/prepare").exists()
+        and not (tmp_path / "results/study/mine/prepare.partial").exists()
+    )
 
 
 def test_settings_are_written_resolved_and_only_change_where_they_change(root, tmp_path):
@@ -120,6 +139,9 @@ def test_settings_are_written_resolved_and_only_change_where_they_change(root, t
     changed = json.loads(json.dumps(params))
     changed["studies"]["ultrasound"]["compare"] = {"tolerances": [3]}
     changed["studies"]["busi"] = {"like": "ultrasound", "root": "real/busi"}
-    differing = [stage for stage in pipeline.STAGES
-                 if project.settings("ultrasound", stage, params) != project.settings("ultrasound", stage, changed)]
+    differing = [
+        stage
+        for stage in pipeline.STAGES
+        if project.settings("ultrasound", stage, params) != project.settings("ultrasound", stage, changed)
+    ]
     assert differing == ["compare"]

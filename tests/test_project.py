@@ -16,8 +16,11 @@ PARAMS = {
     "studies": {
         "base": {"root": "data/base", "train": {"pool": "base", "patience": 30}},
         "middle": {"like": "base", "root": "data/middle"},
-        "top": {"like": "middle", "train": {"pool": "top", "methods": {"cam": {"relu": True}}},
-                "select": {"areas": [0.5]}},
+        "top": {
+            "like": "middle",
+            "train": {"pool": "top", "methods": {"cam": {"relu": True}}},
+            "select": {"areas": [0.5]},
+        },
         "bare": {"root": "data/bare"},
     },
 }
@@ -31,14 +34,17 @@ def studies(**more):
     return params(studies=copy.deepcopy(PARAMS["studies"]) | more)
 
 
-@pytest.mark.parametrize("profile, study, epochs, patience, pool", [
-    ("quick", "bare", 10, 10, "block"),
-    ("full", "bare", 20, 20, "profile"),
-    ("quick", "base", 10, 30, "base"),
-    ("full", "base", 20, 30, "base"),
-    ("full", "middle", 20, 30, "base"),
-    ("full", "top", 20, 30, "top"),
-])
+@pytest.mark.parametrize(
+    "profile, study, epochs, patience, pool",
+    [
+        ("quick", "bare", 10, 10, "block"),
+        ("full", "bare", 20, 20, "profile"),
+        ("quick", "base", 10, 30, "base"),
+        ("full", "base", 20, 30, "base"),
+        ("full", "middle", 20, 30, "base"),
+        ("full", "top", 20, 30, "top"),
+    ],
+)
 def test_blocks_then_profile_then_like_then_study(profile, study, epochs, patience, pool):
     """Each wins over those before it, entry by entry: what it does not name stays."""
     found = project.settings(study, "train", params(profile=profile))
@@ -69,11 +75,14 @@ def test_resolving_changes_no_parameter():
     assert before == PARAMS
 
 
-@pytest.mark.parametrize("change", [
-    studies(new={"like": "top", "train": {"epochs": 1}}),
-    studies(base=PARAMS["studies"]["base"], top={"train": {"epochs": 1}, "root": "elsewhere"}),
-    params(profiles=PARAMS["profiles"] | {"slow": {"train": {"epochs": 99}}}),
-])
+@pytest.mark.parametrize(
+    "change",
+    [
+        studies(new={"like": "top", "train": {"epochs": 1}}),
+        studies(base=PARAMS["studies"]["base"], top={"train": {"epochs": 1}, "root": "elsewhere"}),
+        params(profiles=PARAMS["profiles"] | {"slow": {"train": {"epochs": 99}}}),
+    ],
+)
 def test_another_study_or_profile_changes_nothing(change):
     """Added, or changed where the study is not `like` it."""
     for study in ("base", "middle", "bare"):
@@ -86,25 +95,31 @@ def test_a_change_reaches_all_that_are_like_it():
     assert [project.settings(study, "train", changed)["width"] for study in PARAMS["studies"]] == [7, 7, 7, 1]
 
 
-@pytest.mark.parametrize("loop", [
-    {"a": {"like": "a"}},
-    {"a": {"like": "b"}, "b": {"like": "c"}, "c": {"like": "a"}},
-    {"a": {"like": "b"}, "b": {"like": "c"}, "c": {"like": "b"}},
-])
+@pytest.mark.parametrize(
+    "loop",
+    [
+        {"a": {"like": "a"}},
+        {"a": {"like": "b"}, "b": {"like": "c"}, "c": {"like": "a"}},
+        {"a": {"like": "b"}, "b": {"like": "c"}, "c": {"like": "b"}},
+    ],
+)
 def test_a_circle_of_likes_is_refused(loop):
     with pytest.raises(ValueError, match=" -> ".join(loop)):
         project.study("a", studies(**loop))
     assert project.study("top", studies(**loop)) == project.study("top", PARAMS), "the others do not mind"
 
 
-@pytest.mark.parametrize("study, stage, params, message", [
-    ("nobody", "train", PARAMS, "no study 'nobody'; known are .*'bare', 'base'"),
-    ("a", "train", studies(a={"like": "nobody"}), "no study 'nobody'"),
-    ("base", "train", params(profile="slow"), "profile 'slow' is not one of .*'full', 'quick'"),
-    ("base", "tarin", PARAMS, "no block for stage 'tarin'"),
-    ("base", "seed", PARAMS, "no block for stage 'seed'"),
-    ("base", "studies", PARAMS, "no block for stage 'studies'"),
-])
+@pytest.mark.parametrize(
+    "study, stage, params, message",
+    [
+        ("nobody", "train", PARAMS, "no study 'nobody'; known are .*'bare', 'base'"),
+        ("a", "train", studies(a={"like": "nobody"}), "no study 'nobody'"),
+        ("base", "train", params(profile="slow"), "profile 'slow' is not one of .*'full', 'quick'"),
+        ("base", "tarin", PARAMS, "no block for stage 'tarin'"),
+        ("base", "seed", PARAMS, "no block for stage 'seed'"),
+        ("base", "studies", PARAMS, "no block for stage 'studies'"),
+    ],
+)
 def test_unknown_names_are_refused_and_named(study, stage, params, message):
     with pytest.raises(KeyError, match=message):
         project.settings(study, stage, params)

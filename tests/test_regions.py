@@ -59,7 +59,7 @@ def test_ring_width_in_millimetres_and_without():
 def test_ring_is_a_euclidean_dilation():
     """Against morphology with a disc, on a mass away from the border."""
     mask, width = ellipse(down=8, right=8), 4
-    rows, columns = np.ogrid[-width:width + 1, -width:width + 1]
+    rows, columns = np.ogrid[-width : width + 1, -width : width + 1]
     wanted = binary_dilation(mask, rows**2 + columns**2 <= width**2) & ~mask
     assert np.array_equal(regions.reference(mask, pixel_mm=1.25)["peritumoral"], wanted)
 

@@ -49,7 +49,11 @@ def test_the_lock_covers_every_direct_dependency_with_hashes():
 
 def documented_lines() -> list[list[str]]:
     """The two `uv pip install` lines of environment.yml's comment, as lists of words."""
-    comment = [line.lstrip("# ").split() for line in (ROOT / "environment.yml").read_text().splitlines() if line.startswith("#")]
+    comment = [
+        line.lstrip("# ").split()
+        for line in (ROOT / "environment.yml").read_text().splitlines()
+        if line.startswith("#")
+    ]
     return [words for words in comment if words[:3] == ["uv", "pip", "install"]]
 
 
@@ -57,8 +61,10 @@ def test_environment_lines_install_the_lock():
     """Run as documented, without installing: every pin can be had for this Python and is what is installed here."""
     lines = documented_lines()
     assert len(lines) == 2
-    names = {next(iter(item)) if isinstance(item, dict) else item.split()[0]
-             for item in yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"]}
+    names = {
+        next(iter(item)) if isinstance(item, dict) else item.split()[0]
+        for item in yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"]
+    }
     assert names == {"python", "pip", "uv"}
     uv = Path(sys.executable).with_name("uv")
     if not uv.is_file():
@@ -97,6 +103,10 @@ def test_pipeline_watches_the_code_its_notebooks_import():
         stage = stages[path.stem.split("_", 1)[1]]
         watched = {Path(entry).stem for entry in stage.get("do", stage)["deps"] if str(entry).startswith("src/")}
         code = "\n".join(cell.source for cell in nbformat.read(path, 4).cells if cell.cell_type == "code")
-        imported = {name.strip() for names in re.findall(r"^from regard import (.+)$", code, re.MULTILINE) for name in names.split(",")}
+        imported = {
+            name.strip()
+            for names in re.findall(r"^from regard import (.+)$", code, re.MULTILINE)
+            for name in names.split(",")
+        }
         imported |= set(re.findall(r"^from regard\.(\w+) import", code, re.MULTILINE))
         assert imported - {"project"} <= watched, (path.stem, imported - watched)

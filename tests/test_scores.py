@@ -61,12 +61,15 @@ def test_tolerance_is_a_distance_to_the_nearest_pixel_of_several_regions(toleran
     assert pointing(maps, mask((3, 4), (6, 6), (0, 6)), tolerance).item() == hit
 
 
-@pytest.mark.parametrize("ties, place", [
-    ([(1, 1), (1, 3)], (1, 2)),
-    ([(0, 0), (0, 6), (6, 0), (6, 6)], (3, 3)),
-    ([(2, 2), (2, 3)], (2, 3)),
-    ([(0, 0), (0, 1), (0, 5)], (0, 2)),
-])
+@pytest.mark.parametrize(
+    "ties, place",
+    [
+        ([(1, 1), (1, 3)], (1, 2)),
+        ([(0, 0), (0, 6), (6, 0), (6, 6)], (3, 3)),
+        ([(2, 2), (2, 3)], (2, 3)),
+        ([(0, 0), (0, 1), (0, 5)], (0, 2)),
+    ],
+)
 def test_ties_point_at_their_mean_position(ties, place):
     """Rounded to whole pixels, halves up, even where the map is not at its maximum there."""
     maps = mask(*ties).double()
@@ -142,26 +145,32 @@ def test_iou_is_scikit_learns_jaccard():
     np.testing.assert_allclose(score(torch.from_numpy(regions), torch.from_numpy(masks), "iou"), wanted, rtol=1e-12)
 
 
-@pytest.mark.parametrize("region, reference, wanted", [
-    ([(0, 0), (0, 1), (1, 0)], [(0, 1), (1, 0), (1, 1), (2, 2)], 2 / 5),
-    ([(0, 0)], [(0, 0)], 1),
-    ([(0, 0)], [(1, 1)], 0),
-    ([], [(1, 1)], 0),
-    ([], [], np.nan),
-    ([(0, 0)], [], np.nan),
-])
+@pytest.mark.parametrize(
+    "region, reference, wanted",
+    [
+        ([(0, 0), (0, 1), (1, 0)], [(0, 1), (1, 0), (1, 1), (2, 2)], 2 / 5),
+        ([(0, 0)], [(0, 0)], 1),
+        ([(0, 0)], [(1, 1)], 0),
+        ([], [(1, 1)], 0),
+        ([], [], np.nan),
+        ([(0, 0)], [], np.nan),
+    ],
+)
 def test_iou_by_hand(region, reference, wanted):
     np.testing.assert_array_equal(score(mask(*region), mask(*reference), "iou"), [wanted])
 
 
-@pytest.mark.parametrize("maps, reference", [
-    ((2, 5, 5), (2, 5, 6)),
-    ((2, 5, 5), (3, 5, 5)),
-    ((1, 5, 5), (2, 5, 5)),
-    ((5, 5), (1, 5, 5)),
-    ((2, 5, 5), (5, 5)),
-    ((2, 1, 5, 5), (2, 5, 5)),
-])
+@pytest.mark.parametrize(
+    "maps, reference",
+    [
+        ((2, 5, 5), (2, 5, 6)),
+        ((2, 5, 5), (3, 5, 5)),
+        ((1, 5, 5), (2, 5, 5)),
+        ((5, 5), (1, 5, 5)),
+        ((2, 5, 5), (5, 5)),
+        ((2, 1, 5, 5), (2, 5, 5)),
+    ],
+)
 @pytest.mark.parametrize("name", SCORES)
 def test_other_shapes_are_refused(name, maps, reference):
     with pytest.raises(ValueError, match="one size"):

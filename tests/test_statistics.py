@@ -19,9 +19,11 @@ def clustered(random, patients=60, mean=0.0, between=1.0, within=0.3):
 
 def weighted_mean(values):
     """The mean of defined values as a function of weights, NaN where they carry none."""
+
     def statistic(weights):
         weights = weights * ~np.isnan(values)
         return np.nansum(weights * values) / weights.sum() if weights.sum() else NAN
+
     return statistic
 
 
@@ -41,8 +43,9 @@ def test_the_interval_covers_and_needs_its_clusters():
 @pytest.mark.parametrize("seed", range(5))
 def test_mean_interval_is_the_interval_of_the_weighted_mean(seed):
     values, patients = clustered(np.random.default_rng(seed), patients=12)
-    np.testing.assert_allclose(mean_interval(values, patients, 300, seed),
-                               interval(weighted_mean(values), patients, 300, seed), rtol=1e-12)
+    np.testing.assert_allclose(
+        mean_interval(values, patients, 300, seed), interval(weighted_mean(values), patients, 300, seed), rtol=1e-12
+    )
 
 
 def test_two_patients_by_hand():
@@ -59,7 +62,8 @@ def test_row_order_does_not_matter():
     np.testing.assert_array_equal(resamples(patients, 50, 5)[:, order], resamples(patients[order], 50, 5))
     other = np.roll(values, 3)
     assert paired(values[order], other[order], patients[order], 300, 5) == pytest.approx(
-        paired(values, other, patients, 300, 5), rel=1e-12)
+        paired(values, other, patients, 300, 5), rel=1e-12
+    )
 
 
 def test_all_cases_of_a_patient_move_together():
@@ -94,13 +98,16 @@ def test_resamples_without_a_value_are_left_out():
     assert interval(weighted_mean(values), patients, 200, 0) == (2, 2, 2)
 
 
-@pytest.mark.parametrize("values, patients, mean", [
-    ([1.0, 3.0], ["a", "a"], 2.0),
-    ([1.0], ["a"], 1.0),
-    ([1.0, NAN], ["a", "b"], 1.0),
-    ([NAN, NAN], ["a", "b"], NAN),
-    ([], [], NAN),
-])
+@pytest.mark.parametrize(
+    "values, patients, mean",
+    [
+        ([1.0, 3.0], ["a", "a"], 2.0),
+        ([1.0], ["a"], 1.0),
+        ([1.0, NAN], ["a", "b"], 1.0),
+        ([NAN, NAN], ["a", "b"], NAN),
+        ([], [], NAN),
+    ],
+)
 def test_fewer_than_two_patients_have_no_interval(values, patients, mean):
     np.testing.assert_array_equal(mean_interval(values, patients, 50, 0), [mean, NAN, NAN])
     row = paired(values, np.zeros(len(values)), patients, 50, 0)

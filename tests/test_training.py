@@ -70,8 +70,14 @@ def test_augmentation_moves_mirrors_and_repeats():
     assert (mirrored ^ kept).all() and 10 < mirrored.sum() < 54
 
 
-@pytest.mark.parametrize("labels, scores, wanted", [
-    ([0, 0, 1, 1], [0.1, 0.2, 0.6, 0.9], 0.4), ([0, 1, 0, 1], [0.1, 0.3, 0.5, 0.9], 0.7), ([1, 1, 0], [0.2, 0.3, 0.9], None)])
+@pytest.mark.parametrize(
+    "labels, scores, wanted",
+    [
+        ([0, 0, 1, 1], [0.1, 0.2, 0.6, 0.9], 0.4),
+        ([0, 1, 0, 1], [0.1, 0.3, 0.5, 0.9], 0.7),
+        ([1, 1, 0], [0.2, 0.3, 0.9], None),
+    ],
+)
 def test_youden_threshold_by_hand(labels, scores, wanted):
     """The cut lies midway between the scores on either side of it; for a reversed ranking any cut is as bad."""
     labels, scores = np.array(labels), np.array(scores)
@@ -88,8 +94,12 @@ def test_metrics_against_scikit_learn():
     patients = np.repeat([f"p{index}" for index in range(40)], 2)
     table = training.metrics(labels, scores, 0.5, patients, 500, 1).set_index("metric")
     called = scores >= 0.5
-    wanted = {"AUC": roc_auc_score(labels, scores), "accuracy": (called == labels).mean(),
-              "sensitivity": recall_score(labels, called), "specificity": recall_score(1 - labels, ~called)}
+    wanted = {
+        "AUC": roc_auc_score(labels, scores),
+        "accuracy": (called == labels).mean(),
+        "sensitivity": recall_score(labels, called),
+        "specificity": recall_score(1 - labels, ~called),
+    }
     for name, value in wanted.items():
         assert table.loc[name, "value"] == pytest.approx(value)
         assert table.loc[name, "ci_low"] < value < table.loc[name, "ci_high"]

@@ -51,14 +51,16 @@ BACKBONES = {
 POOLS = {"avg": nn.AdaptiveAvgPool2d, "max": nn.AdaptiveMaxPool2d}
 
 
-def build(name: str, classes: int, weights: str | Path | None = None, width: float = 1.0, pool: str = "avg",
-          seed: int = 0) -> nn.Sequential:
+def build(
+    name: str, classes: int, weights: str | Path | None = None, width: float = 1.0, pool: str = "avg", seed: int = 0
+) -> nn.Sequential:
     """A classifier with `classes` logits, in eval mode.
 
     weights: "imagenet" (torchvision's, downloaded), "fractal" (ours, in data/weights), None (random), or the path of a
     state dict (.safetensors, or .pth read with weights_only). Only the features are loaded; the linear head is
     always new and drawn from `seed`, as is everything when weights is None.
-    Raises ValueError for an unknown name, pool or width and for weights that do not fit, FileNotFoundError for a missing file.
+    Raises ValueError for an unknown name, pool or width and for weights that do not fit, FileNotFoundError for a
+    missing file.
     """
     if name not in BACKBONES:
         raise ValueError(f"unknown backbone {name!r}; known are {sorted(BACKBONES)}")
@@ -91,14 +93,18 @@ def _source(name: str, weights: str | Path, width: float) -> dict[str, Tensor]:
     if not path.is_absolute():
         path = project.root() / path
     if not path.is_file():
-        raise FileNotFoundError(f"no weights file {path}; give weights as 'imagenet', 'fractal' or the path of a state dict")
+        raise FileNotFoundError(
+            f"no weights file {path}; give weights as 'imagenet', 'fractal' or the path of a state dict"
+        )
     try:
         if path.suffix == ".safetensors":
             return load_file(path)
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # each reader has errors of its own for a damaged file
-        raise ValueError(f"weights file {path} cannot be read ({type(error).__name__}); it must be a state dict "
-                         "saved as .safetensors, or as .pth that loads with weights_only=True") from None
+        raise ValueError(
+            f"weights file {path} cannot be read ({type(error).__name__}); it must be a state dict "
+            "saved as .safetensors, or as .pth that loads with weights_only=True"
+        ) from None
     if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
         raise ValueError(f"weights file {path} is not a state dict: it must map parameter names to tensors")
     return state
@@ -111,8 +117,10 @@ def _load_features(model: nn.Sequential, name: str, state: dict[str, Tensor], so
         if key not in given:
             raise ValueError(f"weights {source} do not fit backbone {name}: they lack features.{key}")
         if given[key].shape != value.shape:
-            raise ValueError(f"weights {source} do not fit backbone {name}: features.{key} is "
-                             f"{tuple(given[key].shape)}, not {tuple(value.shape)}")
+            raise ValueError(
+                f"weights {source} do not fit backbone {name}: features.{key} is "
+                f"{tuple(given[key].shape)}, not {tuple(value.shape)}"
+            )
     # torchvision's VGG ends in a max pool without parameters, so nothing given may be left over
     extra = sorted(set(given) - set(wanted))
     if extra:

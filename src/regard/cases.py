@@ -51,11 +51,14 @@ class Cases:
     def keep(self, rows: np.ndarray) -> "Cases":
         """The cases at the positions in `rows`, in that order."""
         pick = lambda sequence: Lazy(sequence.__getitem__, [int(row) for row in rows])
-        return Cases(self.table.iloc[rows].reset_index(drop=True), pick(self.images),
-                     {name: pick(masks) for name, masks in self.regions.items()})
+        return Cases(
+            self.table.iloc[rows].reset_index(drop=True),
+            pick(self.images),
+            {name: pick(masks) for name, masks in self.regions.items()},
+        )
 
     def split(self, seed: int, by: str = "patient") -> pd.Series:
-        """"train", "tune" or "test" per row, in the shares of SPLITS; all rows of one `by` go together.
+        """ "train", "tune" or "test" per row, in the shares of SPLITS; all rows of one `by` go together.
 
         Patients are shuffled within each label, then dealt one by one to the split furthest behind its share, so
         that every split has its share of each label. A `split` column in the table is used as it is.
@@ -83,8 +86,10 @@ def _given_split(table: pd.DataFrame, by: str) -> pd.Series:
     for group, splits in table.groupby(by)["split"]:
         if splits.nunique() > 1:
             row = splits.index[splits != splits.iloc[0]][0] + 2
-            raise ValueError(f"cases.csv row {row}: {by} {group!r} is in two splits, {splits.iloc[0]} and "
-                             f"{splits[row - 2]}; all rows of a {by} belong in one")
+            raise ValueError(
+                f"cases.csv row {row}: {by} {group!r} is in two splits, {splits.iloc[0]} and "
+                f"{splits[row - 2]}; all rows of a {by} belong in one"
+            )
     return table["split"].copy()
 
 
@@ -92,8 +97,8 @@ def read(folder: Path | str, labels: Sequence[str] | None = None, excluded: Sequ
     """The set in `folder`, every image and mask decoded once to check it.
 
     labels: the labels a study knows, None to accept all; excluded: labels whose cases are left out on purpose.
-    Raises FileNotFoundError for a missing folder or file and ValueError for anything else that is wrong; the message names file and row
-    (the header is row 1).
+    Raises FileNotFoundError for a missing folder or file and ValueError for anything else that is wrong; the message
+    names file and row (the header is row 1).
     """
     folder = Path(folder)
     cases = _check_labels(_open(folder), folder / "cases.csv", labels, excluded)
@@ -103,8 +108,10 @@ def read(folder: Path | str, labels: Sequence[str] | None = None, excluded: Sequ
             mask = masks[position]
             if mask is not None and mask.shape != shape:
                 case = cases.table["case"][position]
-                raise ValueError(f"{folder}/regions/{structure}/{case}.png (cases.csv case {case!r}) is "
-                                 f"{_size(mask.shape)}, its image is {_size(shape)}; a mask must have the image's size")
+                raise ValueError(
+                    f"{folder}/regions/{structure}/{case}.png (cases.csv case {case!r}) is "
+                    f"{_size(mask.shape)}, its image is {_size(shape)}; a mask must have the image's size"
+                )
     return cases
 
 
@@ -136,8 +143,13 @@ def _open(folder: Path) -> Cases:
             raise FileNotFoundError(f"{path} row {row}: no image {folder / image}")
     structures = sorted(entry.name for entry in (folder / "regions").glob("*") if entry.is_dir())
     images = Lazy(lambda item: _image(folder / item[1], f"{path} row {item[0]}"), enumerate(table["image"], start=2))
-    regions = {name: Lazy(lambda item, name=name: _mask(folder / "regions" / name / f"{item[1]}.png", f"{path} row {item[0]}"),
-                          enumerate(table["case"], start=2)) for name in structures}
+    regions = {
+        name: Lazy(
+            lambda item, name=name: _mask(folder / "regions" / name / f"{item[1]}.png", f"{path} row {item[0]}"),
+            enumerate(table["case"], start=2),
+        )
+        for name in structures
+    }
     return Cases(table, images, regions)
 
 
@@ -152,8 +164,10 @@ def _check_labels(cases: Cases, path: Path, labels: Sequence[str] | None, exclud
     cases = cases.keep(np.flatnonzero(cases.table["label"].isin(labels)))
     present = sorted(set(cases.table["label"]))
     if len(present) < 2:
-        raise ValueError(f"{path} holds a single class, {', '.join(present) or 'none'}: a classifier needs cases of at "
-                         f"least two of {', '.join(labels)}")
+        raise ValueError(
+            f"{path} holds a single class, {', '.join(present) or 'none'}: a classifier needs cases of at "
+            f"least two of {', '.join(labels)}"
+        )
     return cases
 
 
@@ -192,7 +206,9 @@ def _mask(path: Path, where: str) -> np.ndarray | None:
         raise ValueError(f"{where}: {error}") from None
     values = np.array(image) * np.uint8(255 if image.mode == "1" else 1)
     if image.mode not in ("1", "L") or not np.isin(values, (0, 255)).all():
-        raise ValueError(f"{where}: {path} has mode {image.mode} or grey values between; a mask is 8-bit grey, 0 or 255")
+        raise ValueError(
+            f"{where}: {path} has mode {image.mode} or grey values between; a mask is 8-bit grey, 0 or 255"
+        )
     return values == 255
 
 

@@ -28,21 +28,50 @@ def _parser() -> argparse.ArgumentParser:
         added.set_defaults(run=run)
         return added
 
-    command("import", _import, "bring a published data set into the project's layout",
-            ("name", "name of the reader, e.g. busi"), ("source", "folder of the set as published"),
-            ("target", "folder to write, e.g. real/busi"))
-    command("check", _check, "check a folder in the project's layout and count what it holds",
-            ("folder", "folder with cases.csv, images/ and regions/"))
-    phantoms = command("phantoms", _phantoms, "draw the phantoms of a study", ("study", "e.g. ultrasound"),
-                       ("target", "folder to write, e.g. data/ultrasound"))
+    command(
+        "import",
+        _import,
+        "bring a published data set into the project's layout",
+        ("name", "name of the reader, e.g. busi"),
+        ("source", "folder of the set as published"),
+        ("target", "folder to write, e.g. real/busi"),
+    )
+    command(
+        "check",
+        _check,
+        "check a folder in the project's layout and count what it holds",
+        ("folder", "folder with cases.csv, images/ and regions/"),
+    )
+    phantoms = command(
+        "phantoms",
+        _phantoms,
+        "draw the phantoms of a study",
+        ("study", "e.g. ultrasound"),
+        ("target", "folder to write, e.g. data/ultrasound"),
+    )
     phantoms.add_argument("--seed", type=int, help="another draw than the committed one")
     command("pretrain", _pretrain, "pre-train the features on fractals and write them to data/weights (minutes)")
-    command("strip", _strip, "pipeline: copy the notebooks of a folder without their outputs",
-            ("source", "folder to read"), ("target", "folder to write"))
-    command("settings", _settings, "pipeline: write the resolved parameters of a study, one file per stage",
-            ("study", "a study of params.yaml"), ("target", "folder to write"))
-    command("stage", _stage, "pipeline: run the notebook of one stage for one study",
-            ("notebook", "name of the notebook, e.g. 2_train"), ("study", "a study of params.yaml"))
+    command(
+        "strip",
+        _strip,
+        "pipeline: copy the notebooks of a folder without their outputs",
+        ("source", "folder to read"),
+        ("target", "folder to write"),
+    )
+    command(
+        "settings",
+        _settings,
+        "pipeline: write the resolved parameters of a study, one file per stage",
+        ("study", "a study of params.yaml"),
+        ("target", "folder to write"),
+    )
+    command(
+        "stage",
+        _stage,
+        "pipeline: run the notebook of one stage for one study",
+        ("notebook", "name of the notebook, e.g. 2_train"),
+        ("study", "a study of params.yaml"),
+    )
     command("summary", _summary, "pipeline: gather the results of all studies in results/*.csv")
     command("figures", _figures, "pipeline: run the notebook that draws the paper's figures and tables")
     command("paper", _paper, "pipeline: compile paper/paper.typ to paper/paper.pdf")
@@ -69,8 +98,10 @@ def _counts(found) -> str:
     for structure, masks in found.regions.items():
         drawn = [mask is not None and bool(mask.any()) for mask in masks]
         missing = sum(mask is None for mask in masks)
-        parts.append(f"{structure} drawn in {sum(drawn)}, absent in {len(drawn) - sum(drawn) - missing}, "
-                     f"not annotated in {missing}")
+        parts.append(
+            f"{structure} drawn in {sum(drawn)}, absent in {len(drawn) - sum(drawn) - missing}, "
+            f"not annotated in {missing}"
+        )
     return "; ".join(parts)
 
 

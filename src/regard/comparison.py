@@ -13,8 +13,21 @@ from regard.geometry import Letterbox, from_square
 from regard.scores import area_expected_iou, score
 
 UNION = "+".join(reference_regions.THREE)
-COLUMNS = ("study", "data", "case", "patient", "split", "target", "target_role", "method", "selection", "setting",
-           "region", "score", "value")
+COLUMNS = (
+    "study",
+    "data",
+    "case",
+    "patient",
+    "split",
+    "target",
+    "target_role",
+    "method",
+    "selection",
+    "setting",
+    "region",
+    "score",
+    "value",
+)
 
 
 def setting(parameters: Mapping) -> str:
@@ -22,15 +35,20 @@ def setting(parameters: Mapping) -> str:
     return ";".join(f"{key}={json.dumps(value)}" for key, value in sorted(parameters.items()))
 
 
-def score_maps(maps: Tensor, methods: Sequence[str], regions: Mapping[str, np.ndarray] | None, box: Letterbox,
-               tolerances: Sequence[float]) -> pd.DataFrame:
+def score_maps(
+    maps: Tensor,
+    methods: Sequence[str],
+    regions: Mapping[str, np.ndarray] | None,
+    box: Letterbox,
+    tolerances: Sequence[float],
+) -> pd.DataFrame:
     """The pointing game of K maps on each region and on the union of the paper's three.
 
     maps: (K, size, size) on the square the network saw, one per name in `methods`; regions: bool (height, width) each,
-    None where the case is not annotated (every value is then undefined). tolerances: pixels of an input 224 pixels wide, the input
-    being the square, of which the longer side of the image takes all.
-    Columns method, setting, region, score, value; score "pointing", and "pointing-chance", the share of the image within the
-    tolerance of the region, which a point set at random would hit.
+    None where the case is not annotated (every value is then undefined). tolerances: pixels of an input 224 pixels
+    wide, the input being the square, of which the longer side of the image takes all.
+    Columns method, setting, region, score, value; score "pointing", and "pointing-chance", the share of the image
+    within the tolerance of the region, which a point set at random would hit.
     """
     rows = []
     names = [*reference_regions.NAMES, UNION]
@@ -46,8 +64,10 @@ def score_maps(maps: Tensor, methods: Sequence[str], regions: Mapping[str, np.nd
                 chance = reference_regions.dilate(region, pixels).mean() if region.any() else np.nan
             for method, hit in zip(methods, hits):
                 common = {"method": method, "setting": f"tolerance={tolerance}/224", "region": name}
-                rows += [common | {"score": "pointing", "value": hit},
-                         common | {"score": "pointing-chance", "value": chance}]
+                rows += [
+                    common | {"score": "pointing", "value": hit},
+                    common | {"score": "pointing-chance", "value": chance},
+                ]
     return pd.DataFrame(rows)
 
 
@@ -66,8 +86,13 @@ def score_selections(selected: Tensor, methods: Sequence[str], mass: np.ndarray 
         overlap = score(full, reference, "iou")
         chance = area_expected_iou(area, reference)
     values = {("mass", "iou"): overlap, ("mass", "iou-chance"): chance, ("", "area"): area}
-    return pd.DataFrame([{"method": method, "region": region, "score": name, "value": float(value)}
-                         for (region, name), column in values.items() for method, value in zip(methods, column)])
+    return pd.DataFrame(
+        [
+            {"method": method, "region": region, "score": name, "value": float(value)}
+            for (region, name), column in values.items()
+            for method, value in zip(methods, column)
+        ]
+    )
 
 
 def _region(regions: Mapping[str, np.ndarray], name: str) -> np.ndarray:

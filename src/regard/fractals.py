@@ -124,11 +124,13 @@ def _augment(images: Tensor, crop: int, generator: torch.Generator) -> Tensor:
     of one and two pixels, so that texture alone does not carry the answer; inversion of half the images.
     """
     number, height, width = images.shape
-    tops, lefts, turns, flips = (torch.randint(high, (number,), generator=generator).tolist()
-                                 for high in (height - crop + 1, width - crop + 1, 4, 2))
+    tops, lefts, turns, flips = (
+        torch.randint(high, (number,), generator=generator).tolist()
+        for high in (height - crop + 1, width - crop + 1, 4, 2)
+    )
     views = []
     for image, top, left, turn, flip in zip(images, tops, lefts, turns, flips, strict=True):
-        view = torch.rot90(image[top:top + crop, left:left + crop], turn)
+        view = torch.rot90(image[top : top + crop, left : left + crop], turn)
         views.append(view.flip(0) if flip else view)
     grey = torch.stack(views).float() / 255
 
@@ -142,9 +144,20 @@ def _augment(images: Tensor, crop: int, generator: torch.Generator) -> Tensor:
     return (grey.clamp(0, 1) * 255).round().to(torch.uint8)
 
 
-def pretrain(name: str = "vgg19_bn", width: float = 0.25, categories: int = 100, instances: int = 100, size: int = 112,
-             crop: int = 96, epochs: int = 6, batch: int = 32, learning_rate: float = 1e-3, weight_decay: float = 0.05,
-             seed: int = 0, threads: int = 2) -> tuple[nn.Sequential, list[dict]]:
+def pretrain(
+    name: str = "vgg19_bn",
+    width: float = 0.25,
+    categories: int = 100,
+    instances: int = 100,
+    size: int = 112,
+    crop: int = 96,
+    epochs: int = 6,
+    batch: int = 32,
+    learning_rate: float = 1e-3,
+    weight_decay: float = 0.05,
+    seed: int = 0,
+    threads: int = 2,
+) -> tuple[nn.Sequential, list[dict]]:
     """A network that tells `categories` fractals apart, in eval mode on the CPU, and one dictionary per epoch.
 
     Each has epoch, loss (mean cross-entropy in training) and held_out_accuracy (share of right answers, 0 to 1, on the
@@ -155,7 +168,7 @@ def pretrain(name: str = "vgg19_bn", width: float = 0.25, categories: int = 100,
     images, labels = (torch.from_numpy(array) for array in dataset(seed, categories, instances, size))
     held_out = torch.arange(len(labels)) % instances >= instances - max(1, instances // 10)
     margin = (size - crop) // 2
-    centres, answers = images[held_out, margin:margin + crop, margin:margin + crop], labels[held_out]
+    centres, answers = images[held_out, margin : margin + crop, margin : margin + crop], labels[held_out]
     images, labels = images[~held_out], labels[~held_out]
 
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -185,16 +198,22 @@ def pretrain(name: str = "vgg19_bn", width: float = 0.25, categories: int = 100,
                 # the running statistics are of the last few batches, under changing weights: take them afresh from all
                 with torch.autocast(device.type, torch.bfloat16):
                     torch.optim.swa_utils.update_bn(_batches(images, labels, crop, batch, generator, device), model)
-            history.append({"epoch": epoch, "loss": total / len(images),
-                            "held_out_accuracy": _accuracy(model, centres, answers, batch, device)})
+            history.append(
+                {
+                    "epoch": epoch,
+                    "loss": total / len(images),
+                    "held_out_accuracy": _accuracy(model, centres, answers, batch, device),
+                }
+            )
             progress.set_postfix(history[-1])
     finally:
         torch.set_num_threads(threads_before)
     return model.eval().to("cpu", memory_format=torch.contiguous_format), history
 
 
-def _batches(images: Tensor, labels: Tensor, crop: int, batch: int, generator: torch.Generator,
-             device: torch.device) -> Iterator[tuple[Tensor, Tensor]]:
+def _batches(
+    images: Tensor, labels: Tensor, crop: int, batch: int, generator: torch.Generator, device: torch.device
+) -> Iterator[tuple[Tensor, Tensor]]:
     """One pass over the images in random order: augmented network input (N, 3, crop, crop), and labels (N,)."""
     for chosen in torch.randperm(len(images), generator=generator).split(batch):
         views = _augment(images[chosen], crop, generator)
@@ -223,7 +242,8 @@ def write(path: Path, **settings) -> dict:
     model, history = pretrain(**arguments.arguments)
     description = arguments.arguments | {
         "source": "fractals drawn by regard.fractals, after Kataoka et al., Pre-training without Natural Images",
-        "held_out_accuracy": history[-1]["held_out_accuracy"]}
+        "held_out_accuracy": history[-1]["held_out_accuracy"],
+    }
     features = {f"features.{key}": value.contiguous() for key, value in model.features.state_dict().items()}
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)

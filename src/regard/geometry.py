@@ -1,4 +1,4 @@
-"""Between the image as annotated and the square the network sees: letterbox, and its exact inverse for maps and regions."""
+"""Between the image as annotated and the square the network sees: letterbox, and its exact inverse."""
 
 from typing import NamedTuple
 
@@ -10,7 +10,7 @@ from torch.nn import functional
 
 
 class Letterbox(NamedTuple):
-    """An image of `height` x `width` pixels, scaled to `inner_height` x `inner_width` and put at (top, left) in a square."""
+    """An image of `height` x `width` pixels, scaled to the inner size and put at (top, left) in a square."""
 
     height: int
     width: int
@@ -25,14 +25,16 @@ def letterbox(height: int, width: int, size: int) -> Letterbox:
     """The letterbox of an image of `height` x `width` in a square of `size` pixels: aspect kept, centred."""
     scale = size / max(height, width)
     inner_height, inner_width = (max(1, round(side * scale)) for side in (height, width))
-    return Letterbox(height, width, size, inner_height, inner_width, (size - inner_height) // 2, (size - inner_width) // 2)
+    return Letterbox(
+        height, width, size, inner_height, inner_width, (size - inner_height) // 2, (size - inner_width) // 2
+    )
 
 
 def to_square(image: np.ndarray, box: Letterbox) -> np.ndarray:
     """A uint8 image (height, width) or (height, width, 3) as the square the network sees, padded with zeros (black)."""
     inner = Image.fromarray(image).resize((box.inner_width, box.inner_height), Image.Resampling.BILINEAR)
     square = np.zeros((box.size, box.size, *image.shape[2:]), np.uint8)
-    square[box.top:box.top + box.inner_height, box.left:box.left + box.inner_width] = np.asarray(inner)
+    square[box.top : box.top + box.inner_height, box.left : box.left + box.inner_width] = np.asarray(inner)
     return square
 
 
@@ -45,13 +47,14 @@ def from_square(maps: Tensor, box: Letterbox) -> Tensor:
     """
     if maps.shape[-2:] != (box.size, box.size):
         raise ValueError(f"maps are {tuple(maps.shape[-2:])}, the network's input is {box.size} x {box.size}")
-    inner = maps[:, box.top:box.top + box.inner_height, box.left:box.left + box.inner_width]
+    inner = maps[:, box.top : box.top + box.inner_height, box.left : box.left + box.inner_width]
     if inner.shape[-2:] == (box.height, box.width):
         return inner
     if maps.dtype == torch.bool:
         return functional.interpolate(inner[:, None].float(), (box.height, box.width), mode="nearest-exact")[:, 0] > 0.5
-    return functional.interpolate(inner[:, None], (box.height, box.width), mode="bilinear", align_corners=False,
-                                  antialias=True)[:, 0]
+    return functional.interpolate(
+        inner[:, None], (box.height, box.width), mode="bilinear", align_corners=False, antialias=True
+    )[:, 0]
 
 
 def upsample(maps: Tensor, size: tuple[int, int]) -> Tensor:

@@ -13,8 +13,9 @@ def compile() -> None:
     import typst
 
     root = project.root()
-    pdf = typst.compile(str(root / "paper" / "paper.typ"), root=str(root), timestamp=0, ignore_system_fonts=True,
-                        pdf_standards="ua-1")
+    pdf = typst.compile(
+        str(root / "paper" / "paper.typ"), root=str(root), timestamp=0, ignore_system_fonts=True, pdf_standards="ua-1"
+    )
     partial = root / "paper" / "paper.pdf.partial"
     partial.write_bytes(pdf)
     os.replace(partial, root / "paper" / "paper.pdf")

@@ -27,7 +27,7 @@ STAGES = ("prepare", "train", "attribute", "select", "compare")
 
 
 def write_settings(study: str, target: Path) -> None:
-    """Write what params.yaml tells each stage of `study`, resolved, as target/<stage>.yaml; what the stages depend on."""
+    """Write what params.yaml tells each stage of `study`, resolved, as target/<stage>.yaml; stages depend on these."""
     target.mkdir(parents=True, exist_ok=True)
     for stage in STAGES:
         text = yaml.safe_dump(project.settings(study, stage), sort_keys=True)
@@ -51,8 +51,10 @@ def _keep_tags(notebook: nbformat.NotebookNode) -> None:
         tags = cell.metadata.get("tags")
         cell.metadata = {"tags": list(tags)} if tags else {}
         cell.id = f"cell-{index:02d}"
-    notebook.metadata = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
-                         "language_info": {"name": "python"}}
+    notebook.metadata = {
+        "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+        "language_info": {"name": "python"},
+    }
 
 
 def _clean_outputs(notebook: nbformat.NotebookNode) -> None:
@@ -79,7 +81,8 @@ def run(notebook: str, output: Path, parameters: dict) -> None:
     """Execute build/notebooks/`notebook`.ipynb; its results and the executed copy appear together in folder `output`.
 
     The notebook is given `parameters` and `output` (a folder that is renamed to `output` when all cells have run).
-    On failure the half-run copy stays as build/failed/<notebook>-<stage folder>.failed.ipynb and StageFailed names the cell.
+    On failure the half-run copy stays as build/failed/<notebook>-<stage folder>.failed.ipynb and StageFailed names the
+    cell.
     """
     import papermill  # slow to import, and needed here alone
     from papermill.exceptions import PapermillExecutionError
@@ -91,27 +94,43 @@ def run(notebook: str, output: Path, parameters: dict) -> None:
     partial = output.with_name(output.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
-    failed = root / "build" / "failed" / f"{notebook}-{'-'.join(output.relative_to(root / 'results').parts)}.failed.ipynb"
+    failed = (
+        root / "build" / "failed" / f"{notebook}-{'-'.join(output.relative_to(root / 'results').parts)}.failed.ipynb"
+    )
     failed.parent.mkdir(parents=True, exist_ok=True)
     failed.unlink(missing_ok=True)
     # passive: OpenMP threads that spin while they wait slow each other down tenfold on a busy machine
-    environment = {"PYTHONHASHSEED": "0", "OMP_WAIT_POLICY": "PASSIVE", "PYTHONPATH": os.pathsep.join(
-        [str(root / "src"), *filter(None, [os.environ.get("PYTHONPATH")])]), "MPLBACKEND": "agg"}
+    environment = {
+        "PYTHONHASHSEED": "0",
+        "OMP_WAIT_POLICY": "PASSIVE",
+        "PYTHONPATH": os.pathsep.join([str(root / "src"), *filter(None, [os.environ.get("PYTHONPATH")])]),
+        "MPLBACKEND": "agg",
+    }
     os.environ.update(environment)
     executed = partial / f"{notebook}.ipynb"
     with tempfile.TemporaryDirectory(prefix="regard-") as private:
         # TCP ports of kernels started at the same time can collide; sockets in a private folder cannot
         config = Config({"KernelManager": {"transport": "ipc", "ip": str(Path(private) / "kernel")}})
         try:
-            papermill.execute_notebook(str(source), str(executed), {**parameters, "output": str(partial.relative_to(root))},
-                                       kernel_name="python3", cwd=str(root), progress_bar=False, log_output=True,
-                                       stdout_file=sys.stdout, config=config)
+            papermill.execute_notebook(
+                str(source),
+                str(executed),
+                {**parameters, "output": str(partial.relative_to(root))},
+                kernel_name="python3",
+                cwd=str(root),
+                progress_bar=False,
+                log_output=True,
+                stdout_file=sys.stdout,
+                config=config,
+            )
         except PapermillExecutionError as error:
             executed.replace(failed)
             shutil.rmtree(partial)
             reason = _ESCAPES.sub("", f"{error.ename}: {error.evalue}").strip().replace("\n", " ")
-            raise StageFailed(f"{notebook} ({', '.join(map(str, parameters.values()))}), cell {error.cell_index}: "
-                              f"{reason} [half-run copy: {failed.relative_to(root)}]") from None
+            raise StageFailed(
+                f"{notebook} ({', '.join(map(str, parameters.values()))}), cell {error.cell_index}: "
+                f"{reason} [half-run copy: {failed.relative_to(root)}]"
+            ) from None
         except BaseException:
             shutil.rmtree(partial, ignore_errors=True)
             raise
@@ -125,6 +144,6 @@ def _finish(path: Path) -> None:
     _clean_outputs(notebook)
     for cell in notebook.cells:  # papermill's own cell names the partial folder, which is gone when this is read
         if "injected-parameters" in cell.metadata.get("tags", []):
-            cell.source = cell.source.replace(".partial\"", "\"")
+            cell.source = cell.source.replace('.partial"', '"')
     _keep_tags(notebook)
     nbformat.write(notebook, path)

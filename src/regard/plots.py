@@ -12,8 +12,17 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from sklearn.metrics import roc_curve
 
-matplotlib.rcParams.update({"svg.hashsalt": "regard", "font.size": 8, "axes.spines.top": False, "axes.spines.right": False,
-                            "axes.titlesize": 8, "figure.dpi": 100, "legend.frameon": False})
+matplotlib.rcParams.update(
+    {
+        "svg.hashsalt": "regard",
+        "font.size": 8,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.titlesize": 8,
+        "figure.dpi": 100,
+        "legend.frameon": False,
+    }
+)
 
 # Okabe and Ito's colours
 REGION_COLOURS = {"mass": "#E69F00", "peritumoral": "#56B4E9", "below": "#009E73", "above": "#CC79A7"}
@@ -48,8 +57,9 @@ def _outline(axes, region: np.ndarray, colour: str, **style) -> None:
         axes.contour(region.astype(float), levels=[0.5], colors=[colour], linewidths=0.9, **style)
 
 
-def gallery(images: Sequence[np.ndarray], titles: Sequence[str], regions: Sequence[Mapping | None],
-            columns: int = 6) -> Figure:
+def gallery(
+    images: Sequence[np.ndarray], titles: Sequence[str], regions: Sequence[Mapping | None], columns: int = 6
+) -> Figure:
     """Images (H, W) with the outlines of their reference regions (bool, same size each; None: not annotated)."""
     figure, axes = _grid(-(-len(images) // columns), columns)
     for place in axes.flat:
@@ -59,8 +69,11 @@ def gallery(images: Sequence[np.ndarray], titles: Sequence[str], regions: Sequen
         place.set_title(title)
         for name, colour in reversed(REGION_COLOURS.items()):  # the mass last: its line is the ring's inner edge too
             _outline(place, (outlines or {}).get(name), colour)
-    figure.legend(handles=[Line2D([], [], color=colour, label=name) for name, colour in REGION_COLOURS.items()],
-                  loc="outside lower center", ncols=len(REGION_COLOURS))
+    figure.legend(
+        handles=[Line2D([], [], color=colour, label=name) for name, colour in REGION_COLOURS.items()],
+        loc="outside lower center",
+        ncols=len(REGION_COLOURS),
+    )
     return figure
 
 
@@ -88,50 +101,73 @@ def roc(curves: Mapping[str, tuple[np.ndarray, np.ndarray]], threshold: float, d
         place.plot(false_positive, true_positive, color=colour, label=name)
         if name == drawn:
             called = scores >= threshold
-            place.plot(called[labels == 0].mean(), called[labels == 1].mean(), "o", color=CHANCE_COLOUR,
-                       label="operating point")
+            place.plot(
+                called[labels == 0].mean(),
+                called[labels == 1].mean(),
+                "o",
+                color=CHANCE_COLOUR,
+                label="operating point",
+            )
     place.plot([0, 1], [0, 1], ":", color="black", linewidth=0.8)
     place.set(xlabel="1 - specificity", ylabel="sensitivity", xlim=(0, 1), ylim=(0, 1.01), aspect="equal")
     place.legend(loc="lower right")
     return figure
 
 
-def heat_maps(images: Sequence[np.ndarray], maps: Mapping[str, Sequence[np.ndarray]], titles: Sequence[str],
-              masses: Sequence[np.ndarray | None], points: Mapping[str, Sequence] | None = None) -> Figure:
+def heat_maps(
+    images: Sequence[np.ndarray],
+    maps: Mapping[str, Sequence[np.ndarray]],
+    titles: Sequence[str],
+    masses: Sequence[np.ndarray | None],
+    points: Mapping[str, Sequence] | None = None,
+) -> Figure:
     """A row per image: the image, then each heat map (same size), the mass outlined, the map's maximum marked.
 
-    Signed maps are drawn red for and blue against the class, symmetric about zero; maps without negative values
-    from dark to bright. Each map is scaled by its own 99.5th percentile of absolute values, for the eye alone.
+    Signed methods are drawn red for and blue against the class, symmetric about zero; methods without negative values
+    from dark to bright. Each map is scaled by its own 98th percentile of absolute values, for the eye alone.
     """
     figure, axes = _grid(len(images), len(maps) + 1, (1.25, 1.3))
+    signed = {method: any((np.asarray(heat) < 0).any() for heat in drawn) for method, drawn in maps.items()}
     for row, image in enumerate(images):
         _picture(axes[row, 0], image)
         axes[row, 0].set_title(titles[row], fontsize=7)
         for place, (method, drawn) in zip(axes[row, 1:], maps.items()):
-            _heat(place, image, np.asarray(drawn[row], dtype=float))
+            _heat(place, image, np.asarray(drawn[row], dtype=float), signed[method])
             if row == 0:
                 place.set_title(method, fontsize=7)
             if points is not None:
-                place.plot(points[method][row][1], points[method][row][0], "x", color="black", markersize=6,
-                           markeredgewidth=2.5)
-                place.plot(points[method][row][1], points[method][row][0], "x", color="white", markersize=5,
-                           markeredgewidth=1)
+                place.plot(
+                    points[method][row][1],
+                    points[method][row][0],
+                    "x",
+                    color="black",
+                    markersize=6,
+                    markeredgewidth=2.5,
+                )
+                place.plot(
+                    points[method][row][1], points[method][row][0], "x", color="white", markersize=5, markeredgewidth=1
+                )
         for place in axes[row]:
             _outline(place, masses[row], REGION_COLOURS["mass"])
     return figure
 
 
-def _heat(axes, image: np.ndarray, heat: np.ndarray) -> None:
+def _heat(axes, image: np.ndarray, heat: np.ndarray, signed: bool) -> None:
     _picture(axes, image)
-    scale = np.quantile(np.abs(heat), 0.995) or 1.0
-    signed = (heat < 0).any()
-    colours, low = ("RdBu_r", -scale) if signed else ("magma", 0.0)
-    strength = np.clip(np.abs(heat) / scale, 0, 1) if signed else 0.65
-    axes.imshow(heat, cmap=colours, vmin=low, vmax=scale, alpha=0.15 + 0.75 * strength if signed else strength)
+    scale = np.quantile(np.abs(heat), 0.98) or np.abs(heat).max() or 1.0
+    if signed:  # what is near zero lets the image through
+        strength = 0.15 + 0.8 * np.clip(np.abs(heat) / scale, 0, 1)
+        axes.imshow(heat, cmap="RdBu_r", vmin=-scale, vmax=scale, alpha=strength)
+    else:
+        axes.imshow(heat, cmap="magma", vmin=0, vmax=scale, alpha=0.65)
 
 
-def selections(images: Sequence[np.ndarray], regions: Mapping[str, Sequence[np.ndarray]], titles: Sequence[str],
-               masses: Sequence[np.ndarray | None]) -> Figure:
+def selections(
+    images: Sequence[np.ndarray],
+    regions: Mapping[str, Sequence[np.ndarray]],
+    titles: Sequence[str],
+    masses: Sequence[np.ndarray | None],
+) -> Figure:
     """A row per image: the image, then each selected region filled, with the mass outlined."""
     figure, axes = _grid(len(images), len(regions) + 1, (1.4, 1.45))
     for row, image in enumerate(images):
@@ -166,8 +202,15 @@ def means(table: pd.DataFrame, panels: Sequence[tuple[str, Mapping]], nulls: Seq
         place.scatter(rows["chance"], height, marker="|", c=CHANCE_COLOUR, s=70, zorder=4)
         place.set(title=title, xlim=(0, 1), ylim=(-0.6, len(methods) - 0.4), xlabel=label)
         place.set_yticks(height, methods if place is axes[0, 0] else [""] * len(methods))
-    figure.legend(handles=[Line2D([], [], color=METHOD_COLOUR, marker="o", label="method, 95 % interval"),
-                           Line2D([], [], color=NULL_COLOUR, marker="o", label="null map"),
-                           Line2D([], [], color=CHANCE_COLOUR, marker="|", linestyle="", markersize=9,
-                                  label="expected from area alone")], loc="outside lower center", ncols=3)
+    figure.legend(
+        handles=[
+            Line2D([], [], color=METHOD_COLOUR, marker="o", label="method, 95 % interval"),
+            Line2D([], [], color=NULL_COLOUR, marker="o", label="null map"),
+            Line2D(
+                [], [], color=CHANCE_COLOUR, marker="|", linestyle="", markersize=9, label="expected from area alone"
+            ),
+        ],
+        loc="outside lower center",
+        ncols=3,
+    )
     return figure

@@ -1,5 +1,6 @@
 """The project folder and its parameters: where it is, what params.yaml says for one study and one stage."""
 
+import copy
 from pathlib import Path
 
 import yaml
@@ -23,8 +24,8 @@ def parameters(folder: Path | None = None) -> dict:
 
 
 def _merge(base: dict, change: dict) -> dict:
-    """`base` with the entries of `change`, nested blocks merged entry by entry, lists replaced."""
-    merged = dict(base)
+    """`base` with the entries of `change`, nested blocks merged entry by entry, lists replaced; both are left alone."""
+    merged = copy.deepcopy(base)
     for key, value in change.items():
         nested = isinstance(value, dict) and isinstance(merged.get(key), dict)
         merged[key] = _merge(merged[key], value) if nested else value
@@ -32,9 +33,11 @@ def _merge(base: dict, change: dict) -> dict:
 
 
 def study(name: str, params: dict | None = None) -> dict:
-    """All settings of one study: the stage blocks, overridden by the profile, by what the study is `like`, by the study.
+    """All settings of one study: the stage blocks, overridden by the profile, by what the study is `like`, by the
+    study.
 
-    Raises KeyError for an unknown study or profile and ValueError for a `like` that goes round in circles.
+    Raises KeyError for an unknown study or profile, ValueError for a `like` that goes round in circles and for a study
+    that sets the profile.
     """
     params = parameters() if params is None else params
     studies, profile = params["studies"], params["profile"]
@@ -47,21 +50,31 @@ def study(name: str, params: dict | None = None) -> dict:
         if current in chain:
             raise ValueError(f"params.yaml: study {name!r} is `like` itself, by way of {' -> '.join(chain)}")
         chain.append(current)
-        current = studies[current].get("like")
+        entries = studies[current] or {}
+        if "profile" in entries:
+            raise ValueError(f"params.yaml: study {current!r} must not set `profile`, which holds for all studies")
+        current = entries.get("like")
     settings = {key: value for key, value in params.items() if key not in ("studies", "profiles")}
-    settings = _merge(settings, params["profiles"][profile])
+    settings = _merge(settings, params["profiles"][profile] or {})
     for current in reversed(chain):
-        settings = _merge(settings, {key: value for key, value in studies[current].items() if key != "like"})
+        settings = _merge(settings, {key: value for key, value in (studies[current] or {}).items() if key != "like"})
     return settings
 
 
 def settings(name: str, stage: str, params: dict | None = None) -> dict:
     """What one stage of one study is told: its block of params.yaml, with `study`, `root`, `seed` and `profile`.
 
-    Raises KeyError, ValueError as `study` does, and KeyError for an unknown stage.
+    Raises KeyError, ValueError as `study` does, KeyError for an unknown stage or a study without `root`, and ValueError
+    for a stage that sets one of those four itself.
     """
     resolved = study(name, params)
     if not isinstance(resolved.get(stage), dict):
         raise KeyError(f"params.yaml: no block for stage {stage!r}")
+    if "root" not in resolved:
+        raise KeyError(f"params.yaml: study {name!r} has no `root`, the folder of its cases")
     common = {"study": name, **{key: resolved[key] for key in ("root", "seed", "profile")}}
+    if clash := sorted(set(common) & set(resolved[stage])):
+        raise ValueError(
+            f"params.yaml: block {stage!r} must not set {clash[0]!r}, which belongs to the study as a whole"
+        )
     return common | resolved[stage]

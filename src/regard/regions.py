@@ -1,7 +1,7 @@
 """Reference regions made from the expert's outline, on the grid of the annotation.
 
-For a breast mass (Byra et al., J Ultrason 2022, names the mass, the peritumoral region and the region below the mass but
-not how they were built; this construction is ours): with M the mass and r its equivalent radius sqrt(|M| / pi),
+For a breast mass (Byra et al., J Ultrason 2022, names the mass, the peritumoral region and the region below the mass
+but not how they were built; this construction is ours): with M the mass and r its equivalent radius sqrt(|M| / pi),
 
     mass          M
     peritumoral   pixels within the ring width w of M, without M; w = 5 mm, or max(0.25 r, 3 % of the image width)
@@ -24,12 +24,18 @@ NAMES = ("mass", "peritumoral", "below", "above", "other")
 THREE = ("mass", "peritumoral", "below")  # the paper's three, whose union its 71 % refers to
 
 
-def ring_width(mask: np.ndarray, pixel_mm: float | None = None, ring_mm: float = 5.0, ring_radius: float = 0.25,
-               ring_image: float = 0.03) -> float:
+def ring_width(
+    mask: np.ndarray,
+    pixel_mm: float | None = None,
+    ring_mm: float = 5.0,
+    ring_radius: float = 0.25,
+    ring_image: float = 0.03,
+) -> float:
     """Width of the peritumoral ring in pixels.
 
-    `ring_mm` millimetres when the pixel size is known, else the larger of `ring_radius` times the equivalent radius of the bool `mask`
-    (H, W) and `ring_image` times the image width. Raises ValueError for a pixel size that is not positive.
+    `ring_mm` millimetres when the pixel size is known, else the larger of `ring_radius` times the equivalent radius of
+    the bool `mask` (H, W) and `ring_image` times the image width. Raises ValueError for a pixel size that is not
+    positive.
     """
     if pixel_mm is not None:
         if not pixel_mm > 0:
@@ -46,8 +52,9 @@ def beneath(mask: np.ndarray, gap: float, height: float) -> np.ndarray:
     return mask.any(axis=0) & (depth > gap) & (depth <= gap + height)
 
 
-def reference(mask: np.ndarray, pixel_mm: float | None = None, below_height: float = 1.0,
-              **ring) -> dict[str, np.ndarray]:
+def reference(
+    mask: np.ndarray, pixel_mm: float | None = None, below_height: float = 1.0, **ring
+) -> dict[str, np.ndarray]:
     """The five disjoint regions NAMES of a bool mass mask (H, W), as bool arrays (H, W) that cover the image.
 
     below_height: how far `below` and `above` reach, in mass heights; ring: the settings of `ring_width`.

@@ -22,7 +22,7 @@ def pointing(maps: Tensor, reference: Tensor, tolerance: float = 0.0) -> Tensor:
 
 
 def points(maps: Tensor) -> Tensor:
-    """Row and column (N, 2), float64 whole numbers, of each map's maximum; ties as in `pointing`, NaN for a map with NaN."""
+    """Row and column (N, 2), float64 whole numbers, of each map's maximum; ties as in `pointing`, NaN for NaN."""
     broken = maps.isnan().flatten(1).any(dim=1)
     ties = maps == maps.flatten(1).amax(dim=1)[:, None, None]
     count = ties.sum(dim=(1, 2))
@@ -35,7 +35,13 @@ def points(maps: Tensor) -> Tensor:
 
 
 def iou(regions: Tensor, reference: Tensor) -> Tensor:
-    """Intersection over union (Jaccard 1901) of bool regions (N, H, W); 0 for an empty region, NaN for an empty reference."""
+    """Intersection over union (Jaccard 1901) of bool regions (N, H, W); 0 for an empty region, NaN for an empty
+    reference.
+
+    Raises ValueError for regions that are not bool.
+    """
+    if regions.dtype != torch.bool:
+        raise ValueError(f"iou compares bool regions, not {regions.dtype}; select a region from the map first")
     both = (regions & reference).sum(dim=(1, 2)).double()
     either = (regions | reference).sum(dim=(1, 2)).double()
     return (both / either).masked_fill(~reference.flatten(1).any(dim=1), torch.nan)
@@ -48,20 +54,27 @@ SCORES = {"iou": iou, "pointing": pointing}
 def score(maps_or_regions: Tensor, reference: Tensor, name: str = "iou", **parameters) -> Tensor:
     """The score `name` of each map or region (N, H, W) against bool references (N, H, W), float64 (N,).
 
-    One reference (1, H, W) serves all. Raises ValueError for an unknown score, other shapes, or a reference that is not bool.
+    One reference (1, H, W) serves all. Raises ValueError for an unknown score, other shapes, or a reference that is not
+    bool.
     """
     if name not in SCORES:
         raise ValueError(f"unknown score {name!r}; known are {', '.join(SCORES)}")
     if reference.dtype != torch.bool:
         raise ValueError(f"the reference must be bool, not {reference.dtype}")
-    if maps_or_regions.ndim != 3 or reference.ndim != 3 or reference.shape[1:] != maps_or_regions.shape[1:] \
-            or len(reference) not in (1, len(maps_or_regions)):
-        raise ValueError(f"{name} needs maps and references of one size (N, H, W), not "
-                         f"{tuple(maps_or_regions.shape)} and {tuple(reference.shape)}")
+    if (
+        maps_or_regions.ndim != 3
+        or reference.ndim != 3
+        or reference.shape[1:] != maps_or_regions.shape[1:]
+        or len(reference) not in (1, len(maps_or_regions))
+    ):
+        raise ValueError(
+            f"{name} needs maps and references of one size (N, H, W), not "
+            f"{tuple(maps_or_regions.shape)} and {tuple(reference.shape)}"
+        )
     return SCORES[name](maps_or_regions, reference.expand(len(maps_or_regions), -1, -1), **parameters)
 
 
 def area_expected_iou(area: Tensor, reference: Tensor) -> Tensor:
-    """The IoU (N,) that as many pixels would have if spread evenly: area share a, reference share m, a m / (a + m - a m)."""
+    """The IoU (N,) of as many pixels spread evenly: with area share a and reference share m, a m / (a + m - a m)."""
     share = reference.double().mean(dim=(1, 2))
     return (area * share / (area + share - area * share)).masked_fill(share == 0, torch.nan)

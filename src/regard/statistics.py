@@ -25,8 +25,9 @@ def resamples(patients: np.ndarray, draws: int, seed: int) -> np.ndarray:
     return counts[:, member]
 
 
-def interval(statistic: Callable[[np.ndarray], float], patients: np.ndarray, draws: int,
-             seed: int) -> tuple[float, float, float]:
+def interval(
+    statistic: Callable[[np.ndarray], float], patients: np.ndarray, draws: int, seed: int
+) -> tuple[float, float, float]:
     """`statistic` of all cases and its 95 % percentile interval over patients.
 
     statistic: function of the weights (N,) of the cases. Resamples in which it is undefined (NaN) are left out.
@@ -68,13 +69,19 @@ def paired(first: np.ndarray, second: np.ndarray, patients: np.ndarray, draws: i
     """Mean difference first - second on the same cases, interval over patients, two-sided bootstrap p.
 
     p is twice the smaller share of resampled differences on one side of zero, with one added to count and total
-    (Davison and Hinkley 1997, eq. 4.11), so never zero. Cases where either is undefined are left out and not counted in n_cases.
+    (Davison and Hinkley 1997, eq. 4.11), so never zero. Cases where either is undefined are left out and not counted in
+    n_cases.
     """
     difference = np.asarray(first, dtype=float) - np.asarray(second, dtype=float)
     defined = ~np.isnan(difference)
     mean, low, high = mean_interval(difference, patients, draws, seed)
-    row = {"difference": mean, "ci_low": low, "ci_high": high, "n_cases": int(defined.sum()),
-           "n_patients": len(set(np.asarray(patients)[defined]))}
+    row = {
+        "difference": mean,
+        "ci_low": low,
+        "ci_high": high,
+        "n_cases": int(defined.sum()),
+        "n_patients": len(set(np.asarray(patients)[defined])),
+    }
     if row["n_patients"] < 2:
         return row | {"p": float("nan")}
     weights = resamples(np.asarray(patients)[defined], draws, seed)

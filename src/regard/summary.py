@@ -1,4 +1,4 @@
-"""From scores of cases to tables: means with intervals over patients, paired differences, and the papers' own figures."""
+"""From scores of cases to tables: means with intervals over patients, paired differences, the papers' own figures."""
 
 from pathlib import Path
 
@@ -10,9 +10,28 @@ from regard.regions import THREE
 from regard.statistics import holm, mean_interval, paired, seed_of
 
 KEYS = ["study", "data", "target_role", "method", "selection", "setting", "region", "score"]
-COLUMNS = ["study", "data", "target", "target_role", "method", "selection", "setting", "region", "score", "stratum",
-           "empty_rule", "mean", "ci_low", "ci_high", "n_cases", "n_patients", "n_undefined", "selected_area", "chance",
-           "profile"]
+COLUMNS = [
+    "study",
+    "data",
+    "target",
+    "target_role",
+    "method",
+    "selection",
+    "setting",
+    "region",
+    "score",
+    "stratum",
+    "empty_rule",
+    "mean",
+    "ci_low",
+    "ci_high",
+    "n_cases",
+    "n_patients",
+    "n_undefined",
+    "selected_area",
+    "chance",
+    "profile",
+]
 UNION = "+".join(THREE)
 EMPTY_RULE = "undefined is left out and counted; an empty selection has IoU 0"
 # Byra et al., J Ultrason 2022;22(89):70-75, abstract; 272 masses, private data, so a reference and not a target
@@ -30,21 +49,27 @@ def strata(predictions: pd.DataFrame) -> dict[str, np.ndarray]:
     for label in sorted(set(predictions["label"])):
         groups[label] = (predictions["label"] == label).to_numpy()
     groups |= outcome
-    groups |= {f"{label}+{name}": groups[label] & rows for label in sorted(set(predictions["label"]))
-               for name, rows in outcome.items()}
+    groups |= {
+        f"{label}+{name}": groups[label] & rows
+        for label in sorted(set(predictions["label"]))
+        for name, rows in outcome.items()
+    }
     return groups
 
 
 def summarise(scores: pd.DataFrame, predictions: pd.DataFrame, draws: int, profile: str) -> pd.DataFrame:
-    """Means of every score with 95 % intervals over patients, the chance of the same cases beside them; columns COLUMNS.
+    """Means of every score with 95 % intervals over patients, the chance of the same cases beside them; columns
+    COLUMNS.
 
     scores: long table of one study (architecture: `scores.csv`), `predictions` as for `strata`, with `case`.
-    `selected_area` is the median share of the image that the selection covers.
+    `selected_area` is the median share of the image that the selection covers, over all cases of the stratum.
     """
-    scores = scores.fillna({"selection": "", "setting": "", "region": ""})
+    scores = _blank(scores)
     groups = strata(predictions)
-    tables = {key: table.set_index("case")["value"].reindex(predictions["case"])
-              for key, table in scores.groupby(KEYS, sort=False)}
+    tables = {
+        key: table.set_index("case")["value"].reindex(predictions["case"])
+        for key, table in scores.groupby(KEYS, sort=False)
+    }
     patients = predictions["patient"].to_numpy()
     rows = []
     for key, values in tables.items():
@@ -57,34 +82,60 @@ def summarise(scores: pd.DataFrame, predictions: pd.DataFrame, draws: int, profi
             value, patient = values.to_numpy()[inside], patients[inside]
             defined = ~np.isnan(value)
             mean, low, high = mean_interval(value, patient, draws, seed_of(*key, stratum))
-            rows.append(described | {
-                "target": "each case's own", "stratum": stratum, "empty_rule": EMPTY_RULE, "mean": mean, "ci_low": low,
-                "ci_high": high, "n_cases": int(defined.sum()), "n_patients": len(set(patient[defined])),
-                "n_undefined": int((~defined).sum()),
-                "selected_area": np.nan if area is None or not inside.any() else float(np.median(area[inside])),
-                "chance": float(chance[inside][defined].mean()) if defined.any() else np.nan, "profile": profile})
+            rows.append(
+                described
+                | {
+                    "target": "each case's own",
+                    "stratum": stratum,
+                    "empty_rule": EMPTY_RULE,
+                    "mean": mean,
+                    "ci_low": low,
+                    "ci_high": high,
+                    "n_cases": int(defined.sum()),
+                    "n_patients": len(set(patient[defined])),
+                    "n_undefined": int((~defined).sum()),
+                    "selected_area": np.nan if area is None or not inside.any() else float(np.median(area[inside])),
+                    "chance": float(chance[inside][defined].mean()) if defined.any() else np.nan,
+                    "profile": profile,
+                }
+            )
     return pd.DataFrame(rows)[COLUMNS]
 
 
-def pairs(scores: pd.DataFrame, predictions: pd.DataFrame, methods: list[str], nulls: list[str], draws: int,
-          profile: str) -> pd.DataFrame:
+def pairs(
+    scores: pd.DataFrame, predictions: pd.DataFrame, methods: list[str], nulls: list[str], draws: int, profile: str
+) -> pd.DataFrame:
     """Paired differences of each method with each null map and each later method, Holm-adjusted within the table.
 
-    For the predicted class, over all cases: pointing at tolerance 0 on the mass and on the union of the three regions,
-    and the IoU of every selection. Columns as in the architecture: first, second, difference, interval, p, p_holm.
+    For the predicted class, over all cases: pointing at the first of the tolerances on the mass and on the union of the
+    three regions, and the IoU of every selection. Columns as in the architecture: first, second, difference, interval,
+    p, p_holm.
     """
-    scores = scores[(scores["target_role"] == "predicted") & scores["region"].isin(["mass", UNION])
-                    & scores["score"].isin(["pointing", "iou"])].fillna({"selection": "", "setting": ""})
-    scores = scores[(scores["score"] != "pointing") | (scores["setting"] == "tolerance=0/224")]
-    contrasts = [(first, second) for place, first in enumerate(methods) for second in [*methods[place + 1:], *nulls]]
+    scores = scores[
+        (scores["target_role"] == "predicted")
+        & scores["region"].isin(["mass", UNION])
+        & scores["score"].isin(["pointing", "iou"])
+    ].pipe(_blank)
+    pointing = scores["score"] == "pointing"
+    first = next(iter(scores.loc[pointing, "setting"]), None)
+    scores = scores[~pointing | (scores["setting"] == first)]
+    contrasts = [(first, second) for place, first in enumerate(methods) for second in [*methods[place + 1 :], *nulls]]
     keys = ["study", "data", "target_role", "selection", "setting", "region", "score"]
     rows = []
     for key, table in scores.groupby(keys, sort=False):
         wide = table.pivot(index="case", columns="method", values="value").reindex(predictions["case"])
         for first, second in contrasts:
-            rows.append(dict(zip(keys, key)) | {"first": first, "second": second} | paired(
-                wide[first].to_numpy(), wide[second].to_numpy(), predictions["patient"].to_numpy(), draws,
-                seed_of(*key, first, second)))
+            rows.append(
+                dict(zip(keys, key))
+                | {"first": first, "second": second}
+                | paired(
+                    wide[first].to_numpy(),
+                    wide[second].to_numpy(),
+                    predictions["patient"].to_numpy(),
+                    draws,
+                    seed_of(*key, first, second),
+                )
+            )
     result = pd.DataFrame(rows)
     return result.assign(p_holm=holm(result["p"]), profile=profile)
 
@@ -92,12 +143,18 @@ def pairs(scores: pd.DataFrame, predictions: pd.DataFrame, methods: list[str], n
 def verdict(value: float, low: float, high: float, paper: float, n_patients: int, data: str) -> str:
     """Whether a printed figure is reproduced: "holds" if it lies in the interval, else "does not hold".
 
-    "not tested" with fewer than TESTED_FROM patients, "undecided" without an interval; a result on phantoms decides nothing about patients
-    and says "on phantoms:".
+    "not tested" with fewer than TESTED_FROM patients, "undecided" without an interval or a printed figure; a result on
+    phantoms decides nothing about patients and says "on phantoms:".
     """
     if n_patients < TESTED_FROM:
         return "not tested"
-    found = "undecided" if np.isnan([value, low, high]).any() else "holds" if low <= paper <= high else "does not hold"
+    found = (
+        "undecided"
+        if np.isnan([value, low, high, paper]).any()
+        else "holds"
+        if low <= paper <= high
+        else "does not hold"
+    )
     return f"on phantoms: {found}" if data == "phantom" else found
 
 
@@ -106,20 +163,51 @@ def claims(summary: pd.DataFrame, performance: pd.DataFrame) -> pd.DataFrame:
     rows = []
     transferred = performance[performance["start"] == "transfer"]
     for row in transferred.itertuples():
-        rows.append({"claim": row.metric, "study": row.study, "data": row.data, "setting": "" if row.metric == "AUC" else "threshold=tuning split",
-                     "value": row.value, "ci_low": row.ci_low, "ci_high": row.ci_high, "chance": np.nan,
-                     "n_cases": row.n_cases, "n_patients": row.n_patients, "profile": row.profile})
-    share = summary[(summary["region"] == UNION) & (summary["method"] == "cam") & (summary["stratum"] == "correct")
-                    & (summary["target_role"] == "predicted") & (summary["score"] == "pointing")]
+        rows.append(
+            {
+                "claim": row.metric,
+                "study": row.study,
+                "data": row.data,
+                "setting": "" if row.metric == "AUC" else "threshold=tuning split",
+                "value": row.value,
+                "ci_low": row.ci_low,
+                "ci_high": row.ci_high,
+                "chance": np.nan,
+                "n_cases": row.n_cases,
+                "n_patients": row.n_patients,
+                "profile": row.profile,
+            }
+        )
+    share = summary[
+        (summary["region"] == UNION)
+        & (summary["method"] == "cam")
+        & (summary["stratum"] == "correct")
+        & (summary["target_role"] == "predicted")
+        & (summary["score"] == "pointing")
+    ]
     for row in share.itertuples():
-        rows.append({"claim": "three-regions", "study": row.study, "data": row.data, "setting": row.setting,
-                     "value": row.mean, "ci_low": row.ci_low, "ci_high": row.ci_high, "chance": row.chance,
-                     "n_cases": row.n_cases, "n_patients": row.n_patients, "profile": row.profile})
+        rows.append(
+            {
+                "claim": "three-regions",
+                "study": row.study,
+                "data": row.data,
+                "setting": row.setting,
+                "value": row.mean,
+                "ci_low": row.ci_low,
+                "ci_high": row.ci_high,
+                "chance": row.chance,
+                "n_cases": row.n_cases,
+                "n_patients": row.n_patients,
+                "profile": row.profile,
+            }
+        )
     table = pd.DataFrame(rows)
     table.insert(1, "paper", "Byra 2022")
     table.insert(2, "paper_value", table["claim"].map(PAPER))
-    table["verdict"] = [verdict(row.value, row.ci_low, row.ci_high, row.paper_value, row.n_patients, row.data)
-                        for row in table.itertuples()]
+    table["verdict"] = [
+        verdict(row.value, row.ci_low, row.ci_high, row.paper_value, row.n_patients, row.data)
+        for row in table.itertuples()
+    ]
     return table
 
 
@@ -129,12 +217,21 @@ def write() -> None:
     folders = sorted((root / "results" / "study").glob("*/compare"))
     if not folders:
         raise FileNotFoundError("no results/study/*/compare: run the studies first (dvc repro)")
-    gathered = {name: pd.concat([pd.read_csv(folder / f"{name}.csv", keep_default_na=False, na_values=[""])
-                                 for folder in folders]) for name in ("summary", "pairs")}
-    gathered["performance"] = pd.concat([pd.read_csv(folder.parent / "train" / "performance.csv") for folder in folders])
+    gathered = {name: pd.concat([_read(folder / f"{name}.csv") for folder in folders]) for name in ("summary", "pairs")}
+    gathered["performance"] = pd.concat([_read(folder.parent / "train" / "performance.csv") for folder in folders])
     gathered["claims"] = claims(gathered["summary"], gathered["performance"])
     for name, table in gathered.items():
         write_table(table, root / "results" / f"{name}.csv")
+
+
+def _read(path: Path) -> pd.DataFrame:
+    """A table of `write_table`: blank is undefined, and a study may be called NA."""
+    return pd.read_csv(path, keep_default_na=False, na_values=[""])
+
+
+def _blank(scores: pd.DataFrame) -> pd.DataFrame:
+    """`scores` with undefined keys as empty text."""
+    return scores.assign(**{key: scores[key].astype(object).fillna("") for key in ("selection", "setting", "region")})
 
 
 def write_table(table: pd.DataFrame, path: Path) -> None:

@@ -30,18 +30,22 @@ def precision(device: torch.device, name: str = "auto") -> torch.dtype:
     """
     names = {"float32": torch.float32, "bfloat16": torch.bfloat16}
     if name == "auto":
-        native = torch.cuda.is_bf16_supported() if device.type == "cuda" else torch.ops.mkldnn._is_mkldnn_bf16_supported()
+        native = (
+            torch.cuda.is_bf16_supported() if device.type == "cuda" else torch.ops.mkldnn._is_mkldnn_bf16_supported()
+        )
         return torch.bfloat16 if native else torch.float32
     if name not in names:
         raise ValueError(f"unknown precision {name!r}; known are auto, {', '.join(names)}")
     return names[name]
 
 
-def augment(images: Tensor, generator: torch.Generator, shift: float = 0.08, zoom: float = 0.1,
-            contrast: float = 0.2) -> Tensor:
+def augment(
+    images: Tensor, generator: torch.Generator, shift: float = 0.08, zoom: float = 0.1, contrast: float = 0.2
+) -> Tensor:
     """Each of the normalised images (N, C, H, W) mirrored or not, moved, zoomed and with its contrast changed.
 
-    shift is the largest move as a share of the width, zoom and contrast the largest relative change. Never flipped upside down: depth has a meaning.
+    shift is the largest move as a share of the width, zoom and contrast the largest relative change. Never flipped
+    upside down: depth has a meaning.
     """
     draw = lambda: torch.rand(len(images), generator=generator) * 2 - 1
     mirror, scale = torch.sign(draw()), 1 + zoom * draw()
@@ -60,15 +64,28 @@ def predict(model: nn.Module, images: Tensor, batch: int = 32) -> Tensor:
     return torch.cat([model(backbones.inputs(part.to(device))).float().cpu() for part in images.split(batch)])
 
 
-def fit(model: nn.Sequential, images: Tensor, labels: Tensor, split: np.ndarray, *, epochs: int, learning_rate: float,
-        weight_decay: float, batch: int, patience: int, frozen: bool, seed: int, dtype: torch.dtype = torch.float32,
-        report=lambda row: None) -> pd.DataFrame:
+def fit(
+    model: nn.Sequential,
+    images: Tensor,
+    labels: Tensor,
+    split: np.ndarray,
+    *,
+    epochs: int,
+    learning_rate: float,
+    weight_decay: float,
+    batch: int,
+    patience: int,
+    frozen: bool,
+    seed: int,
+    dtype: torch.dtype = torch.float32,
+    report=lambda row: None,
+) -> pd.DataFrame:
     """Train `model` in place on the rows where split is "train"; keep the epoch with the lowest loss on "tune".
 
     images: uint8 (N, H, W) or (N, H, W, 3); labels: int64 (N,) class indices; split: (N,) names.
     frozen: train the linear head alone, with the features (batch norm included) as they are. The head
-    learns ten times as fast as the features. Stops after `patience` epochs without a lower tuning loss. `report` is called with each row of
-    the history (epoch, train_loss, tune_loss, tune_auc), which is returned.
+    learns ten times as fast as the features. Stops after `patience` epochs without a lower tuning loss. `report` is
+    called with each row of the history (epoch, train_loss, tune_loss, tune_auc), which is returned.
     """
     device = next(model.parameters()).device
     train, tune = (torch.from_numpy(np.flatnonzero(split == name)) for name in ("train", "tune"))
@@ -100,8 +117,14 @@ def fit(model: nn.Sequential, images: Tensor, labels: Tensor, split: np.ndarray,
         model.eval()
         logits = predict(model, images[tune])
         tune_loss = functional.cross_entropy(logits, labels[tune]).item()
-        history.append({"epoch": epoch, "train_loss": float(np.mean(losses)), "tune_loss": tune_loss,
-                        "tune_auc": auc(labels[tune].numpy(), positive(logits))})
+        history.append(
+            {
+                "epoch": epoch,
+                "train_loss": float(np.mean(losses)),
+                "tune_loss": tune_loss,
+                "tune_auc": auc(labels[tune].numpy(), positive(logits)),
+            }
+        )
         report(history[-1])
         if tune_loss < best:
             best, kept, since = tune_loss, copy.deepcopy(model.state_dict()), epoch
@@ -136,8 +159,9 @@ def youden_threshold(labels: np.ndarray, scores: np.ndarray) -> float:
     return float((chosen + lower.max()) / 2) if len(lower) and np.isfinite(chosen) else float(min(chosen, 1.0))
 
 
-def metrics(labels: np.ndarray, scores: np.ndarray, threshold: float, patients: np.ndarray, draws: int,
-            seed: int) -> pd.DataFrame:
+def metrics(
+    labels: np.ndarray, scores: np.ndarray, threshold: float, patients: np.ndarray, draws: int, seed: int
+) -> pd.DataFrame:
     """AUC, accuracy, sensitivity and specificity with 95 % intervals from a bootstrap over patients.
 
     labels: (N,) of 0 and 1; scores: (N,) probability of 1; called positive at score >= threshold.
@@ -145,7 +169,9 @@ def metrics(labels: np.ndarray, scores: np.ndarray, threshold: float, patients: 
     """
     called = scores >= threshold
     right = (called == (labels == 1)).astype(float)
-    mean = lambda rows: lambda weights: np.average(right[rows], weights=weights[rows]) if weights[rows].sum() else np.nan
+    mean = lambda rows: (
+        lambda weights: np.average(right[rows], weights=weights[rows]) if weights[rows].sum() else np.nan
+    )
     measures = {
         "AUC": lambda weights: auc(labels, scores, weights),
         "accuracy": mean(np.full(len(labels), True)),
@@ -155,6 +181,14 @@ def metrics(labels: np.ndarray, scores: np.ndarray, threshold: float, patients: 
     rows = []
     for name, measure in measures.items():
         value, low, high = statistics.interval(measure, patients, draws, seed)
-        rows.append({"metric": name, "value": value, "ci_low": low, "ci_high": high, "n_cases": len(labels),
-                     "n_patients": len(set(patients))})
+        rows.append(
+            {
+                "metric": name,
+                "value": value,
+                "ci_low": low,
+                "ci_high": high,
+                "n_cases": len(labels),
+                "n_patients": len(set(patients)),
+            }
+        )
     return pd.DataFrame(rows)

@@ -19,8 +19,14 @@ METHODS = {"gradient": gradient, "lrp-epsilon": lrp_epsilon, "cam": cam, "grad-c
 __all__ = ["METHODS", "NULLS", "attribute", "nulls"]
 
 
-def attribute(model: nn.Module, images: Tensor, targets: Tensor | Sequence[int], method: str = "lrp-epsilon",
-              batch: int = 16, **parameters) -> Tensor:
+def attribute(
+    model: nn.Module,
+    images: Tensor,
+    targets: Tensor | Sequence[int],
+    method: str = "lrp-epsilon",
+    batch: int = 16,
+    **parameters,
+) -> Tensor:
     """Heat maps (N, H, W), float32, signed and raw, of the logit `targets[n]` for each of the images.
 
     model: a classifier in eval mode that gives logits (N, classes); it is left as it was.
@@ -33,7 +39,9 @@ def attribute(model: nn.Module, images: Tensor, targets: Tensor | Sequence[int],
         raise ValueError(f"unknown attribution method {method!r}; known are {', '.join(METHODS)}")
     targets = torch.as_tensor(targets)
     if targets.ndim != 1 or len(targets) != len(images) or targets.is_floating_point():
-        raise ValueError(f"{len(images)} images need as many integer targets, not {targets.dtype} {tuple(targets.shape)}")
+        raise ValueError(
+            f"{len(images)} images need as many integer targets, not {targets.dtype} {tuple(targets.shape)}"
+        )
     if model.training:
         raise ValueError("the model is in training mode; call model.eval() before explaining it")
     if not len(images):

@@ -1,8 +1,8 @@
 """BUSI, breast ultrasound images (Al-Dhabyani et al., Data in Brief 2020, 10.1016/j.dib.2019.104863).
 
 Layout as published: `benign/`, `malignant/`, `normal/`, each with `<label> (<n>).png` and `<label> (<n>)_mask.png`, and
-`_mask_1.png`, `_mask_2.png` where an image shows more than one mass. Modes are mixed: images are grey stored as RGB (a few with
-coloured marks), masks 1-bit, grey, RGB or RGBA.
+`_mask_1.png`, `_mask_2.png` where an image shows more than one mass. Modes are mixed: images are grey stored as RGB (a
+few with coloured marks), masks 1-bit, grey, RGB or RGBA.
 
 What the set does not say, and what is done about it:
 - *Patients* are not given. Images that look the same (`same_view`) count as one patient; else each image is its own.
@@ -74,8 +74,10 @@ def _union(image: Path, masks: list[Path]) -> np.ndarray | None:
         if mask.size != size:
             if path.name in UNPLACEABLE:
                 return None
-            raise ValueError(f"{path} is {mask.size[0]} x {mask.size[1]} pixels, its image is {size[0]} x {size[1]}; a "
-                             "mask must have the image's size")
+            raise ValueError(
+                f"{path} is {mask.size[0]} x {mask.size[1]} pixels, its image is {size[0]} x {size[1]}; a "
+                "mask must have the image's size"
+            )
         union |= np.array(mask.convert("RGB")).max(axis=2) > 127
     return union
 
@@ -92,8 +94,9 @@ def same_view(images: list[np.ndarray], threshold: float = SAME_VIEW) -> np.ndar
 
     Pearson correlation of 32 x 32 thumbnails (box average, aspect dropped) of at least `threshold`.
     """
-    thumbnails = np.stack([np.asarray(Image.fromarray(image).resize((32, 32), Image.Resampling.BOX), float).ravel()
-                           for image in images])
+    thumbnails = np.stack(
+        [np.asarray(Image.fromarray(image).resize((32, 32), Image.Resampling.BOX), float).ravel() for image in images]
+    )
     thumbnails -= thumbnails.mean(axis=1, keepdims=True)
     length = np.linalg.norm(thumbnails, axis=1, keepdims=True)
     thumbnails /= np.where(length > 0, length, 1)

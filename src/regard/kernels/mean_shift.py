@@ -2,11 +2,14 @@
 
 On sorted values a window is a run, its ends come from two binary searches and its mean from two prefix sums. Paths that
 meet stay together, so each distinct position is followed once. The stopping rule, the merging of modes and the
-labels are those of scikit-learn's MeanShift, of which the result is a copy, not an approximation.
+labels are those of scikit-learn's MeanShift: the modes and labels are the same. (A value that lies within rounding of
+a window's end may fall on the other side of it, since a prefix sum and a direct sum round differently.)
 """
 
 import torch
 from torch import Tensor
+
+RESOLUTION = 1e-8  # the smallest bandwidth that prefix sums resolve, as a share of the largest absolute value
 
 
 def mean_shift_1d(values: Tensor, bandwidth: float | Tensor, max_iter: int = 300) -> tuple:
@@ -14,16 +17,25 @@ def mean_shift_1d(values: Tensor, bandwidth: float | Tensor, max_iter: int = 300
 
     values: (N,) gives labels (N,) int64, in the order of the input, and modes (K,) float64, the most populous first.
     values: (B, N), with a bandwidth for all or (B,), gives labels (B, N) and a list of B mode tensors.
-    Raises ValueError for empty or non-finite values and for a bandwidth that is not positive.
+    Raises ValueError for empty or non-finite values, another shape, and a bandwidth that is not positive or less than
+    RESOLUTION times the largest absolute value.
     """
     if values.ndim == 2:
-        widths = torch.as_tensor(bandwidth).expand(len(values))
+        widths = torch.as_tensor(bandwidth)
+        if not len(values) or widths.numel() not in (1, len(values)):
+            raise ValueError(f"{len(values)} rows of values need one bandwidth or one each, not {widths.numel()}")
+        widths = widths.expand(len(values))
         pairs = [mean_shift_1d(row, float(width), max_iter) for row, width in zip(values, widths)]
         return torch.stack([labels for labels, _ in pairs]), [modes for _, modes in pairs]
+    if values.ndim != 1:
+        raise ValueError(f"mean shift clusters values (N,) or (B, N), not {tuple(values.shape)}")
     if values.numel() == 0 or not torch.isfinite(values).all():
         raise ValueError("mean shift needs at least one value, all of them finite")
-    if not bandwidth > 0:
-        raise ValueError(f"the bandwidth of mean shift must be positive, not {bandwidth}")
+    if not bandwidth > 0 or bandwidth < RESOLUTION * float(values.abs().max()):
+        raise ValueError(
+            f"the bandwidth of mean shift must be positive and at least {RESOLUTION} of the largest value, "
+            f"not {bandwidth}"
+        )
     ordered = values.double().sort().values
     centres, counts = _climb(ordered, float(bandwidth), max_iter)
     modes = _merge(centres, counts, float(bandwidth))
@@ -44,12 +56,14 @@ def _climb(ordered: Tensor, bandwidth: float, max_iter: int) -> tuple[Tensor, Te
         done = (mean - position).abs() <= 1e-3 * bandwidth
         if iteration == max_iter:
             done = torch.ones_like(done)
-        centres.append(mean[done])
+        # the end points themselves are summed afresh, without the rounding of the prefix sums
+        slices = zip(members[first[done]].tolist(), members[last[done]].tolist())
+        centres += [ordered[start:end].mean() for start, end in slices]
         counts.append(count[done])
         position = mean[~done].unique_consecutive()  # means of sorted positions are sorted
         if not len(position):
             break
-    centre, where = torch.cat(centres).unique(return_inverse=True)
+    centre, where = torch.stack(centres).unique(return_inverse=True)
     count = torch.zeros(len(centre), dtype=torch.int64, device=centre.device)
     return centre, count.scatter_reduce(0, where, torch.cat(counts), "amax")
 
@@ -88,7 +102,8 @@ def _nearest(values: Tensor, modes: Tensor) -> Tensor:
 def bandwidth_1d(values: Tensor, quantile: float = 0.3) -> float:
     """scikit-learn's `estimate_bandwidth` of values (N,): the mean distance to the k-th nearest value, itself counted.
 
-    k = floor(N * quantile), at least 1. The k nearest of a value are a run of the sorted values; a binary search finds it.
+    k = floor(N * quantile), at least 1. The k nearest of a value are a run of the sorted values; a binary search finds
+    it.
     Raises ValueError for no values or a quantile outside (0, 1].
     """
     if values.numel() == 0:
@@ -102,7 +117,10 @@ def bandwidth_1d(values: Tensor, quantile: float = 0.3) -> float:
     while (low < high).any():  # the run starts where reaching left stops being the larger of the two distances
         middle = (low + high) // 2
         left_is_larger = ordered[index] - ordered[middle] > ordered[middle + k - 1] - ordered[index]
-        low, high = torch.where(left_is_larger & (low < high), middle + 1, low), torch.where(left_is_larger, high, middle)
+        low, high = (
+            torch.where(left_is_larger & (low < high), middle + 1, low),
+            torch.where(left_is_larger, high, middle),
+        )
     reach = lambda start: torch.maximum(ordered[index] - ordered[start], ordered[start + k - 1] - ordered[index])
     before = (low - 1).clamp(min=0)
     before = torch.where(before + k - 1 >= index, before, low)

@@ -9,9 +9,10 @@ Write R = activation x G. Through a ReLU G is masked as a gradient is, and throu
 
     G_i = sum_j w_ij [z_j / (z_j + epsilon sign(z_j))] G_j ,
 
-which is the ordinary backward pass with the gradient of every z_j scaled by the factor in brackets: relevance is input x G, with no further
-forward pass. Batch norm in eval mode is a linear layer and treated as one; sums, concatenations and
-pooling hand G on as autograd does, that is in proportion to their inputs. With epsilon = 0 this is gradient x input.
+which is the ordinary backward pass with the gradient of every z_j scaled by the factor in brackets: relevance is input
+x G, with no further forward pass. Batch norm in eval mode is a linear layer and treated as one; sums, concatenations
+and pooling hand G on as autograd does, that is in proportion to their inputs. With epsilon = 0 this is gradient x
+input.
 """
 
 from collections.abc import Iterator
@@ -22,8 +23,16 @@ from torch import Tensor, nn
 
 LINEAR = (nn.Linear, nn.modules.conv._ConvNd, nn.modules.batchnorm._BatchNorm)
 # everything else that autograd treats as LRP does: proportional (sums, pools), gating (ReLU), or mere wiring
-PASSING = (nn.ReLU, nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d, nn.Dropout, nn.Flatten,
-           nn.Identity)
+PASSING = (
+    nn.ReLU,
+    nn.MaxPool2d,
+    nn.AvgPool2d,
+    nn.AdaptiveAvgPool2d,
+    nn.AdaptiveMaxPool2d,
+    nn.Dropout,
+    nn.Flatten,
+    nn.Identity,
+)
 
 
 def refuse_unknown(model: nn.Module) -> None:
@@ -32,8 +41,10 @@ def refuse_unknown(model: nn.Module) -> None:
         if module.training:
             raise ValueError(f"module {name or 'model'} is in training mode; call model.eval() before explaining it")
         if not list(module.children()) and not isinstance(module, LINEAR + PASSING):
-            raise ValueError(f"LRP has no rule for module {name!r} ({type(module).__name__}); known are "
-                             f"{', '.join(kind.__name__.lstrip('_') for kind in LINEAR + PASSING)}")
+            raise ValueError(
+                f"LRP has no rule for module {name!r} ({type(module).__name__}); known are "
+                f"{', '.join(kind.__name__.lstrip('_') for kind in LINEAR + PASSING)}"
+            )
 
 
 class _Scale(torch.autograd.Function):
@@ -58,8 +69,11 @@ class _Scale(torch.autograd.Function):
 
 @contextmanager
 def _scaled(model: nn.Module, epsilon: float, relative: bool) -> Iterator[None]:
-    hooks = [module.register_forward_hook(lambda module, given, output: _Scale.apply(output, epsilon, relative))
-             for module in model.modules() if isinstance(module, LINEAR)]
+    hooks = [
+        module.register_forward_hook(lambda module, given, output: _Scale.apply(output, epsilon, relative))
+        for module in model.modules()
+        if isinstance(module, LINEAR)
+    ]
     try:
         yield
     finally:

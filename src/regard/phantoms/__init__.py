@@ -31,8 +31,10 @@ def draw(study: str, seed: int | None = None) -> cases.Cases:
     if study not in PHANTOMS:
         raise ValueError(f"no phantom for study {study!r}; there are: {', '.join(PHANTOMS)}")
     drawn = list(PHANTOMS[study](SEEDS[study] if seed is None else seed))
-    rows = [{"case": case.case, "patient": case.patient, "image": f"images/{case.case}.png"} | case.labels | case.columns
-            for case in drawn]
+    rows = [
+        {"case": case.case, "patient": case.patient, "image": f"images/{case.case}.png"} | case.labels | case.columns
+        for case in drawn
+    ]
     structures = sorted({structure for case in drawn for structure in case.regions})
     regions = {structure: [case.regions.get(structure) for case in drawn] for structure in structures}
     return cases.Cases(pd.DataFrame(rows).astype(str), [case.image for case in drawn], regions)
