@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 import torch
 
-from regard import comparison, regions, summary
+from regard import comparison, regions, summary, tables
 from regard.geometry import letterbox
 from regard.statistics import mean_interval, seed_of
 
@@ -157,7 +157,7 @@ def test_row_order_and_other_methods_change_no_row():
 
 def test_scores_survive_the_disk(tmp_path):
     """Blank selections and regions are read as undefined, and the summary is the same."""
-    summary.write_table(table(), tmp_path / "scores.csv")
+    tables.write(table(), tmp_path / "scores.csv")
     again = pd.read_csv(tmp_path / "scores.csv")
     pd.testing.assert_frame_equal(
         summary.summarise(again, PREDICTIONS, 50, "q"), summary.summarise(table(), PREDICTIONS, 50, "q")
@@ -302,10 +302,10 @@ def test_write_gathers_the_studies_by_name(tmp_path, monkeypatch):
         for part in ("compare", "train"):
             (folder / part).mkdir(parents=True)
         means = summary.summarise(table(), PREDICTIONS, 50, "q")
-        summary.write_table(means.assign(study=study), folder / "compare/summary.csv")
+        tables.write(means.assign(study=study), folder / "compare/summary.csv")
         paired = summary.pairs(contrasts(), PREDICTIONS, ["cam"], ["ones"], 50, "q")
-        summary.write_table(paired.assign(study=study), folder / "compare/pairs.csv")
-        summary.write_table(pd.DataFrame([measured(study=study)]), folder / "train/performance.csv")
+        tables.write(paired.assign(study=study), folder / "compare/pairs.csv")
+        tables.write(pd.DataFrame([measured(study=study)]), folder / "train/performance.csv")
     summary.write()
     for name in ("summary", "pairs", "performance", "claims"):
         assert list(dict.fromkeys(pd.read_csv(tmp_path / f"results/{name}.csv")["study"])) == ["a", "b"]

@@ -1,11 +1,10 @@
 """From scores of cases to tables: means with intervals over patients, paired differences, the papers' own figures."""
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 
-from regard import project
+from regard import project, tables
+from regard.published import BYRA_2022
 from regard.regions import THREE
 from regard.statistics import holm, mean_interval, paired, seed_of
 
@@ -34,8 +33,6 @@ COLUMNS = [
 ]
 UNION = "+".join(THREE)
 EMPTY_RULE = "undefined is left out and counted; an empty selection has IoU 0"
-# Byra et al., J Ultrason 2022;22(89):70-75, abstract; 272 masses, private data, so a reference and not a target
-PAPER = {"AUC": 0.887, "accuracy": 0.835, "sensitivity": 0.801, "specificity": 0.868, "three-regions": 0.71}
 TESTED_FROM = 40  # test patients; a claim about fewer is "not tested"
 
 
@@ -66,18 +63,18 @@ def summarise(scores: pd.DataFrame, predictions: pd.DataFrame, draws: int, profi
     """
     scores = _blank(scores)
     groups = strata(predictions)
-    tables = {
+    columns = {
         key: table.set_index("case")["value"].reindex(predictions["case"])
         for key, table in scores.groupby(KEYS, sort=False)
     }
     patients = predictions["patient"].to_numpy()
     rows = []
-    for key, values in tables.items():
+    for key, values in columns.items():
         described = dict(zip(KEYS, key))
         if described["score"].endswith("-chance") or described["score"] == "area":
             continue
-        chance = tables[(*key[:-1], f"{described['score']}-chance")].to_numpy()
-        area = tables[(*key[:-2], "", "area")].to_numpy() if described["selection"] else None
+        chance = columns[(*key[:-1], f"{described['score']}-chance")].to_numpy()
+        area = columns[(*key[:-2], "", "area")].to_numpy() if described["selection"] else None
         for stratum, inside in groups.items():
             value, patient = values.to_numpy()[inside], patients[inside]
             defined = ~np.isnan(value)
@@ -203,7 +200,7 @@ def claims(summary: pd.DataFrame, performance: pd.DataFrame) -> pd.DataFrame:
         )
     table = pd.DataFrame(rows)
     table.insert(1, "paper", "Byra 2022")
-    table.insert(2, "paper_value", table["claim"].map(PAPER))
+    table.insert(2, "paper_value", table["claim"].map(BYRA_2022))
     table["verdict"] = [
         verdict(row.value, row.ci_low, row.ci_high, row.paper_value, row.n_patients, row.data)
         for row in table.itertuples()
@@ -217,23 +214,17 @@ def write() -> None:
     folders = sorted((root / "results" / "study").glob("*/compare"))
     if not folders:
         raise FileNotFoundError("no results/study/*/compare: run the studies first (dvc repro)")
-    gathered = {name: pd.concat([_read(folder / f"{name}.csv") for folder in folders]) for name in ("summary", "pairs")}
-    gathered["performance"] = pd.concat([_read(folder.parent / "train" / "performance.csv") for folder in folders])
+    gathered = {
+        name: pd.concat([tables.read(folder / f"{name}.csv") for folder in folders]) for name in ("summary", "pairs")
+    }
+    gathered["performance"] = pd.concat(
+        [tables.read(folder.parent / "train" / "performance.csv") for folder in folders]
+    )
     gathered["claims"] = claims(gathered["summary"], gathered["performance"])
     for name, table in gathered.items():
-        write_table(table, root / "results" / f"{name}.csv")
-
-
-def _read(path: Path) -> pd.DataFrame:
-    """A table of `write_table`: blank is undefined, and a study may be called NA."""
-    return pd.read_csv(path, keep_default_na=False, na_values=[""])
+        tables.write(table, root / "results" / f"{name}.csv")
 
 
 def _blank(scores: pd.DataFrame) -> pd.DataFrame:
     """`scores` with undefined keys as empty text."""
     return scores.assign(**{key: scores[key].astype(object).fillna("") for key in ("selection", "setting", "region")})
-
-
-def write_table(table: pd.DataFrame, path: Path) -> None:
-    """Write a table as CSV, undefined as blank, numbers to six significant digits."""
-    table.to_csv(path, index=False, lineterminator="\n", float_format="%.6g")
