@@ -13,6 +13,7 @@ from regard import backbones
 from regard.attribution import METHODS, NULLS, attribute, nulls
 from regard.attribution.gradient import input_gradient
 from regard.kernels import relevance
+from regard.scores import points
 
 BACKBONES = {"vgg19": 0.125, "vgg19_bn": 0.125, "squeezenet1_0": 1.0}
 
@@ -265,3 +266,11 @@ def test_null_maps_are_what_they_say(images):
     assert not torch.equal(nulls("random", images)[0], nulls("random", images)[1])
     with pytest.raises(ValueError, match="unknown null map 'noise'"):
         nulls("noise", images)
+
+
+def test_random_maps_have_their_maximum_anywhere():
+    """The border band of a tenth on each side takes 36 % of the area, and as many of the maxima."""
+    images = torch.randn(300, 1, 40, 40, generator=torch.Generator().manual_seed(0))
+    found = points(nulls("random", images))
+    border = ((found < 4) | (found >= 36)).any(dim=1).double().mean().item()
+    assert border == pytest.approx(0.36, abs=3.5 * (0.36 * 0.64 / 300) ** 0.5)

@@ -55,7 +55,7 @@ BROKEN = {
     "palette image": (lambda f: Image.new("P", (32, 24)).save(f / "images/c01-0.png"), ["row 4", "mode P"]),
     "mask of another size": (
         lambda f: cases.write_mask(np.ones((24, 30), bool), f / "regions/mass/c01-0.png"),
-        ["regions/mass/c01-0.png", "30 x 24", "32 x 24"],
+        ["cases.csv row 4", "regions/mass/c01-0.png", "30 x 24", "32 x 24"],
     ),
     "grey mask": (lambda f: Image.new("L", (32, 24), 128).save(f / "regions/mass/c01-0.png"), ["row 4", "0 or 255"]),
     "truncated mask": (lambda f: truncate(f / "regions/mass/c01-0.png"), ["row 4", "regions/mass/c01-0.png"]),
@@ -65,6 +65,12 @@ BROKEN = {
     "image outside": (lambda f: edit(f, put(3, "image", "../../x.png")), ["row 5", "outside"]),
     "unknown label": (lambda f: edit(f, put(3, "label", "Benign")), ["row 5", "'Benign'", "benign, malignant"]),
     "single class": (lambda f: edit(f, lambda table: table[table["label"] == "benign"]), ["single class", "benign"]),
+    "image twice": (lambda f: edit(f, put(3, "image", "images/c00-0.png")), ["row 5", "row 2"]),
+    "pixel size": (lambda f: edit(f, lambda table: table.assign(pixel_mm="0,2")), ["row 2", "pixel_mm '0,2'"]),
+    "patient in two splits": (
+        lambda f: edit(f, lambda table: put(5, "split", "test")(table.assign(split="train"))),
+        ["cases.csv row 7", "'p02'", "two splits"],
+    ),
     "not utf-8": (lambda f: (f / "cases.csv").write_bytes(b"case,patient\n\xff\xfe"), ["cases.csv", "UTF-8"]),
 }
 
@@ -133,6 +139,23 @@ def test_an_interrupted_write_leaves_the_earlier_set(folder):
         cases.write(broken, folder)
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
     assert [path.name for path in folder.parent.iterdir()] == ["set"]
+
+
+def test_another_folder_of_the_same_name_is_not_replaced(tmp_path):
+    (tmp_path / "work/images").mkdir(parents=True)
+    (tmp_path / "work/images/holiday.png").touch()
+    with pytest.raises(ValueError, match="not ours to replace"):
+        cases.write(make_cases(), tmp_path / "work")
+    assert (tmp_path / "work/images/holiday.png").exists()
+
+
+def test_every_split_needs_both_classes():
+    split, labels = pd.Series(["train", "train", "tune", "tune", "test", "test"]), pd.Series(LABELS * 3)
+    cases.check_classes(split, labels, LABELS)
+    with pytest.raises(ValueError, match="'test' has no case labelled 'malignant'"):
+        cases.check_classes(split[:5], labels[:5], LABELS)
+    with pytest.raises(ValueError, match="two labels"):
+        cases.check_classes(split, labels, ["benign"])
 
 
 def test_source_name():

@@ -6,8 +6,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from regard.geometry import from_square, letterbox, to_square, upsample
+from regard.attribution import nulls
+from regard.geometry import from_square, letterbox, mask_to_square, squares, to_square, upsample, without_padding
 from regard.scores import points
+from regard.selection import select
 
 SIDES = st.integers(20, 400)
 
@@ -64,3 +66,26 @@ def test_upsampling_keeps_the_mean_of_whole_blocks_and_puts_cells_in_place():
     large = upsample(cells, (8, 8))[0]
     assert large[0, 0] == 0 and large[-1, -1] == 3
     assert large.mean() == pytest.approx(1.5)
+
+
+def test_padding_is_kept_from_what_is_made_of_whole_maps():
+    """The edges of an even image are nowhere, and not at the seam; images of several shapes in one batch."""
+    boxes = [letterbox(50, 100, 64), letterbox(64, 64, 64), letterbox(50, 100, 64)]
+    images = torch.stack(
+        [torch.from_numpy(to_square(np.full((box.height, box.width), 9, np.uint8), box)) for box in boxes]
+    )
+    found = without_padding(lambda inner: nulls("edges", inner[:, None].float()), images, boxes)
+    assert (found == 0).all() and (nulls("edges", images[:, None].float())[0] > 0).any()
+    top = without_padding(lambda inner: select(inner.float(), "top-area", area=0.25), 1 + torch.rand(3, 64, 64), boxes)
+    for region, box in zip(top, boxes):
+        assert region.sum() == box.inner_height * box.inner_width // 4
+    assert not top[0, : boxes[0].top].any()
+
+
+def test_squares_of_grey_and_colour_images_and_masks():
+    grey, colour = np.full((20, 30), 7, np.uint8), np.full((30, 20, 3), 7, np.uint8)
+    assert squares([grey, grey], 32).shape == (2, 32, 32)
+    assert squares([grey, colour], 32).shape == (2, 32, 32, 3)
+    mask = np.zeros((200, 400), bool)
+    mask[50:150, 100:300] = True
+    assert mask_to_square(mask, letterbox(200, 400, 40)).sum() == 10 * 20

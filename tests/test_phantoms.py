@@ -193,6 +193,7 @@ def test_write_replaces_the_set_and_keeps_the_datasheet(tmp_path, monkeypatch):
     folder = tmp_path / "set"
     (folder / "images").mkdir(parents=True)
     (folder / "images" / "stale.png").touch()
+    (folder / "cases.csv").touch()
     (folder / "DATASHEET.md").write_text("kept")
     phantoms.write("ultrasound", folder, seed=1)
     table = pd.read_csv(folder / "cases.csv")

@@ -71,7 +71,7 @@ def small_project(tmp_path, monkeypatch):
     (tmp_path / "src").mkdir()
     code = [
         "fail = False  # whether to fail\noutput = 'x'  # folder\n",
-        "import os, sys, time, warnings\nprint(hash('text'), os.environ['MPLBACKEND'])\nwarnings.warn(str(time.time()))",
+        "import os, sys, time, warnings\nprint(hash('text'), flush=True)\ntime.sleep(0.5)\nprint(os.environ['MPLBACKEND'])\nwarnings.warn(str(time.time()))",
         "from pathlib import Path\nPath(output, 'result.txt').write_text('done')\n"
         "if fail: raise ValueError('cases.csv row 3: no such label')",
         "{'a': 1}",

@@ -189,35 +189,42 @@ def contrasts():
 
 def test_pairs_are_the_stated_ones():
     """Each method with each later one and each null map, in pointing on the mass and the union and in IoU; no more."""
-    found = summary.pairs(contrasts(), PREDICTIONS, ["cam", "lrp"], ["ones"], 50, "quick")
+    found = summary.pairs(contrasts(), PREDICTIONS, ["cam", "lrp"], ["ones"], 2000, "quick")
     assert set(found[["first", "second"]].apply(tuple, axis=1)) == {("cam", "lrp"), ("cam", "ones"), ("lrp", "ones")}
     assert set(found[["score", "setting", "region"]].apply(tuple, axis=1)) == {
         ("pointing", "tolerance=0/224", "mass"),
         ("pointing", "tolerance=0/224", UNION),
         ("iou", "area=0.1", "mass"),
     }
-    assert len(found) == 9 and set(found["target_role"]) == {"predicted"} and set(found["profile"]) == {"quick"}
+    assert (
+        len(found) == 18
+        and set(found["stratum"]) == {"all", "correct"}
+        and set(found["target_role"]) == {"predicted"}
+        and set(found["profile"]) == {"quick"}
+    )
 
 
 def test_pairs_by_hand():
     """Cases undefined in one of the two are left out: cam - lrp is 0, -1, 0 and cam - ones 1, 0, 0."""
-    found = summary.pairs(contrasts(), PREDICTIONS, ["cam", "lrp"], ["ones"], 50, "quick")
+    found = summary.pairs(contrasts(), PREDICTIONS, ["cam", "lrp"], ["ones"], 2000, "quick")
     for second, wanted in {"lrp": -1 / 3, "ones": 1 / 3}.items():
-        row = one(found, first="cam", second=second, score="iou")
+        row = one(found, first="cam", second=second, score="iou", stratum="all")
         assert row["difference"] == pytest.approx(wanted) and (row["n_cases"], row["n_patients"]) == (3, 2)
 
 
 def test_holm_is_over_the_whole_table():
     """Ordered p times the number of tests left, by hand and never falling, over both scores together."""
     random = np.random.default_rng(0)
-    cases = pd.DataFrame({"case": range(20), "patient": range(20)})
+    cases = pd.DataFrame(
+        {"case": range(20), "patient": range(20), "label": "benign", "correct": [True] * 15 + [False] * 5}
+    )
     tables = [
         column(random.random(20) + shift, score, method=method, cases=cases, **where)
         for method, shift in {"cam": 0.2, "lrp": 0.1, "ones": 0}.items()
         for score, where in {"pointing": POINTING, "iou": SELECTED}.items()
     ]
-    found = summary.pairs(pd.concat(tables), cases, ["cam", "lrp"], ["ones"], 500, "quick").sort_values("p")
-    wanted = np.minimum(1, np.maximum.accumulate(found["p"] * np.arange(6, 0, -1)))
+    found = summary.pairs(pd.concat(tables), cases, ["cam", "lrp"], ["ones"], 2000, "quick").sort_values("p")
+    wanted = np.minimum(1, np.maximum.accumulate(found["p"] * np.arange(12, 0, -1)))
     np.testing.assert_allclose(found["p_holm"], wanted)
     assert found["p_holm"].nunique() > 2
 
@@ -295,6 +302,7 @@ def test_write_gathers_the_studies_by_name(tmp_path, monkeypatch):
     """Studies in the order of their names, undefined as blank, six digits."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "dvc.yaml").touch()
+    (tmp_path / "params.yaml").write_text("studies: {a: {}, b: {}}")
     with pytest.raises(FileNotFoundError, match="dvc repro"):
         summary.write()
     for study in ("b", "a"):
@@ -303,7 +311,7 @@ def test_write_gathers_the_studies_by_name(tmp_path, monkeypatch):
             (folder / part).mkdir(parents=True)
         means = summary.summarise(table(), PREDICTIONS, 50, "q")
         tables.write(means.assign(study=study), folder / "compare/summary.csv")
-        paired = summary.pairs(contrasts(), PREDICTIONS, ["cam"], ["ones"], 50, "q")
+        paired = summary.pairs(contrasts(), PREDICTIONS, ["cam"], ["ones"], 2000, "q")
         tables.write(paired.assign(study=study), folder / "compare/pairs.csv")
         tables.write(pd.DataFrame([measured(study=study)]), folder / "train/performance.csv")
     summary.write()
@@ -428,3 +436,8 @@ def test_selections_by_hand(size):
 )
 def test_setting(parameters, text):
     assert comparison.setting(parameters) == text
+
+
+def test_too_few_draws_for_any_small_p_are_refused():
+    with pytest.raises(ValueError, match="50 draws cannot make any of 18"):
+        summary.pairs(contrasts(), PREDICTIONS, ["cam", "lrp"], ["ones"], 50, "quick")

@@ -65,7 +65,8 @@ class Cases:
         Raises ValueError for an unknown name in that column, or a patient in two splits.
         """
         if "split" in self.table:
-            return _given_split(self.table, by)
+            _check_split(self.table, by)
+            return self.table["split"].copy()
         labels = self.table.get("label", pd.Series("", index=self.table.index))
         strata = labels.groupby(self.table[by]).agg(lambda values: "+".join(sorted(set(values)))).sort_index()
         generator = np.random.default_rng(seed)
@@ -79,18 +80,27 @@ class Cases:
         return self.table[by].map(chosen).rename("split")
 
 
-def _given_split(table: pd.DataFrame, by: str) -> pd.Series:
+def _check_split(table: pd.DataFrame, by: str, path: str = "cases.csv") -> None:
     for row, (group, split) in enumerate(zip(table[by], table["split"]), start=2):
         if split not in SPLITS:
-            raise ValueError(f"cases.csv row {row}: split {split!r} is not one of {', '.join(SPLITS)}")
+            raise ValueError(f"{path} row {row}: split {split!r} is not one of {', '.join(SPLITS)}")
     for group, splits in table.groupby(by)["split"]:
         if splits.nunique() > 1:
             row = splits.index[splits != splits.iloc[0]][0] + 2
             raise ValueError(
-                f"cases.csv row {row}: {by} {group!r} is in two splits, {splits.iloc[0]} and "
+                f"{path} row {row}: {by} {group!r} is in two splits, {splits.iloc[0]} and "
                 f"{splits[row - 2]}; all rows of a {by} belong in one"
             )
-    return table["split"].copy()
+
+
+def check_classes(split: pd.Series, labels: pd.Series, wanted: Sequence[str]) -> None:
+    """Raise ValueError when a split lacks one of the two `wanted` labels, or there are not two."""
+    if len(set(wanted)) != 2:
+        raise ValueError(f"a study needs two labels, the negative and the positive one, not {list(wanted)}")
+    for name in SPLITS:
+        for label in wanted:
+            if not ((split == name) & (labels == label)).any():
+                raise ValueError(f"split {name!r} has no case labelled {label!r}: the set has too few patients of it")
 
 
 def read(folder: Path | str, labels: Sequence[str] | None = None, excluded: Sequence[str] = ()) -> Cases:
@@ -101,18 +111,18 @@ def read(folder: Path | str, labels: Sequence[str] | None = None, excluded: Sequ
     names file and row (the header is row 1).
     """
     folder = Path(folder)
-    cases = _check_labels(_open(folder), folder / "cases.csv", labels, excluded)
-    for position in range(len(cases)):
+    cases = _open(folder)
+    positions = _with_known_label(cases.table, folder / "cases.csv", labels, excluded)
+    for position in positions:
         shape = cases.images[position].shape[:2]
         for structure, masks in cases.regions.items():
             mask = masks[position]
             if mask is not None and mask.shape != shape:
-                case = cases.table["case"][position]
                 raise ValueError(
-                    f"{folder}/regions/{structure}/{case}.png (cases.csv case {case!r}) is "
-                    f"{_size(mask.shape)}, its image is {_size(shape)}; a mask must have the image's size"
+                    f"{folder}/cases.csv row {position + 2}: {folder}/regions/{structure}/{cases.table['case'][position]}"
+                    f".png is {_size(mask.shape)}, its image is {_size(shape)}; a mask must have the image's size"
                 )
-    return cases
+    return cases.keep(positions)
 
 
 def _open(folder: Path) -> Cases:
@@ -128,7 +138,7 @@ def _open(folder: Path) -> Cases:
             raise ValueError(f"{path} has no column {column!r}; it has {', '.join(table.columns)}")
     if table.empty:
         raise ValueError(f"{path} has a header but no cases")
-    seen = {}
+    seen, shown = {}, {}
     for row, (case, patient, image) in enumerate(zip(table["case"], table["patient"], table["image"]), start=2):
         if not _SAFE_NAME.fullmatch(case):
             raise ValueError(f"{path} row {row}: case {case!r} must be made of letters, digits, '_', '.' and '-'")
@@ -141,6 +151,10 @@ def _open(folder: Path) -> Cases:
             raise ValueError(f"{path} row {row}: image {image!r} lies outside {folder}")
         if not (folder / image).is_file():
             raise FileNotFoundError(f"{path} row {row}: no image {folder / image}")
+        if (place := (folder / image).resolve()) in shown:
+            raise ValueError(f"{path} row {row}: image {image!r} stands in row {shown[place]} already")
+        shown[place] = row
+    _check_optional(table, path)
     structures = sorted(entry.name for entry in (folder / "regions").glob("*") if entry.is_dir())
     images = Lazy(lambda item: _image(folder / item[1], f"{path} row {item[0]}"), enumerate(table["image"], start=2))
     regions = {
@@ -153,22 +167,36 @@ def _open(folder: Path) -> Cases:
     return Cases(table, images, regions)
 
 
-def _check_labels(cases: Cases, path: Path, labels: Sequence[str] | None, excluded: Sequence[str]) -> Cases:
+def _check_optional(table: pd.DataFrame, path: Path) -> None:
+    """Raise ValueError for a pixel size that is none, or a given split that is none or tears a patient apart."""
+    for row, value in enumerate(table.get("pixel_mm", []), start=2):
+        try:
+            valid = not value or 0 < float(value) < float("inf")
+        except ValueError:
+            valid = False
+        if not valid:
+            raise ValueError(f"{path} row {row}: pixel_mm {value!r} is not a positive number of millimetres")
+    if "split" in table:
+        _check_split(table, "patient", str(path))
+
+
+def _with_known_label(
+    table: pd.DataFrame, path: Path, labels: Sequence[str] | None, excluded: Sequence[str]
+) -> np.ndarray:
     if labels is None:
-        return cases
-    if "label" not in cases.table:
-        raise ValueError(f"{path} has no column 'label'; it has {', '.join(cases.table.columns)}")
-    for row, label in enumerate(cases.table["label"], start=2):
+        return np.arange(len(table))
+    if "label" not in table:
+        raise ValueError(f"{path} has no column 'label'; it has {', '.join(table.columns)}")
+    for row, label in enumerate(table["label"], start=2):
         if label not in labels and label not in excluded:
             raise ValueError(f"{path} row {row}: unknown label {label!r}; known are {', '.join([*labels, *excluded])}")
-    cases = cases.keep(np.flatnonzero(cases.table["label"].isin(labels)))
-    present = sorted(set(cases.table["label"]))
+    present = sorted(set(table["label"]) & set(labels))
     if len(present) < 2:
         raise ValueError(
             f"{path} holds a single class, {', '.join(present) or 'none'}: a classifier needs cases of at "
             f"least two of {', '.join(labels)}"
         )
-    return cases
+    return np.flatnonzero(table["label"].isin(labels))
 
 
 def source_name(cases: Cases, folder: Path | str) -> str:
@@ -220,9 +248,15 @@ def write(cases: Cases, folder: Path | str) -> None:
     """Write `cases` to `folder` in the layout above; images become `images/<case>.png`.
 
     Everything is written beside `folder` first and moved there when complete; an earlier set there is replaced, other
-    files (a DATASHEET.md) stay. Raises ValueError when `folder` holds something that is neither.
+    files (a DATASHEET.md) stay. Raises ValueError when `folder` holds an `images` or `regions` that is not a set's.
     """
     folder = Path(folder)
+    if not (folder / "cases.csv").is_file():
+        for name in ("images", "regions"):
+            if (folder / name).exists():
+                raise ValueError(
+                    f"{folder} has no cases.csv, so its {name} is not ours to replace; give another folder"
+                )
     partial = folder.with_name(folder.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
     try:

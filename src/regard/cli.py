@@ -8,13 +8,13 @@ from pathlib import Path
 def main(arguments: list[str] | None = None) -> None:
     """Parse the command line and run one command."""
     options = _parser().parse_args(arguments)
-    from regard.pipeline import StageFailed  # after parsing, so that --help is instant
+    from yaml import YAMLError  # after parsing, so that --help is instant
 
     try:
         options.run(options)
-    except (OSError, ValueError, KeyError, StageFailed) as error:
+    except (OSError, ValueError, KeyError, RuntimeError, YAMLError) as error:
         message = error.args[0] if isinstance(error, KeyError) else error
-        sys.exit(f"regard: {message}")
+        sys.exit(f"regard: {' '.join(str(message).split())}")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -88,7 +88,11 @@ def _import(options: argparse.Namespace) -> None:
 def _check(options: argparse.Namespace) -> None:
     from regard import cases
 
-    print(f"{options.folder}: {_counts(cases.read(options.folder))}")
+    found = cases.read(options.folder)
+    print(f"{options.folder}: {_counts(found)}")
+    masks = sorted(Path(options.folder, "regions").glob("*/*.png"))
+    if stray := [mask for mask in masks if mask.stem not in set(found.table["case"])]:
+        print(f"{len(stray)} masks belong to no case, the first is {stray[0]}; a mask is named after its case")
 
 
 def _counts(found) -> str:

@@ -12,7 +12,6 @@ from regard import regions as reference_regions
 from regard.geometry import Letterbox, from_square
 from regard.scores import area_expected_iou, score
 
-UNION = "+".join(reference_regions.THREE)
 COLUMNS = (
     "study",
     "data",
@@ -51,7 +50,7 @@ def score_maps(
     within the tolerance of the region, which a point set at random would hit.
     """
     rows = []
-    names = [*reference_regions.NAMES, UNION]
+    names = [*reference_regions.NAMES, reference_regions.UNION]
     full = from_square(maps, box)
     for tolerance in tolerances:
         pixels = tolerance / 224 * max(box.height, box.width)

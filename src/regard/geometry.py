@@ -1,5 +1,6 @@
 """Between the image as annotated and the square the network sees: letterbox, and its exact inverse."""
 
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -36,6 +37,40 @@ def to_square(image: np.ndarray, box: Letterbox) -> np.ndarray:
     square = np.zeros((box.size, box.size, *image.shape[2:]), np.uint8)
     square[box.top : box.top + box.inner_height, box.left : box.left + box.inner_width] = np.asarray(inner)
     return square
+
+
+def mask_to_square(mask: np.ndarray, box: Letterbox) -> np.ndarray:
+    """A bool mask (height, width) on the square, by the nearest pixel; the padding is False."""
+    inner = Image.fromarray(mask).resize((box.inner_width, box.inner_height), Image.Resampling.NEAREST)
+    square = np.zeros((box.size, box.size), bool)
+    square[box.top : box.top + box.inner_height, box.left : box.left + box.inner_width] = np.asarray(inner)
+    return square
+
+
+def squares(images: Sequence[np.ndarray], size: int) -> np.ndarray:
+    """Images of any size on squares: uint8 (N, size, size), or (N, size, size, 3) when any of them has colours."""
+    made = [to_square(image, letterbox(*image.shape[:2], size)) for image in images]
+    if any(square.ndim == 3 for square in made):
+        made = [square if square.ndim == 3 else np.repeat(square[..., None], 3, axis=2) for square in made]
+    return np.stack(made)
+
+
+def without_padding(function: Callable[[Tensor], Tensor], maps: Tensor, boxes: Sequence[Letterbox]) -> Tensor:
+    """`function` of maps (N, ..., size, size) cut to what is image, its result (N, h, w) put back, zero in the padding.
+
+    What is made from whole maps must not see the padding: its border would be an edge and its zeros would be values.
+    """
+    found = None
+    for box in dict.fromkeys(boxes):
+        rows = [row for row, other in enumerate(boxes) if other == box]
+        down, across = slice(box.top, box.top + box.inner_height), slice(box.left, box.left + box.inner_width)
+        inner = function(maps[rows][..., down, across])
+        if found is None:
+            found = inner.new_zeros(len(maps), box.size, box.size)
+        found[torch.tensor(rows)[:, None, None], torch.arange(box.size)[down, None], torch.arange(box.size)[across]] = (
+            inner
+        )
+    return found
 
 
 def from_square(maps: Tensor, box: Letterbox) -> Tensor:

@@ -68,13 +68,23 @@ def _clean_outputs(notebook: nbformat.NotebookNode) -> None:
                 continue
             if "data" in output:
                 output.data.pop("application/vnd.jupyter.widget-view+json", None)
-                output.metadata = {}
                 if not output.data:
                     continue
             if "execution_count" in output:
                 output.execution_count = cell.execution_count
             kept.append(output)
-        cell.outputs = kept
+        cell.outputs = _joined(kept)
+
+
+def _joined(outputs: list) -> list:
+    """Prints that follow one another as one output: how they were cut depends on the speed of the machine."""
+    joined = []
+    for output in outputs:
+        if joined and output.output_type == joined[-1].output_type == "stream" and output.name == joined[-1].name:
+            joined[-1].text += output.text
+        else:
+            joined.append(output)
+    return joined
 
 
 def run(notebook: str, output: Path, parameters: dict) -> None:
@@ -91,7 +101,7 @@ def run(notebook: str, output: Path, parameters: dict) -> None:
     root = project.root()
     source = root / "build" / "notebooks" / f"{notebook}.ipynb"
     output = root / output
-    partial = output.with_name(output.name + ".partial")
+    partial = root / "build" / "partial" / output.relative_to(root / "results")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     failed = (
@@ -136,6 +146,7 @@ def run(notebook: str, output: Path, parameters: dict) -> None:
             raise
     _finish(executed)
     shutil.rmtree(output, ignore_errors=True)
+    output.parent.mkdir(parents=True, exist_ok=True)
     partial.rename(output)
 
 
@@ -144,6 +155,6 @@ def _finish(path: Path) -> None:
     _clean_outputs(notebook)
     for cell in notebook.cells:  # papermill's own cell names the partial folder, which is gone when this is read
         if "injected-parameters" in cell.metadata.get("tags", []):
-            cell.source = cell.source.replace('.partial"', '"')
+            cell.source = cell.source.replace('"build/partial/', '"results/')
     _keep_tags(notebook)
     nbformat.write(notebook, path)

@@ -1,6 +1,7 @@
 """The project folder and its parameters: where it is, what params.yaml says for one study and one stage."""
 
 import copy
+import re
 from pathlib import Path
 
 import yaml
@@ -24,12 +25,12 @@ def parameters(folder: Path | None = None) -> dict:
 
 
 def _merge(base: dict, change: dict) -> dict:
-    """`base` with the entries of `change`, nested blocks merged entry by entry, lists replaced; both are left alone."""
+    """`base` with the entries of `change`: nested blocks merged, lists replaced, entries that are null removed."""
     merged = copy.deepcopy(base)
     for key, value in change.items():
         nested = isinstance(value, dict) and isinstance(merged.get(key), dict)
         merged[key] = _merge(merged[key], value) if nested else value
-    return merged
+    return {key: value for key, value in merged.items() if value is not None}
 
 
 def study(name: str, params: dict | None = None) -> dict:
@@ -41,6 +42,8 @@ def study(name: str, params: dict | None = None) -> dict:
     """
     params = parameters() if params is None else params
     studies, profile = params["studies"], params["profile"]
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", str(name)):
+        raise ValueError(f"params.yaml: study {name!r} must be made of letters, digits, '_' and '-'")
     if profile not in params["profiles"]:
         raise KeyError(f"params.yaml: profile {profile!r} is not one of {sorted(params['profiles'])}")
     chain, current = [], name

@@ -21,7 +21,7 @@ from scipy.ndimage import distance_transform_edt
 from regard.cases import decode, write_mask
 
 NAMES = ("mass", "peritumoral", "below", "above", "other")
-THREE = ("mass", "peritumoral", "below")  # the paper's three, whose union its 71 % refers to
+UNION = "mass+peritumoral+below"  # the paper's three, to whose union its 71 % refers
 
 
 def ring_width(
@@ -94,9 +94,15 @@ def write(regions: dict[str, np.ndarray], folder: Path, case: str) -> None:
         write_mask(regions[name], folder / name / f"{case}.png")
 
 
+def read_mass(folder: Path, case: str) -> np.ndarray | None:
+    """The mass that `write` put there, bool (H, W); None for a case that was not annotated."""
+    path = folder / NAMES[0] / f"{case}.png"
+    return np.asarray(decode(path)) == 255 if path.is_file() else None
+
+
 def read(folder: Path, case: str) -> dict[str, np.ndarray] | None:
     """The regions that `write` put there, `other` included; None for a case without, which was not annotated."""
-    if not (folder / NAMES[0] / f"{case}.png").is_file():
+    if read_mass(folder, case) is None:
         return None
     regions = {name: np.asarray(decode(folder / name / f"{case}.png")) == 255 for name in NAMES[:-1]}
     return regions | {"other": ~np.logical_or.reduce(list(regions.values()))}

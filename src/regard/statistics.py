@@ -68,26 +68,25 @@ def mean_interval(values: np.ndarray, patients: np.ndarray, draws: int, seed: in
 def paired(first: np.ndarray, second: np.ndarray, patients: np.ndarray, draws: int, seed: int) -> dict:
     """Mean difference first - second on the same cases, interval over patients, two-sided bootstrap p.
 
-    p is twice the smaller share of resampled differences on one side of zero, with one added to count and total
+    p inverts the percentile interval: twice the smaller share of resampled differences on one side of zero, with one
+    added to count and total
     (Davison and Hinkley 1997, eq. 4.11), so never zero. Cases where either is undefined are left out and not counted in
     n_cases.
     """
     difference = np.asarray(first, dtype=float) - np.asarray(second, dtype=float)
     defined = ~np.isnan(difference)
-    mean, low, high = mean_interval(difference, patients, draws, seed)
-    row = {
-        "difference": mean,
-        "ci_low": low,
-        "ci_high": high,
-        "n_cases": int(defined.sum()),
-        "n_patients": len(set(np.asarray(patients)[defined])),
-    }
-    if row["n_patients"] < 2:
-        return row | {"p": float("nan")}
-    weights = resamples(np.asarray(patients)[defined], draws, seed)
-    means = weights @ difference[defined] / weights.sum(axis=1)
-    tail = min((means <= 0).sum(), (means >= 0).sum())
-    return row | {"p": float(min(1.0, 2 * (tail + 1) / (draws + 1)))}
+    difference, patients = difference[defined], np.asarray(patients)[defined]
+    row = {"difference": float("nan"), "ci_low": float("nan"), "ci_high": float("nan"), "p": float("nan")}
+    row |= {"n_cases": len(difference), "n_patients": len(set(patients))}
+    if row["n_cases"]:
+        row["difference"] = float(difference.mean())
+    if row["n_patients"] > 1:
+        weights = resamples(patients, draws, seed)
+        means = weights @ difference / weights.sum(axis=1)
+        row["ci_low"], row["ci_high"] = _percentiles(means)
+        tail = min((means <= 0).sum(), (means >= 0).sum())
+        row["p"] = float(min(1.0, 2 * (tail + 1) / (draws + 1)))
+    return row
 
 
 def holm(p: pd.Series) -> pd.Series:

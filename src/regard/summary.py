@@ -5,7 +5,7 @@ import pandas as pd
 
 from regard import project, tables
 from regard.published import BYRA_2022
-from regard.regions import THREE
+from regard.regions import UNION
 from regard.statistics import holm, mean_interval, paired, seed_of
 
 KEYS = ["study", "data", "target_role", "method", "selection", "setting", "region", "score"]
@@ -31,7 +31,7 @@ COLUMNS = [
     "chance",
     "profile",
 ]
-UNION = "+".join(THREE)
+PAIRED = ["difference", "ci_low", "ci_high", "n_cases", "n_patients", "p"]
 EMPTY_RULE = "undefined is left out and counted; an empty selection has IoU 0"
 TESTED_FROM = 40  # test patients; a claim about fewer is "not tested"
 
@@ -54,12 +54,13 @@ def strata(predictions: pd.DataFrame) -> dict[str, np.ndarray]:
     return groups
 
 
-def summarise(scores: pd.DataFrame, predictions: pd.DataFrame, draws: int, profile: str) -> pd.DataFrame:
+def summarise(scores: pd.DataFrame, predictions: pd.DataFrame, draws: int, profile: str, seed: int = 0) -> pd.DataFrame:
     """Means of every score with 95 % intervals over patients, the chance of the same cases beside them; columns
     COLUMNS.
 
     scores: long table of one study (architecture: `scores.csv`), `predictions` as for `strata`, with `case`.
-    `selected_area` is the median share of the image that the selection covers, over all cases of the stratum.
+    `selected_area` is the median share of the image that the selection covers, over all cases of the stratum. All maps
+    share the resamples of a stratum, so that equal values have equal intervals.
     """
     scores = _blank(scores)
     groups = strata(predictions)
@@ -78,7 +79,7 @@ def summarise(scores: pd.DataFrame, predictions: pd.DataFrame, draws: int, profi
         for stratum, inside in groups.items():
             value, patient = values.to_numpy()[inside], patients[inside]
             defined = ~np.isnan(value)
-            mean, low, high = mean_interval(value, patient, draws, seed_of(*key, stratum))
+            mean, low, high = mean_interval(value, patient, draws, seed_of(seed, described["study"], stratum))
             rows.append(
                 described
                 | {
@@ -100,13 +101,19 @@ def summarise(scores: pd.DataFrame, predictions: pd.DataFrame, draws: int, profi
 
 
 def pairs(
-    scores: pd.DataFrame, predictions: pd.DataFrame, methods: list[str], nulls: list[str], draws: int, profile: str
+    scores: pd.DataFrame,
+    predictions: pd.DataFrame,
+    methods: list[str],
+    nulls: list[str],
+    draws: int,
+    profile: str,
+    seed: int = 0,
 ) -> pd.DataFrame:
     """Paired differences of each method with each null map and each later method, Holm-adjusted within the table.
 
-    For the predicted class, over all cases: pointing at the first of the tolerances on the mass and on the union of the
+    For the predicted class, over all cases and over the correct ones: pointing at the first of the tolerances on the mass and on the union of the
     three regions, and the IoU of every selection. Columns as in the architecture: first, second, difference, interval,
-    p, p_holm.
+    p, p_holm. Raises ValueError for so few draws that no adjusted p value could be small.
     """
     scores = scores[
         (scores["target_role"] == "predicted")
@@ -114,26 +121,25 @@ def pairs(
         & scores["score"].isin(["pointing", "iou"])
     ].pipe(_blank)
     pointing = scores["score"] == "pointing"
-    first = next(iter(scores.loc[pointing, "setting"]), None)
-    scores = scores[~pointing | (scores["setting"] == first)]
+    tolerance = next(iter(scores.loc[pointing, "setting"]), None)
+    scores = scores[~pointing | (scores["setting"] == tolerance)]
     contrasts = [(first, second) for place, first in enumerate(methods) for second in [*methods[place + 1 :], *nulls]]
     keys = ["study", "data", "target_role", "selection", "setting", "region", "score"]
+    patients, groups = predictions["patient"].to_numpy(), strata(predictions)
     rows = []
     for key, table in scores.groupby(keys, sort=False):
         wide = table.pivot(index="case", columns="method", values="value").reindex(predictions["case"])
-        for first, second in contrasts:
-            rows.append(
-                dict(zip(keys, key))
-                | {"first": first, "second": second}
-                | paired(
-                    wide[first].to_numpy(),
-                    wide[second].to_numpy(),
-                    predictions["patient"].to_numpy(),
-                    draws,
-                    seed_of(*key, first, second),
-                )
-            )
-    result = pd.DataFrame(rows)
+        for stratum in ("all", "correct"):
+            inside = groups[stratum]
+            for first, second in contrasts:
+                one, other = wide[first].to_numpy()[inside], wide[second].to_numpy()[inside]
+                described = dict(zip(keys, key)) | {"stratum": stratum, "first": first, "second": second}
+                rows.append(described | paired(one, other, patients[inside], draws, seed_of(seed, key[0], stratum)))
+    if 2 * len(rows) / (draws + 1) > 0.05:
+        raise ValueError(
+            f"{draws} draws cannot make any of {len(rows)} adjusted p values less than 0.05; raise `draws`"
+        )
+    result = pd.DataFrame(rows, columns=[*keys, "stratum", "first", "second", *PAIRED])
     return result.assign(p_holm=holm(result["p"]), profile=profile)
 
 
@@ -211,7 +217,10 @@ def claims(summary: pd.DataFrame, performance: pd.DataFrame) -> pd.DataFrame:
 def write() -> None:
     """Gather results/study/*/ in results/summary.csv, pairs.csv, performance.csv and claims.csv, studies by name."""
     root = project.root()
-    folders = sorted((root / "results" / "study").glob("*/compare"))
+    known = project.parameters(root)["studies"]
+    folders = [
+        folder for folder in sorted((root / "results" / "study").glob("*/compare")) if folder.parent.name in known
+    ]
     if not folders:
         raise FileNotFoundError("no results/study/*/compare: run the studies first (dvc repro)")
     gathered = {

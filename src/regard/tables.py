@@ -17,5 +17,5 @@ def read(path: Path) -> pd.DataFrame:
     """
     if not Path(path).is_file():
         raise FileNotFoundError(f"no {path}: run the stage that makes it (dvc repro) first")
-    text = {"case": str, "patient": str, "study": str, "data": str, "label": str}
+    text = {name: str for name in ("case", "patient", "study", "data", "label", "predicted", "target")}
     return pd.read_csv(path, dtype=text, keep_default_na=False, na_values=[""])

@@ -1,4 +1,4 @@
-"""Transfer learning of a two-class or multi-class classifier, and what it achieved, with intervals over patients."""
+"""Transfer learning of a two-class classifier, and what it achieved, with intervals over patients."""
 
 import copy
 import os
@@ -98,7 +98,7 @@ def fit(
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, [group["lr"] for group in groups], total_steps=steps)
     generator = torch.Generator().manual_seed(seed)
     model.to(memory_format=torch.channels_last)
-    history, best, kept = [], float("inf"), None
+    history, best, kept, since = [], float("inf"), None, 0
     for epoch in range(epochs):
         model.train()
         if frozen:
@@ -117,6 +117,8 @@ def fit(
         model.eval()
         logits = predict(model, images[tune])
         tune_loss = functional.cross_entropy(logits, labels[tune]).item()
+        if not np.isfinite(tune_loss):
+            raise ValueError(f"training diverged in epoch {epoch}: the tuning loss is {tune_loss}; lower learning_rate")
         history.append(
             {
                 "epoch": epoch,
@@ -178,8 +180,10 @@ def metrics(
         "sensitivity": mean(labels == 1),
         "specificity": mean(labels == 0),
     }
+    counted = {"sensitivity": labels == 1, "specificity": labels == 0}
     rows = []
     for name, measure in measures.items():
+        inside = counted.get(name, np.full(len(labels), True))
         value, low, high = statistics.interval(measure, patients, draws, seed)
         rows.append(
             {
@@ -187,8 +191,8 @@ def metrics(
                 "value": value,
                 "ci_low": low,
                 "ci_high": high,
-                "n_cases": len(labels),
-                "n_patients": len(set(patients)),
+                "n_cases": int(inside.sum()),
+                "n_patients": len(set(patients[inside])),
             }
         )
     return pd.DataFrame(rows)

@@ -30,13 +30,16 @@ def edges(images: Tensor) -> Tensor:
 def random(images: Tensor, smoothing: float = 0.05, seed: int = 0) -> Tensor:
     """White noise smoothed by a Gaussian; `smoothing` is its standard deviation as a share of the image's width.
 
+    Smoothed round the border (periodically), so that the maximum may lie anywhere with the same chance.
+
     The noise of an image is drawn from its content and `seed`, so that neither batch nor order matters.
     """
     maps = []
-    for image in images.detach().cpu().float().contiguous():
-        generator = np.random.default_rng([seed, zlib.crc32(image.numpy().tobytes())])
+    for image in images.detach().cpu().float():
+        content = image.mul(64).round().to(torch.int16).contiguous()  # the last bits differ between CPU and CUDA
+        generator = np.random.default_rng([seed, zlib.crc32(content.numpy().tobytes())])
         noise = generator.standard_normal(tuple(image.shape[-2:]))
-        maps.append(gaussian_filter(noise, smoothing * image.shape[-1], mode="reflect"))
+        maps.append(gaussian_filter(noise, smoothing * image.shape[-1], mode="wrap"))
     return torch.from_numpy(np.stack(maps)).float()
 
 
