@@ -98,7 +98,7 @@ def test_no_machine_and_no_package_host_is_named():
 def imports(code: str) -> set[str]:
     """Names of our modules that `code` imports at its top level."""
     names = {
-        name.strip()
+        name.split(" as ")[0].strip()
         for group in re.findall(r"^from regard import (.+)$", code, re.MULTILINE)
         for name in group.split(",")
     }

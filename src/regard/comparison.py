@@ -58,9 +58,10 @@ def score_maps(
             if regions is None:
                 hits, chance = np.full(len(methods), np.nan), np.nan
             else:
-                region = _region(regions, name)
-                hits = score(full, torch.from_numpy(region)[None], "pointing", tolerance=pixels).numpy()
-                chance = reference_regions.dilate(region, pixels).mean() if region.any() else np.nan
+                # within the tolerance of a region is inside the dilated region, which gives the chance as well
+                region = reference_regions.dilate(_region(regions, name), pixels)
+                hits = score(full, torch.from_numpy(region)[None], "pointing").numpy()
+                chance = region.mean() if region.any() else np.nan
             for method, hit in zip(methods, hits):
                 common = {"method": method, "setting": f"tolerance={tolerance}/224", "region": name}
                 rows += [

@@ -11,13 +11,16 @@ def pointing(maps: Tensor, reference: Tensor, tolerance: float = 0.0) -> Tensor:
     constant map points at the centre. NaN for an empty reference or a map with NaN.
     """
     rows, columns = points(maps).unbind(1)
+    undefined = ~reference.flatten(1).any(dim=1) | rows.isnan()
+    if tolerance == 0:  # the distance to every pixel is not needed to look one up
+        hit = reference[torch.arange(len(maps)), rows.nan_to_num().long(), columns.nan_to_num().long()].double()
+        return hit.masked_fill(undefined, torch.nan)
     height, width = maps.shape[-2:]
     row = torch.arange(height, device=maps.device, dtype=torch.float64)[:, None]
     column = torch.arange(width, device=maps.device, dtype=torch.float64)[None, :]
     squared = (row - rows[:, None, None]) ** 2 + (column - columns[:, None, None]) ** 2
     nearest = squared.masked_fill(~reference, torch.inf).flatten(1).amin(dim=1).sqrt()
     hit = (nearest <= tolerance).double()
-    undefined = ~reference.flatten(1).any(dim=1) | rows.isnan()
     return hit.masked_fill(undefined, torch.nan)
 
 
