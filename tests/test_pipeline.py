@@ -74,7 +74,7 @@ def small_project(tmp_path, monkeypatch):
         "import os, sys, time, warnings\nprint(hash('text'), flush=True)\ntime.sleep(0.5)\nprint(os.environ['MPLBACKEND'])\nwarnings.warn(str(time.time()))",
         "from pathlib import Path\nPath(output, 'result.txt').write_text('done')\n"
         "if fail: raise ValueError('cases.csv row 3: no such label')",
-        "{'a': 1}",
+        "object()",
     ]
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in code])
     notebook.cells[0].metadata["tags"] = ["parameters"]

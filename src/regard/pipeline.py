@@ -16,6 +16,7 @@ import yaml
 
 from regard import project
 
+_ADDRESS = re.compile(r" at 0x[0-9a-f]+")  # of an object in memory, as its default representation says
 _ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -58,7 +59,7 @@ def _keep_tags(notebook: nbformat.NotebookNode) -> None:
 
 
 def _clean_outputs(notebook: nbformat.NotebookNode) -> None:
-    """Drop what differs from run to run: stderr (progress bars, warnings with paths), widget views, result counts."""
+    """Drop what differs from run to run: stderr (progress bars, warnings), widget views, addresses, counts."""
     for cell in notebook.cells:
         if cell.cell_type != "code":
             continue
@@ -68,6 +69,8 @@ def _clean_outputs(notebook: nbformat.NotebookNode) -> None:
                 continue
             if "data" in output:
                 output.data.pop("application/vnd.jupyter.widget-view+json", None)
+                if "text/plain" in output.data:
+                    output.data["text/plain"] = _ADDRESS.sub("", output.data["text/plain"])
                 if not output.data:
                     continue
             if "execution_count" in output:
