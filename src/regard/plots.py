@@ -201,6 +201,7 @@ def means(table: pd.DataFrame, panels: Sequence[tuple[str, Mapping]], nulls: Seq
         place.scatter(rows["mean"], height, c=colours, s=22, zorder=3)
         place.scatter(rows["chance"], height, marker="|", c=CHANCE_COLOUR, s=70, zorder=4)
         place.set(title=title, xlim=(0, 1), ylim=(-0.6, len(methods) - 0.4), xlabel=label)
+        place.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
         place.set_yticks(height, methods if place is axes[0, 0] else [""] * len(methods))
     figure.legend(
         handles=[

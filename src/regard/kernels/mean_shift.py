@@ -111,6 +111,8 @@ def bandwidth_1d(values: Tensor, quantile: float = 0.3) -> float:
     if not 0 < quantile <= 1:
         raise ValueError(f"the quantile must be in (0, 1], not {quantile}")
     ordered = values.double().sort().values
+    if ordered[0] == ordered[-1]:
+        return 0.0
     count, index = len(ordered), torch.arange(len(ordered), device=values.device)
     k = max(1, int(count * quantile))
     low, high = (index - k + 1).clamp(min=0), index.clamp(max=count - k)
