@@ -5,7 +5,9 @@ import torch
 from captum.attr import LayerGradCam, Saliency
 from torch import nn
 from zennit.attribution import Gradient
+from zennit.canonizers import AttributeCanonizer
 from zennit.composites import LayerMapComposite
+from zennit.layer import Sum
 from zennit.rules import Epsilon, Norm, Pass
 from zennit.types import Activation, AvgPool, BatchNorm, Convolution
 
@@ -15,7 +17,17 @@ from regard.attribution.gradient import input_gradient
 from regard.kernels import relevance
 from regard.scores import points
 
-BACKBONES = {"vgg19": 0.125, "vgg19_bn": 0.125, "squeezenet1_0": 1.0}
+BACKBONES = {
+    "vgg16": 0.125,
+    "vgg16_bn": 0.125,
+    "vgg19": 0.125,
+    "vgg19_bn": 0.125,
+    "resnet18": 0.125,
+    "resnet50": 0.125,
+    "resnet152": 0.0625,
+    "densenet121": 0.125,
+    "squeezenet1_0": 1.0,
+}
 
 
 def network(name: str) -> nn.Sequential:
@@ -23,7 +35,7 @@ def network(name: str) -> nn.Sequential:
     model = backbones.build(name, 3, width=BACKBONES[name], seed=1).double()
     generator = torch.Generator().manual_seed(2)
     for module in model.modules():
-        if isinstance(module, (nn.Conv2d, nn.Linear)):
+        if isinstance(module, (nn.Conv2d, nn.Linear)) and module.bias is not None:
             module.bias.data = 0.1 * torch.randn(module.bias.shape, generator=generator).double()
         if isinstance(module, nn.BatchNorm2d):
             for value in (module.running_mean, module.bias.data):
@@ -118,8 +130,27 @@ def test_training_mode_unknown_methods_and_nan_are_refused(model, images):
 # --- LRP ---
 
 
+class ResidualSum(AttributeCanonizer):
+    """Gives the sum in a residual block a module of its own for the time of a call, which zennit can put a rule on."""
+
+    def __init__(self):
+        super().__init__(self.attributes)
+
+    @staticmethod
+    def attributes(name, module):
+        if not isinstance(module, backbones.Residual):
+            return None
+
+        def forward(self, x):
+            both = torch.stack([self.branch(x), self.shortcut(x)], dim=-1)
+            return getattr(self, f"relu{self.depth}")(self.sum(both))
+
+        return {"forward": forward.__get__(module), "sum": Sum()}
+
+
 def zennit_epsilon(model, images, targets, epsilon):
     rules = [
+        (Sum, Norm(1e-12)),
         (Activation, Pass()),
         (AvgPool, Norm(1e-12)),
         (BatchNorm, Epsilon(epsilon)),
@@ -127,7 +158,7 @@ def zennit_epsilon(model, images, targets, epsilon):
         (nn.Linear, Epsilon(epsilon)),
     ]
     chosen = torch.eye(3, dtype=images.dtype)[targets]
-    with Gradient(model, LayerMapComposite(rules)) as attributor:
+    with Gradient(model, LayerMapComposite(rules, canonizers=[ResidualSum()])) as attributor:
         _, relevance = attributor(images.clone(), lambda output: output * chosen)
     return relevance
 
@@ -236,8 +267,9 @@ def test_grad_cam_equals_captum_and_is_cam_by_a_constant(model, images):
 
 
 def test_cam_refuses_a_network_it_is_not_defined_for(images):
-    with pytest.raises(ValueError, match="average pool"):
-        attribute(backbones.build("vgg19_bn", 3, width=0.125, pool="max"), images.float(), TARGETS, "cam")
+    for name in ("vgg16_bn", "resnet18", "densenet121"):
+        with pytest.raises(ValueError, match="average pool"):
+            attribute(backbones.build(name, 3, width=0.125, pool="max"), images.float(), TARGETS, "cam")
     with pytest.raises(ValueError, match="features, pool, flatten"):
         attribute(nn.Sequential(nn.Flatten(), nn.Linear(3 * 48 * 48, 3)).eval(), images.float(), TARGETS, "grad-cam")
 

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 import torch
 from safetensors import safe_open
+from safetensors.torch import load_file
 
-from regard import backbones, fractals
+from regard import backbones, cli, fractals
 
-COMMITTED = Path(__file__).parents[1] / "data" / "weights" / "vgg19_bn-width0.25-fractal.safetensors"
+COMMITTED = Path(__file__).parents[1] / "data" / "weights"
 TINY = {
     "width": 0.125,
     "categories": 4,
@@ -101,14 +102,45 @@ def test_an_unknown_setting_is_refused_before_any_work(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_the_committed_weights_are_those_of_the_defaults():
+def test_features_are_written_in_half_precision_on_request(tmp_path):
+    half = tmp_path / "half.safetensors"
+    short = TINY | {"epochs": 1, "instances": 10, "name": "resnet50"}
+    fractals.write(half, dtype=torch.float16, **short)
+    stored = load_file(half)
+    assert {value.dtype for value in stored.values()} == {torch.float16, torch.int64}
+    model, _ = fractals.pretrain(**short)
+    loaded = backbones.build("resnet50", 2, half, width=TINY["width"])
+    for key, value in model.features.state_dict().items():
+        given, rounded = loaded.features.state_dict()[key], value.half() if value.is_floating_point() else value
+        assert given.dtype == value.dtype and torch.equal(given, rounded.to(value.dtype))
+
+
+def test_a_network_without_a_schedule_is_refused_in_one_line():
+    with pytest.raises(SystemExit, match="regard: no pre-training schedule for 'vgg19'; there is one for vgg19_bn, "):
+        cli.main(["pretrain", "vgg19"])
+
+
+@pytest.mark.parametrize("name", fractals.SCHEDULES)
+def test_the_committed_weights_are_those_of_the_schedule(name):
     defaults = {key: parameter.default for key, parameter in inspect.signature(fractals.pretrain).parameters.items()}
-    committed = description(COMMITTED)
-    assert {key: committed[key] for key in defaults} == defaults
+    schedule = {"name": name, "dtype": torch.float32} | fractals.SCHEDULES[name]
+    path = backbones.weights_path(name, defaults["width"])
+    assert path.parent == COMMITTED
+    committed, dtype = description(path), schedule.pop("dtype")
+    assert {key: committed[key] for key in defaults} == defaults | schedule
     assert committed["held_out_accuracy"] > 0.5
-    model = backbones.build(defaults["name"], 2, COMMITTED, width=defaults["width"])
+    assert {value.dtype for value in load_file(path).values()} == {dtype, torch.int64}
+
+    model = backbones.build(name, 2, "fractal", width=defaults["width"])
+    assert all(parameter.dtype == torch.float32 for parameter in model.parameters())
     noise = torch.randint(0, 256, (4, 96, 96), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
         pooled = model[:3](backbones.inputs(noise))
     assert torch.isfinite(pooled).all()
     assert (pooled > 0).any(dim=0).float().mean() > 0.5  # most channels are alive
+
+
+def test_there_are_no_other_weights_and_they_are_small():
+    files = set(COMMITTED.glob("*.safetensors"))
+    assert files == {backbones.weights_path(name, 0.25) for name in fractals.SCHEDULES}
+    assert sum(path.stat().st_size for path in files) < 12e6

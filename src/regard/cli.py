@@ -50,7 +50,12 @@ def _parser() -> argparse.ArgumentParser:
         ("target", "folder to write, e.g. data/ultrasound"),
     )
     phantoms.add_argument("--seed", type=int, help="another draw than the committed one")
-    command("pretrain", _pretrain, "pre-train the features on fractals and write them to data/weights (minutes)")
+    command(
+        "pretrain",
+        _pretrain,
+        "pre-train a network's features on fractals and write them to data/weights (minutes)",
+        ("name", "vgg19_bn, vgg16_bn, resnet50 or densenet121"),
+    )
     command(
         "strip",
         _strip,
@@ -116,9 +121,10 @@ def _phantoms(options: argparse.Namespace) -> None:
 
 
 def _pretrain(options: argparse.Namespace) -> None:
-    from regard import backbones, fractals
+    from regard import fractals
 
-    fractals.write(backbones.weights_path("vgg19_bn", 0.25))
+    path = fractals.write_committed(options.name)
+    print(f"{path}: {path.stat().st_size} bytes")
 
 
 def _strip(options: argparse.Namespace) -> None:

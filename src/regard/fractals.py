@@ -27,6 +27,15 @@ WEIGHTS = (0.8, 1.2)  # range of the factor on one coefficient of all maps that 
 LARGEST = 0.95  # largest singular value of a map after it was varied, so that every map contracts
 WALKERS, WARM_UP = 1024, 20  # points that are moved at once, and the steps they make towards the attractor unrecorded
 
+# Network -> how its committed weights were made: arguments of `write` that differ from the defaults. The defaults are
+# vgg19_bn's; the others take as many epochs as one CPU thread does in about five minutes, drawing the images included.
+SCHEDULES = {
+    "vgg19_bn": {},
+    "vgg16_bn": {"epochs": 3, "threads": 1, "dtype": torch.float16},
+    "resnet50": {"epochs": 6, "threads": 1, "dtype": torch.float16},
+    "densenet121": {"epochs": 4, "threads": 1, "dtype": torch.float16},
+}
+
 
 def category(seed: int, index: int) -> np.ndarray:
     """The system of category `index`: affine maps (maps, 2, 3) of the plane, x -> a[:, :2] @ x + a[:, 2], contracting.
@@ -231,11 +240,12 @@ def _accuracy(model: nn.Module, images: Tensor, labels: Tensor, batch: int, devi
     return right / len(labels)
 
 
-def write(path: Path, **settings) -> dict:
-    """Pre-train with `settings` (those of `pretrain`) and save the features, as `backbones.build` loads them.
+def write(path: Path, dtype: torch.dtype = torch.float32, **settings) -> dict:
+    """Pre-train with `settings` (those of `pretrain`) and save the features as `dtype`, for `backbones.build`.
 
     The safetensors metadata's `description` is the JSON of what is returned: the source, all settings with their
-    defaults, and the held-out accuracy. The file appears at `path` only when it is whole.
+    defaults, and the held-out accuracy (before rounding to `dtype`). The file appears at `path` only when it is whole.
+    Raises ValueError for features that `dtype` cannot hold.
     """
     arguments = inspect.signature(pretrain).bind(**settings)
     arguments.apply_defaults()
@@ -244,10 +254,28 @@ def write(path: Path, **settings) -> dict:
         "source": "fractals drawn by regard.fractals, after Kataoka et al., Pre-training without Natural Images",
         "held_out_accuracy": history[-1]["held_out_accuracy"],
     }
-    features = {f"features.{key}": value.contiguous() for key, value in model.features.state_dict().items()}
+    features = {
+        f"features.{key}": (value.to(dtype) if value.is_floating_point() else value).contiguous()
+        for key, value in model.features.state_dict().items()
+    }
+    if overflowing := [key for key, value in features.items() if not torch.isfinite(value).all()]:
+        raise ValueError(f"{overflowing[0]} is not finite as {dtype}")
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(path.name + ".part")
     aside.write_bytes(save(features, metadata={"description": json.dumps(description, sort_keys=True)}))
     aside.replace(path)
     return description
+
+
+def write_committed(name: str) -> Path:
+    """Make the file in data/weights that `backbones.build` loads as "fractal" at width 0.25, and return its path.
+
+    Raises ValueError for a network without a schedule.
+    """
+    if name not in SCHEDULES:
+        raise ValueError(f"no pre-training schedule for {name!r}; there is one for {', '.join(SCHEDULES)}")
+    width = inspect.signature(pretrain).parameters["width"].default
+    path = backbones.weights_path(name, width)
+    write(path, name=name, **SCHEDULES[name])
+    return path
