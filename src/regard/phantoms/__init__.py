@@ -20,10 +20,11 @@ class Case(NamedTuple):
     columns: dict[str, object]  # further columns of cases.csv, in order
 
 
-from regard.phantoms import ultrasound  # noqa: E402  generators need Case
+from regard.phantoms import chest, histology, mammography, ultrasound  # noqa: E402  generators need Case
 
-PHANTOMS = {"ultrasound": ultrasound.draw}  # study -> draw(seed) -> iterator of Case
-SEEDS = {"ultrasound": ultrasound.SEED}  # study -> seed of the committed set
+GENERATORS = {"chest": chest, "histology": histology, "mammography": mammography, "ultrasound": ultrasound}
+PHANTOMS = {study: generator.draw for study, generator in GENERATORS.items()}  # study -> draw(seed) -> iterator of Case
+SEEDS = {study: generator.SEED for study, generator in GENERATORS.items()}  # study -> seed of the set that ships
 
 
 def draw(study: str, seed: int | None = None) -> cases.Cases:

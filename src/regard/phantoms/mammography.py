@@ -1,0 +1,468 @@
+"""Mammogram phantoms: patches of one breast in CC or MLO view, normal or with a mass, calcifications, or both.
+
+The class acts on the image through the findings' BI-RADS descriptors alone: label -> FINDINGS, SIGNS -> outline and
+margin of the mass, particles and spread of the calcifications -> image. Site, view, side, breast density, anatomy,
+size and position of the findings, distractors and burnt-in markers are drawn without the label. Lengths are in mm, x
+from the chest wall towards the nipple, y downwards from the nipple's level; tissue is in units of display range.
+
+Sources
+    Parenchyma   Burgess et al. 2001, Med. Phys. 28(4):419-437: power spectrum of mammograms about 1 / frequency^3.
+    Descriptors  ACR BI-RADS Atlas, 5th edition, 2013 (mammography lexicon, breast composition).
+    Direction of the tables of signs: Liberman et al. 1998, AJR 171:35-40; Burnside et al. 2007, Radiology 242:388-395.
+"""
+
+import functools
+from collections.abc import Iterator
+
+import numpy as np
+from scipy import fft, ndimage
+from scipy.special import expit
+from skimage.morphology import convex_hull_image
+
+from regard.phantoms import Case
+from regard.phantoms.ultrasound import GLYPHS
+
+SEED = 2021  # the committed set, and nothing else: look at other seeds while developing
+SIZE = 160  # image height and width, pixels
+FINE = 2  # samples per pixel and axis
+LABELS = {"normal": 0.24, "benign": 0.38, "malignant": 0.38}  # exams; also the order from best to worst
+PATCHES = {1: 0.80, 2: 0.20}  # patches per exam; a second one is of the other view
+SEEN_AGAIN = 0.7  # chance that the second patch shows the findings; else it is a normal patch of that exam
+VIEWS = {"CC": 0.5, "MLO": 0.5}
+DENSITIES = {"a": 0.15, "b": 0.38, "c": 0.35, "d": 0.12}
+
+# Difficulty. Each is drawn independently given the class: P(value | benign), P(value | malignant).
+FINDINGS = {"mass": (0.40, 0.37), "calcification": (0.38, 0.35), "both": (0.22, 0.28)}
+SIGNS = {
+    "mass_shape": {"oval": (0.68, 0.08), "round": (0.22, 0.06), "irregular": (0.10, 0.86)},
+    "mass_margin": {"circumscribed": (0.72, 0.05), "obscured": (0.22, 0.17), "spiculated": (0.06, 0.78)},
+    "calcification_morphology": {"punctate": (0.84, 0.06), "pleomorphic": (0.10, 0.50), "linear": (0.06, 0.44)},
+    "calcification_distribution": {"clustered": (0.88, 0.24), "segmental": (0.12, 0.76)},
+}
+OVERLAP = 0.0  # 0: FINDINGS and SIGNS as they stand; 1: both classes draw from the mean of the two columns
+
+# Mean and standard deviation of what the signs set, so that neighbouring values blend into each other.
+IRREGULARITY = {"oval": (0.03, 0.015), "round": (0.025, 0.012), "irregular": (0.17, 0.05)}  # of the radius
+ASPECT = {"oval": (0.68, 0.07), "round": (0.93, 0.04), "irregular": (0.78, 0.11)}  # short / long axis
+EDGE = {"circumscribed": 0.3, "obscured": 0.5, "spiculated": 0.7}  # mm over which the border of the mass fades
+
+# Breast composition: threshold shift of the glandular tissue, and the words of the report.
+GLAND = {"a": -3.0, "b": -1.7, "c": -0.4, "d": 1.1}
+COMPOSITION = {
+    "a": "The breast is almost entirely fatty.",
+    "b": "There are scattered areas of fibroglandular density.",
+    "c": "The breast is heterogeneously dense.",
+    "d": "The breast is extremely dense.",
+}
+# Presets: side of a pixel (mm), contrast and gamma of the display, sharpness (blur sigma, mm), noise (grey levels,
+# before smoothing), grey of the air. A and B are digital detectors, C is digitised film.
+SITES = {
+    "A": dict(pixel=0.50, contrast=1.12, gamma=1.10, blur=0.16, noise=2.0, air=0),
+    "B": dict(pixel=0.50, contrast=1.00, gamma=0.95, blur=0.20, noise=2.5, air=3),
+    "C": dict(pixel=0.55, contrast=0.96, gamma=1.05, blur=0.24, noise=3.5, air=14),
+}
+ARTEFACTS = {"none": 0.8, "marker": 0.2}
+
+
+def draw(seed: int, patients: int = 300) -> Iterator[Case]:
+    """Yield all cases of patients 0 to `patients` - 1, in order; see draw_patient.
+
+    Raises ValueError if `patients` is negative.
+    """
+    if patients < 0:
+        raise ValueError(f"patients must not be negative, not {patients}")
+    for index in range(patients):
+        yield from draw_patient(seed, index)
+
+
+def draw_patient(seed: int, index: int) -> Iterator[Case]:
+    """Yield the 1 or 2 patches of one patient's exam, which depend on `seed` and `index` only.
+
+    Images are uint8 (160, 160). The regions are bool (160, 160), all False where the patch has no such finding:
+    "mass", the pixels of which the body of the mass, without spicules, makes up more than half; "calcification", the
+    convex hull of the particles of the cluster or segment and one pixel around it.
+    """
+    rng = np.random.default_rng([seed, index])
+    patient = sample(rng)
+    for number, (patch, source) in enumerate(zip(patient["patches"], rng.spawn(2)), start=1):
+        image, regions = _patch(source, patient, patch)
+        signs = dict.fromkeys(SIGNS, "none") | (patient["signs"] if patch["shows"] else {})
+        view = {"view": patch["view"], "laterality": patient["laterality"], "density": patient["density"]}
+        yield Case(
+            case=f"p{index:03d}-{number}",
+            patient=f"p{index:03d}",
+            labels={"label": patient["label"] if patch["shows"] else "normal", "exam_label": patient["label"]},
+            image=image,
+            regions=regions,
+            columns={"site": patient["site"], "pixel_mm": f"{SITES[patient['site']]['pixel']:.5f}"}
+            | {"reference": "exact", "exam": f"e{index:03d}"}
+            | view
+            | signs
+            | {"artefact": patch["artefact"], "report": report(**view, **signs)},
+        )
+
+
+def probabilities(table: dict[str, tuple[float, float]], label: str) -> dict[str, float]:
+    """P(value | label) after OVERLAP: the benign and the malignant column of a table mixed."""
+    share = OVERLAP / 2 if label == "benign" else 1 - OVERLAP / 2
+    return {value: (1 - share) * benign + share * malignant for value, (benign, malignant) in table.items()}
+
+
+def report(
+    view: str,
+    laterality: str,
+    density: str,
+    mass_shape: str,
+    mass_margin: str,
+    calcification_morphology: str,
+    calcification_distribution: str,
+) -> str:
+    """Sentences in BI-RADS words, of the drawn attributes alone: a description without assessment or label."""
+    side = {"L": "Left", "R": "Right"}[laterality]
+    sentences = [f"{side} breast, {view} view.", COMPOSITION[density]]
+    article = "a" if mass_shape == "round" else "an"
+    if mass_shape != "none":
+        sentences.append(f"There is {article} {mass_shape} mass with {mass_margin} margins.")
+    if calcification_morphology != "none":
+        words = {"pleomorphic": "fine pleomorphic", "linear": "fine linear"}.get(
+            calcification_morphology, calcification_morphology
+        )
+        sentences.append(f"There are {words} calcifications in a {calcification_distribution} distribution.")
+    if mass_shape == calcification_morphology == "none":
+        sentences.append("There is no mass and there are no suspicious calcifications.")
+    return " ".join(sentences)
+
+
+def sample(rng: np.random.Generator) -> dict:
+    """Draw what the patches of one patient share, and which there are: all that is drawn before any image."""
+
+    def choose(table):
+        return str(rng.choice(list(table), p=np.array(list(table.values())) / sum(table.values())))
+
+    site, laterality, density = str(rng.choice(list(SITES))), str(rng.choice(["L", "R"])), choose(DENSITIES)
+    first = choose(VIEWS)
+    views = [first, "MLO" if first == "CC" else "CC"][: int(choose(PATCHES))]
+    patches = [dict(view=view, artefact=choose(ARTEFACTS), again=bool(rng.random() < SEEN_AGAIN)) for view in views]
+    breast = dict(
+        depth=rng.uniform(50, 80),  # mm from chest wall to nipple
+        height=rng.uniform(0.80, 1.05),  # half height / depth
+        gland=GLAND[density] + rng.normal(0, 0.35),
+        strands=rng.lognormal(-0.1, 0.22),
+        clumping=rng.uniform(0.5, 1.2),  # share of the glandular pattern that lies in large islands
+        contrast=rng.normal(1, 0.08),
+    )
+    size = float(np.clip(rng.lognormal(np.log(14), 0.25), 9, 20))  # mm, mass
+    number = rng.uniform(0.7, 1.4)  # of calcifications, relative
+
+    label = choose(LABELS)
+    findings, signs = [], {}
+    if label != "normal":
+        drawn = choose(probabilities(FINDINGS, label))
+        findings = ["mass", "calcification"] if drawn == "both" else [drawn]
+    for sign, table in SIGNS.items():
+        if sign.split("_")[0] in findings:
+            signs[sign] = choose(probabilities(table, label))
+    mass = None
+    if "mass" in findings:
+        mass = dict(
+            aspect=float(np.clip(rng.normal(*ASPECT[signs["mass_shape"]]), 0.45, 1)),
+            irregularity=abs(rng.normal(*IRREGULARITY[signs["mass_shape"]])),
+            lobes=rng.normal(size=(7, 2)),  # cosine and sine of the outline's harmonics 2 to 8
+        )
+    for position, patch in enumerate(patches):
+        again = patch.pop("again")
+        patch["shows"] = bool(findings) and (position == 0 or again)
+    return dict(
+        site=site, laterality=laterality, density=density, patches=patches, breast=breast, label=label,
+        signs=signs, mass=mass, size=size, number=number,
+    )  # fmt: skip
+
+
+def power_law(
+    rng: np.random.Generator, step: float, exponent: float = 3.0, longest: float = 40.0, stretch: float = 1.0
+) -> np.ndarray:
+    """Periodic Gaussian field on the fine grid, mean 0, variance 1, power spectrum 1 / frequency^exponent.
+
+    The spectrum is flat for waves longer than `longest` mm; `stretch` > 1 draws the pattern out along the columns.
+    """
+    shape = (SIZE * FINE, SIZE * FINE)
+    field = fft.irfft2(fft.rfft2(rng.standard_normal(shape)) * _transfer(step, exponent, longest, stretch), shape)
+    return field / field.std()
+
+
+@functools.cache
+def _transfer(step, exponent, longest, stretch):
+    rows, columns = fft.fftfreq(SIZE * FINE, step)[:, None], fft.rfftfreq(SIZE * FINE, step) * stretch
+    transfer = (rows**2 + columns**2 + longest**-2.0) ** (-exponent / 4)
+    transfer[0, 0] = 0
+    return transfer
+
+
+def _pixels(fine):
+    """Mean of the samples inside each image pixel."""
+    return fine.reshape(SIZE, FINE, SIZE, FINE).mean(axis=(1, 3))
+
+
+def _patch(rng, patient, patch):
+    """One patch: uint8 image and its regions.
+
+    Anatomy, findings, noise and marker each have a random source of their own, so that the same breast can be drawn
+    with other findings.
+    """
+    anatomy, finding, noise, burn = rng.spawn(4)
+    preset = SITES[patient["site"]]
+    step = preset["pixel"] / FINE
+    x, y, inside, muscle = _breast(anatomy, patient["breast"], patch["view"], step)
+    tissue = _tissue(anatomy, patient["breast"], x, y, inside, muscle, step)
+
+    regions = {name: np.zeros((SIZE, SIZE), bool) for name in ("mass", "calcification")}
+    centre = _place(finding, inside, muscle, step, 0.7 * patient["size"] + 2)
+    if patch["shows"] and patient["mass"]:
+        added, share = _mass(finding, patient, x - x[centre], y - y[centre], step)
+        tissue += added * np.clip(inside / 6, 0, 1)
+        regions["mass"] = _pixels(share * (inside > 0)) > 0.5
+        away = np.rint(finding.normal(0, 4, 2) / step).astype(int)  # calcifications lie in the mass or near it
+        centre = tuple(np.clip(np.add(centre, away), *np.array([0.2, 0.8]) * SIZE * FINE).astype(int))
+    if patch["shows"] and "calcification_morphology" in patient["signs"]:
+        added = _calcifications(finding, patient, x, y, centre, inside, step)
+        tissue += added
+        regions["calcification"] = ndimage.binary_dilation(convex_hull_image(_pixels(added) > 0.04))
+
+    # The breast thins towards the skin; processing evens most of it out. Scatter and detector blur what is left.
+    rim = 1 - np.clip(inside / 9, 0, 1)
+    tissue = np.where(inside > 0, tissue * np.sqrt(np.clip(1 - 0.75 * rim**2, 0, 1)), 0)
+    tissue = _pixels(ndimage.gaussian_filter(tissue, preset["blur"] / step))
+    tissue += 0.5 * (tissue - ndimage.gaussian_filter(tissue, 1.5 / preset["pixel"]))  # edge enhancement
+    light = preset["contrast"] * np.clip(tissue, 0, None) ** preset["gamma"]
+    light = light / (1 + light**5) ** 0.2  # shoulder of the display: nothing is cut off abruptly
+    grain = ndimage.gaussian_filter(noise.normal(0, preset["noise"], (SIZE, SIZE)), 0.6)
+    grey = preset["air"] + (250 - preset["air"]) * light
+    grey += grain * np.clip(_pixels(inside) / 2 + 0.5, 0.15 if preset["air"] else 0, 1)
+    if patient["laterality"] == "R":  # hung with the chest wall on the right
+        grey, regions = grey[:, ::-1], {name: mask[:, ::-1] for name, mask in regions.items()}
+    grey = np.clip(grey, 0, 255)
+    if patch["artefact"] == "marker":
+        _marker(burn, grey, f"{patient['laterality']} {patch['view']}", patient["laterality"] == "R", inside[:, -1])
+    return np.rint(grey).astype(np.uint8), {name: np.ascontiguousarray(mask) for name, mask in regions.items()}
+
+
+def _breast(rng, breast, view, step):
+    """The window on the breast: x and y of the samples, depth below the skin, depth inside the pectoral muscle (mm)."""
+    side = SIZE * FINE * step
+    depth, height = breast["depth"], breast["depth"] * breast["height"]
+    left = max(0.0, rng.uniform(-12, max(depth + 10 - side, 0)))  # the film ends at the chest wall
+    top = (rng.normal(-4, 12) if view == "CC" else rng.normal(-16, 12)) - side / 2
+    y, x = np.mgrid[: SIZE * FINE, : SIZE * FINE] * step + step / 2
+    x, y = x + left, y + top
+
+    up, power = (height, 2.2) if view == "CC" else (1.75 * height, 2.6)  # in MLO the upper breast runs to the axilla
+    up, down = up * rng.uniform(0.92, 1.08), height * rng.uniform(0.92, 1.08)
+    bend = 1 + 0.02 * rng.normal() * np.sin(y / 21 + rng.uniform(0, 6)) + 0.008 * rng.normal() * np.sin(y / 9)
+    level = (np.abs(x) / (depth * bend)) ** power + np.where(y < 0, np.abs(y) / up, y / down) ** 2.1 - 1
+    rows, columns = np.gradient(level, step)
+    inside = -level / np.maximum(np.hypot(rows, columns), 0.5 / depth)
+    if rng.random() < 0.75:  # nipple in profile
+        out, wide = rng.uniform(1.5, 4.5), rng.uniform(3, 4.5)
+        tip = (1 - np.hypot((x - depth + 2) / (out + 2), (y - rng.normal(0, 1.5)) / wide)) * wide
+        inside = np.maximum(inside, tip) + 0.4 * np.exp(-(((inside - tip) / 1.5) ** 2))
+
+    muscle = np.full(x.shape, -99.0)
+    if view == "MLO":  # a triangle at the upper chest wall, a little convex
+        wide, low, bulge = rng.uniform(24, 44), rng.uniform(-20, 12), rng.uniform(0.0, 0.35)
+        along = (low - y) / (low + 75)
+        edge = wide * (along + bulge * along * (1 - along)) + rng.normal(0, 1) * np.sin(y / 11)
+        muscle = (edge - x) * np.cos(np.arctan(wide / (low + 75)))
+    return x, y, inside, muscle
+
+
+def _tissue(rng, breast, x, y, inside, muscle, step):
+    """Radiodensity of the breast without findings: fat, gland, strands, vessels, skin, muscle and distractors."""
+    nipple = breast["depth"]
+    reach, angle = np.hypot(x - nipple, y), np.arctan2(y, nipple - x)
+    coarse, fine = power_law(rng, step, 3.4), power_law(rng, step)
+    wander, wander_too = power_law(rng, step, 5.0, 25), power_law(rng, step, 5.0, 25)
+
+    def towards_nipple(texture, pull):  # sampled in coordinates around the nipple, unevenly, so that strands converge
+        rows = angle * (18 + 0.55 * reach) * pull + y * (1 - pull) + 2.5 * wander
+        columns = reach * pull + (nipple - x) * (1 - pull) + 2.5 * wander_too
+        return ndimage.map_coordinates(texture, (rows / step, columns / step), order=1, mode="grid-wrap")
+
+    islands = towards_nipple(power_law(rng, step, 3.4, 25, 2.0), 0.8)
+    threads = towards_nipple(power_law(rng, step, 3.0, 16, 3.2), 0.9)
+    threads_too = towards_nipple(power_law(rng, step, 3.0, 9, 2.6), 0.7)
+    network = np.exp(-np.abs(threads) / 0.10) + 0.8 * np.exp(-np.abs(threads_too) / 0.13)
+
+    # Gland fills a cone behind the nipple and leaves fat below the skin and before the chest wall.
+    across = (y - rng.normal(-3, 5)) / (0.62 * nipple * breast["height"])
+    cone = 1.5 - 1.6 * across**2 - 1.3 * np.clip((0.42 * nipple - x) / (0.42 * nipple), 0, 1) ** 1.5
+    cone -= 2.2 * np.exp(-np.clip(inside, 0, None) / rng.uniform(4, 8)) * (1 - 0.8 * np.exp(-((reach / 14) ** 2)))
+    amount = breast["gland"] + cone + breast["clumping"] * 1.2 * coarse + 1.1 * islands
+    gland = expit(amount / 0.7)
+    mottle = 0.8 * fine + 0.5 * islands + 0.4 * threads_too
+    tissue = 0.17 + 0.018 * coarse + 0.028 * fine + 0.012 * threads_too
+    tissue += gland * (0.22 + 0.055 * mottle + 0.05 * np.clip(amount, -1, 2.5))
+    tissue += breast["strands"] * network * (0.12 + 0.06 * gland) * expit(0.8 * islands + 0.6 * coarse + 0.3)
+    for _ in range(rng.integers(1, 5)):  # blood vessels, and in few of them calcified walls
+        tissue += _vessel(rng, x, y, nipple, wander, rng.random() < 0.05)
+    if rng.random() < 0.12:  # one or two round benign calcifications, no cluster
+        for _ in range(rng.integers(1, 3)):
+            row, column = _place(rng, inside, muscle, step, 8)
+            off = np.hypot(x - x[row, column], y - y[row, column])
+            tissue += rng.uniform(0.25, 0.5) * expit((rng.uniform(0.5, 1.3) - off) / 0.15)
+    if rng.random() < 0.35:  # overlapping gland that feigns a mass
+        row, column = _place(rng, inside, muscle, step, 8)
+        off = np.hypot(x - x[row, column], (y - y[row, column]) * rng.uniform(0.7, 1.4)) / rng.uniform(4, 8)
+        tissue += rng.uniform(0.05, 0.13) * expit((1 + 0.45 * islands + 0.3 * fine - off) / 0.22)
+    tissue = 0.17 + breast["contrast"] * (tissue - 0.17)
+
+    if muscle.max() > 0:
+        tilt = rng.uniform(0.35, 0.6)
+        fibres = ndimage.map_coordinates(
+            power_law(rng, step, 2.5, 12, 6), ((x + tilt * y) / step, (y - tilt * x) / step), order=1, mode="grid-wrap"
+        )
+        body = rng.uniform(0.30, 0.50) + 0.02 * fibres + 0.03 * coarse + 0.02 * network + 0.002 * np.clip(muscle, 0, 30)
+        tissue += expit(muscle / 0.5) * (np.maximum(body, 0.25) - tissue)
+    skin = rng.uniform(0.9, 1.6)
+    tissue += rng.uniform(0.12, 0.28) * np.exp(-0.5 * ((inside - skin) / (0.55 * skin)) ** 2) * (1 + 0.25 * coarse)
+    return tissue + 0.10 * np.exp(-((reach / 6) ** 2)) * (1 + 0.3 * fine)
+
+
+def _vessel(rng, x, y, nipple, wander, calcified):
+    """A winding line from the chest wall towards the nipple; calcified, two broken bright lines along its walls."""
+    start, slope, wide = rng.uniform(-0.8, 0.8) * nipple, rng.normal(0, 0.35), rng.uniform(0.5, 0.9)
+    bend = rng.uniform(2, 5) * np.sin(x / rng.uniform(9, 16) + rng.uniform(0, 6)) + 3 * wander
+    off = y - start * (1 - 0.6 * x / nipple) - slope * x - bend
+    off = off / np.hypot(1, slope)
+    line = rng.uniform(0.06, 0.14) * np.exp(-0.5 * (off / wide) ** 2)
+    if calcified:
+        breaks = expit(4 * (np.sin(x / 1.3 + 3 * wander) + np.sin(x / 2.9) - 0.6))
+        line += 0.3 * breaks * np.exp(-0.5 * ((np.abs(off) - wide) / 0.28) ** 2) * expit((30 - np.abs(x - 30)) / 2)
+    return line
+
+
+def _place(rng, inside, muscle, step, reach):
+    """Row and column of a sample in the breast, `reach` mm off skin and border of the patch, half that off muscle."""
+    border = np.minimum(np.arange(SIZE * FINE), np.arange(SIZE * FINE)[::-1]) * step
+    room = np.minimum(np.minimum(inside, -2 * muscle), np.minimum(border[:, None], border)) - reach
+    allowed = np.flatnonzero(room > min(0, room.max() - 1))  # where nothing fits, what comes nearest
+    row, column = np.unravel_index(allowed[rng.integers(len(allowed))], room.shape)
+    return int(row), int(column)
+
+
+def _mass(rng, patient, x, y, step):
+    """Radiodensity that the mass adds, and its share of each sample, 0 to 1; x and y are relative to its centre.
+
+    A view turns and presses the mass: the same signs and lobes in slightly other proportions.
+    """
+    mass, margin = patient["mass"], patient["signs"]["mass_margin"]
+    mottle, ragged = power_law(rng, step, 3.0, 12), power_law(rng, step, 2.6, 5)
+    whole, near = np.zeros((2, *x.shape)), np.ix_(np.abs(y[:, 0]) < 26, np.abs(x[0]) < 26)  # it reaches no farther
+    x, y, mottle, ragged = x[near], y[near], mottle[near], ragged[near]
+    size, aspect = patient["size"] * rng.lognormal(0, 0.06), mass["aspect"] * rng.lognormal(0, 0.04)
+    long, short = size / np.sqrt(aspect) / 2, size * np.sqrt(aspect) / 2
+    turn = rng.uniform(0, np.pi)
+    right, down = x * np.cos(turn) + y * np.sin(turn), y * np.cos(turn) - x * np.sin(turn)
+    angle = np.arctan2(down / short, right / long)
+    lobes = (mass["lobes"] + 0.2 * rng.standard_normal((7, 2))) / np.arange(2, 9)[:, None] ** 1.1
+    lobes *= mass["irregularity"] / np.sqrt((lobes**2).sum() / 2)
+    orders = np.arange(2, 9)
+    edge = 1 + sum(
+        cosine * np.cos(order * angle) + sine * np.sin(order * angle)
+        for order, (cosine, sine) in zip(orders, lobes, strict=True)
+    )
+    radius = np.hypot(right / long, down / short) / np.maximum(edge, 0.35)
+    outside = (radius - 1) * np.hypot(x, y) / np.maximum(radius, 0.05)  # mm to the outline along the ray
+    soft = EDGE[margin]
+    share = expit(-(outside + 0.9 * soft * ragged) / (0.45 * soft))
+    dome = np.sqrt(np.clip(1 - np.minimum(radius, 1) ** 2, 0, 1))
+    level = rng.uniform(0.30, 0.44)
+    added = share * level * (0.40 + 0.6 * dome + 0.10 * mottle)
+    if margin == "obscured":  # gland lies over one side of it: the border is lost there, not elsewhere
+        side = np.exp(1.5 * (np.cos(np.arctan2(y, x) - rng.uniform(-np.pi, np.pi)) - 1))
+        faded = level * expit(-(outside + 1.5 * mottle) / 2.2) * (0.45 + 0.45 * dome)
+        added += side * (faded - added)
+        added += 0.16 * side * expit((1.2 * mottle + 1.0 - np.abs(outside) / 3.5) / 0.5)
+    if margin == "spiculated":
+        way, away = np.arctan2(y, x), np.hypot(x, y)
+        for _ in range(rng.integers(13, 22)):
+            direction, length, wide = rng.uniform(-np.pi, np.pi), rng.uniform(3, 13), rng.uniform(0.25, 0.50)
+            off = np.angle(np.exp(1j * (way - direction))) + rng.normal(0, 0.03) * outside
+            taper = np.clip(1 - outside / length, 0, 1)
+            spicule = np.exp(-0.5 * (off * away / (wide * (0.5 + 0.8 * taper))) ** 2) * taper**0.5
+            added += rng.uniform(0.10, 0.30) * spicule * (1 - share) * (np.abs(off) < 1)
+        added += 0.05 * np.exp(-np.clip(outside, 0, None) / 3) * (1 - share)  # the tissue around is drawn together
+    whole[0][near], whole[1][near] = added, share
+    return whole
+
+
+def _calcifications(rng, patient, x, y, centre, inside, step):
+    """Radiodensity that the calcifications add: particles in a group, or along the ducts of a segment."""
+    morphology = patient["signs"]["calcification_morphology"]
+    clustered = patient["signs"]["calcification_distribution"] == "clustered"
+    middle = x[centre], y[centre]
+    duct = np.arctan2(-middle[1], patient["breast"]["depth"] - middle[0])  # direction of the nipple
+    number = patient["number"] * (rng.uniform(9, 16) if clustered else rng.uniform(20, 32))
+    number = int(number * (0.7 if morphology == "linear" else 1))
+    group, length, opening = rng.uniform(2.5, 4.0), rng.uniform(22, 30), rng.uniform(0.14, 0.24)
+    bright = rng.uniform(0.5, 0.7)
+    added, placed = np.zeros(x.shape), 0
+    for _ in range(40 * number):
+        if clustered:
+            along, across = np.clip(rng.normal(0, group, 2), -2.2 * group, 2.2 * group)
+        else:  # a wedge that narrows towards the nipple
+            along = rng.uniform(-length / 2, length / 2)
+            across = np.clip(rng.normal(), -2, 2) * opening * (0.75 * length - along)
+        row = int(centre[0] + (along * np.sin(duct) + across * np.cos(duct)) / step)
+        column = int(centre[1] + (along * np.cos(duct) - across * np.sin(duct)) / step)
+        reach = int(4.5 / step)
+        if not (8 <= row < x.shape[0] - 8 and 8 <= column < x.shape[1] - 8) or inside[row, column] < 4:
+            continue
+        box = slice(max(row - reach, 0), row + reach), slice(max(column - reach, 0), column + reach)
+        at = rng.uniform(-0.5, 0.5, 2) * step
+        right, down = x[box] - x[row, column] - at[0], y[box] - y[row, column] - at[1]
+        added[box] = np.maximum(added[box], bright * _particle(rng, morphology, duct, right, down))
+        placed += 1
+        if placed == number:
+            break
+    return added
+
+
+def _particle(rng, morphology, duct, right, down):
+    """One calcification around (0, 0), 0 to about 1: a dot, a crushed-stone grain, or a branching cast of a duct."""
+    if morphology == "punctate":
+        return rng.uniform(0.55, 0.95) * expit((rng.uniform(0.34, 0.52) - np.hypot(right, down)) / 0.08)
+    grain = np.zeros(right.shape)
+    if morphology == "pleomorphic":
+        size = rng.lognormal(np.log(0.48), 0.35)
+        for _ in range(rng.integers(1, 4)):
+            turn, long = rng.uniform(0, np.pi), size * rng.uniform(0.7, 1.3)
+            across, along = (rng.uniform(-0.6, 0.6, 2) * size) if grain.any() else (0, 0)
+            u = (right - across) * np.cos(turn) + (down - along) * np.sin(turn)
+            v = (down - along) * np.cos(turn) - (right - across) * np.sin(turn)
+            short = max(long * rng.uniform(0.35, 0.8), 0.26)
+            grain = np.maximum(grain, expit((1 - np.hypot(u / long, v / short)) * short / 0.08))
+        return grain * rng.uniform(0.5, 1.25)
+    turn, branches = duct + rng.normal(0, 0.35), 2 if rng.random() < 0.4 else 1
+    for branch in range(branches):
+        length, bend = rng.uniform(1.0, 2.2) * (1 - 0.3 * branch), rng.normal(0, 0.12)
+        u = right * np.cos(turn) + down * np.sin(turn)
+        v = down * np.cos(turn) - right * np.sin(turn) + bend * u**2
+        u = u - length * branch  # a branch starts where its stem lies
+        cast = np.exp(-0.5 * (v / 0.26) ** 2) * expit((length - np.abs(u)) / 0.12)
+        grain = np.maximum(grain, cast * (0.85 + 0.15 * np.sin(5 * u)))
+        turn += rng.choice([-1, 1]) * rng.uniform(0.5, 0.9)
+    return grain * rng.uniform(0.75, 1.1)
+
+
+def _marker(rng, grey, text, right, inside):
+    """Side and view in lead letters, opposite the chest wall, in the corner with more air, burnt in; in place."""
+    row = int(rng.integers(4, 14) if inside[0] < inside[-1] else rng.integers(SIZE - 18, SIZE - 9))
+    column = int(rng.integers(4, 10)) if right else SIZE - 4 * len(text) - int(rng.integers(4, 10))
+    for place, letter in enumerate(text):
+        for down, line in enumerate(LETTERS[letter].split()):
+            for over, bit in enumerate(line):
+                if bit == "1":
+                    grey[row + down, column + 4 * place + over] = 225
+
+
+LETTERS = GLYPHS | {"C": "011 100 100 100 011", "M": "101 111 111 101 101", "O": "111 101 101 101 111"}
