@@ -158,6 +158,50 @@ def test_every_split_needs_both_classes():
         cases.check_classes(split, labels, ["benign"])
 
 
+FINDINGS = ["effusion", "nodule"]
+
+
+def with_findings(table):
+    rows = np.arange(len(table))
+    return table.drop(columns="label").assign(
+        effusion=np.where(rows % 2, "1", "0"), nodule=np.select([rows % 3 == 0, rows % 3 == 1], ["1", "0"], "")
+    )
+
+
+FINDINGS_BROKEN = {
+    "no column": (lambda table: table.drop(columns="nodule"), ["no column 'nodule'"]),
+    "a word": (lambda table: put(3, "nodule", "yes")(table), ["row 5", "nodule", "'yes'", "1, 0, or blank"]),
+    "a half": (lambda table: put(3, "effusion", "0.5")(table), ["row 5", "'0.5'"]),
+    "never there": (lambda table: table.assign(nodule="0"), ["no case with 'nodule'"]),
+    "never absent": (lambda table: table.assign(effusion="1"), ["no case without 'effusion'"]),
+}
+
+
+@pytest.mark.parametrize("kind", FINDINGS_BROKEN)
+def test_bad_findings_are_named_in_one_sentence(folder, kind):
+    edit(folder, with_findings)
+    assert len(cases.read(folder, findings=FINDINGS)) == 12
+    damage, named = FINDINGS_BROKEN[kind]
+    edit(folder, damage)
+    with pytest.raises(ValueError) as caught:
+        cases.read(folder, findings=FINDINGS)
+    assert "\n" not in str(caught.value) and all(part in str(caught.value) for part in ["cases.csv", *named])
+
+
+def test_every_split_has_its_share_of_each_finding():
+    found = make_cases(patients=240, views=1)
+    found = cases.Cases(with_findings(found.table), found.images, found.regions)
+    split = found.split(1, strata=FINDINGS)
+    for finding in FINDINGS:
+        for value in ("1", "0"):
+            counts = split[found.table[finding] == value].value_counts(normalize=True)
+            assert counts.to_dict() == pytest.approx(cases.SPLITS, abs=0.05)
+    cases.check_findings(split, found.table, FINDINGS)
+    rare = found.table.assign(nodule=np.where(split == "train", found.table["nodule"], "0"))
+    with pytest.raises(ValueError, match="'tune' has no case with 'nodule'"):
+        cases.check_findings(split, rare, FINDINGS)
+
+
 def test_source_name():
     found = make_cases()
     assert cases.source_name(found, "data/ultrasound") == "phantom"

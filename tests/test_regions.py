@@ -29,8 +29,8 @@ MASSES = {
 @pytest.mark.parametrize("pixel_mm", [None, 0.5])
 @pytest.mark.parametrize("mass", MASSES)
 def test_regions_are_disjoint_and_cover_the_image(mass, pixel_mm):
-    found = regions.reference(MASSES[mass], pixel_mm)
-    assert tuple(found) == regions.NAMES
+    found = regions.around_mass(MASSES[mass], pixel_mm)
+    assert tuple(found) == regions.AROUND_MASS
     assert (np.sum(list(found.values()), axis=0) == 1).all()
     assert np.array_equal(found["mass"], MASSES[mass])
 
@@ -39,10 +39,10 @@ def test_regions_are_disjoint_and_cover_the_image(mass, pixel_mm):
 @given(row=st.floats(0, 79), column=st.floats(0, 99), down=st.floats(1, 30), right=st.floats(1, 30))
 def test_above_is_below_mirrored_and_sides_do_not_matter(row, column, down, right):
     mask = ellipse(row=row, column=column, down=down, right=right)
-    found, upside_down = regions.reference(mask), regions.reference(np.flipud(mask))
-    mirrored = regions.reference(np.fliplr(mask))
+    found, upside_down = regions.around_mass(mask), regions.around_mass(np.flipud(mask))
+    mirrored = regions.around_mass(np.fliplr(mask))
     assert np.array_equal(found["above"], np.flipud(upside_down["below"]))
-    for name in regions.NAMES:
+    for name in regions.AROUND_MASS:
         assert np.array_equal(found[name], np.fliplr(mirrored[name])), name
 
 
@@ -61,7 +61,7 @@ def test_ring_is_a_euclidean_dilation():
     mask, width = ellipse(down=8, right=8), 4
     rows, columns = np.ogrid[-width : width + 1, -width : width + 1]
     wanted = binary_dilation(mask, rows**2 + columns**2 <= width**2) & ~mask
-    assert np.array_equal(regions.reference(mask, pixel_mm=1.25)["peritumoral"], wanted)
+    assert np.array_equal(regions.around_mass(mask, pixel_mm=1.25)["peritumoral"], wanted)
 
 
 def test_below_starts_under_the_ring_and_reaches_one_mass_height():
@@ -70,20 +70,20 @@ def test_below_starts_under_the_ring_and_reaches_one_mass_height():
     mask[10:16, 10:20] = True
     wanted = np.zeros_like(mask)
     wanted[19:25, 10:20] = True
-    assert np.array_equal(regions.reference(mask, pixel_mm=5 / 3)["below"], wanted)
+    assert np.array_equal(regions.around_mass(mask, pixel_mm=5 / 3)["below"], wanted)
 
 
 def test_a_mass_at_the_bottom_has_no_below_and_an_empty_mask_only_other():
-    assert not regions.reference(MASSES["bottom"])["below"].any()
-    nothing = regions.reference(np.zeros((5, 5), bool))
-    assert nothing["other"].all() and not any(nothing[name].any() for name in regions.NAMES[:-1])
+    assert not regions.around_mass(MASSES["bottom"])["below"].any()
+    nothing = regions.around_mass(np.zeros((5, 5), bool))
+    assert nothing["other"].all() and not any(nothing[name].any() for name in regions.AROUND_MASS[:-1])
 
 
 def test_regions_survive_the_disk(tmp_path):
-    found = regions.reference(MASSES["left border"])
+    found = regions.around_mass(MASSES["left border"])
     regions.write(found, tmp_path, "a")
     again = regions.read(tmp_path, "a")
-    assert list(again) == list(found) and all(np.array_equal(found[name], again[name]) for name in found)
+    assert set(again) == set(found) and all(np.array_equal(found[name], again[name]) for name in found)
     assert regions.read(tmp_path, "b") is None
 
 
@@ -93,3 +93,49 @@ def test_dilate():
     assert regions.dilate(region, 2).sum() == 13, "a disc of radius 2"
     assert np.array_equal(regions.dilate(region, 0), region)
     assert not regions.dilate(np.zeros((9, 9), bool), 3).any()
+
+
+def test_structures_are_as_drawn_and_other_is_the_rest(tmp_path):
+    """A structure that was not annotated is no region; overlap is allowed."""
+    gland, tumour = ellipse(column=40), ellipse(column=60)
+    found = regions.reference({"gland": gland, "tumour": tumour, "stroma": None}, "structures")
+    assert set(found) == {"gland", "tumour"} and (gland & tumour).any()
+    regions.write(found, tmp_path, "a")
+    again = regions.read(tmp_path, "a")
+    assert np.array_equal(again["other"], ~(gland | tumour)) and np.array_equal(again["gland"], gland)
+    assert np.array_equal(regions.combine(again, "gland+tumour"), gland | tumour)
+    assert np.array_equal(regions.combine(again, "gland+stroma"), gland), "of what is annotated"
+    assert regions.combine(again, "stroma") is None
+    assert regions.reference({"gland": None}, "structures") is None
+
+
+def test_the_rule_of_the_mass_and_unknown_ones():
+    mass = MASSES["in the middle"]
+    found = regions.reference({"lesion": mass}, "mass", None, below_height=0.5)
+    assert tuple(found) == regions.AROUND_MASS[:-1]
+    assert np.array_equal(found["below"], regions.around_mass(mass, below_height=0.5)["below"])
+    assert regions.reference({"lesion": None}, "mass") is None
+    with pytest.raises(ValueError, match="one structure, not a, b"):
+        regions.reference({"a": mass, "b": mass}, "mass")
+    with pytest.raises(ValueError, match="unknown rule of regions 'ring'; known are mass, structures"):
+        regions.reference({"a": mass}, "ring")
+
+
+def test_outlines_and_the_regions_of_a_finding(tmp_path):
+    effusion, nodule = ellipse(row=60), np.zeros((80, 100), bool)
+    drawn = {"effusion": effusion, "nodule": nodule}
+    regions.write_outline(drawn, "finding", tmp_path / "several", "a")
+    assert np.array_equal(regions.read_outline(tmp_path / "several", "a", "effusion"), effusion)
+    assert regions.read_outline(tmp_path / "several", "a", "pneumothorax") is None
+    regions.write_outline(drawn, "effusion+nodule", tmp_path / "one", "a")
+    assert np.array_equal(regions.read_outline(tmp_path / "one", "a", "malignant"), effusion)
+    found = regions.of_finding(drawn, "nodule")
+    assert tuple(found) == regions.FINDING and not found["finding"].any() and found["other"].all()
+    assert regions.of_finding(drawn, "pneumothorax") is None and regions.of_finding(None, "nodule") is None
+
+
+def test_the_description_survives_the_disk(tmp_path):
+    regions.describe(tmp_path / "new", ["mass", "other"], "mass", "mass")
+    assert regions.description(tmp_path / "new") == {"names": ["mass", "other"], "expert": "mass", "rule": "mass"}
+    with pytest.raises(FileNotFoundError, match="dvc repro"):
+        regions.description(tmp_path)

@@ -18,11 +18,14 @@ def clustered(random, patients=60, mean=0.0, between=1.0, within=0.3):
 
 
 def weighted_mean(values):
-    """The mean of defined values as a function of weights, NaN where they carry none."""
+    """The mean of defined values as a function of weights (K, N), NaN where they carry none."""
 
-    def statistic(weights):
+    def one(weights):
         weights = weights * ~np.isnan(values)
         return np.nansum(weights * values) / weights.sum() if weights.sum() else NAN
+
+    def statistic(weights):
+        return np.array([one(row) for row in weights])
 
     return statistic
 

@@ -11,6 +11,7 @@ from regard.statistics import mean_interval, seed_of
 
 NAN = float("nan")
 UNION = "mass+peritumoral+below"
+NAMES = [*regions.AROUND_MASS, UNION]
 # four cases of three patients; d is not annotated, so undefined
 PREDICTIONS = pd.DataFrame(
     {
@@ -18,8 +19,12 @@ PREDICTIONS = pd.DataFrame(
         "patient": ["p1", "p1", "p2", "p3"],
         "label": ["benign", "benign", "malignant", "malignant"],
         "correct": [True, False, True, True],
+        "target": "malignant",
+        "target_role": "predicted",
     }
 )
+BOTH = pd.concat([PREDICTIONS, PREDICTIONS.assign(target_role="true")])
+EXPERT = ["mass", UNION]
 HITS, HIT_CHANCE = [1.0, 0.0, 1.0, NAN], [0.1, 0.2, 0.3, NAN]
 IOU, IOU_CHANCE, AREA = [0.5, 0.0, 0.25, NAN], [0.2, 0.1, 0.3, NAN], [0.1, 0.2, 0.4, 0.9]
 POINTING = {"selection": NAN, "setting": "tolerance=0/224"}
@@ -137,7 +142,7 @@ def test_row_order_and_other_methods_change_no_row():
     """A seed belongs to its row: what else is in the table does not matter, nor in what order."""
     cases = pd.DataFrame(
         {"case": range(20), "patient": np.arange(20) // 2, "label": "benign", "correct": np.arange(20) % 3 > 0}
-    )
+    ).assign(target="malignant", target_role="predicted")
     values = np.random.default_rng(0).random(20)
     by_method = {
         method: pd.concat(
@@ -189,7 +194,7 @@ def contrasts():
 
 def test_pairs_are_the_stated_ones():
     """Each method with each later one and each null map, in pointing on the mass and the union and in IoU; no more."""
-    found = summary.pairs(contrasts(), PREDICTIONS, ["cam", "lrp"], ["ones"], 2000, "quick")
+    found = summary.pairs(contrasts(), PREDICTIONS, ["cam", "lrp"], ["ones"], EXPERT, 2000, "quick")
     assert set(found[["first", "second"]].apply(tuple, axis=1)) == {("cam", "lrp"), ("cam", "ones"), ("lrp", "ones")}
     assert set(found[["score", "setting", "region"]].apply(tuple, axis=1)) == {
         ("pointing", "tolerance=0/224", "mass"),
@@ -206,7 +211,7 @@ def test_pairs_are_the_stated_ones():
 
 def test_pairs_by_hand():
     """Cases undefined in one of the two are left out: cam - lrp is 0, -1, 0 and cam - ones 1, 0, 0."""
-    found = summary.pairs(contrasts(), PREDICTIONS, ["cam", "lrp"], ["ones"], 2000, "quick")
+    found = summary.pairs(contrasts(), PREDICTIONS, ["cam", "lrp"], ["ones"], EXPERT, 2000, "quick")
     for second, wanted in {"lrp": -1 / 3, "ones": 1 / 3}.items():
         row = one(found, first="cam", second=second, score="iou", stratum="all")
         assert row["difference"] == pytest.approx(wanted) and (row["n_cases"], row["n_patients"]) == (3, 2)
@@ -217,13 +222,13 @@ def test_holm_is_over_the_whole_table():
     random = np.random.default_rng(0)
     cases = pd.DataFrame(
         {"case": range(20), "patient": range(20), "label": "benign", "correct": [True] * 15 + [False] * 5}
-    )
+    ).assign(target="malignant", target_role="predicted")
     tables = [
         column(random.random(20) + shift, score, method=method, cases=cases, **where)
         for method, shift in {"cam": 0.2, "lrp": 0.1, "ones": 0}.items()
         for score, where in {"pointing": POINTING, "iou": SELECTED}.items()
     ]
-    found = summary.pairs(pd.concat(tables), cases, ["cam", "lrp"], ["ones"], 2000, "quick").sort_values("p")
+    found = summary.pairs(pd.concat(tables), cases, ["cam", "lrp"], ["ones"], EXPERT, 2000, "quick").sort_values("p")
     wanted = np.minimum(1, np.maximum.accumulate(found["p"] * np.arange(12, 0, -1)))
     np.testing.assert_allclose(found["p_holm"], wanted)
     assert found["p_holm"].nunique() > 2
@@ -252,7 +257,7 @@ def test_verdict(value, low, high, paper, n_patients, data, wanted):
     assert summary.verdict(value, low, high, paper, n_patients, data) == wanted
 
 
-def measured(metric="AUC", start="transfer", low=0.8, n_patients=40, study="s"):
+def measured(metric="auroc", start="transfer", low=0.8, n_patients=40, study="s"):
     return {
         "start": start,
         "metric": metric,
@@ -279,7 +284,7 @@ def test_claims_put_the_papers_figures_beside_ours():
             for role in ("predicted", "true")
         ]
     )
-    ours = summary.summarise(scores, PREDICTIONS, 100, "quick")
+    ours = summary.summarise(scores, BOTH, 100, "quick")
     found = summary.claims(
         ours,
         pd.DataFrame(
@@ -288,10 +293,13 @@ def test_claims_put_the_papers_figures_beside_ours():
                 measured("accuracy", low=0.84),
                 measured(start="scratch"),
                 measured("sensitivity", n_patients=39),
+                measured("auprc"),
+                measured(study="another"),
             ]
         ),
+        {"s": "byra-2022"},
     )
-    assert list(found["claim"]) == ["AUC", "accuracy", "sensitivity", "three-regions"]
+    assert list(found["claim"]) == ["auroc", "accuracy", "sensitivity", "three-regions"]
     assert list(found["paper_value"]) == [0.887, 0.835, 0.801, 0.71]
     assert list(found["verdict"]) == ["holds", "does not hold", "not tested", "not tested"]
     share, row = found.iloc[-1], one(ours, region=UNION, method="cam", stratum="correct", target_role="predicted")
@@ -311,9 +319,10 @@ def test_write_gathers_the_studies_by_name(tmp_path, monkeypatch):
             (folder / part).mkdir(parents=True)
         means = summary.summarise(table(), PREDICTIONS, 50, "q")
         tables.write(means.assign(study=study), folder / "compare/summary.csv")
-        paired = summary.pairs(contrasts(), PREDICTIONS, ["cam"], ["ones"], 2000, "q")
+        paired = summary.pairs(contrasts(), PREDICTIONS, ["cam"], ["ones"], EXPERT, 2000, "q")
         tables.write(paired.assign(study=study), folder / "compare/pairs.csv")
         tables.write(pd.DataFrame([measured(study=study)]), folder / "train/performance.csv")
+        (folder / "compare/settings.json").write_text('{"published": "byra-2022"}')
     summary.write()
     for name in ("summary", "pairs", "performance", "claims"):
         assert list(dict.fromkeys(pd.read_csv(tmp_path / f"results/{name}.csv")["study"])) == ["a", "b"]
@@ -323,7 +332,7 @@ def test_write_gathers_the_studies_by_name(tmp_path, monkeypatch):
 
 MASS = np.zeros((40, 80), bool)
 MASS[14:20, 36:46] = True
-PARTS = regions.reference(MASS)
+PARTS = regions.around_mass(MASS)
 PLACES = {"mass": (16, 40), "peritumoral": (21, 40), "below": (24, 40), "above": (8, 40), "other": (35, 5)}
 
 
@@ -348,8 +357,8 @@ def test_an_impulse_lands_in_its_region(name, turned, size):
     place = PLACES[name][::-1] if turned else PLACES[name]
     box = letterbox(*parts["mass"].shape, size)
     assert parts[name][place] and (box.top, box.left) == ((0, size // 4) if turned else (size // 4, 0))
-    found = hits(comparison.score_maps(impulse(place, box), ["cam"], parts, box, [0]))["cam"]
-    assert found.to_dict() == {part: float(part == name) for part in regions.NAMES} | {
+    found = hits(comparison.score_maps(impulse(place, box), ["cam"], parts, NAMES, box, [0]))["cam"]
+    assert found.to_dict() == {part: float(part == name) for part in regions.AROUND_MASS} | {
         UNION: float(name in ("mass", "peritumoral", "below"))
     }
 
@@ -357,7 +366,11 @@ def test_an_impulse_lands_in_its_region(name, turned, size):
 def test_each_map_has_the_row_of_its_name():
     box = letterbox(40, 80, 80)
     maps = torch.cat([impulse(place, box) for place in PLACES.values()])
-    found = hits(comparison.score_maps(maps, list(PLACES), PARTS, box, [0])).unstack()[list(PLACES)].loc[list(PLACES)]
+    found = (
+        hits(comparison.score_maps(maps, list(PLACES), PARTS, NAMES, box, [0]))
+        .unstack()[list(PLACES)]
+        .loc[list(PLACES)]
+    )
     np.testing.assert_array_equal(found, np.eye(5))
 
 
@@ -366,10 +379,10 @@ def test_tolerance_is_in_pixels_of_an_input_224_wide(shape, inside):
     """15 of 224 pixels of the longer side, whatever the square's size, and not one more; 7.5 of 112 reach 7."""
     mass = np.zeros(shape, bool)
     mass[20, 5] = True
-    parts = {name: mass if name == "mass" else np.zeros_like(mass) for name in regions.NAMES}
+    parts = {name: mass if name == "mass" else np.zeros_like(mass) for name in regions.AROUND_MASS}
     box = letterbox(*shape, 448)
     maps = torch.cat([impulse((20, 5 + inside + more), box) for more in (0, 1)])
-    found = comparison.score_maps(maps, ["in", "out"], parts, box, [0, 15])
+    found = comparison.score_maps(maps, ["in", "out"], parts, NAMES, box, [0, 15])
     hit = found[(found["score"] == "pointing") & (found["region"] == "mass")].set_index(["setting", "method"])["value"]
     assert hit.to_dict() == {
         ("tolerance=0/224", "in"): 0,
@@ -384,28 +397,32 @@ def test_chance_is_the_hit_rate_of_every_pixel_in_turn():
     parts = {name: region[::2, ::2] for name, region in PARTS.items()}
     box = letterbox(20, 40, 40)
     maps = torch.cat([impulse(place, box) for place in np.ndindex(20, 40)])
-    found = comparison.score_maps(maps, [str(place) for place in range(800)], parts, box, [0, 12])
+    found = comparison.score_maps(maps, [str(place) for place in range(800)], parts, NAMES, box, [0, 12])
     means = found.groupby(["setting", "region", "score"])["value"].agg(["mean", "nunique"]).unstack()
     np.testing.assert_allclose(means["mean"]["pointing"], means["mean"]["pointing-chance"], rtol=1e-12)
     assert (means["nunique"]["pointing-chance"] == 1).all(), "chance knows no map"
-    sums = means["mean"]["pointing-chance"].unstack()[list(regions.NAMES)].sum(axis=1)
+    sums = means["mean"]["pointing-chance"].unstack()[list(regions.AROUND_MASS)].sum(axis=1)
     assert sums["tolerance=0/224"] == pytest.approx(1) and sums["tolerance=12/224"] > 1.05
 
 
 def test_a_case_that_is_not_annotated_is_undefined_throughout():
     box = letterbox(40, 80, 80)
-    found = comparison.score_maps(impulse((3, 3), box).repeat(2, 1, 1), ["a", "b"], None, box, [0, 15])
+    found = comparison.score_maps(impulse((3, 3), box).repeat(2, 1, 1), ["a", "b"], None, NAMES, box, [0, 15])
     assert len(found) == 2 * 2 * 2 * 6 and found["value"].isna().all()
-    selected = comparison.score_selections(impulse((3, 3), box) > 0, ["a"], None, box).set_index("score")["value"]
+    selected = comparison.score_selections(impulse((3, 3), box) > 0, ["a"], None, "mass", box).set_index("score")[
+        "value"
+    ]
     np.testing.assert_array_equal(selected[["iou", "iou-chance", "area"]], [NAN, NAN, 1 / 3200])
 
 
 def test_a_region_that_does_not_exist_is_undefined_and_a_broken_map_as_well():
     """A mass at the lower border has no `below`; a map with NaN has hits nowhere, and the chance does not mind."""
-    parts = regions.reference(np.roll(MASS, 20, axis=0))
+    parts = regions.around_mass(np.roll(MASS, 20, axis=0))
     box = letterbox(40, 80, 80)
     broken = torch.full((1, 80, 80), torch.nan)
-    found = comparison.score_maps(torch.cat([impulse((37, 40), box), broken]), ["good", "broken"], parts, box, [0])
+    found = comparison.score_maps(
+        torch.cat([impulse((37, 40), box), broken]), ["good", "broken"], parts, NAMES, box, [0]
+    )
     value = found.set_index(["method", "score", "region"])["value"].sort_index()
     np.testing.assert_array_equal(value["good", "pointing"][["mass", "below", UNION]], [1, NAN, 1])
     assert value["broken", "pointing"].isna().all()
@@ -419,7 +436,9 @@ def test_selections_by_hand(size):
     box = letterbox(40, 80, size)
     selected = torch.zeros(2, size, size, dtype=torch.bool)
     selected[0, :, : size // 2] = True
-    found = comparison.score_selections(selected, ["half", "none"], MASS, box).set_index(["method", "score"])["value"]
+    found = comparison.score_selections(selected, ["half", "none"], MASS, "mass", box).set_index(["method", "score"])[
+        "value"
+    ]
     half, share = 0.5, 60 / 3200
     assert list(found["half"][["iou", "area"]]) == pytest.approx([24 / (1600 + 36), 0.5])
     assert found["half", "iou-chance"] == pytest.approx(half * share / (half + share - half * share))
@@ -440,4 +459,44 @@ def test_setting(parameters, text):
 
 def test_too_few_draws_for_any_small_p_are_refused():
     with pytest.raises(ValueError, match="50 draws cannot make any of 18"):
-        summary.pairs(contrasts(), PREDICTIONS, ["cam", "lrp"], ["ones"], 50, "quick")
+        summary.pairs(contrasts(), PREDICTIONS, ["cam", "lrp"], ["ones"], EXPERT, 50, "quick")
+
+
+def test_findings_are_averaged_one_by_one_and_together():
+    """Case a has both findings, b the second one; the correct ones are a's first and b's second."""
+    explained = pd.DataFrame(
+        {
+            "case": ["a", "a", "b"],
+            "patient": ["p1", "p1", "p2"],
+            "target": ["effusion", "nodule", "nodule"],
+            "target_role": "finding",
+            "label": ["effusion", "nodule", "nodule"],
+            "correct": [True, False, True],
+        }
+    )
+    scores = pd.concat(
+        [
+            column([value], score, region="finding", target_role="finding", cases=row, **POINTING | {"target": target})
+            for (_, row), target, value in zip(
+                [(None, explained.iloc[[i]]) for i in range(3)], explained["target"], [1.0, 0.0, 0.5]
+            )
+            for score in ("pointing", "pointing-chance")
+        ]
+    )
+    found = summary.summarise(scores, explained, 50, "quick").set_index(["target", "stratum"])
+    assert found["mean"].to_dict() == pytest.approx(
+        {
+            ("effusion", "all"): 1.0,
+            ("effusion", "correct"): 1.0,
+            ("effusion", "incorrect"): NAN,
+            ("nodule", "all"): 0.25,
+            ("nodule", "correct"): 0.5,
+            ("nodule", "incorrect"): 0.0,
+            (summary.POOLED, "all"): 0.5,
+            (summary.POOLED, "correct"): 0.75,
+            (summary.POOLED, "incorrect"): 0.0,
+        },
+        nan_ok=True,
+    )
+    assert found.loc[(summary.POOLED, "all"), "n_patients"] == 2
+    assert summary.headline(explained)[0] == summary.POOLED and summary.headline(PREDICTIONS)[1] == "predicted"

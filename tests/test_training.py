@@ -1,12 +1,13 @@
 """Training: it learns, repeats itself, freezes what it should; thresholds and metrics by hand."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from conftest import make_cases
-from sklearn.metrics import recall_score, roc_auc_score
 
 from regard import backbones, training
+from regard.performance import auroc
 
 SETTINGS = dict(epochs=12, learning_rate=3e-3, weight_decay=0.01, batch=4, patience=12, seed=1)
 
@@ -29,7 +30,7 @@ def test_it_learns_and_repeats_itself(data):
     (model, history), (again, _) = trained(data), trained(data)
     assert backbones.digest(model) == backbones.digest(again) != backbones.digest(trained(data, seed=2)[0])
     images, labels, split = data
-    assert training.auc(labels.numpy(), training.positive(training.predict(model, images))) > 0.9
+    assert auroc(labels.numpy() == 1, training.probabilities(training.predict(model, images), "label")[:, 1]) > 0.9
     assert not model.training and all(parameter.requires_grad for parameter in model.parameters())
 
 
@@ -60,16 +61,6 @@ def test_stops_without_improvement(data):
     assert len(history) == 3
 
 
-def test_augmentation_moves_mirrors_and_repeats():
-    images = torch.randn(64, 3, 16, 16, generator=torch.Generator().manual_seed(0))
-    draw = lambda seed, **limits: training.augment(images, torch.Generator().manual_seed(seed), **limits)
-    assert torch.equal(draw(1), draw(1)) and not torch.equal(draw(1), draw(2))
-    still = draw(1, shift=0, zoom=0, contrast=0)
-    same = lambda others: np.array([torch.allclose(one, other, atol=1e-4) for one, other in zip(still, others)])
-    mirrored, kept = same(images.flip(3)), same(images)
-    assert (mirrored ^ kept).all() and 10 < mirrored.sum() < 54
-
-
 @pytest.mark.parametrize(
     "labels, scores, wanted",
     [
@@ -87,27 +78,83 @@ def test_youden_threshold_by_hand(labels, scores, wanted):
     assert youden(found) == pytest.approx(max(youden(cut) for cut in [*scores, 1.0]))
 
 
-def test_metrics_against_scikit_learn():
-    generator = np.random.default_rng(0)
-    labels = generator.integers(0, 2, 80)
-    scores = np.clip(0.3 * labels + generator.random(80) * 0.7, 0, 1)
-    patients = np.repeat([f"p{index}" for index in range(40)], 2)
-    table = training.metrics(labels, scores, 0.5, patients, 500, 1).set_index("metric")
-    called = scores >= 0.5
-    wanted = {
-        "AUC": roc_auc_score(labels, scores),
-        "accuracy": (called == labels).mean(),
-        "sensitivity": recall_score(labels, called),
-        "specificity": recall_score(1 - labels, ~called),
-    }
-    for name, value in wanted.items():
-        assert table.loc[name, "value"] == pytest.approx(value)
-        assert table.loc[name, "ci_low"] < value < table.loc[name, "ci_high"]
+def findings(data, blank=0.3):
+    """The same images with two findings: the label, and its opposite; some values unknown."""
+    images, labels, split = data
+    values = torch.stack([labels, 1 - labels], 1).float()
+    values[torch.rand(values.shape, generator=torch.Generator().manual_seed(0)) < blank] = torch.nan
+    return images, values, split
 
 
-def test_precision_is_named():
-    cpu = torch.device("cpu")
-    assert training.precision(cpu, "float32") == torch.float32
-    assert training.precision(cpu, "auto") in (torch.float32, torch.bfloat16)
-    with pytest.raises(ValueError, match="unknown precision 'float8'"):
-        training.precision(cpu, "float8")
+def test_several_findings_are_learned_from_what_is_known(data):
+    model, history = trained(findings(data))
+    probabilities = training.probabilities(training.predict(model, data[0]), "findings")
+    for place, positive in enumerate([data[1] == 1, data[1] == 0]):
+        assert auroc(positive.numpy(), probabilities[:, place]) > 0.9
+    assert history["tune_auroc"].max() > 0.9 and not np.allclose(probabilities.sum(1), 1)
+
+
+@pytest.mark.parametrize("blank", ["ignore", "zeros", "ones"])
+def test_what_an_unknown_finding_counts_as(data, blank):
+    """Filling by hand in the training rows gives the same network; what is unknown has no say when ignored."""
+    images, values, split = findings(data)
+    found = backbones.digest(trained((images, values, split), blank=blank, epochs=2)[0])
+    by_hand = values.clone()
+    train = torch.from_numpy(split == "train")[:, None] & values.isnan()
+    by_hand[train] = {"ignore": torch.nan, "zeros": 0.0, "ones": 1.0}[blank]
+    assert found == backbones.digest(trained((images, by_hand, split), epochs=2)[0])
+
+
+def test_an_image_of_which_nothing_is_known_changes_nothing(data):
+    images, values, split = findings(data)
+    row = int(np.flatnonzero(split == "train")[0])
+    values[row] = torch.nan
+    other = images.clone()
+    other[row] = 255 - other[row]
+    found = [backbones.digest(trained((pictures, values, split), epochs=2)[0]) for pictures in (images, other)]
+    assert found[0] == found[1]
+
+
+def test_losses_by_hand():
+    logits = torch.tensor([[0.0, 2.0], [1.0, -1.0]])
+    wanted = np.log(1 + np.exp(-2.0))
+    assert training.loss(logits, torch.tensor([[torch.nan, 1.0], [torch.nan] * 2])).item() == pytest.approx(wanted)
+    assert training.loss(logits, torch.tensor([1, -1])).item() == pytest.approx(wanted)
+    for nothing in (torch.tensor([-1, -1]), torch.full((2, 2), torch.nan)):
+        assert training.loss(logits, nothing).item() == 0
+    weights = training.balancing(torch.tensor([0, 0, 0, 1, -1]), 2)
+    assert weights.tolist() == pytest.approx([4 / 6, 2.0])
+    values = torch.tensor([[1.0], [0.0], [0.0], [torch.nan]])
+    assert training.balancing(values, 1).tolist() == [2.0]
+    with pytest.raises(ValueError, match="finding number 0 has no training case"):
+        training.balancing(torch.zeros(3, 1), 1)
+
+
+def test_targets_are_read_from_the_table():
+    table = pd.DataFrame({"label": ["b", "a", "?"], "x": ["1", "0", ""], "y": ["", "1", "0"]})
+    assert training.targets(table, ["a", "b"], "label").tolist() == [1, 0, -1]
+    wanted = [[1, np.nan], [0, 1], [np.nan, 0]]
+    np.testing.assert_array_equal(training.targets(table, ["x", "y"], "findings").numpy(), wanted)
+
+
+def test_thresholds_are_of_the_known_cases():
+    scores = np.array([[0.1, 0.9], [0.2, 0.8], [0.6, 0.3], [0.9, 0.1]])
+    values = torch.tensor([[0.0, 1.0], [0.0, torch.nan], [1.0, 0.0], [1.0, 0.0]])
+    assert training.thresholds(values, scores, "findings").tolist() == pytest.approx([0.4, 0.6])
+    assert training.thresholds(torch.tensor([1, 1, 0, 0]), scores, "label").tolist() == pytest.approx([0.55])
+    assert training.thresholds(torch.tensor([0, 1, 2, 2]), np.eye(3)[[0, 1, 2, 2]], "label") is None
+    with pytest.raises(ValueError, match="target number 1 has no threshold"):
+        training.thresholds(torch.tensor([[1.0, 1], [0, 1]]), scores[:2], "findings")
+
+
+@pytest.mark.parametrize("option", [{"blank": "maybe"}, {"class_weights": "heavy"}])
+def test_unknown_options_are_named(data, option):
+    with pytest.raises(ValueError, match=next(iter(option.values()))):
+        trained(data, **option)
+
+
+def test_a_line_per_epoch_under_dvc(data, monkeypatch, capsys):
+    monkeypatch.setenv("REGARD_STAGE", "1")
+    trained(data, epochs=2, report=training.reporter("transfer", 2))
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 2 and lines[1].startswith("transfer: epoch 2 of at most 2, training loss ")

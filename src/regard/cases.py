@@ -1,7 +1,8 @@
 """Cases: a table, one image per row, and regions per structure; read, checked, written and split by patient.
 
-On disk a set is a folder with `cases.csv` (columns case, patient, image, and label), `images/`, and
-`regions/<structure>/<case>.png` (0/255). No file means not annotated; an all-zero mask means annotated as absent.
+On disk a set is a folder with `cases.csv` (columns case, patient, image, and either label or one column of 1, 0 or blank
+per finding), `images/`, and `regions/<structure>/<case>.png` (0/255). No file means not annotated; an all-zero mask means
+annotated as absent.
 """
 
 import re
@@ -36,7 +37,7 @@ class Lazy(Sequence):
 class Cases:
     """A set of cases.
 
-    table: one row per case (case, patient, image, label, ...), text columns as strings, blank = unknown.
+    table: one row per case (case, patient, image, label or findings, ...), columns as strings, blank = unknown.
     images: per row a uint8 array (H, W) or (H, W, 3).
     regions: per structure and row a bool array (H, W), or None where the case is not annotated.
     """
@@ -57,18 +58,19 @@ class Cases:
             {name: pick(masks) for name, masks in self.regions.items()},
         )
 
-    def split(self, seed: int, by: str = "patient") -> pd.Series:
+    def split(self, seed: int, by: str = "patient", strata: Sequence[str] = ("label",)) -> pd.Series:
         """ "train", "tune" or "test" per row, in the shares of SPLITS; all rows of one `by` go together.
 
-        Patients are shuffled within each label, then dealt one by one to the split furthest behind its share, so
-        that every split has its share of each label. A `split` column in the table is used as it is.
-        Raises ValueError for an unknown name in that column, or a patient in two splits.
+        Patients are shuffled within each stratum (the values of the columns `strata` in their rows), then dealt one by
+        one to the split furthest behind its share, so that every split has its share of each stratum. A `split` column
+        in the table is used as it is. Raises ValueError for an unknown name in that column, or a patient in two splits.
         """
         if "split" in self.table:
             _check_split(self.table, by)
             return self.table["split"].copy()
-        labels = self.table.get("label", pd.Series("", index=self.table.index))
-        strata = labels.groupby(self.table[by]).agg(lambda values: "+".join(sorted(set(values)))).sort_index()
+        columns = [name for name in strata if name in self.table]
+        values = self.table[columns].agg("|".join, axis=1) if columns else pd.Series("", index=self.table.index)
+        strata = values.groupby(self.table[by]).agg(lambda found: "+".join(sorted(set(found)))).sort_index()
         generator = np.random.default_rng(seed)
         shares, chosen = np.array(list(SPLITS.values())), {}
         dealt = np.zeros(len(SPLITS))
@@ -94,24 +96,40 @@ def _check_split(table: pd.DataFrame, by: str, path: str = "cases.csv") -> None:
 
 
 def check_classes(split: pd.Series, labels: pd.Series, wanted: Sequence[str]) -> None:
-    """Raise ValueError when a split lacks one of the two `wanted` labels, or there are not two."""
-    if len(set(wanted)) != 2:
-        raise ValueError(f"a study needs two labels, the negative and the positive one, not {list(wanted)}")
+    """Raise ValueError when a split lacks one of the `wanted` labels, or they are fewer than two or not distinct."""
+    if len(wanted) < 2 or len(set(wanted)) != len(wanted):
+        raise ValueError(f"a study needs two labels or more, the negative one first, not {list(wanted)}")
     for name in SPLITS:
         for label in wanted:
             if not ((split == name) & (labels == label)).any():
                 raise ValueError(f"split {name!r} has no case labelled {label!r}: the set has too few patients of it")
 
 
-def read(folder: Path | str, labels: Sequence[str] | None = None, excluded: Sequence[str] = ()) -> Cases:
+def check_findings(split: pd.Series, table: pd.DataFrame, findings: Sequence[str]) -> None:
+    """Raise ValueError when a split has no case that is known to have one of the `findings`, or to be free of it."""
+    for name in SPLITS:
+        for finding in findings:
+            for value, meaning in {"1": "with", "0": "without"}.items():
+                if not ((split == name) & (table[finding] == value)).any():
+                    raise ValueError(f"split {name!r} has no case {meaning} {finding!r}: the set has too few of them")
+
+
+def read(
+    folder: Path | str,
+    labels: Sequence[str] | None = None,
+    excluded: Sequence[str] = (),
+    findings: Sequence[str] | None = None,
+) -> Cases:
     """The set in `folder`, every image and mask decoded once to check it.
 
-    labels: the labels a study knows, None to accept all; excluded: labels whose cases are left out on purpose.
+    labels: the labels a study knows, None to accept all; excluded: labels whose cases are left out on purpose;
+    findings: the columns of 1, 0 or blank (unknown) that a study of several findings per image needs.
     Raises FileNotFoundError for a missing folder or file and ValueError for anything else that is wrong; the message
     names file and row (the header is row 1).
     """
     folder = Path(folder)
     cases = _open(folder)
+    _check_findings(cases.table, folder / "cases.csv", findings or ())
     positions = _with_known_label(cases.table, folder / "cases.csv", labels, excluded)
     for position in positions:
         shape = cases.images[position].shape[:2]
@@ -178,6 +196,19 @@ def _check_optional(table: pd.DataFrame, path: Path) -> None:
             raise ValueError(f"{path} row {row}: pixel_mm {value!r} is not a positive number of millimetres")
     if "split" in table:
         _check_split(table, "patient", str(path))
+
+
+def _check_findings(table: pd.DataFrame, path: Path, findings: Sequence[str]) -> None:
+    """Raise ValueError for a finding without a column, a value that is not 1, 0 or blank, and one that never varies."""
+    for finding in findings:
+        if finding not in table:
+            raise ValueError(f"{path} has no column {finding!r}; it has {', '.join(table.columns)}")
+        for row, value in enumerate(table[finding], start=2):
+            if value not in ("1", "0", ""):
+                raise ValueError(f"{path} row {row}: {finding} is {value!r}; it must be 1, 0, or blank for unknown")
+        for value, meaning in {"1": "with", "0": "without"}.items():
+            if value not in set(table[finding]):
+                raise ValueError(f"{path} has no case {meaning} {finding!r}: nothing could be learned about it")
 
 
 def _with_known_label(

@@ -38,28 +38,30 @@ def score_maps(
     maps: Tensor,
     methods: Sequence[str],
     regions: Mapping[str, np.ndarray] | None,
+    names: Sequence[str],
     box: Letterbox,
     tolerances: Sequence[float],
 ) -> pd.DataFrame:
-    """The pointing game of K maps on each region and on the union of the paper's three.
+    """The pointing game of K maps on each region.
 
     maps: (K, size, size) on the square the network saw, one per name in `methods`; regions: bool (height, width) each,
-    None where the case is not annotated (every value is then undefined). tolerances: pixels of an input 224 pixels
-    wide, the input being the square, of which the longer side of the image takes all.
+    None where the case is not annotated; names: the regions to score, a union as parts joined by "+", undefined where
+    not annotated. tolerances: pixels of an input 224 pixels wide, the input being the square, of which the longer side
+    of the image takes all.
     Columns method, setting, region, score, value; score "pointing", and "pointing-chance", the share of the image
     within the tolerance of the region, which a point set at random would hit.
     """
     rows = []
-    names = [*reference_regions.NAMES, reference_regions.UNION]
     full = from_square(maps, box)
     for tolerance in tolerances:
         pixels = tolerance / 224 * max(box.height, box.width)
         for name in names:
-            if regions is None:
+            region = reference_regions.combine(regions or {}, name)
+            if region is None:
                 hits, chance = np.full(len(methods), np.nan), np.nan
             else:
                 # within the tolerance of a region is inside the dilated region, which gives the chance as well
-                region = reference_regions.dilate(_region(regions, name), pixels)
+                region = reference_regions.dilate(region, pixels)
                 hits = score(full, torch.from_numpy(region)[None], "pointing").numpy()
                 chance = region.mean() if region.any() else np.nan
             for method, hit in zip(methods, hits):
@@ -71,29 +73,28 @@ def score_maps(
     return pd.DataFrame(rows)
 
 
-def score_selections(selected: Tensor, methods: Sequence[str], mass: np.ndarray | None, box: Letterbox) -> pd.DataFrame:
-    """IoU of K selected regions with the mass, the IoU that as large a region spread evenly would have, and its area.
+def score_selections(
+    selected: Tensor, methods: Sequence[str], expert: np.ndarray | None, name: str, box: Letterbox
+) -> pd.DataFrame:
+    """IoU of K selected regions with the expert's region `name`, the IoU that as large a region spread evenly would
+    have, and the selected area.
 
-    selected: bool (K, size, size), one per name in `methods`; mass: bool (height, width), None where not annotated.
+    selected: bool (K, size, size), one per name in `methods`; expert: bool (height, width), None where not annotated.
     Columns method, region, score ("iou", "iou-chance", "area", a share of the image), value.
     """
     full = from_square(selected, box)
     area = full.double().mean(dim=(1, 2))
     undefined = torch.full_like(area, torch.nan)
     overlap, chance = undefined, undefined
-    if mass is not None:
-        reference = torch.from_numpy(mass)[None]
+    if expert is not None:
+        reference = torch.from_numpy(expert)[None]
         overlap = score(full, reference, "iou")
         chance = area_expected_iou(area, reference)
-    values = {("mass", "iou"): overlap, ("mass", "iou-chance"): chance, ("", "area"): area}
+    values = {(name, "iou"): overlap, (name, "iou-chance"): chance, ("", "area"): area}
     return pd.DataFrame(
         [
-            {"method": method, "region": region, "score": name, "value": float(value)}
-            for (region, name), column in values.items()
+            {"method": method, "region": region, "score": measure, "value": float(value)}
+            for (region, measure), column in values.items()
             for method, value in zip(methods, column)
         ]
     )
-
-
-def _region(regions: Mapping[str, np.ndarray], name: str) -> np.ndarray:
-    return np.logical_or.reduce([regions[part] for part in name.split("+")])

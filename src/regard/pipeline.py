@@ -115,6 +115,7 @@ def run(notebook: str, output: Path, parameters: dict) -> None:
     # passive: OpenMP threads that spin while they wait slow each other down tenfold on a busy machine
     environment = {
         "PYTHONHASHSEED": "0",
+        "REGARD_STAGE": "1",  # no bar can be drawn under DVC
         "OMP_WAIT_POLICY": "PASSIVE",
         "PYTHONPATH": os.pathsep.join([str(root / "src"), *filter(None, [os.environ.get("PYTHONPATH")])]),
         "MPLBACKEND": "agg",

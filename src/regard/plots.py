@@ -1,5 +1,6 @@
 """Every figure is a function of data that returns a matplotlib figure; colours are safe for colour-blind readers."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
@@ -25,7 +26,8 @@ matplotlib.rcParams.update(
 )
 
 # Okabe and Ito's colours
-REGION_COLOURS = {"mass": "#E69F00", "peritumoral": "#56B4E9", "below": "#009E73", "above": "#CC79A7"}
+REGION_COLOURS = ("#E69F00", "#56B4E9", "#009E73", "#CC79A7", "#F0E442", "#D55E00", "#0072B2")
+OUTLINE_COLOUR = "#E69F00"  # of the expert's region
 METHOD_COLOUR, NULL_COLOUR, CHANCE_COLOUR = "#0072B2", "#999999", "#D55E00"
 
 
@@ -60,19 +62,21 @@ def _outline(axes, region: np.ndarray, colour: str, **style) -> None:
 def gallery(
     images: Sequence[np.ndarray], titles: Sequence[str], regions: Sequence[Mapping | None], columns: int = 6
 ) -> Figure:
-    """Images (H, W) with the outlines of their reference regions (bool, same size each; None: not annotated)."""
+    """Images (H, W) or (H, W, 3) with the outlines of their regions (bool, same size each; None: not annotated)."""
+    names = list(dict.fromkeys(name for outlines in regions for name in outlines or {} if name != "other"))
+    colours = dict(zip(names, itertools.cycle(REGION_COLOURS)))
     figure, axes = _grid(-(-len(images) // columns), columns)
     for place in axes.flat:
         place.set_axis_off()
     for place, image, title, outlines in zip(axes.flat, images, titles, regions):
         _picture(place, image)
         place.set_title(title)
-        for name, colour in reversed(REGION_COLOURS.items()):  # the mass last: its line is the ring's inner edge too
+        for name, colour in reversed(colours.items()):  # the first last: a mass's line is the ring's inner edge too
             _outline(place, (outlines or {}).get(name), colour)
     figure.legend(
-        handles=[Line2D([], [], color=colour, label=name) for name, colour in REGION_COLOURS.items()],
+        handles=[Line2D([], [], color=colour, label=name) for name, colour in colours.items()],
         loc="outside lower center",
-        ncols=len(REGION_COLOURS),
+        ncols=max(1, len(names)),
     )
     return figure
 
@@ -87,30 +91,37 @@ def history(table: pd.DataFrame) -> Figure:
         place.plot(rows["epoch"], rows["tune_loss"], color=METHOD_COLOUR, label="tuning")
         kept = rows.loc[rows["tune_loss"].idxmin()]
         place.plot(kept["epoch"], kept["tune_loss"], "o", color=CHANCE_COLOUR, label="epoch kept")
-        place.set(title=start, xlabel="epoch", ylabel="cross-entropy", ylim=(0, None))
+        place.set(title=start, xlabel="epoch", ylabel="loss", ylim=(0, None))
         place.legend()
     return figure
 
 
-def roc(curves: Mapping[str, tuple[np.ndarray, np.ndarray]], threshold: float, drawn: str) -> Figure:
-    """ROC curves of {name: (labels of 0 and 1, scores)}, and the operating point of the curve `drawn`."""
-    figure, axes = _grid(1, 1, (3.2, 3))
-    place = axes[0, 0]
-    for (name, (labels, scores)), colour in zip(curves.items(), (METHOD_COLOUR, NULL_COLOUR)):
-        false_positive, true_positive, _ = roc_curve(labels, scores)
-        place.plot(false_positive, true_positive, color=colour, label=name)
-        if name == drawn:
-            called = scores >= threshold
-            place.plot(
-                called[labels == 0].mean(),
-                called[labels == 1].mean(),
-                "o",
-                color=CHANCE_COLOUR,
-                label="operating point",
-            )
-    place.plot([0, 1], [0, 1], ":", color="black", linewidth=0.8)
-    place.set(xlabel="1 - specificity", ylabel="sensitivity", xlim=(0, 1), ylim=(0, 1.01), aspect="equal")
-    place.legend(loc="lower right")
+def roc(
+    curves: Mapping[str, Mapping[str, tuple[np.ndarray, np.ndarray]]],
+    thresholds: Mapping[str, Sequence[float] | None],
+) -> Figure:
+    """ROC curves, a panel per target: {target: {network: (positive, scores)}}, and each network's operating point.
+
+    thresholds: per network one per target, or None where the likeliest class is called.
+    """
+    columns = min(3, len(curves))
+    figure, axes = _grid(-(-len(curves) // columns), columns, (2.9, 2.7) if len(curves) > 1 else (3.2, 3))
+    for place in axes.flat[len(curves) :]:
+        place.set_axis_off()
+    for row, (place, (target, networks)) in enumerate(zip(axes.flat, curves.items())):
+        for (name, (positive, scores)), colour in zip(networks.items(), (METHOD_COLOUR, NULL_COLOUR)):
+            false_positive, true_positive, _ = roc_curve(positive, scores)
+            place.plot(false_positive, true_positive, color=colour, label=name)
+            if thresholds[name] is not None:
+                called = scores >= thresholds[name][row]
+                place.plot(
+                    called[~positive].mean(), called[positive].mean(), "o", color=colour, markeredgecolor="black"
+                )
+        place.plot([0, 1], [0, 1], ":", color="black", linewidth=0.8)
+        place.set(
+            xlabel="1 - specificity", ylabel="sensitivity", xlim=(0, 1), ylim=(0, 1.01), aspect="equal", title=target
+        )
+    axes.flat[0].legend(loc="lower right")
     return figure
 
 
@@ -118,10 +129,10 @@ def heat_maps(
     images: Sequence[np.ndarray],
     maps: Mapping[str, Sequence[np.ndarray]],
     titles: Sequence[str],
-    masses: Sequence[np.ndarray | None],
+    outlines: Sequence[np.ndarray | None],
     points: Mapping[str, Sequence] | None = None,
 ) -> Figure:
-    """A row per image: the image, then each heat map (same size), the mass outlined, the map's maximum marked.
+    """A row per image: the image, then each heat map (same size), the expert's region outlined, the map's maximum marked.
 
     Signed methods are drawn red for and blue against the class, symmetric about zero; methods without negative values
     from dark to bright. Each map is scaled by its own 98th percentile of absolute values, for the eye alone.
@@ -148,7 +159,7 @@ def heat_maps(
                     points[method][row][1], points[method][row][0], "x", color="white", markersize=5, markeredgewidth=1
                 )
         for place in axes[row]:
-            _outline(place, masses[row], REGION_COLOURS["mass"])
+            _outline(place, outlines[row], OUTLINE_COLOUR)
     return figure
 
 
@@ -166,15 +177,15 @@ def selections(
     images: Sequence[np.ndarray],
     regions: Mapping[str, Sequence[np.ndarray]],
     titles: Sequence[str],
-    masses: Sequence[np.ndarray | None],
+    outlines: Sequence[np.ndarray | None],
 ) -> Figure:
-    """A row per image: the image, then each selected region filled, with the mass outlined."""
+    """A row per image: the image, then each selected region filled, with the expert's region outlined."""
     figure, axes = _grid(len(images), len(regions) + 1, (1.4, 1.45))
     for row, image in enumerate(images):
         axes[row, 0].set_title(titles[row], fontsize=7)
         for column, place in enumerate(axes[row]):
             _picture(place, image)
-            _outline(place, masses[row], REGION_COLOURS["mass"])
+            _outline(place, outlines[row], OUTLINE_COLOUR)
         for place, (name, chosen) in zip(axes[row, 1:], regions.items()):
             region = np.asarray(chosen[row], dtype=bool)
             place.imshow(np.where(region, 1.0, np.nan), cmap="Blues", vmin=0, vmax=1.4, alpha=0.6)

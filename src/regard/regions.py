@@ -1,7 +1,11 @@
-"""Reference regions made from the expert's outline, on the grid of the annotation.
+"""Reference regions made from the expert's outlines, on the grid of the annotation, by the rule a study names.
 
-For a breast mass (Byra et al., J Ultrason 2022, names the mass, the peritumoral region and the region below the mass
-but not how they were built; this construction is ours): with M the mass and r its equivalent radius sqrt(|M| / pi),
+Rule "structures": each annotated structure as it was drawn, and `other`, what no structure covers. They may overlap.
+Rule "findings": the same for a study of several findings per image, in which a finding's structure has its name.
+
+Rule "mass", for a breast mass (Byra et al., J Ultrason 2022, names the mass, the peritumoral region and the region below
+the mass but not how they were built; this construction is ours): with M the mass and r its equivalent radius
+sqrt(|M| / pi),
 
     mass          M
     peritumoral   pixels within the ring width w of M, without M; w = 5 mm, or max(0.25 r, 3 % of the image width)
@@ -13,6 +17,8 @@ but not how they were built; this construction is ours): with M the mass and r i
 They are disjoint, an earlier name wins, and all are clipped to the image.
 """
 
+import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -20,8 +26,8 @@ from scipy.ndimage import distance_transform_edt
 
 from regard.cases import decode, write_mask
 
-NAMES = ("mass", "peritumoral", "below", "above", "other")
-UNION = "mass+peritumoral+below"  # the paper's three, to whose union its 71 % refers
+AROUND_MASS = ("mass", "peritumoral", "below", "above", "other")
+FINDING = ("finding", "other")  # of each finding in turn, in a study of several
 
 
 def ring_width(
@@ -52,17 +58,17 @@ def beneath(mask: np.ndarray, gap: float, height: float) -> np.ndarray:
     return mask.any(axis=0) & (depth > gap) & (depth <= gap + height)
 
 
-def reference(
+def around_mass(
     mask: np.ndarray, pixel_mm: float | None = None, below_height: float = 1.0, **ring
 ) -> dict[str, np.ndarray]:
-    """The five disjoint regions NAMES of a bool mass mask (H, W), as bool arrays (H, W) that cover the image.
+    """The five disjoint regions AROUND_MASS of a bool mass mask (H, W), as bool arrays (H, W) that cover the image.
 
     below_height: how far `below` and `above` reach, in mass heights; ring: the settings of `ring_width`.
     An empty mask gives four empty regions, and `other` everywhere.
     """
     mask = np.asarray(mask, dtype=bool)
     if not mask.any():
-        return {name: np.full(mask.shape, name == "other") for name in NAMES}
+        return {name: np.full(mask.shape, name == "other") for name in AROUND_MASS}
     width = ring_width(mask, pixel_mm, **ring)
     rows = np.flatnonzero(mask.any(axis=1))
     height = below_height * (rows[-1] - rows[0] + 1)
@@ -74,10 +80,40 @@ def reference(
         "other": np.ones_like(mask),
     }
     taken, regions = np.zeros_like(mask), {}
-    for name in NAMES:
+    for name in AROUND_MASS:
         regions[name] = candidates[name] & ~taken
         taken |= candidates[name]
     return regions
+
+
+RULES = ("mass", "structures", "findings")
+
+
+def reference(
+    structures: Mapping[str, np.ndarray | None], rule: str = "structures", pixel_mm: float | None = None, **parameters
+) -> dict[str, np.ndarray] | None:
+    """The regions of one case by `rule`, from its structures (bool (H, W), None where not annotated), without `other`.
+
+    None for a case of which no structure is annotated. parameters: those of `around_mass`.
+    Raises ValueError for an unknown rule, and for a rule "mass" that gets anything but one structure.
+    """
+    if rule not in RULES:
+        raise ValueError(f"unknown rule of regions {rule!r}; known are {', '.join(RULES)}")
+    if rule == "mass" and len(structures) != 1:
+        raise ValueError(f"the rule 'mass' builds its regions around one structure, not {', '.join(structures)}")
+    annotated = {name: mask for name, mask in structures.items() if mask is not None}
+    if not annotated:
+        return None
+    if rule == "mass":
+        built = around_mass(next(iter(annotated.values())), pixel_mm, **parameters)
+        return {name: built[name] for name in AROUND_MASS[:-1]}
+    return annotated
+
+
+def combine(regions: Mapping[str, np.ndarray], name: str) -> np.ndarray | None:
+    """The region `name`, or the union of several joined by "+"; None where none of them is annotated."""
+    found = [regions[part] for part in name.split("+") if part in regions]
+    return np.logical_or.reduce(found) if found else None
 
 
 def dilate(region: np.ndarray, tolerance: float) -> np.ndarray:
@@ -87,22 +123,52 @@ def dilate(region: np.ndarray, tolerance: float) -> np.ndarray:
     return distance_transform_edt(~region) <= tolerance
 
 
-def write(regions: dict[str, np.ndarray], folder: Path, case: str) -> None:
+def describe(folder: Path, names: Sequence[str], expert: str, rule: str) -> None:
+    """Write folder/regions.json: the names of a study's regions, which of them is the expert's, and the rule."""
+    folder.mkdir(parents=True, exist_ok=True)
+    text = json.dumps({"names": list(names), "expert": expert, "rule": rule}, indent=1)
+    (folder / "regions.json").write_text(text + "\n", encoding="utf-8")
+
+
+def description(folder: Path) -> dict:
+    """What `describe` wrote. Raises FileNotFoundError that names the missing stage output."""
+    if not (folder / "regions.json").is_file():
+        raise FileNotFoundError(f"no {folder / 'regions.json'}: run the stage that makes it (dvc repro) first")
+    return json.loads((folder / "regions.json").read_text(encoding="utf-8"))
+
+
+def write(regions: Mapping[str, np.ndarray], folder: Path, case: str) -> None:
     """Write the regions of one case as folder/<region>/<case>.png, `other` left out: it is what remains."""
-    for name in NAMES[:-1]:
-        (folder / name).mkdir(parents=True, exist_ok=True)
-        write_mask(regions[name], folder / name / f"{case}.png")
-
-
-def read_mass(folder: Path, case: str) -> np.ndarray | None:
-    """The mass that `write` put there, bool (H, W); None for a case that was not annotated."""
-    path = folder / NAMES[0] / f"{case}.png"
-    return np.asarray(decode(path)) == 255 if path.is_file() else None
+    for name, region in regions.items():
+        if name != "other":
+            (folder / name).mkdir(parents=True, exist_ok=True)
+            write_mask(region, folder / name / f"{case}.png")
 
 
 def read(folder: Path, case: str) -> dict[str, np.ndarray] | None:
-    """The regions that `write` put there, `other` included; None for a case without, which was not annotated."""
-    if read_mass(folder, case) is None:
+    """The regions of one case that `write` put there, `other` included; None for a case without any."""
+    files = sorted(folder.glob(f"*/{case}.png"))
+    if not files:
         return None
-    regions = {name: np.asarray(decode(folder / name / f"{case}.png")) == 255 for name in NAMES[:-1]}
+    regions = {file.parent.name: np.asarray(decode(file)) == 255 for file in files}
     return regions | {"other": ~np.logical_or.reduce(list(regions.values()))}
+
+
+def of_finding(regions: Mapping[str, np.ndarray] | None, finding: str) -> dict[str, np.ndarray] | None:
+    """The regions FINDING of one finding; None where it is not annotated."""
+    region = (regions or {}).get(finding)
+    return None if region is None else {"finding": region, "other": ~region}
+
+
+def write_outline(regions: Mapping[str, np.ndarray], expert: str, folder: Path, case: str) -> None:
+    """Write what pictures outline: folder/expert/<case>.png, or for findings folder/<finding>/<case>.png."""
+    named = regions if expert == "finding" else {"expert": combine(regions, expert)}
+    write({name: region for name, region in named.items() if region is not None}, folder, case)
+
+
+def read_outline(folder: Path, case: str, target: str) -> np.ndarray | None:
+    """The expert's outline of a case for a target, bool (H, W); None where there is none."""
+    for name in (target, "expert"):
+        if (folder / name / f"{case}.png").is_file():
+            return np.asarray(decode(folder / name / f"{case}.png")) == 255
+    return None

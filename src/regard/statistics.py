@@ -26,19 +26,19 @@ def resamples(patients: np.ndarray, draws: int, seed: int) -> np.ndarray:
 
 
 def interval(
-    statistic: Callable[[np.ndarray], float], patients: np.ndarray, draws: int, seed: int
+    statistic: Callable[[np.ndarray], np.ndarray], patients: np.ndarray, draws: int, seed: int
 ) -> tuple[float, float, float]:
     """`statistic` of all cases and its 95 % percentile interval over patients.
 
-    statistic: function of the weights (N,) of the cases. Resamples in which it is undefined (NaN) are left out.
+    statistic: function of the weights (K, N) of the cases in K resamples, gives (K,). Resamples in which it is
+    undefined (NaN) are left out.
     The interval is NaN with fewer than two patients.
     """
     patients = np.asarray(patients)
-    value = float(statistic(np.ones(len(patients))))
+    value = float(statistic(np.ones((1, len(patients))))[0])
     if len(set(patients)) < 2:
         return value, float("nan"), float("nan")
-    values = np.array([statistic(weights) for weights in resamples(patients, draws, seed)], dtype=float)
-    return value, *_percentiles(values)
+    return value, *_percentiles(np.asarray(statistic(resamples(patients, draws, seed)), dtype=float))
 
 
 def _percentiles(values: np.ndarray) -> tuple[float, float]:

@@ -1,11 +1,12 @@
 """From scores of cases to tables: means with intervals over patients, paired differences, the papers' own figures."""
 
+import json
+
 import numpy as np
 import pandas as pd
 
 from regard import project, tables
-from regard.published import BYRA_2022
-from regard.regions import UNION
+from regard.published import PUBLISHED
 from regard.statistics import holm, mean_interval, paired, seed_of
 
 KEYS = ["study", "data", "target_role", "method", "selection", "setting", "region", "score"]
@@ -31,116 +32,146 @@ COLUMNS = [
     "chance",
     "profile",
 ]
+POOLED = "all findings"  # the target of what is averaged over the findings of a study
 PAIRED = ["difference", "ci_low", "ci_high", "n_cases", "n_patients", "p"]
 EMPTY_RULE = "undefined is left out and counted; an empty selection has IoU 0"
 TESTED_FROM = 40  # test patients; a claim about fewer is "not tested"
 
 
-def strata(predictions: pd.DataFrame) -> dict[str, np.ndarray]:
+def blocks(explanations: pd.DataFrame) -> list[tuple[str, str, pd.DataFrame]]:
+    """The sets of explanations that means are taken over, as (target, target_role, rows).
+
+    explanations: one row per explained case and target, with `case`, `patient`, `target`, `target_role`, `label` and
+    the bool `correct`. One block for the class each case was given and one for its true class; in a study of several
+    findings one block per finding and one for all of them together.
+    """
+    found = []
+    for role, rows in explanations.groupby("target_role", sort=False):
+        if role == "finding":
+            found += [(target, role, own) for target, own in rows.groupby("target", sort=False)]
+        found.append((POOLED if role == "finding" else "each case's own", role, rows))
+    return found
+
+
+def strata(explanations: pd.DataFrame, labels: bool = True) -> dict[str, np.ndarray]:
     """The groups of cases every mean is given for: all, each class, correct and incorrect ones, and both together.
 
-    predictions: one row per case with `label` and the bool `correct`. Returns bool masks of its rows.
+    explanations: one row per case with `label` and the bool `correct`; labels: whether to group by class, which the
+    blocks of findings are already. Returns bool masks of its rows.
     """
-    groups = {"all": np.full(len(predictions), True)}
-    outcome = {"correct": predictions["correct"].to_numpy(bool), "incorrect": ~predictions["correct"].to_numpy(bool)}
-    for label in sorted(set(predictions["label"])):
-        groups[label] = (predictions["label"] == label).to_numpy()
+    groups = {"all": np.full(len(explanations), True)}
+    correct = explanations["correct"].to_numpy(bool)
+    outcome = {"correct": correct, "incorrect": ~correct}
+    names = sorted(set(explanations["label"])) if labels else []
+    for label in names:
+        groups[label] = (explanations["label"] == label).to_numpy()
     groups |= outcome
-    groups |= {
-        f"{label}+{name}": groups[label] & rows
-        for label in sorted(set(predictions["label"]))
-        for name, rows in outcome.items()
-    }
+    groups |= {f"{label}+{name}": groups[label] & rows for label in names for name, rows in outcome.items()}
     return groups
 
 
-def summarise(scores: pd.DataFrame, predictions: pd.DataFrame, draws: int, profile: str, seed: int = 0) -> pd.DataFrame:
+def summarise(
+    scores: pd.DataFrame, explanations: pd.DataFrame, draws: int, profile: str, seed: int = 0
+) -> pd.DataFrame:
     """Means of every score with 95 % intervals over patients, the chance of the same cases beside them; columns
     COLUMNS.
 
-    scores: long table of one study (architecture: `scores.csv`), `predictions` as for `strata`, with `case`.
+    scores: long table of one study (architecture: `scores.csv`); explanations: as for `blocks`.
     `selected_area` is the median share of the image that the selection covers, over all cases of the stratum. All maps
     share the resamples of a stratum, so that equal values have equal intervals.
     """
     scores = _blank(scores)
-    groups = strata(predictions)
-    columns = {
-        key: table.set_index("case")["value"].reindex(predictions["case"])
-        for key, table in scores.groupby(KEYS, sort=False)
-    }
-    patients = predictions["patient"].to_numpy()
     rows = []
-    for key, values in columns.items():
-        described = dict(zip(KEYS, key))
-        if described["score"].endswith("-chance") or described["score"] == "area":
-            continue
-        chance = columns[(*key[:-1], f"{described['score']}-chance")].to_numpy()
-        area = columns[(*key[:-2], "", "area")].to_numpy() if described["selection"] else None
-        for stratum, inside in groups.items():
-            value, patient = values.to_numpy()[inside], patients[inside]
-            defined = ~np.isnan(value)
-            mean, low, high = mean_interval(value, patient, draws, seed_of(seed, described["study"], stratum))
-            rows.append(
-                described
-                | {
-                    "target": "each case's own",
-                    "stratum": stratum,
-                    "empty_rule": EMPTY_RULE,
-                    "mean": mean,
-                    "ci_low": low,
-                    "ci_high": high,
-                    "n_cases": int(defined.sum()),
-                    "n_patients": len(set(patient[defined])),
-                    "n_undefined": int((~defined).sum()),
-                    "selected_area": np.nan if area is None or not inside.any() else float(np.median(area[inside])),
-                    "chance": float(chance[inside][defined].mean()) if defined.any() else np.nan,
-                    "profile": profile,
-                }
-            )
+    for target, role, explained in blocks(explanations):
+        where = pd.MultiIndex.from_frame(explained[["case", "target"]])
+        patients, groups = explained["patient"].to_numpy(), strata(explained, labels=role != "finding")
+        columns = {
+            key: table.set_index(["case", "target"])["value"].reindex(where).to_numpy()
+            for key, table in scores[scores["target_role"] == role].groupby(KEYS, sort=False)
+        }
+        for key, values in columns.items():
+            described = dict(zip(KEYS, key))
+            if described["score"].endswith("-chance") or described["score"] == "area":
+                continue
+            chance = columns[(*key[:-1], f"{described['score']}-chance")]
+            area = columns[(*key[:-2], "", "area")] if described["selection"] else None
+            for stratum, inside in groups.items():
+                value, patient = values[inside], patients[inside]
+                defined = ~np.isnan(value)
+                mean, low, high = mean_interval(value, patient, draws, seed_of(seed, described["study"], stratum))
+                rows.append(
+                    described
+                    | {
+                        "target": target,
+                        "stratum": stratum,
+                        "empty_rule": EMPTY_RULE,
+                        "mean": mean,
+                        "ci_low": low,
+                        "ci_high": high,
+                        "n_cases": int(defined.sum()),
+                        "n_patients": len(set(patient[defined])),
+                        "n_undefined": int((~defined).sum()),
+                        "selected_area": np.nan if area is None or not inside.any() else float(np.median(area[inside])),
+                        "chance": float(chance[inside][defined].mean()) if defined.any() else np.nan,
+                        "profile": profile,
+                    }
+                )
     return pd.DataFrame(rows)[COLUMNS]
 
 
 def pairs(
     scores: pd.DataFrame,
-    predictions: pd.DataFrame,
+    explanations: pd.DataFrame,
     methods: list[str],
     nulls: list[str],
+    regions: list[str],
     draws: int,
     profile: str,
     seed: int = 0,
 ) -> pd.DataFrame:
     """Paired differences of each method with each null map and each later method, Holm-adjusted within the table.
 
-    For the predicted class, over all cases and over the correct ones: pointing at the first of the tolerances on the mass and on the union of the
-    three regions, and the IoU of every selection. Columns as in the architecture: first, second, difference, interval,
-    p, p_holm. Raises ValueError for so few draws that no adjusted p value could be small.
+    For the predicted class, or for all findings together, over all cases and over the correct ones: pointing at the
+    first of the tolerances on each of `regions` (the expert's, and the union a study names), and the IoU of every
+    selection. Columns as in the architecture: first, second, difference, interval, p, p_holm. Raises ValueError for so
+    few draws that no adjusted p value could be small.
     """
+    target, role, explained = headline(explanations)
     scores = scores[
-        (scores["target_role"] == "predicted")
-        & scores["region"].isin(["mass", UNION])
-        & scores["score"].isin(["pointing", "iou"])
+        (scores["target_role"] == role) & scores["region"].isin(regions) & scores["score"].isin(["pointing", "iou"])
     ].pipe(_blank)
     pointing = scores["score"] == "pointing"
     tolerance = next(iter(scores.loc[pointing, "setting"]), None)
     scores = scores[~pointing | (scores["setting"] == tolerance)]
     contrasts = [(first, second) for place, first in enumerate(methods) for second in [*methods[place + 1 :], *nulls]]
     keys = ["study", "data", "target_role", "selection", "setting", "region", "score"]
-    patients, groups = predictions["patient"].to_numpy(), strata(predictions)
+    where = pd.MultiIndex.from_frame(explained[["case", "target"]])
+    patients, groups = explained["patient"].to_numpy(), strata(explained, labels=False)
     rows = []
     for key, table in scores.groupby(keys, sort=False):
-        wide = table.pivot(index="case", columns="method", values="value").reindex(predictions["case"])
+        wide = table.pivot(index=["case", "target"], columns="method", values="value").reindex(where)
         for stratum in ("all", "correct"):
             inside = groups[stratum]
             for first, second in contrasts:
                 one, other = wide[first].to_numpy()[inside], wide[second].to_numpy()[inside]
-                described = dict(zip(keys, key)) | {"stratum": stratum, "first": first, "second": second}
+                described = dict(zip(keys, key)) | {
+                    "target": target,
+                    "stratum": stratum,
+                    "first": first,
+                    "second": second,
+                }
                 rows.append(described | paired(one, other, patients[inside], draws, seed_of(seed, key[0], stratum)))
     if 2 * len(rows) / (draws + 1) > 0.05:
         raise ValueError(
             f"{draws} draws cannot make any of {len(rows)} adjusted p values less than 0.05; raise `draws`"
         )
-    result = pd.DataFrame(rows, columns=[*keys, "stratum", "first", "second", *PAIRED])
+    result = pd.DataFrame(rows, columns=["study", "data", "target", *keys[2:], "stratum", "first", "second", *PAIRED])
     return result.assign(p_holm=holm(result["p"]), profile=profile)
+
+
+def headline(explanations: pd.DataFrame) -> tuple[str, str, pd.DataFrame]:
+    """The block that claims are made on: the class each case was given, or all findings together."""
+    return next(block for block in blocks(explanations) if block[1] == "predicted" or block[0] == POOLED)
 
 
 def verdict(value: float, low: float, high: float, paper: float, n_patients: int, data: str) -> str:
@@ -161,57 +192,39 @@ def verdict(value: float, low: float, high: float, paper: float, n_patients: int
     return f"on phantoms: {found}" if data == "phantom" else found
 
 
-def claims(summary: pd.DataFrame, performance: pd.DataFrame) -> pd.DataFrame:
-    """The paper's figures beside ours, for each study that has the three regions; one row per claim and study."""
+def claims(summary: pd.DataFrame, performance: pd.DataFrame, published: dict[str, str]) -> pd.DataFrame:
+    """The papers' figures beside ours, for each study of `published`, {study: name in PUBLISHED}; a row per claim."""
+    counted = ["study", "data", "value", "ci_low", "ci_high", "n_cases", "n_patients", "profile"]
     rows = []
-    transferred = performance[performance["start"] == "transfer"]
-    for row in transferred.itertuples():
-        rows.append(
-            {
-                "claim": row.metric,
-                "study": row.study,
-                "data": row.data,
-                "setting": "" if row.metric == "AUC" else "threshold=tuning split",
-                "value": row.value,
-                "ci_low": row.ci_low,
-                "ci_high": row.ci_high,
-                "chance": np.nan,
-                "n_cases": row.n_cases,
-                "n_patients": row.n_patients,
-                "profile": row.profile,
-            }
-        )
-    share = summary[
-        (summary["region"] == UNION)
-        & (summary["method"] == "cam")
-        & (summary["stratum"] == "correct")
-        & (summary["target_role"] == "predicted")
-        & (summary["score"] == "pointing")
-    ]
-    for row in share.itertuples():
-        rows.append(
-            {
-                "claim": "three-regions",
-                "study": row.study,
-                "data": row.data,
-                "setting": row.setting,
-                "value": row.mean,
-                "ci_low": row.ci_low,
-                "ci_high": row.ci_high,
-                "chance": row.chance,
-                "n_cases": row.n_cases,
-                "n_patients": row.n_patients,
-                "profile": row.profile,
-            }
-        )
-    table = pd.DataFrame(rows)
-    table.insert(1, "paper", "Byra 2022")
-    table.insert(2, "paper_value", table["claim"].map(BYRA_2022))
-    table["verdict"] = [
-        verdict(row.value, row.ci_low, row.ci_high, row.paper_value, row.n_patients, row.data)
-        for row in table.itertuples()
-    ]
-    return table
+    for study, name in sorted(published.items()):
+        if name not in PUBLISHED:
+            raise KeyError(f"params.yaml: study {study!r} has published {name!r}; known are {', '.join(PUBLISHED)}")
+        known = PUBLISHED[name]
+        reached = performance[(performance["study"] == study) & (performance["start"] == "transfer")]
+        reached = reached[reached["metric"].isin(known["figures"])]
+        setting = reached["metric"].map(lambda metric: "" if metric == "auroc" else "threshold=tuning split")
+        rows.append(reached[counted].assign(claim=reached["metric"], setting=setting, chance=np.nan))
+        share = summary[
+            (summary["study"] == study)
+            & (summary["region"] == known["together"])
+            & (summary["method"] == "cam")
+            & (summary["stratum"] == "correct")
+            & (summary["target_role"] == "predicted")
+            & (summary["score"] == "pointing")
+        ].rename(columns={"mean": "value"})
+        rows.append(share[[*counted, "setting", "chance"]].assign(claim="three-regions"))
+        for part in rows[-2:]:
+            part.insert(0, "paper_value", part["claim"].map(known["figures"]))
+            part.insert(0, "paper", known["paper"])
+    columns = ["claim", "paper", "paper_value", "study", "data", "setting", "value", "ci_low", "ci_high", "chance"]
+    columns += ["n_cases", "n_patients", "profile"]
+    table = pd.concat(rows)[columns] if rows else pd.DataFrame(columns=columns)
+    return table.assign(
+        verdict=[
+            verdict(row.value, row.ci_low, row.ci_high, row.paper_value, row.n_patients, row.data)
+            for row in table.itertuples()
+        ]
+    )
 
 
 def write() -> None:
@@ -229,7 +242,9 @@ def write() -> None:
     gathered["performance"] = pd.concat(
         [tables.read(folder.parent / "train" / "performance.csv") for folder in folders]
     )
-    gathered["claims"] = claims(gathered["summary"], gathered["performance"])
+    told = {folder.parent.name: json.loads((folder / "settings.json").read_text()) for folder in folders}
+    published = {study: settings["published"] for study, settings in told.items() if settings.get("published")}
+    gathered["claims"] = claims(gathered["summary"], gathered["performance"], published)
     for name, table in gathered.items():
         tables.write(table, root / "results" / f"{name}.csv")
 

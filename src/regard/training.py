@@ -1,61 +1,20 @@
-"""Transfer learning of a two-class classifier, and what it achieved, with intervals over patients."""
+"""Transfer learning of a classifier: one class per image, or several findings each present, absent or unknown."""
 
 import copy
+import functools
 import os
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
 import torch
-from sklearn.metrics import roc_auc_score, roc_curve
+from sklearn.metrics import roc_curve
 from torch import Tensor, nn
 from torch.nn import functional
 
-from regard import backbones, statistics
-
-THREADS = 2  # fixed: CPU results repeat for one thread count only
-
-
-def deterministic(threads: int = THREADS) -> torch.device:
-    """Make torch repeat itself on one kind of machine; returns the device to compute on, CUDA when there."""
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    torch.set_num_threads(threads)
-    torch.use_deterministic_algorithms(True, warn_only=True)  # bilinear upsampling has no such backward on CUDA
-    torch.utils.deterministic.fill_uninitialized_memory = False  # a debugging aid that costs 7 % of a training step
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-
-
-def precision(device: torch.device, name: str = "auto") -> torch.dtype:
-    """float32 or bfloat16 for training; "auto" takes bfloat16 where the processor computes it in hardware.
-
-    Raises ValueError for another name.
-    """
-    names = {"float32": torch.float32, "bfloat16": torch.bfloat16}
-    if name == "auto":
-        native = (
-            torch.cuda.is_bf16_supported() if device.type == "cuda" else torch.ops.mkldnn._is_mkldnn_bf16_supported()
-        )
-        return torch.bfloat16 if native else torch.float32
-    if name not in names:
-        raise ValueError(f"unknown precision {name!r}; known are auto, {', '.join(names)}")
-    return names[name]
-
-
-def augment(
-    images: Tensor, generator: torch.Generator, shift: float = 0.08, zoom: float = 0.1, contrast: float = 0.2
-) -> Tensor:
-    """Each of the normalised images (N, C, H, W) mirrored or not, moved, zoomed and with its contrast changed.
-
-    shift is the largest move as a share of the width, zoom and contrast the largest relative change. Never flipped
-    upside down: depth has a meaning.
-    """
-    draw = lambda: torch.rand(len(images), generator=generator) * 2 - 1
-    mirror, scale = torch.sign(draw()), 1 + zoom * draw()
-    right, down, gain = 2 * shift * draw(), 2 * shift * draw(), 1 + contrast * draw()
-    zero = torch.zeros(len(images))
-    affine = torch.stack([torch.stack([mirror * scale, zero, right], 1), torch.stack([zero, scale, down], 1)], 1)
-    grid = functional.affine_grid(affine.to(images.device), list(images.shape), align_corners=False)
-    moved = functional.grid_sample(images, grid, padding_mode="border", align_corners=False)
-    return (moved * gain.to(images.device).view(-1, 1, 1, 1)).contiguous(memory_format=torch.channels_last)
+from regard import augmentation, backbones
+from regard.performance import auroc, one_against_rest
 
 
 @torch.no_grad()
@@ -65,10 +24,63 @@ def predict(model: nn.Module, images: Tensor, batch: int = 32) -> Tensor:
     return torch.cat([model(backbones.inputs(part.to(device))).float().cpu() for part in images.split(batch)])
 
 
+def targets(table: pd.DataFrame, classes: Sequence[str], kind: str) -> Tensor:
+    """What the network is to say: int64 (N,) class indices, -1 unknown, or float32 (N, findings) 1, 0 or NaN unknown.
+
+    kind: "label" (one class per image, in the column label) or "findings" (a column each).
+    """
+    if kind == "findings":
+        return torch.from_numpy(table[list(classes)].apply(pd.to_numeric).to_numpy(np.float32, copy=True))
+    places = {name: place for place, name in enumerate(classes)}
+    return torch.tensor([places.get(label, -1) for label in table["label"]])
+
+
+def known(targets: Tensor) -> Tensor:
+    """Which targets are known, bool of the targets' shape."""
+    return ~targets.isnan() if targets.is_floating_point() else targets >= 0
+
+
+def loss(logits: Tensor, targets: Tensor, weights: Tensor | None = None) -> Tensor:
+    """Mean loss over the known targets, zero where none is: cross-entropy, or binary cross-entropy for findings.
+
+    weights: of each class, or of each finding's positive cases.
+    """
+    if not known(targets).any():
+        return logits.sum() * 0
+    if not targets.is_floating_point():
+        return functional.cross_entropy(logits, targets, weights, ignore_index=-1)
+    every = functional.binary_cross_entropy_with_logits(
+        logits, targets.nan_to_num(), pos_weight=weights, reduction="none"
+    )
+    return every[known(targets)].mean()
+
+
+def balancing(targets: Tensor, classes: int) -> Tensor:
+    """Weights that make every class, or each finding's presence and absence, count alike.
+
+    Classes: N / (classes x count), of the known ones; findings: absent / present. Raises ValueError where a class or
+    finding has no case.
+    """
+    if targets.is_floating_point():
+        present, absent = (targets == 1).sum(0), (targets == 0).sum(0)
+        if (present == 0).any():
+            raise ValueError(
+                f"finding number {int((present == 0).nonzero()[0])} has no training case: no weight balances it"
+            )
+        return absent / present
+    counts = torch.bincount(targets[targets >= 0], minlength=classes)
+    if (counts == 0).any():
+        raise ValueError(f"class number {int((counts == 0).nonzero()[0])} has no training case: no weight balances it")
+    return counts.sum() / (classes * counts)
+
+
+BLANKS = {"ignore": torch.nan, "zeros": 0.0, "ones": 1.0}  # U-Ignore, U-Zeros, U-Ones (Irvin et al. 2019)
+
+
 def fit(
     model: nn.Sequential,
     images: Tensor,
-    labels: Tensor,
+    targets: Tensor,
     split: np.ndarray,
     *,
     epochs: int,
@@ -79,17 +91,31 @@ def fit(
     frozen: bool,
     seed: int,
     dtype: torch.dtype = torch.float32,
+    class_weights: str = "none",
+    blank: str = "ignore",
+    augment: Mapping = MappingProxyType({}),
     report=lambda row: None,
 ) -> pd.DataFrame:
     """Train `model` in place on the rows where split is "train"; keep the epoch with the lowest loss on "tune".
 
-    images: uint8 (N, H, W) or (N, H, W, 3); labels: int64 (N,) class indices; split: (N,) names.
-    frozen: train the linear head alone, with the features (batch norm included) as they are. The head
+    images: uint8 (N, H, W) or (N, H, W, 3); targets: as from `targets`; split: (N,) names. class_weights: "none" or
+    "balanced" (see `balancing`); blank: what an unknown finding counts as in training, "ignore", "zeros" or "ones" (the
+    tuning loss is of the known ones always); augment: the options of `regard.augmentation.augment`. frozen: train the linear head alone, with the features (batch norm included) as they are. The head
     learns ten times as fast as the features. Stops after `patience` epochs without a lower tuning loss. `report` is
-    called with each row of the history (epoch, train_loss, tune_loss, tune_auc), which is returned.
+    called with each row of the history (epoch, train_loss, tune_loss, tune_auroc, the mean over classes or findings),
+    which is returned. Raises ValueError for an unknown option, and when the loss is no number any more.
     """
+    if blank not in BLANKS or class_weights not in ("none", "balanced"):
+        raise ValueError(
+            f"blank is {blank!r} and class_weights {class_weights!r}; known are {', '.join(BLANKS)}, and none, balanced"
+        )
     device = next(model.parameters()).device
-    train, tune = (torch.from_numpy(np.flatnonzero(split == name)) for name in ("train", "tune"))
+    change = functools.partial(augmentation.augment, **augment)
+    learned = targets.nan_to_num(BLANKS[blank]) if targets.is_floating_point() else targets
+    told = known(learned).flatten(1).any(1) if learned.ndim > 1 else known(learned)  # the rest would only move batch norm
+    train = torch.from_numpy(np.flatnonzero((split == "train") & told.numpy()))
+    tune = torch.from_numpy(np.flatnonzero(split == "tune"))
+    weights = balancing(learned[train], model.head.out_features).to(device) if class_weights == "balanced" else None
     model.features.requires_grad_(not frozen)
     groups = [{"params": model.head.parameters(), "lr": 10 * learning_rate}]
     if not frozen:
@@ -106,18 +132,18 @@ def fit(
             model.features.eval()
         losses = []
         for rows in train[torch.randperm(len(train), generator=generator)].split(batch):
-            inputs = augment(backbones.inputs(images[rows].to(device)), generator)
+            inputs = change(backbones.inputs(images[rows].to(device)), generator)
             with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
                 logits = model(inputs)
-            loss = functional.cross_entropy(logits.float(), labels[rows].to(device))
+            error = loss(logits.float(), learned[rows].to(device), weights)
             optimiser.zero_grad()
-            loss.backward()
+            error.backward()
             optimiser.step()
             schedule.step()
-            losses += [loss.item()] * len(rows)
+            losses += [error.item()] * len(rows)
         model.eval()
         logits = predict(model, images[tune])
-        tune_loss = functional.cross_entropy(logits, labels[tune]).item()
+        tune_loss = loss(logits, targets[tune], None if weights is None else weights.cpu()).item()
         if not np.isfinite(tune_loss):
             raise ValueError(f"training diverged in epoch {epoch}: the tuning loss is {tune_loss}; lower learning_rate")
         history.append(
@@ -125,7 +151,7 @@ def fit(
                 "epoch": epoch,
                 "train_loss": float(np.mean(losses)),
                 "tune_loss": tune_loss,
-                "tune_auc": auc(labels[tune].numpy(), positive(logits)),
+                "tune_auroc": _mean_auroc(targets[tune], logits),
             }
         )
         report(history[-1])
@@ -138,17 +164,50 @@ def fit(
     return pd.DataFrame(history)
 
 
-def positive(logits: Tensor) -> np.ndarray:
-    """Probability (N,) of the second of two classes, the positive one, from logits (N, 2)."""
-    return logits.double().softmax(1)[:, 1].numpy()
+def _mean_auroc(targets: Tensor, logits: Tensor) -> float:
+    kind = "findings" if targets.is_floating_point() else "label"
+    found = [auroc(positive, score) for _, positive, score in one_against_rest(targets, probabilities(logits, kind))]
+    return float(np.nanmean(found)) if not np.isnan(found).all() else float("nan")
 
 
-def auc(labels: np.ndarray, scores: np.ndarray, weights: np.ndarray | None = None) -> float:
-    """Area under the ROC curve; NaN where one class has no weight."""
-    weights = np.ones(len(labels)) if weights is None else weights
-    if len(set(labels[weights > 0])) < 2:
-        return float("nan")
-    return float(roc_auc_score(labels, scores, sample_weight=weights))
+def reporter(name: str, epochs: int) -> Callable[[dict], None]:
+    """What `fit` calls after each epoch: a line under DVC, where no bar can be drawn, else a bar."""
+    if os.environ.get("REGARD_STAGE"):
+        return lambda row: print(
+            f"{name}: epoch {row['epoch'] + 1} of at most {epochs}, training loss {row['train_loss']:.3f}, "
+            f"tuning loss {row['tune_loss']:.3f}, AUROC {row['tune_auroc']:.3f}"
+        )
+    from tqdm.auto import tqdm
+
+    bar = tqdm(total=epochs, desc=name, unit="epoch")
+
+    def report(row: dict) -> None:
+        bar.update()
+        bar.set_postfix(tune_loss=f"{row['tune_loss']:.3f}", auroc=f"{row['tune_auroc']:.3f}")
+
+    return report
+
+
+def probabilities(logits: Tensor, kind: str) -> np.ndarray:
+    """Probabilities (N, classes), float64, of logits: of one class per image (they sum to one) or of each finding."""
+    return (logits.double().sigmoid() if kind == "findings" else logits.double().softmax(1)).numpy()
+
+
+def thresholds(targets: Tensor, probabilities: np.ndarray, kind: str) -> np.ndarray | None:
+    """Youden's threshold of the second of two classes, or of each finding, from its known cases; None for more classes.
+
+    Raises ValueError where a class or finding has no case, or none without it.
+    """
+    if kind == "label" and probabilities.shape[1] > 2:
+        return None
+    found = []
+    for place, positive, score in one_against_rest(targets, probabilities):
+        if len(set(positive)) < 2:
+            raise ValueError(
+                f"target number {place} has no threshold: the tuning cases are all with it, or all without"
+            )
+        found.append(youden_threshold(positive.astype(int), score))
+    return np.array(found)
 
 
 def youden_threshold(labels: np.ndarray, scores: np.ndarray) -> float:
@@ -160,40 +219,3 @@ def youden_threshold(labels: np.ndarray, scores: np.ndarray) -> float:
     chosen = thresholds[np.argmax(true_positive - false_positive)]
     lower = scores[scores < chosen]
     return float((chosen + lower.max()) / 2) if len(lower) and np.isfinite(chosen) else float(min(chosen, 1.0))
-
-
-def metrics(
-    labels: np.ndarray, scores: np.ndarray, threshold: float, patients: np.ndarray, draws: int, seed: int
-) -> pd.DataFrame:
-    """AUC, accuracy, sensitivity and specificity with 95 % intervals from a bootstrap over patients.
-
-    labels: (N,) of 0 and 1; scores: (N,) probability of 1; called positive at score >= threshold.
-    Columns metric, value, ci_low, ci_high, n_cases, n_patients.
-    """
-    called = scores >= threshold
-    right = (called == (labels == 1)).astype(float)
-    mean = lambda rows: (
-        lambda weights: np.average(right[rows], weights=weights[rows]) if weights[rows].sum() else np.nan
-    )
-    measures = {
-        "AUC": lambda weights: auc(labels, scores, weights),
-        "accuracy": mean(np.full(len(labels), True)),
-        "sensitivity": mean(labels == 1),
-        "specificity": mean(labels == 0),
-    }
-    counted = {"sensitivity": labels == 1, "specificity": labels == 0}
-    rows = []
-    for name, measure in measures.items():
-        inside = counted.get(name, np.full(len(labels), True))
-        value, low, high = statistics.interval(measure, patients, draws, seed)
-        rows.append(
-            {
-                "metric": name,
-                "value": value,
-                "ci_low": low,
-                "ci_high": high,
-                "n_cases": int(inside.sum()),
-                "n_patients": len(set(patients[inside])),
-            }
-        )
-    return pd.DataFrame(rows)

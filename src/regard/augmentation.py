@@ -1,0 +1,60 @@
+"""Augmentation: small random changes of training images that leave the label true, named and off where it would not be."""
+
+import math
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from regard.backbones import MEAN, STD
+
+# absorbances of haematoxylin, eosin and a residual, one row each (Ruifrok & Johnston 2001, table 2)
+STAINS = ((0.65, 0.70, 0.29), (0.07, 0.99, 0.11), (0.27, 0.57, 0.78))
+
+
+def augment(
+    images: Tensor,
+    generator: torch.Generator,
+    shift: float = 0.08,
+    zoom: float = 0.1,
+    contrast: float = 0.2,
+    mirror: bool = True,
+    turn: bool = False,
+    stain: float = 0.0,
+) -> Tensor:
+    """Each of the normalised images (N, 3, H, W) moved, zoomed, with its contrast changed, and as the options say.
+
+    shift: the largest move as a share of the width; zoom, contrast: the largest relative change; mirror: left and right
+    swapped or not, which is wrong where laterality matters; turn: by 0, 90, 180 or 270 degrees, for tissue that has no
+    upright (never upside down otherwise: depth has a meaning); stain: the largest relative change of the amount of
+    haematoxylin and of eosin, in optical density (Tellez et al. 2018).
+    """
+    draw = lambda: torch.rand(len(images), generator=generator) * 2 - 1
+    side, scale = torch.sign(draw()), 1 + zoom * draw()
+    side = side if mirror else torch.ones_like(side)
+    right, down, gain = 2 * shift * draw(), 2 * shift * draw(), 1 + contrast * draw()
+    zero = torch.zeros(len(images))
+    affine = torch.stack([torch.stack([side * scale, zero, right], 1), torch.stack([zero, scale, down], 1)], 1)
+    if turn:
+        angle = torch.randint(4, (len(images),), generator=generator) * (math.pi / 2)
+        cosine, sine = angle.cos().round(), angle.sin().round()
+        affine = torch.stack([torch.stack([cosine, -sine], 1), torch.stack([sine, cosine], 1)], 1) @ affine
+    grid = functional.affine_grid(affine.to(images.device), list(images.shape), align_corners=False)
+    moved = functional.grid_sample(images, grid, padding_mode="border", align_corners=False)
+    if stain:
+        moved = stained(moved, 1 + stain * torch.stack([draw(), draw()], 1).to(images.device))
+    return (moved * gain.to(images.device).view(-1, 1, 1, 1)).contiguous(memory_format=torch.channels_last)
+
+
+def stained(images: Tensor, amount: Tensor) -> Tensor:
+    """Normalised RGB images (N, 3, H, W) with haematoxylin and eosin multiplied by `amount` (N, 2).
+
+    The optical density -log10(transmission) is a sum of the stains' absorbances (Beer and Lambert).
+    """
+    mean, std = (torch.tensor(values, device=images.device).view(1, 3, 1, 1) for values in (MEAN, STD))
+    density = -torch.log10((images * std + mean).clamp(1 / 255, 1))
+    stains = functional.normalize(torch.tensor(STAINS, device=images.device), dim=1)
+    amounts = torch.einsum("nchw,cs->nshw", density, torch.linalg.inv(stains))
+    factor = torch.cat([amount, torch.ones_like(amount[:, :1])], 1)[:, :, None, None]
+    density = torch.einsum("nshw,sc->nchw", amounts * factor, stains)
+    return ((10**-density).clamp(0, 1) - mean) / std

@@ -1,0 +1,216 @@
+"""What a classifier achieves on the test patients, per class or finding, with intervals over patients."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from torch import Tensor
+
+from regard import statistics
+
+COLUMNS = [
+    "target",
+    "metric",
+    "value",
+    "ci_low",
+    "ci_high",
+    "n_cases",
+    "n_patients",
+    "n_positive",
+    "flagged",
+]
+HARDLY_KNOWN = 0.6  # a target is flagged when its AUROC could be lower than this
+
+
+def one_against_rest(targets: Tensor, scores: np.ndarray) -> list[tuple[int, np.ndarray, np.ndarray]]:
+    """Per target that can be told: its place, whether each known case is positive (bool), and the cases' scores.
+
+    targets: int (N,), -1 unknown, or float (N, findings), NaN unknown; scores: (N, classes) or (N, findings). Of two
+    classes only the second is a target, the positive one.
+    """
+    values = targets.numpy()
+    if targets.is_floating_point():
+        return [(place, *_told(values[:, place], scores[:, place], 1)) for place in range(values.shape[1])]
+    whole = np.where(values < 0, np.nan, values)
+    places = [1] if scores.shape[1] == 2 else range(scores.shape[1])
+    return [(place, *_told(whole, scores[:, place], place)) for place in places]
+
+
+def _told(values: np.ndarray, scores: np.ndarray, positive: int) -> tuple[np.ndarray, np.ndarray]:
+    known = ~np.isnan(values)
+    return values[known] == positive, scores[known]
+
+
+def auroc(positive: np.ndarray, scores: np.ndarray, weights: np.ndarray | None = None) -> float | np.ndarray:
+    """Area under the ROC curve of bool `positive` (N,) and scores (N,); NaN where one class has no weight.
+
+    weights: of the cases, (N,) or (draws, N), which gives (draws,). Ties count one half.
+    """
+    weights, single = _weights(positive, weights)
+    present, absent = _by_score(positive, scores, weights)
+    below = np.cumsum(absent, axis=1) - absent
+    pairs = present.sum(axis=1) * absent.sum(axis=1)
+    with np.errstate(invalid="ignore"):
+        found = (present * (below + absent / 2)).sum(axis=1) / np.where(pairs > 0, pairs, np.nan)
+    return float(found[0]) if single else found
+
+
+def auprc(positive: np.ndarray, scores: np.ndarray, weights: np.ndarray | None = None) -> float | np.ndarray:
+    """Average precision: the precision at each score, weighted by the gain in recall; NaN without a positive case.
+
+    Arguments as for `auroc`. Its chance level is the share of positive cases.
+    """
+    weights, single = _weights(positive, weights)
+    present, absent = (part[:, ::-1] for part in _by_score(positive, scores, weights))
+    hits, total = np.cumsum(present, axis=1), np.cumsum(present + absent, axis=1)
+    precision = np.divide(hits, total, out=np.zeros_like(hits), where=total > 0)
+    every = present.sum(axis=1)
+    found = (present * precision).sum(axis=1) / np.where(every > 0, every, np.nan)
+    return float(found[0]) if single else found
+
+
+def _weights(positive: np.ndarray, weights: np.ndarray | None) -> tuple[np.ndarray, bool]:
+    weights = np.ones(len(positive)) if weights is None else np.asarray(weights, dtype=float)
+    return np.atleast_2d(weights), weights.ndim == 1
+
+
+def _by_score(positive: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Weight of the positive and of the negative cases at each distinct score, ascending: (draws, scores) each."""
+    order = np.argsort(scores, kind="stable")
+    starts = np.flatnonzero(np.diff(scores[order], prepend=-np.inf) > 0)
+    weights, positive = weights[:, order], positive[order]
+    return tuple(np.add.reduceat(weights * kept, starts, axis=1) for kept in (positive, ~positive))
+
+
+def called(scores: np.ndarray, thresholds: np.ndarray | None, kind: str) -> np.ndarray:
+    """What is called at the thresholds: class indices (N,), or bool (N, findings). Without thresholds the likeliest."""
+    if kind == "findings":
+        return scores >= thresholds
+    return scores.argmax(axis=1) if thresholds is None else (scores[:, 1] >= thresholds[0]).astype(int)
+
+
+def performance(
+    targets: Tensor,
+    scores: np.ndarray,
+    thresholds: np.ndarray | None,
+    classes: Sequence[str],
+    kind: str,
+    patients: np.ndarray,
+    draws: int,
+    seed: int,
+) -> pd.DataFrame:
+    """AUROC, AUPRC, accuracy, sensitivity and specificity of each target with 95 % intervals over patients.
+
+    The target of two classes is the second; of more each against the rest, with one accuracy for "all classes"; of
+    findings each, from the cases where it is known, with the mean AUROC of "all findings".
+    n_cases, n_patients: those a value is taken over (of the sensitivity the positive ones); flagged: of a target whose
+    AUROC could be less than HARDLY_KNOWN, or is undefined. Columns COLUMNS.
+    """
+    chosen, rows, together = called(scores, thresholds, kind), [], []
+    whole = targets.numpy() if kind == "findings" else np.where(targets.numpy() < 0, np.nan, targets.numpy())
+    for place, positive, score in one_against_rest(targets, scores):
+        known = ~np.isnan(whole[:, place] if kind == "findings" else whole)
+        said = chosen[known, place] if kind == "findings" else chosen[known] == place
+        measures = {
+            "auroc": (lambda weights: auroc(positive, score, weights), np.full(len(positive), True)),
+            "auprc": (lambda weights: auprc(positive, score, weights), np.full(len(positive), True)),
+            "accuracy": (_mean(said == positive, np.full(len(positive), True)), np.full(len(positive), True)),
+            "sensitivity": (_mean(said, positive), positive),
+            "specificity": (_mean(~said, ~positive), ~positive),
+        }
+        own = []
+        for name, (measure, inside) in measures.items():
+            found = statistics.interval(measure, patients[known], draws, seed)
+            own.append(_row(classes[place], name, found, inside, patients[known], positive))
+        flagged = not own[0]["ci_low"] >= HARDLY_KNOWN
+        rows += [row | {"flagged": flagged} for row in own]
+        together.append((positive, score, known))
+    everyone = np.full(len(patients), True)
+    if kind == "findings":
+        mean = lambda weights: np.mean([auroc(p, s, weights[:, known]) for p, s, known in together], axis=0)
+        found = statistics.interval(mean, patients, draws, seed)
+        positive = (whole == 1).any(axis=1)
+        rows.append(_row("all findings", "auroc", found, everyone, patients, positive) | {"flagged": False})
+    elif len(classes) > 2:
+        known = ~np.isnan(whole)
+        right = _mean(chosen[known] == whole[known], np.full(known.sum(), True))
+        found = statistics.interval(right, patients[known], draws, seed)
+        rows.append(
+            _row("all classes", "accuracy", found, known[known], patients[known], known[known]) | {"flagged": False}
+        )
+    return pd.DataFrame(rows)[COLUMNS]
+
+
+def _mean(right: np.ndarray, inside: np.ndarray):
+    """The weighted share of `right` among the cases `inside`, as a function of weights (draws, N)."""
+
+    def mean(weights: np.ndarray) -> np.ndarray:
+        total = weights[:, inside].sum(axis=1)
+        return weights[:, inside] @ right[inside].astype(float) / np.where(total > 0, total, np.nan)
+
+    return mean
+
+
+def _row(
+    target: str, metric: str, found: tuple, inside: np.ndarray, patients: np.ndarray, positive: np.ndarray
+) -> dict:
+    row = {"target": target, "metric": metric} | dict(zip(("value", "ci_low", "ci_high"), found))
+    counts = {"n_cases": int(inside.sum()), "n_patients": len(set(patients[inside]))}
+    return row | counts | {"n_positive": int((positive & inside).sum())}
+
+
+def curves(
+    targets: Tensor, scores: Mapping[str, np.ndarray], classes: Sequence[str], kind: str
+) -> dict[str, dict[str, tuple[np.ndarray, np.ndarray]]]:
+    """Per target and network the (positive, scores) that a ROC curve is drawn from."""
+    return {
+        classes[place]: {name: (positive, one_against_rest(targets, found)[row][2]) for name, found in scores.items()}
+        for row, (place, positive, _) in enumerate(one_against_rest(targets, next(iter(scores.values()))))
+    }
+
+
+def predictions(
+    table: pd.DataFrame,
+    targets: Tensor,
+    scores: np.ndarray,
+    thresholds: np.ndarray | None,
+    classes: Sequence[str],
+    kind: str,
+) -> pd.DataFrame:
+    """One row per case and class or finding: case, patient, split, data, target, truth (1, 0, blank), probability,
+    threshold (blank where the likeliest class is called), called (bool)."""
+    chosen, values = called(scores, thresholds, kind), targets.numpy()
+    rows = []
+    for place, name in enumerate(classes):
+        if kind == "findings":
+            truth, said, cut = values[:, place], chosen[:, place], thresholds[place]
+        else:
+            truth, said = np.where(values < 0, np.nan, values == place), chosen == place
+            cut = np.nan if thresholds is None else thresholds[0] if place == 1 else 1 - thresholds[0]
+        rows.append(
+            table[["case", "patient", "split", "data"]].assign(
+                target=name, truth=truth, probability=scores[:, place], threshold=cut, called=said
+            )
+        )
+    return pd.concat(rows).sort_index(kind="stable").reset_index(drop=True)
+
+
+def explanations(predictions: pd.DataFrame, kind: str) -> pd.DataFrame:
+    """What is explained of the rows of `predictions`: case, patient, target, target_role, label, correct.
+
+    kind "label": each case for the class it was given (role "predicted") and for its true class ("true"), `label` being
+    the true class; a case without a label is left out. kind "findings": each finding a case is known to have (role
+    "finding"), `correct` when it was called.
+    """
+    known = predictions[predictions["truth"] == 1]
+    if kind == "findings":
+        found = known.assign(target_role="finding", label=known["target"], correct=known["called"])
+        return found[["case", "patient", "target", "target_role", "label", "correct"]].reset_index(drop=True)
+    truth = known.set_index("case")["target"]
+    given = predictions[predictions["called"] & predictions["case"].isin(truth.index)]
+    rows = [given.assign(target_role="predicted"), known.assign(target_role="true")]
+    found = pd.concat(rows).assign(
+        label=lambda every: every["case"].map(truth),
+        correct=lambda every: every["case"].map(known.set_index("case")["called"]),
+    )
+    return found[["case", "patient", "target", "target_role", "label", "correct"]].reset_index(drop=True)
