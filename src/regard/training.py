@@ -112,7 +112,9 @@ def fit(
     device = next(model.parameters()).device
     change = functools.partial(augmentation.augment, **augment)
     learned = targets.nan_to_num(BLANKS[blank]) if targets.is_floating_point() else targets
-    told = known(learned).flatten(1).any(1) if learned.ndim > 1 else known(learned)  # the rest would only move batch norm
+    told = (
+        known(learned).flatten(1).any(1) if learned.ndim > 1 else known(learned)
+    )  # the rest would only move batch norm
     train = torch.from_numpy(np.flatnonzero((split == "train") & told.numpy()))
     tune = torch.from_numpy(np.flatnonzero(split == "tune"))
     weights = balancing(learned[train], model.head.out_features).to(device) if class_weights == "balanced" else None

@@ -20,9 +20,15 @@ class Case(NamedTuple):
     columns: dict[str, object]  # further columns of cases.csv, in order
 
 
-from regard.phantoms import chest, histology, mammography, ultrasound  # noqa: E402  generators need Case
+from regard.phantoms import chest, histology, mammography, prostate, ultrasound  # noqa: E402  generators need Case
 
-GENERATORS = {"chest": chest, "histology": histology, "mammography": mammography, "ultrasound": ultrasound}
+GENERATORS = {
+    "chest": chest,
+    "histology": histology,
+    "mammography": mammography,
+    "prostate": prostate,
+    "ultrasound": ultrasound,
+}
 PHANTOMS = {study: generator.draw for study, generator in GENERATORS.items()}  # study -> draw(seed) -> iterator of Case
 SEEDS = {study: generator.SEED for study, generator in GENERATORS.items()}  # study -> seed of the set that ships
 
