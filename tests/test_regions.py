@@ -134,6 +134,16 @@ def test_outlines_and_the_regions_of_a_finding(tmp_path):
     assert regions.of_finding(drawn, "pneumothorax") is None and regions.of_finding(None, "nodule") is None
 
 
+def test_a_marker_takes_nothing_from_the_other_regions(tmp_path):
+    """A shortcut is burnt over whatever is there: `other` stays what no structure covers."""
+    mass, marker = MASSES["in the middle"], np.zeros((80, 100), bool)
+    marker[2:12, 2:12] = True
+    regions.write({"mass": mass, "shortcut": marker}, tmp_path, "a")
+    again = regions.read(tmp_path, "a")
+    assert np.array_equal(again["other"], ~mass) and np.array_equal(again["shortcut"], marker)
+    assert set(regions.of_finding(again, "mass")) == {"finding", "other", "shortcut"}
+
+
 def test_the_description_survives_the_disk(tmp_path):
     regions.describe(tmp_path / "new", ["mass", "other"], "mass", "mass")
     assert regions.description(tmp_path / "new") == {"names": ["mass", "other"], "expert": "mass", "rule": "mass"}

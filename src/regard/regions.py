@@ -27,6 +27,7 @@ from scipy.ndimage import distance_transform_edt
 from regard.cases import decode, write_mask
 
 AROUND_MASS = ("mass", "peritumoral", "below", "above", "other")
+SHORTCUT = "shortcut"  # where a marker was burnt in; nobody's structure, so it may lie over any region and over `other`
 FINDING = ("finding", "other")  # of each finding in turn, in a study of several
 
 
@@ -151,13 +152,16 @@ def read(folder: Path, case: str) -> dict[str, np.ndarray] | None:
     if not files:
         return None
     regions = {file.parent.name: np.asarray(decode(file)) == 255 for file in files}
-    return regions | {"other": ~np.logical_or.reduce(list(regions.values()))}
+    drawn = [region for name, region in regions.items() if name != SHORTCUT]
+    return regions | {"other": ~np.logical_or.reduce(drawn)}
 
 
 def of_finding(regions: Mapping[str, np.ndarray] | None, finding: str) -> dict[str, np.ndarray] | None:
-    """The regions FINDING of one finding; None where it is not annotated."""
+    """The regions FINDING of one finding, and SHORTCUT where there is one; None where it is not annotated."""
     region = (regions or {}).get(finding)
-    return None if region is None else {"finding": region, "other": ~region}
+    if region is None:
+        return None
+    return {"finding": region, "other": ~region} | {name: regions[name] for name in (SHORTCUT,) if name in regions}
 
 
 def write_outline(regions: Mapping[str, np.ndarray], expert: str, folder: Path, case: str) -> None:
