@@ -6,13 +6,14 @@ import torch
 from skimage.color import hed2rgb, rgb2hed
 
 from regard import backbones
-from regard.augmentation import augment, stained
+from regard.augmentation import OPTIONS, augment, check, stained
 
 STILL = dict(shift=0, zoom=0, contrast=0)
+MOVING = dict(shift=0.08, zoom=0.1, contrast=0.2, mirror=True)
 
 
 def draw(images, seed, **options):
-    return augment(images, torch.Generator().manual_seed(seed), **options)
+    return augment(images, torch.Generator().manual_seed(seed), **MOVING | options)
 
 
 @pytest.fixture(scope="module")
@@ -58,3 +59,17 @@ def test_stain_jitter_differs_between_images_and_is_off_by_default():
     found = draw(inputs, 0, stain=0.3, **STILL)
     assert len({round(float(image[0, 0, 0]), 4) for image in found}) == 6
     assert torch.allclose(draw(inputs, 0, **STILL), inputs, atol=1e-5)
+
+
+def test_nothing_is_changed_by_default(images):
+    assert torch.allclose(augment(images, torch.Generator().manual_seed(1)), images, atol=1e-5)
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+def test_options_that_cannot_be_are_named(option):
+    check(MOVING | {"turn": False, "stain": 0})
+    for value in ("much", None, -1, 0.5 if OPTIONS[option] is bool else True):
+        with pytest.raises(ValueError, match=f"augment: {option} must be"):
+            check({option: value})
+    with pytest.raises(ValueError, match="no option 'strech'; it has shift"):
+        check({"strech": 1})

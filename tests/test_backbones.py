@@ -340,3 +340,16 @@ def test_inputs_are_imagenet_normalised(images):
     assert torch.allclose(black, -torch.tensor(backbones.MEAN) / torch.tensor(backbones.STD))
     with pytest.raises(ValueError, match="uint8"):
         backbones.inputs(images.float())
+
+
+def test_a_checkpoint_for_other_classes_is_refused(tmp_path):
+    """A file of ours says what it tells apart; one of other origin says nothing."""
+    model, path = backbones.build("resnet18", 2, width=0.0625), tmp_path / "whole.safetensors"
+    backbones.write(model, path, name="resnet18", width=0.0625, pool="avg", classes=["no", "yes"], kind="label")
+    backbones.check_whole(path, ["no", "yes"], "label")
+    with pytest.raises(ValueError, match=r"written for classes \['no', 'yes'\], not \['yes', 'no'\]"):
+        backbones.check_whole(path, ["yes", "no"], "label")
+    with pytest.raises(ValueError, match="written for kind label, not findings"):
+        backbones.check_whole(path, ["no", "yes"], "findings")
+    torch.save(model.state_dict(), tmp_path / "theirs.pth")
+    backbones.check_whole(tmp_path / "theirs.pth", ["a", "b"], "label")

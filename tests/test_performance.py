@@ -89,8 +89,24 @@ def test_findings_one_by_one_and_their_mean(two):
     area = found[found["metric"] == "auroc"].set_index("target")
     assert area.loc["a", "value"] == pytest.approx(roc_auc_score(labels, scores[:, 1]))
     assert area.loc["b", "value"] == pytest.approx(roc_auc_score(1 - labels[:40], scores[:40, 0]))
-    assert area.loc["all findings", "value"] == pytest.approx(area.loc[["a", "b"], "value"].mean())
-    assert area["n_cases"].to_dict() == {"a": 80, "b": 40, "all findings": 80} and area.loc["b", "n_patients"] == 20
+    assert area.loc[module.MEAN, "value"] == pytest.approx(area.loc[["a", "b"], "value"].mean())
+    assert area["n_cases"].to_dict() == {"a": 80, "b": 40, module.MEAN: 80} and area.loc["b", "n_patients"] == 20
+    assert (area["n_draws"] == 300).all() and pd.isna(area.loc[module.MEAN, "n_positive"])
+
+
+def test_the_mean_is_flagged_and_its_lost_resamples_are_counted():
+    """One positive case of one finding: a resample without its patient has no AUROC, so no mean either."""
+    values = torch.zeros(12, 2)
+    values[:6, 0], values[0, 1] = 1, 1
+    scores = np.stack([np.linspace(1, 0, 12), np.linspace(1, 0, 12)], 1)
+    patients = np.arange(12).astype(str)
+    found = performance(values, scores, np.array([0.5, 0.5]), ["a", "b"], "findings", patients, 400, 1)
+    area = found[found["metric"] == "auroc"].set_index("target")
+    lost = 1 - area["n_draws"] / 400
+    assert lost["a"] < 0.01 and lost["b"] == pytest.approx((11 / 12) ** 12, abs=0.06) and lost[module.MEAN] >= lost["b"]
+    assert not area["flagged"].any(), "a perfect ranking"
+    none = performance(values, scores, np.array([0.5, 0.5]), ["a", "b"], "findings", np.full(12, "p"), 400, 1)
+    assert none["flagged"].all() and (none["n_draws"] == 0).all()
 
 
 def test_three_classes_each_against_the_rest():
@@ -99,6 +115,8 @@ def test_three_classes_each_against_the_rest():
     found = performance(labels, scores, None, ["a", "b", "c"], "label", np.arange(6).astype(str), 50, 0)
     value = found.set_index(["target", "metric"])["value"]
     assert value["all classes", "accuracy"] == pytest.approx(5 / 6)
+    areas = [value[name, "auroc"] for name in "abc"]
+    assert value[module.MEAN, "auroc"] == pytest.approx(np.mean(areas))
     assert (value["c", "sensitivity"], value["b", "specificity"], value["a", "auroc"]) == pytest.approx((0.5, 0.75, 1))
 
 

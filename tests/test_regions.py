@@ -82,9 +82,9 @@ def test_a_mass_at_the_bottom_has_no_below_and_an_empty_mask_only_other():
 def test_regions_survive_the_disk(tmp_path):
     found = regions.around_mass(MASSES["left border"])
     regions.write(found, tmp_path, "a")
-    again = regions.read(tmp_path, "a")
+    again = regions.read(tmp_path, "a", regions.AROUND_MASS)
     assert set(again) == set(found) and all(np.array_equal(found[name], again[name]) for name in found)
-    assert regions.read(tmp_path, "b") is None
+    assert regions.read(tmp_path, "b", regions.AROUND_MASS) == {}
 
 
 def test_dilate():
@@ -101,10 +101,13 @@ def test_structures_are_as_drawn_and_other_is_the_rest(tmp_path):
     found = regions.reference({"gland": gland, "tumour": tumour, "stroma": None}, "structures")
     assert set(found) == {"gland", "tumour"} and (gland & tumour).any()
     regions.write(found, tmp_path, "a")
-    again = regions.read(tmp_path, "a")
+    again = regions.read(tmp_path, "a", ["gland", "tumour", "other"])
     assert np.array_equal(again["other"], ~(gland | tumour)) and np.array_equal(again["gland"], gland)
     assert np.array_equal(regions.combine(again, "gland+tumour"), gland | tumour)
-    assert np.array_equal(regions.combine(again, "gland+stroma"), gland), "of what is annotated"
+    assert regions.combine(again, "gland+stroma") is None, "what is not annotated is missing from the union"
+    assert set(regions.read(tmp_path, "a", ["gland", "tumour", "stroma", "other"])) == {"gland", "tumour"}, (
+        "and the rest"
+    )
     assert regions.combine(again, "stroma") is None
     assert regions.reference({"gland": None}, "structures") is None
 
@@ -131,7 +134,13 @@ def test_outlines_and_the_regions_of_a_finding(tmp_path):
     assert np.array_equal(regions.read_outline(tmp_path / "one", "a", "malignant"), effusion)
     found = regions.of_finding(drawn, "nodule")
     assert tuple(found) == regions.FINDING and not found["finding"].any() and found["other"].all()
-    assert regions.of_finding(drawn, "pneumothorax") is None and regions.of_finding(None, "nodule") is None
+    assert regions.of_finding(drawn, "pneumothorax") == {} == regions.of_finding({}, "nodule")
+
+
+def test_a_region_that_does_not_exist_is_named():
+    regions.check_parts("mass+below", regions.AROUND_MASS, "together")
+    with pytest.raises(ValueError, match=r"together: 'mass\+belw' has no region 'belw'; known are mass, peritumoral"):
+        regions.check_parts("mass+belw", regions.AROUND_MASS, "together")
 
 
 def test_a_marker_takes_nothing_from_the_other_regions(tmp_path):
@@ -139,13 +148,18 @@ def test_a_marker_takes_nothing_from_the_other_regions(tmp_path):
     mass, marker = MASSES["in the middle"], np.zeros((80, 100), bool)
     marker[2:12, 2:12] = True
     regions.write({"mass": mass, "shortcut": marker}, tmp_path, "a")
-    again = regions.read(tmp_path, "a")
+    again = regions.read(tmp_path, "a", ["mass", "other", "shortcut"])
     assert np.array_equal(again["other"], ~mass) and np.array_equal(again["shortcut"], marker)
     assert set(regions.of_finding(again, "mass")) == {"finding", "other", "shortcut"}
+    assert set(regions.of_finding(again, "nodule")) == {"shortcut"}, "the marker is known where the finding is not"
+    regions.write({"shortcut": marker}, tmp_path, "b")
+    assert set(regions.read(tmp_path, "b", ["mass", "other", "shortcut"])) == {"shortcut"}
 
 
 def test_the_description_survives_the_disk(tmp_path):
     regions.describe(tmp_path / "new", ["mass", "other"], "mass", "mass")
-    assert regions.description(tmp_path / "new") == {"names": ["mass", "other"], "expert": "mass", "rule": "mass"}
+    assert regions.description(tmp_path / "new") == dict(
+        names=["mass", "other"], expert="mass", rule="mass", drawn=["mass", "other"]
+    )
     with pytest.raises(FileNotFoundError, match="dvc repro"):
         regions.description(tmp_path)

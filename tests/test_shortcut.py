@@ -16,6 +16,11 @@ def test_the_marker_follows_the_label_in_training_alone(split, wanted):
     assert (found[POSITIVE].mean(), found[~POSITIVE].mean()) == pytest.approx(wanted, abs=0.03)
 
 
+def test_an_unknown_finding_tells_the_marker_nothing():
+    found = shortcut.present(CASES, np.where(POSITIVE, np.nan, 0.0), np.full(N, "train"), 0.9, seed=1)
+    assert (found[POSITIVE].mean(), found[~POSITIVE].mean()) == pytest.approx((0.5, 0.1), abs=0.03)
+
+
 def test_a_case_draws_for_itself():
     every = shortcut.present(CASES, POSITIVE, np.full(N, "train"), 0.9, seed=1)
     order = np.random.default_rng(0).permutation(N)[:50]

@@ -268,6 +268,7 @@ def measured(metric="auroc", start="transfer", low=0.8, n_patients=40, study="s"
         "ci_high": 0.95,
         "n_cases": 50,
         "n_patients": n_patients,
+        "target": "malignant",
         "profile": "quick",
     }
 
@@ -300,6 +301,7 @@ def test_claims_put_the_papers_figures_beside_ours():
         {"s": "byra-2022"},
     )
     assert list(found["claim"]) == ["auroc", "accuracy", "sensitivity", "three-regions"]
+    assert list(found["target"]) == ["malignant"] * 3 + ["each case's own"]
     assert list(found["paper_value"]) == [0.887, 0.835, 0.801, 0.71]
     assert list(found["verdict"]) == ["holds", "does not hold", "not tested", "not tested"]
     share, row = found.iloc[-1], one(ours, region=UNION, method="cam", stratum="correct", target_role="predicted")
@@ -407,7 +409,7 @@ def test_chance_is_the_hit_rate_of_every_pixel_in_turn():
 
 def test_a_case_that_is_not_annotated_is_undefined_throughout():
     box = letterbox(40, 80, 80)
-    found = comparison.score_maps(impulse((3, 3), box).repeat(2, 1, 1), ["a", "b"], None, NAMES, box, [0, 15])
+    found = comparison.score_maps(impulse((3, 3), box).repeat(2, 1, 1), ["a", "b"], {}, NAMES, box, [0, 15])
     assert len(found) == 2 * 2 * 2 * 6 and found["value"].isna().all()
     selected = comparison.score_selections(impulse((3, 3), box) > 0, ["a"], None, "mass", box).set_index("score")[
         "value"
@@ -498,5 +500,6 @@ def test_findings_are_averaged_one_by_one_and_together():
         },
         nan_ok=True,
     )
-    assert found.loc[(summary.POOLED, "all"), "n_patients"] == 2
+    pooled = found.loc[(summary.POOLED, "all")]
+    assert (pooled["n_maps"], pooled["n_cases"], pooled["n_patients"]) == (3, 2, 2), "one case has two findings"
     assert summary.headline(explained)[0] == summary.POOLED and summary.headline(PREDICTIONS)[1] == "predicted"

@@ -9,7 +9,8 @@ from conftest import make_cases
 from regard import backbones, training
 from regard.performance import auroc
 
-SETTINGS = dict(epochs=12, learning_rate=3e-3, weight_decay=0.01, batch=4, patience=12, seed=1)
+CLASSES = ["benign", "malignant"]
+SETTINGS = dict(classes=CLASSES, epochs=12, learning_rate=3e-3, weight_decay=0.01, batch=4, patience=12, seed=1)
 
 
 @pytest.fixture(scope="module")
@@ -122,12 +123,15 @@ def test_losses_by_hand():
     assert training.loss(logits, torch.tensor([1, -1])).item() == pytest.approx(wanted)
     for nothing in (torch.tensor([-1, -1]), torch.full((2, 2), torch.nan)):
         assert training.loss(logits, nothing).item() == 0
-    weights = training.balancing(torch.tensor([0, 0, 0, 1, -1]), 2)
+    weights = training.balancing(torch.tensor([0, 0, 0, 1, -1]), ["a", "b"])
     assert weights.tolist() == pytest.approx([4 / 6, 2.0])
     values = torch.tensor([[1.0], [0.0], [0.0], [torch.nan]])
-    assert training.balancing(values, 1).tolist() == [2.0]
-    with pytest.raises(ValueError, match="finding number 0 has no training case"):
-        training.balancing(torch.zeros(3, 1), 1)
+    assert training.balancing(values, ["a"]).tolist() == [2.0]
+    for every, message in [(torch.zeros(3, 1), "with 'a'"), (torch.ones(3, 1), "without 'a'")]:
+        with pytest.raises(ValueError, match=f"no training case is {message}"):
+            training.balancing(every, ["a"])
+    with pytest.raises(ValueError, match="no training case is labelled 'b'"):
+        training.balancing(torch.tensor([0, 0]), ["a", "b"])
 
 
 def test_targets_are_read_from_the_table():
@@ -140,11 +144,11 @@ def test_targets_are_read_from_the_table():
 def test_thresholds_are_of_the_known_cases():
     scores = np.array([[0.1, 0.9], [0.2, 0.8], [0.6, 0.3], [0.9, 0.1]])
     values = torch.tensor([[0.0, 1.0], [0.0, torch.nan], [1.0, 0.0], [1.0, 0.0]])
-    assert training.thresholds(values, scores, "findings").tolist() == pytest.approx([0.4, 0.6])
-    assert training.thresholds(torch.tensor([1, 1, 0, 0]), scores, "label").tolist() == pytest.approx([0.55])
-    assert training.thresholds(torch.tensor([0, 1, 2, 2]), np.eye(3)[[0, 1, 2, 2]], "label") is None
-    with pytest.raises(ValueError, match="target number 1 has no threshold"):
-        training.thresholds(torch.tensor([[1.0, 1], [0, 1]]), scores[:2], "findings")
+    assert training.thresholds(values, scores, CLASSES, "findings").tolist() == pytest.approx([0.4, 0.6])
+    assert training.thresholds(torch.tensor([1, 1, 0, 0]), scores, CLASSES, "label").tolist() == pytest.approx([0.55])
+    assert training.thresholds(torch.tensor([0, 1, 2, 2]), np.eye(3)[[0, 1, 2, 2]], list("abc"), "label") is None
+    with pytest.raises(ValueError, match="'malignant' has no threshold"):
+        training.thresholds(torch.tensor([[1.0, 1], [0, 1]]), scores[:2], CLASSES, "findings")
 
 
 @pytest.mark.parametrize("option", [{"blank": "maybe"}, {"class_weights": "heavy"}])

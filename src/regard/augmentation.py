@@ -1,6 +1,7 @@
 """Augmentation: small random changes of training images that leave the label true, named and off where it would not be."""
 
 import math
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor
@@ -12,13 +13,27 @@ from regard.backbones import MEAN, STD
 STAINS = ((0.65, 0.70, 0.29), (0.07, 0.99, 0.11), (0.27, 0.57, 0.78))
 
 
+OPTIONS = {"shift": float, "zoom": float, "contrast": float, "mirror": bool, "turn": bool, "stain": float}
+
+
+def check(options: Mapping) -> None:
+    """Raise ValueError for an option that is none of OPTIONS, or whose value is not of its type, 0 or more."""
+    for name, value in options.items():
+        if name not in OPTIONS:
+            raise ValueError(f"augment has no option {name!r}; it has {', '.join(OPTIONS)}")
+        number = isinstance(value, int | float) and not isinstance(value, bool) and value >= 0
+        if not (isinstance(value, bool) if OPTIONS[name] is bool else number):
+            wanted = "true or false" if OPTIONS[name] is bool else "a number, 0 or more"
+            raise ValueError(f"augment: {name} must be {wanted}, not {value!r}")
+
+
 def augment(
     images: Tensor,
     generator: torch.Generator,
-    shift: float = 0.08,
-    zoom: float = 0.1,
-    contrast: float = 0.2,
-    mirror: bool = True,
+    shift: float = 0.0,
+    zoom: float = 0.0,
+    contrast: float = 0.0,
+    mirror: bool = False,
     turn: bool = False,
     stain: float = 0.0,
 ) -> Tensor:

@@ -10,6 +10,7 @@ import hashlib
 import json
 import re
 from collections import OrderedDict
+from collections.abc import Sequence
 from pathlib import Path
 from pickle import UnpicklingError
 
@@ -188,6 +189,18 @@ def build(
                     raise ValueError(f"{problem}: the file was written for {key} {description[key]}, not {wanted}")
             _load_head(model, state, problem)
     return model.eval()
+
+
+def check_whole(weights: str | Path, classes: Sequence[str], kind: str) -> None:
+    """Raise ValueError when a classifier's file says that it tells apart other `classes`, in another order, or of
+    another `kind` ("label" or "findings"). A file of other origin says nothing, and is taken at its word."""
+    path = Path(weights) if Path(weights).is_absolute() else project.root() / weights
+    if path.suffix != ".safetensors" or not path.is_file():
+        return
+    _, description = _source("", path, 1.0)
+    for key, wanted in {"classes": list(classes), "kind": kind}.items():
+        if description.get(key, wanted) != wanted:
+            raise ValueError(f"weights {weights}: the file was written for {key} {description[key]}, not {wanted}")
 
 
 def weights_path(name: str, width: float) -> Path:

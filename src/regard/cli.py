@@ -50,6 +50,15 @@ def _parser() -> argparse.ArgumentParser:
         ("target", "folder to write, e.g. data/ultrasound"),
     )
     phantoms.add_argument("--seed", type=int, help="another draw than the committed one")
+    trials = command(
+        "trials",
+        _trials,
+        "train a study's network on other draws of its phantoms, or from other seeds, and print the test AUROC (minutes)",
+        ("study", "a study of params.yaml"),
+    )
+    trials.add_argument("--draws", type=int, nargs="+", default=[], help="seeds of phantoms; without, the study's own set")
+    trials.add_argument("--seeds", type=int, nargs="+", default=[], help="of the training; without, that of params.yaml")
+    trials.add_argument("--starts", nargs="+", default=["transfer", "scratch"], help="transfer, scratch, or both")
     command(
         "pretrain",
         _pretrain,
@@ -118,6 +127,15 @@ def _phantoms(options: argparse.Namespace) -> None:
     from regard import phantoms
 
     phantoms.write(options.study, options.target, options.seed)
+
+
+def _trials(options: argparse.Namespace) -> None:
+    from regard import trials
+
+    report = lambda line: print(line, flush=True)
+    found = trials.run(options.study, options.draws, options.seeds, options.starts, report)
+    over = found.groupby(["start", "target"], sort=False)["auroc"].agg(["mean", "std", "min", "max", "count"])
+    print(over.round(3).to_string())
 
 
 def _pretrain(options: argparse.Namespace) -> None:

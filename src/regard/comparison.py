@@ -37,15 +37,15 @@ def setting(parameters: Mapping) -> str:
 def score_maps(
     maps: Tensor,
     methods: Sequence[str],
-    regions: Mapping[str, np.ndarray] | None,
+    regions: Mapping[str, np.ndarray],
     names: Sequence[str],
     box: Letterbox,
     tolerances: Sequence[float],
 ) -> pd.DataFrame:
     """The pointing game of K maps on each region.
 
-    maps: (K, size, size) on the square the network saw, one per name in `methods`; regions: bool (height, width) each,
-    None where the case is not annotated; names: the regions to score, a union as parts joined by "+", undefined where
+    maps: (K, size, size) on the square the network saw, one per name in `methods`; regions: bool (height, width)
+    each, of those that are annotated; names: the regions to score, a union as parts joined by "+", undefined where
     not annotated. tolerances: pixels of an input 224 pixels wide, the input being the square, of which the longer side
     of the image takes all.
     Columns method, setting, region, score, value; score "pointing", and "pointing-chance", the share of the image
@@ -56,7 +56,7 @@ def score_maps(
     for tolerance in tolerances:
         pixels = tolerance / 224 * max(box.height, box.width)
         for name in names:
-            region = reference_regions.combine(regions or {}, name)
+            region = reference_regions.combine(regions, name)
             if region is None:
                 hits, chance = np.full(len(methods), np.nan), np.nan
             else:

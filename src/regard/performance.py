@@ -17,8 +17,10 @@ COLUMNS = [
     "n_cases",
     "n_patients",
     "n_positive",
+    "n_draws",
     "flagged",
 ]
+MEAN = "mean of all"  # the target of the AUROC that is averaged over findings or classes
 HARDLY_KNOWN = 0.6  # a target is flagged when its AUROC could be lower than this
 
 
@@ -101,10 +103,12 @@ def performance(
 ) -> pd.DataFrame:
     """AUROC, AUPRC, accuracy, sensitivity and specificity of each target with 95 % intervals over patients.
 
-    The target of two classes is the second; of more each against the rest, with one accuracy for "all classes"; of
-    findings each, from the cases where it is known, with the mean AUROC of "all findings".
-    n_cases, n_patients: those a value is taken over (of the sensitivity the positive ones); flagged: of a target whose
-    AUROC could be less than HARDLY_KNOWN, or is undefined. Columns COLUMNS.
+    The target of two classes is the second; of more each against the rest, with the accuracy of "all classes"; of
+    findings each, from the cases where it is known. Of three targets or more, and of findings, also the mean AUROC, as
+    MEAN (each target counts alike; undefined in a resample where one of them is).
+    n_cases, n_patients: those a value is taken over (of the sensitivity the positive ones); n_positive: of one target;
+    n_draws: the resamples an interval is made of, `draws` less those in which the value is undefined; flagged: of a
+    target, and of the mean, whose AUROC could be less than HARDLY_KNOWN, or has no interval. Columns COLUMNS.
     """
     chosen, rows, together = called(scores, thresholds, kind), [], []
     whole = targets.numpy() if kind == "findings" else np.where(targets.numpy() < 0, np.nan, targets.numpy())
@@ -118,27 +122,29 @@ def performance(
             "sensitivity": (_mean(said, positive), positive),
             "specificity": (_mean(~said, ~positive), ~positive),
         }
-        own = []
-        for name, (measure, inside) in measures.items():
-            found = statistics.interval(measure, patients[known], draws, seed)
-            own.append(_row(classes[place], name, found, inside, patients[known], positive))
-        flagged = not own[0]["ci_low"] >= HARDLY_KNOWN
-        rows += [row | {"flagged": flagged} for row in own]
+        rows += _flagged(
+            [
+                _row(classes[place], name, measure, inside, patients[known], draws, seed)
+                | {"n_positive": int((positive & inside).sum())}
+                for name, (measure, inside) in measures.items()
+            ]
+        )
         together.append((positive, score, known))
-    everyone = np.full(len(patients), True)
-    if kind == "findings":
+    if kind == "findings" or len(classes) > 2:
         mean = lambda weights: np.mean([auroc(p, s, weights[:, known]) for p, s, known in together], axis=0)
-        found = statistics.interval(mean, patients, draws, seed)
-        positive = (whole == 1).any(axis=1)
-        rows.append(_row("all findings", "auroc", found, everyone, patients, positive) | {"flagged": False})
-    elif len(classes) > 2:
+        told = ~np.isnan(whole).reshape(len(whole), -1).all(axis=1)
+        rows += _flagged([_row(MEAN, "auroc", mean, told, patients, draws, seed)])
+    if kind == "label" and len(classes) > 2:
         known = ~np.isnan(whole)
         right = _mean(chosen[known] == whole[known], np.full(known.sum(), True))
-        found = statistics.interval(right, patients[known], draws, seed)
-        rows.append(
-            _row("all classes", "accuracy", found, known[known], patients[known], known[known]) | {"flagged": False}
-        )
-    return pd.DataFrame(rows)[COLUMNS]
+        rows.append(_row("all classes", "accuracy", right, known[known], patients[known], draws, seed))
+        rows[-1]["flagged"] = rows[-2]["flagged"]
+    return pd.DataFrame(rows, columns=COLUMNS).astype({"n_positive": "Int64"})
+
+
+def _flagged(rows: list[dict]) -> list[dict]:
+    """`rows` of one target, of which the first is its AUROC."""
+    return [row | {"flagged": not rows[0]["ci_low"] >= HARDLY_KNOWN} for row in rows]
 
 
 def _mean(right: np.ndarray, inside: np.ndarray):
@@ -151,12 +157,19 @@ def _mean(right: np.ndarray, inside: np.ndarray):
     return mean
 
 
-def _row(
-    target: str, metric: str, found: tuple, inside: np.ndarray, patients: np.ndarray, positive: np.ndarray
-) -> dict:
-    row = {"target": target, "metric": metric} | dict(zip(("value", "ci_low", "ci_high"), found))
-    counts = {"n_cases": int(inside.sum()), "n_patients": len(set(patients[inside]))}
-    return row | counts | {"n_positive": int((positive & inside).sum())}
+def _row(target: str, metric: str, measure, inside: np.ndarray, patients: np.ndarray, draws: int, seed: int) -> dict:
+    """A row of the table, of `measure` (function of weights), which is taken over the cases `inside`."""
+    usable = []
+
+    def counted(weights: np.ndarray) -> np.ndarray:
+        found = measure(weights)
+        usable.append(int((~np.isnan(found)).sum()))
+        return found
+
+    value, low, high = statistics.interval(counted, patients, draws, seed)
+    n_draws = usable[1] if len(usable) > 1 else 0
+    counts = {"n_cases": int(inside.sum()), "n_patients": len(set(patients[inside])), "n_draws": n_draws}
+    return {"target": target, "metric": metric, "value": value, "ci_low": low, "ci_high": high} | counts
 
 
 def curves(

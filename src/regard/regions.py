@@ -112,9 +112,17 @@ def reference(
 
 
 def combine(regions: Mapping[str, np.ndarray], name: str) -> np.ndarray | None:
-    """The region `name`, or the union of several joined by "+"; None where none of them is annotated."""
-    found = [regions[part] for part in name.split("+") if part in regions]
-    return np.logical_or.reduce(found) if found else None
+    """The region `name`, or the union of several joined by "+"; None unless every part is annotated: a union that lacks
+    one is a smaller region."""
+    parts = name.split("+")
+    return np.logical_or.reduce([regions[part] for part in parts]) if all(part in regions for part in parts) else None
+
+
+def check_parts(name: str, known: Sequence[str], where: str) -> None:
+    """Raise ValueError when a part of the region `name` is not among the `known` ones; `where` is the setting's name."""
+    for part in name.split("+"):
+        if part not in known:
+            raise ValueError(f"params.yaml: {where}: {name!r} has no region {part!r}; known are {', '.join(known)}")
 
 
 def dilate(region: np.ndarray, tolerance: float) -> np.ndarray:
@@ -124,10 +132,12 @@ def dilate(region: np.ndarray, tolerance: float) -> np.ndarray:
     return distance_transform_edt(~region) <= tolerance
 
 
-def describe(folder: Path, names: Sequence[str], expert: str, rule: str) -> None:
-    """Write folder/regions.json: the names of a study's regions, which of them is the expert's, and the rule."""
+def describe(folder: Path, names: Sequence[str], expert: str, rule: str, drawn: Sequence[str] | None = None) -> None:
+    """Write folder/regions.json: the names of a study's regions that are scored, which of them is the expert's, the
+    rule, and the names that are on disk where they differ (findings are scored each as FINDING)."""
     folder.mkdir(parents=True, exist_ok=True)
-    text = json.dumps({"names": list(names), "expert": expert, "rule": rule}, indent=1)
+    described = {"names": list(names), "expert": expert, "rule": rule, "drawn": list(names if drawn is None else drawn)}
+    text = json.dumps(described, indent=1)
     (folder / "regions.json").write_text(text + "\n", encoding="utf-8")
 
 
@@ -146,22 +156,23 @@ def write(regions: Mapping[str, np.ndarray], folder: Path, case: str) -> None:
             write_mask(region, folder / name / f"{case}.png")
 
 
-def read(folder: Path, case: str) -> dict[str, np.ndarray] | None:
-    """The regions of one case that `write` put there, `other` included; None for a case without any."""
-    files = sorted(folder.glob(f"*/{case}.png"))
-    if not files:
-        return None
-    regions = {file.parent.name: np.asarray(decode(file)) == 255 for file in files}
-    drawn = [region for name, region in regions.items() if name != SHORTCUT]
-    return regions | {"other": ~np.logical_or.reduce(drawn)}
+def read(folder: Path, case: str, names: Sequence[str]) -> dict[str, np.ndarray]:
+    """The regions of one case that `write` put there, of those in `names`; one that is not annotated is left out.
+
+    `other` is what none of the rest covers, SHORTCUT aside, and is unknown, so left out, unless all are annotated.
+    """
+    files = {name: folder / name / f"{case}.png" for name in names if name != "other"}
+    regions = {name: np.asarray(decode(file)) == 255 for name, file in files.items() if file.is_file()}
+    drawn = [name for name in files if name != SHORTCUT]
+    if "other" in names and all(name in regions for name in drawn):
+        regions["other"] = ~np.logical_or.reduce([regions[name] for name in drawn])
+    return regions
 
 
-def of_finding(regions: Mapping[str, np.ndarray] | None, finding: str) -> dict[str, np.ndarray] | None:
-    """The regions FINDING of one finding, and SHORTCUT where there is one; None where it is not annotated."""
-    region = (regions or {}).get(finding)
-    if region is None:
-        return None
-    return {"finding": region, "other": ~region} | {name: regions[name] for name in (SHORTCUT,) if name in regions}
+def of_finding(regions: Mapping[str, np.ndarray], finding: str) -> dict[str, np.ndarray]:
+    """The regions FINDING of one finding, none where it is not annotated, and SHORTCUT where there is one."""
+    marker = {name: regions[name] for name in (SHORTCUT,) if name in regions}
+    return ({"finding": regions[finding], "other": ~regions[finding]} | marker) if finding in regions else marker
 
 
 def write_outline(regions: Mapping[str, np.ndarray], expert: str, folder: Path, case: str) -> None:

@@ -18,15 +18,16 @@ LETTER = np.array([[int(pixel) for pixel in row] for row in ("1110", "1001", "11
 def present(cases: Sequence[str], positive: np.ndarray, split: np.ndarray, strength: float, seed: int) -> np.ndarray:
     """Which cases carry the marker, bool (N,).
 
-    In train and tune a positive case does with probability `strength` and a negative one with `1 - strength`; in test
-    each with CHANCE. The draw of a case depends on its name and the seed alone. Raises ValueError for a strength that is
+    positive: 1, 0, or NaN where it is unknown, (N,). In train and tune a positive case carries it with probability
+    `strength` and a negative one with `1 - strength`; an unknown one, and each in test, with CHANCE. The draw of a case depends on its name and the seed alone. Raises ValueError for a strength that is
     not above CHANCE and at most 1.
     """
     if not CHANCE < strength <= 1:
         raise ValueError(f"shortcut must be 0 (no marker) or above {CHANCE} and at most 1, not {strength}")
     drawn = np.array([np.random.default_rng(seed_of(seed, "shortcut", case)).random() for case in cases])
-    follows = np.where(positive, strength, 1 - strength)
-    return drawn < np.where(np.asarray(split) == "test", CHANCE, follows)
+    positive = np.asarray(positive, dtype=float)
+    follows = np.where(positive == 1, strength, 1 - strength)
+    return drawn < np.where((np.asarray(split) == "test") | np.isnan(positive), CHANCE, follows)
 
 
 def burn(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -1,5 +1,6 @@
 """Uncertainty over patients: images of one patient are resampled together (cluster bootstrap, Field and Welsh 2007)."""
 
+import functools
 import zlib
 from collections.abc import Callable
 
@@ -21,8 +22,14 @@ def resamples(patients: np.ndarray, draws: int, seed: int) -> np.ndarray:
     Patients are ordered by name, so that the order of the rows does not matter.
     """
     names, member = np.unique(np.asarray(patients, dtype=str), return_inverse=True)
-    counts = np.random.default_rng(seed).multinomial(len(names), np.full(len(names), 1 / len(names)), size=draws)
-    return counts[:, member]
+    return _counts(len(names), draws, seed)[:, member]
+
+
+@functools.lru_cache(maxsize=16)  # a table asks for the same draws in row after row
+def _counts(patients: int, draws: int, seed: int) -> np.ndarray:
+    counts = np.random.default_rng(seed).multinomial(patients, np.full(patients, 1 / patients), size=draws)
+    counts.flags.writeable = False
+    return counts
 
 
 def interval(

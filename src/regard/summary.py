@@ -30,10 +30,11 @@ COLUMNS = [
     "n_undefined",
     "selected_area",
     "chance",
+    "n_maps",
     "profile",
 ]
 POOLED = "all findings"  # the target of what is averaged over the findings of a study
-PAIRED = ["difference", "ci_low", "ci_high", "n_cases", "n_patients", "p"]
+PAIRED = ["difference", "ci_low", "ci_high", "n_cases", "n_patients", "n_maps", "p"]
 EMPTY_RULE = "undefined is left out and counted; an empty selection has IoU 0"
 TESTED_FROM = 40  # test patients; a claim about fewer is "not tested"
 
@@ -77,6 +78,7 @@ def summarise(
     COLUMNS.
 
     scores: long table of one study (architecture: `scores.csv`); explanations: as for `blocks`.
+    n_cases: distinct cases; n_maps: the values a mean is over, more where all findings are pooled, each map counting alike.
     `selected_area` is the median share of the image that the selection covers, over all cases of the stratum. All maps
     share the resamples of a stratum, so that equal values have equal intervals.
     """
@@ -85,6 +87,7 @@ def summarise(
     for target, role, explained in blocks(explanations):
         where = pd.MultiIndex.from_frame(explained[["case", "target"]])
         patients, groups = explained["patient"].to_numpy(), strata(explained, labels=role != "finding")
+        cases = explained["case"].to_numpy()
         columns = {
             key: table.set_index(["case", "target"])["value"].reindex(where).to_numpy()
             for key, table in scores[scores["target_role"] == role].groupby(KEYS, sort=False)
@@ -108,11 +111,12 @@ def summarise(
                         "mean": mean,
                         "ci_low": low,
                         "ci_high": high,
-                        "n_cases": int(defined.sum()),
+                        "n_cases": len(set(cases[inside][defined])),
                         "n_patients": len(set(patient[defined])),
                         "n_undefined": int((~defined).sum()),
                         "selected_area": np.nan if area is None or not inside.any() else float(np.median(area[inside])),
                         "chance": float(chance[inside][defined].mean()) if defined.any() else np.nan,
+                        "n_maps": int(defined.sum()),
                         "profile": profile,
                     }
                 )
@@ -154,13 +158,15 @@ def pairs(
             inside = groups[stratum]
             for first, second in contrasts:
                 one, other = wide[first].to_numpy()[inside], wide[second].to_numpy()[inside]
+                found = paired(one, other, patients[inside], draws, seed_of(seed, key[0], stratum))
+                cases = explained["case"].to_numpy()[inside][~np.isnan(one - other)]
                 described = dict(zip(keys, key)) | {
                     "target": target,
                     "stratum": stratum,
                     "first": first,
                     "second": second,
                 }
-                rows.append(described | paired(one, other, patients[inside], draws, seed_of(seed, key[0], stratum)))
+                rows.append(described | found | {"n_cases": len(set(cases)), "n_maps": found["n_cases"]})
     if 2 * len(rows) / (draws + 1) > 0.05:
         raise ValueError(
             f"{draws} draws cannot make any of {len(rows)} adjusted p values less than 0.05; raise `draws`"
@@ -194,29 +200,43 @@ def verdict(value: float, low: float, high: float, paper: float, n_patients: int
 
 def claims(summary: pd.DataFrame, performance: pd.DataFrame, published: dict[str, str]) -> pd.DataFrame:
     """The papers' figures beside ours, for each study of `published`, {study: name in PUBLISHED}; a row per claim."""
-    counted = ["study", "data", "value", "ci_low", "ci_high", "n_cases", "n_patients", "profile"]
+    counted = ["study", "data", "target", "value", "ci_low", "ci_high", "n_cases", "n_patients", "profile"]
     rows = []
     for study, name in sorted(published.items()):
-        if name not in PUBLISHED:
-            raise KeyError(f"params.yaml: study {study!r} has published {name!r}; known are {', '.join(PUBLISHED)}")
         known = PUBLISHED[name]
+        before = len(rows)
         reached = performance[(performance["study"] == study) & (performance["start"] == "transfer")]
         reached = reached[reached["metric"].isin(known["figures"])]
         setting = reached["metric"].map(lambda metric: "" if metric == "auroc" else "threshold=tuning split")
         rows.append(reached[counted].assign(claim=reached["metric"], setting=setting, chance=np.nan))
-        share = summary[
-            (summary["study"] == study)
-            & (summary["region"] == known["together"])
-            & (summary["method"] == "cam")
-            & (summary["stratum"] == "correct")
-            & (summary["target_role"] == "predicted")
-            & (summary["score"] == "pointing")
-        ].rename(columns={"mean": "value"})
-        rows.append(share[[*counted, "setting", "chance"]].assign(claim="three-regions"))
-        for part in rows[-2:]:
-            part.insert(0, "paper_value", part["claim"].map(known["figures"]))
+        told = known["figures"]
+        if "pointing" in known:
+            told = told | {known["pointing"]["claim"]: known["pointing"]["value"]}
+            share = summary[
+                (summary["study"] == study)
+                & (summary["region"] == known["pointing"]["region"])
+                & (summary["method"] == known["pointing"]["method"])
+                & (summary["stratum"] == "correct")
+                & (summary["target_role"] == "predicted")
+                & (summary["score"] == "pointing")
+            ].rename(columns={"mean": "value"})
+            rows.append(share[[*counted, "setting", "chance"]].assign(claim=known["pointing"]["claim"]))
+        for part in rows[before:]:
+            part.insert(0, "paper_value", part["claim"].map(told))
             part.insert(0, "paper", known["paper"])
-    columns = ["claim", "paper", "paper_value", "study", "data", "setting", "value", "ci_low", "ci_high", "chance"]
+    columns = [
+        "claim",
+        "paper",
+        "paper_value",
+        "study",
+        "data",
+        "target",
+        "setting",
+        "value",
+        "ci_low",
+        "ci_high",
+        "chance",
+    ]
     columns += ["n_cases", "n_patients", "profile"]
     table = pd.concat(rows)[columns] if rows else pd.DataFrame(columns=columns)
     return table.assign(

@@ -55,23 +55,25 @@ def loss(logits: Tensor, targets: Tensor, weights: Tensor | None = None) -> Tens
     return every[known(targets)].mean()
 
 
-def balancing(targets: Tensor, classes: int) -> Tensor:
+def balancing(targets: Tensor, classes: Sequence[str]) -> Tensor:
     """Weights that make every class, or each finding's presence and absence, count alike.
 
-    Classes: N / (classes x count), of the known ones; findings: absent / present. Raises ValueError where a class or
-    finding has no case.
+    Classes: N / (classes x count), of the known ones; findings: absent / present. Raises ValueError where a class has
+    no case, or a finding none with it or none without.
     """
     if targets.is_floating_point():
         present, absent = (targets == 1).sum(0), (targets == 0).sum(0)
-        if (present == 0).any():
-            raise ValueError(
-                f"finding number {int((present == 0).nonzero()[0])} has no training case: no weight balances it"
-            )
+        for name, counts in zip(classes, zip(present, absent)):
+            if min(counts) == 0:
+                raise ValueError(
+                    f"class_weights: no training case is {'with' if not counts[0] else 'without'} {name!r}"
+                )
         return absent / present
-    counts = torch.bincount(targets[targets >= 0], minlength=classes)
-    if (counts == 0).any():
-        raise ValueError(f"class number {int((counts == 0).nonzero()[0])} has no training case: no weight balances it")
-    return counts.sum() / (classes * counts)
+    counts = torch.bincount(targets[targets >= 0], minlength=len(classes))
+    for name, count in zip(classes, counts):
+        if count == 0:
+            raise ValueError(f"class_weights: no training case is labelled {name!r}")
+    return counts.sum() / (len(classes) * counts)
 
 
 BLANKS = {"ignore": torch.nan, "zeros": 0.0, "ones": 1.0}  # U-Ignore, U-Zeros, U-Ones (Irvin et al. 2019)
@@ -91,6 +93,7 @@ def fit(
     frozen: bool,
     seed: int,
     dtype: torch.dtype = torch.float32,
+    classes: Sequence[str],
     class_weights: str = "none",
     blank: str = "ignore",
     augment: Mapping = MappingProxyType({}),
@@ -98,10 +101,11 @@ def fit(
 ) -> pd.DataFrame:
     """Train `model` in place on the rows where split is "train"; keep the epoch with the lowest loss on "tune".
 
-    images: uint8 (N, H, W) or (N, H, W, 3); targets: as from `targets`; split: (N,) names. class_weights: "none" or
-    "balanced" (see `balancing`); blank: what an unknown finding counts as in training, "ignore", "zeros" or "ones" (the
-    tuning loss is of the known ones always); augment: the options of `regard.augmentation.augment`. frozen: train the linear head alone, with the features (batch norm included) as they are. The head
-    learns ten times as fast as the features. Stops after `patience` epochs without a lower tuning loss. `report` is
+    images: uint8 (N, H, W) or (N, H, W, 3); targets: as from `targets`; split: (N,) names; classes: of the logits.
+    class_weights: "none" or "balanced" (see `balancing`); blank: what an unknown finding counts as in training,
+    "ignore", "zeros" or "ones" (the tuning loss is of the known ones always); augment: the options of
+    `regard.augmentation.augment`. frozen: train the linear head alone, with the features (batch norm included) as they
+    are. Stops after `patience` epochs without a lower tuning loss. `report` is
     called with each row of the history (epoch, train_loss, tune_loss, tune_auroc, the mean over classes or findings),
     which is returned. Raises ValueError for an unknown option, and when the loss is no number any more.
     """
@@ -112,19 +116,16 @@ def fit(
     device = next(model.parameters()).device
     change = functools.partial(augmentation.augment, **augment)
     learned = targets.nan_to_num(BLANKS[blank]) if targets.is_floating_point() else targets
-    told = (
-        known(learned).flatten(1).any(1) if learned.ndim > 1 else known(learned)
-    )  # the rest would only move batch norm
+    # an image of which nothing is known would only move batch norm
+    told = known(learned).flatten(1).any(1) if learned.ndim > 1 else known(learned)
     train = torch.from_numpy(np.flatnonzero((split == "train") & told.numpy()))
     tune = torch.from_numpy(np.flatnonzero(split == "tune"))
-    weights = balancing(learned[train], model.head.out_features).to(device) if class_weights == "balanced" else None
+    weights = balancing(learned[train], classes).to(device) if class_weights == "balanced" else None
     model.features.requires_grad_(not frozen)
-    groups = [{"params": model.head.parameters(), "lr": 10 * learning_rate}]
-    if not frozen:
-        groups.append({"params": model.features.parameters(), "lr": learning_rate})
-    optimiser = torch.optim.AdamW(groups, lr=learning_rate, weight_decay=weight_decay)
+    learned_parameters = (model.head if frozen else model).parameters()
+    optimiser = torch.optim.AdamW(learned_parameters, lr=learning_rate, weight_decay=weight_decay)
     steps = epochs * -(-len(train) // batch)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, [group["lr"] for group in groups], total_steps=steps)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, learning_rate, total_steps=steps)
     generator = torch.Generator().manual_seed(seed)
     model.to(memory_format=torch.channels_last)
     history, best, kept, since = [], float("inf"), None, 0
@@ -195,10 +196,10 @@ def probabilities(logits: Tensor, kind: str) -> np.ndarray:
     return (logits.double().sigmoid() if kind == "findings" else logits.double().softmax(1)).numpy()
 
 
-def thresholds(targets: Tensor, probabilities: np.ndarray, kind: str) -> np.ndarray | None:
+def thresholds(targets: Tensor, probabilities: np.ndarray, classes: Sequence[str], kind: str) -> np.ndarray | None:
     """Youden's threshold of the second of two classes, or of each finding, from its known cases; None for more classes.
 
-    Raises ValueError where a class or finding has no case, or none without it.
+    Raises ValueError where the cases are all with a class or finding, or all without it.
     """
     if kind == "label" and probabilities.shape[1] > 2:
         return None
@@ -206,7 +207,7 @@ def thresholds(targets: Tensor, probabilities: np.ndarray, kind: str) -> np.ndar
     for place, positive, score in one_against_rest(targets, probabilities):
         if len(set(positive)) < 2:
             raise ValueError(
-                f"target number {place} has no threshold: the tuning cases are all with it, or all without"
+                f"{classes[place]!r} has no threshold: the tuning cases whose label is known are all with it, or all without"
             )
         found.append(youden_threshold(positive.astype(int), score))
     return np.array(found)
