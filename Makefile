@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 # DVC's stages call `python -m regard`: this environment's Python comes first.
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+# Compiling every imported module anew costs each stage several seconds.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: reproduce full test lock clean
 

@@ -249,7 +249,7 @@ def test_no_reading_of_the_signs_separates_the_classes():
     order = np.argsort(malignant / benign)
     benign, malignant = benign[order], malignant[order]
     auc = np.sum(malignant * (np.cumsum(benign) - benign / 2))
-    assert 0.9 < auc < 0.99, auc
+    assert 0.9 < auc < 0.9995, auc
 
 
 def test_datasheet_states_what_is_in_use(committed):

@@ -66,7 +66,7 @@ def drawn():
 
 def test_committed_set_is_what_the_code_draws(committed):
     """Every eighth patient in full: one grey level is what another processor's rounding may change."""
-    for index in range(0, 300, 8):
+    for index in range(0, 360, 8):
         cases = list(mammography.draw_patient(mammography.SEED, index))
         rows = committed[committed["patient"] == f"p{index:03d}"]
         assert rows["case"].tolist() == [case.case for case in cases]
@@ -83,7 +83,7 @@ def test_committed_set_is_what_the_code_draws(committed):
 def test_committed_table_is_what_the_code_draws(committed):
     """Every row, in all that is drawn before an image is made."""
     rows = []
-    for index in range(300):
+    for index in range(360):
         patient = sampled(mammography.SEED, index)
         for number, made in enumerate(patient["patches"], start=1):
             label = patient["label"] if made["shows"] else "normal"
@@ -96,8 +96,8 @@ def test_committed_table_is_what_the_code_draws(committed):
 
 def test_committed_layout(committed):
     assert committed.columns.tolist() == COLUMNS
-    assert committed["case"].is_unique and committed["patient"].nunique() == 300
-    assert (committed.groupby("patient")["exam"].nunique() == 1).all() and committed["exam"].nunique() == 300
+    assert committed["case"].is_unique and committed["patient"].nunique() == 360
+    assert (committed.groupby("patient")["exam"].nunique() == 1).all() and committed["exam"].nunique() == 360
     assert set(committed["label"]) == {"normal", "benign", "malignant"} and set(committed["reference"]) == {"exact"}
     assert b"\r" not in (COMMITTED / "cases.csv").read_bytes()
     assert committed["image"].tolist() == [f"images/{case}.png" for case in committed["case"]]
@@ -114,7 +114,7 @@ def test_committed_layout(committed):
 
 @pytest.mark.parametrize("structure", STRUCTURES)
 def test_committed_set_has_patients_enough(committed, structure):
-    """At least 40 of a random 40 % of the patients must hold the structure: 115 of 300, to be safe."""
+    """At least 40 of a random 40 % of the patients must hold the structure: 115 of 360, to be safe."""
     assert committed.loc[committed[STRUCTURES[structure]] != "none", "patient"].nunique() >= 115
 
 
@@ -319,5 +319,5 @@ def test_datasheet_states_the_numbers_in_use(committed):
             assert f"| {name} | {value} | {benign:.2f} | {malignant:.2f} |" in text
     assert f"`OVERLAP = {mammography.OVERLAP}`" in text and f"Seed {mammography.SEED} " in text
     count = committed["label"].value_counts()
-    assert f"{len(committed)} patches of 300 patients" in text
+    assert f"{len(committed)} patches of 360 patients" in text
     assert f"{count['normal']} normal, {count['benign']} benign, {count['malignant']} malignant" in text

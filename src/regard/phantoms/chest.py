@@ -36,15 +36,15 @@ STRENGTH = dict.fromkeys(FINDINGS, 1.0)  # further, of one finding
 SEVERITY = {"subtle": 0.25, "moderate": 0.45, "marked": 0.30}
 EXTENT = {
     "cardiomegaly": {"subtle": (0.015, 0.04), "moderate": (0.04, 0.08), "marked": (0.08, 0.14)},  # ratio above limit
-    "pleural_effusion": {"subtle": (30, 45), "moderate": (45, 75), "marked": (75, 125)},  # height at the wall, mm
-    "consolidation": {"subtle": (0.45, 0.55), "moderate": (0.55, 0.72), "marked": (0.72, 0.90)},  # share of air lost
-    "nodule": {"subtle": (16, 20), "moderate": (20, 26), "marked": (26, 33)},  # diameter, mm
+    "pleural_effusion": {"subtle": (45, 68), "moderate": (68, 112), "marked": (112, 170)},  # height at the wall, mm
+    "consolidation": {"subtle": (0.62, 0.72), "moderate": (0.72, 0.84), "marked": (0.84, 0.95)},  # share of air lost
+    "nodule": {"subtle": (20, 24), "moderate": (24, 28), "marked": (28, 33)},  # diameter, mm
     "pneumothorax": {"subtle": (11, 16), "moderate": (16, 26), "marked": (26, 40)},  # rim at the side wall, mm
-    "support_device": {"subtle": (0.40, 0.55), "moderate": (0.55, 0.75), "marked": (0.75, 1.00)},  # attenuation
+    "support_device": {"subtle": (1.20, 1.60), "moderate": (1.60, 2.20), "marked": (2.20, 3.00)},  # attenuation
 }
 LIMIT = {"PA": 0.50, "AP": 0.54}  # cardiothoracic ratio: the heart lies farther from the film in AP, so it is larger
 NORMAL_RATIO = (0.445, 0.03)  # of a PA film, mean and standard deviation, never above the limit
-NUMBER = {"consolidation": {1: 0.65, 2: 0.35}, "nodule": {1: 0.45, 2: 0.30, 3: 0.25}}
+NUMBER = {"consolidation": {1: 0.65, 2: 0.35}, "nodule": {1: 0.30, 2: 0.35, 3: 0.35}}
 DEVICES = {"central line": 0.30, "pacemaker": 0.22, "endotracheal tube": 0.14, "gastric tube": 0.14, "drain": 0.20}
 DEVICE_RADIUS = 4.5  # mm around a line's centre that its region covers: a line itself is about one pixel wide
 
@@ -258,7 +258,7 @@ def _add_consolidation(rng, body, finding, scale, free, lost):
     share = np.zeros_like(lost)
     for _ in range(finding["number"]):
         x, y = _place(rng, body, free, 20)
-        wide, tall, lean = rng.uniform(25, 42), rng.uniform(25, 46), rng.normal(0, 0.5)
+        wide, tall, lean = rng.uniform(30, 50), rng.uniform(30, 55), rng.normal(0, 0.5)
         right, down = frame.x - x, frame.y - y
         right, down = right * np.cos(lean) + down * np.sin(lean), down * np.cos(lean) - right * np.sin(lean)
         level = (np.hypot(right / wide, down / tall) - 1) * min(wide, tall) + 5 * ragged
@@ -280,7 +280,7 @@ def _add_nodules(rng, body, finding, scale, free, lost):
         around = np.arctan2(frame.y - y, frame.x - x)
         edge = 1 + 0.06 * np.sin(3 * around + rng.uniform(0, 6)) + 0.05 * np.sin(5 * around + rng.uniform(0, 6))
         rim = np.hypot(frame.x - x, frame.y - y) / (radius * edge)
-        body.extra[:] += scale * rng.uniform(0.95, 1.25) * 2 * radius * np.clip(1 - rim**2, 0, 1) ** 0.6
+        body.extra[:] += scale * rng.uniform(2.4, 3.2) * 2 * radius * np.clip(1 - rim**2, 0, 1) ** 0.6
         share = np.maximum(share, expit((1 - rim) * radius / 0.5))
         free &= rim > 2.5
     return share

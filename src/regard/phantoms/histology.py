@@ -32,17 +32,17 @@ IMAGES = {1: 0.93, 2: 0.07}  # per patient
 
 # Difficulty. Each sign is drawn independently given the class: P(value | benign), P(value | malignant).
 SIGNS = {
-    "size": {"small": (0.64, 0.12), "medium": (0.28, 0.36), "large": (0.08, 0.52)},
-    "pleomorphism": {"slight": (0.70, 0.18), "moderate": (0.24, 0.40), "marked": (0.06, 0.42)},
-    "chromatin": {"fine": (0.70, 0.20), "vesicular": (0.14, 0.34), "hyperchromatic": (0.16, 0.46)},
-    "crowding": {"spaced": (0.70, 0.28), "crowded": (0.30, 0.72)},
-    "architecture": {"glands": (0.68, 0.16), "nests": (0.24, 0.42), "sheets": (0.08, 0.42)},
-    "mitoses": {"absent": (0.95, 0.55), "present": (0.05, 0.45)},
+    "size": {"small": (0.74, 0.06), "medium": (0.22, 0.28), "large": (0.04, 0.66)},
+    "pleomorphism": {"slight": (0.78, 0.10), "moderate": (0.18, 0.34), "marked": (0.04, 0.56)},
+    "chromatin": {"fine": (0.78, 0.10), "vesicular": (0.12, 0.30), "hyperchromatic": (0.10, 0.60)},
+    "crowding": {"spaced": (0.78, 0.20), "crowded": (0.22, 0.80)},
+    "architecture": {"glands": (0.78, 0.08), "nests": (0.17, 0.34), "sheets": (0.05, 0.58)},
+    "mitoses": {"absent": (0.97, 0.40), "present": (0.03, 0.60)},
 }
 OVERLAP = 0.0  # 0: SIGNS as it stands; 1: both classes draw from the mean of the two columns
 
 # Mean and standard deviation of what each sign sets, so that neighbouring values blend into each other.
-DIAMETER = {"small": (6.9, 0.4), "medium": (8.6, 0.6), "large": (10.8, 0.8)}  # um
+DIAMETER = {"small": (6.7, 0.4), "medium": (8.8, 0.6), "large": (11.8, 0.8)}  # um
 SPREAD = {"slight": (0.07, 0.02), "moderate": (0.17, 0.03), "marked": (0.28, 0.04)}  # of log diameter, cell to cell
 DENSITY = {"fine": (0.68, 0.05), "vesicular": (0.52, 0.05), "hyperchromatic": (0.98, 0.08)}  # optical density
 PITCH = {"spaced": (1.50, 0.10), "crowded": (1.14, 0.06)}  # distance between nuclei, in diameters
@@ -53,9 +53,9 @@ MACENKO = np.array([[0.5626, 0.7201, 0.4062], [0.2159, 0.8012, 0.5581]])
 # Laboratories: share of the second pair of stain vectors, strength of either stain, sigma of the blur (um), side of a
 # pixel (um), and the colour of an empty slide.
 SITES = {
-    "A": dict(mix=0.45, haematoxylin=0.95, eosin=0.80, blur=0.70, pixel=1.15, white=(244, 242, 245)),
-    "B": dict(mix=0.65, haematoxylin=1.10, eosin=0.95, blur=0.80, pixel=1.25, white=(240, 236, 240)),
-    "C": dict(mix=0.85, haematoxylin=0.85, eosin=1.00, blur=0.90, pixel=1.35, white=(246, 241, 239)),
+    "A": dict(mix=0.45, haematoxylin=0.95, eosin=0.80, blur=0.70, pixel=1.00, white=(244, 242, 245)),
+    "B": dict(mix=0.65, haematoxylin=1.10, eosin=0.95, blur=0.80, pixel=1.08, white=(240, 236, 240)),
+    "C": dict(mix=0.85, haematoxylin=0.85, eosin=1.00, blur=0.90, pixel=1.16, white=(246, 241, 239)),
 }
 ARTEFACTS = {"none": 0.82, "fold": 0.09, "defocus": 0.09}
 

@@ -32,13 +32,14 @@ VIEWS = {"CC": 0.5, "MLO": 0.5}
 DENSITIES = {"a": 0.15, "b": 0.38, "c": 0.35, "d": 0.12}
 
 # Difficulty. Each is drawn independently given the class: P(value | benign), P(value | malignant).
-FINDINGS = {"mass": (0.40, 0.37), "calcification": (0.38, 0.35), "both": (0.22, 0.28)}
+FINDINGS = {"mass": (0.36, 0.33), "calcification": (0.30, 0.27), "both": (0.34, 0.40)}
 SIGNS = {
     "mass_shape": {"oval": (0.68, 0.08), "round": (0.22, 0.06), "irregular": (0.10, 0.86)},
     "mass_margin": {"circumscribed": (0.72, 0.05), "obscured": (0.22, 0.17), "spiculated": (0.06, 0.78)},
     "calcification_morphology": {"punctate": (0.84, 0.06), "pleomorphic": (0.10, 0.50), "linear": (0.06, 0.44)},
     "calcification_distribution": {"clustered": (0.88, 0.24), "segmental": (0.12, 0.76)},
 }
+VISIBILITY = 1.4  # scales the radiodensity that masses and calcifications add
 OVERLAP = 0.0  # 0: FINDINGS and SIGNS as they stand; 1: both classes draw from the mean of the two columns
 
 # Mean and standard deviation of what the signs set, so that neighbouring values blend into each other.
@@ -64,7 +65,7 @@ SITES = {
 ARTEFACTS = {"none": 0.8, "marker": 0.2}
 
 
-def draw(seed: int, patients: int = 300) -> Iterator[Case]:
+def draw(seed: int, patients: int = 360) -> Iterator[Case]:
     """Yield all cases of patients 0 to `patients` - 1, in order; see draw_patient.
 
     Raises ValueError if `patients` is negative.
@@ -151,7 +152,7 @@ def sample(rng: np.random.Generator) -> dict:
         clumping=rng.uniform(0.5, 1.2),  # share of the glandular pattern that lies in large islands
         contrast=rng.normal(1, 0.08),
     )
-    size = float(np.clip(rng.lognormal(np.log(14), 0.25), 9, 20))  # mm, mass
+    size = float(np.clip(rng.lognormal(np.log(18), 0.22), 10, 24))  # mm, mass
     number = rng.uniform(0.7, 1.4)  # of calcifications, relative
 
     label = choose(LABELS)
@@ -356,7 +357,7 @@ def _mass(rng, patient, x, y, step):
     """
     mass, margin = patient["mass"], patient["signs"]["mass_margin"]
     mottle, ragged = power_law(rng, step, 3.0, 12), power_law(rng, step, 2.6, 5)
-    whole, near = np.zeros((2, *x.shape)), np.ix_(np.abs(y[:, 0]) < 26, np.abs(x[0]) < 26)  # it reaches no farther
+    whole, near = np.zeros((2, *x.shape)), np.ix_(np.abs(y[:, 0]) < 34, np.abs(x[0]) < 34)  # it reaches no farther
     x, y, mottle, ragged = x[near], y[near], mottle[near], ragged[near]
     size, aspect = patient["size"] * rng.lognormal(0, 0.06), mass["aspect"] * rng.lognormal(0, 0.04)
     long, short = size / np.sqrt(aspect) / 2, size * np.sqrt(aspect) / 2
@@ -385,13 +386,13 @@ def _mass(rng, patient, x, y, step):
     if margin == "spiculated":
         way, away = np.arctan2(y, x), np.hypot(x, y)
         for _ in range(rng.integers(13, 22)):
-            direction, length, wide = rng.uniform(-np.pi, np.pi), rng.uniform(3, 13), rng.uniform(0.25, 0.50)
+            direction, length, wide = rng.uniform(-np.pi, np.pi), rng.uniform(4, 14), rng.uniform(0.35, 0.60)
             off = np.angle(np.exp(1j * (way - direction))) + rng.normal(0, 0.03) * outside
             taper = np.clip(1 - outside / length, 0, 1)
             spicule = np.exp(-0.5 * (off * away / (wide * (0.5 + 0.8 * taper))) ** 2) * taper**0.5
-            added += rng.uniform(0.10, 0.30) * spicule * (1 - share) * (np.abs(off) < 1)
+            added += rng.uniform(0.16, 0.38) * spicule * (1 - share) * (np.abs(off) < 1)
         added += 0.05 * np.exp(-np.clip(outside, 0, None) / 3) * (1 - share)  # the tissue around is drawn together
-    whole[0][near], whole[1][near] = added, share
+    whole[0][near], whole[1][near] = VISIBILITY * added, share
     return whole
 
 
@@ -404,7 +405,7 @@ def _calcifications(rng, patient, x, y, centre, inside, step):
     number = patient["number"] * (rng.uniform(9, 16) if clustered else rng.uniform(20, 32))
     number = int(number * (0.7 if morphology == "linear" else 1))
     group, length, opening = rng.uniform(2.5, 4.0), rng.uniform(22, 30), rng.uniform(0.14, 0.24)
-    bright = rng.uniform(0.5, 0.7)
+    bright = VISIBILITY * rng.uniform(0.5, 0.7)
     added, placed = np.zeros(x.shape), 0
     for _ in range(40 * number):
         if clustered:
@@ -433,7 +434,7 @@ def _particle(rng, morphology, duct, right, down):
         return rng.uniform(0.55, 0.95) * expit((rng.uniform(0.34, 0.52) - np.hypot(right, down)) / 0.08)
     grain = np.zeros(right.shape)
     if morphology == "pleomorphic":
-        size = rng.lognormal(np.log(0.48), 0.35)
+        size = rng.lognormal(np.log(0.60), 0.35)
         for _ in range(rng.integers(1, 4)):
             turn, long = rng.uniform(0, np.pi), size * rng.uniform(0.7, 1.3)
             across, along = (rng.uniform(-0.6, 0.6, 2) * size) if grain.any() else (0, 0)

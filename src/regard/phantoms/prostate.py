@@ -32,10 +32,10 @@ SLIDES = {1: 0.5, 2: 0.5}  # slides per patient
 # Difficulty. Each sign of the focus is drawn independently given the class: P(value | benign), P(value | tumour).
 # Without a focus ("none", possible in benign tiles only) the other signs have nothing to show on and are "none", too.
 SIGNS = {
-    "growth": {"none": (0.25, 0.00), "separate": (0.60, 0.50), "fused": (0.09, 0.28), "cribriform": (0.06, 0.22)},
-    "basal": {"complete": (0.68, 0.05), "patchy": (0.22, 0.19), "absent": (0.10, 0.76)},
-    "nuclei": {"small": (0.80, 0.26), "enlarged": (0.20, 0.74)},
-    "nucleoli": {"inconspicuous": (0.80, 0.28), "prominent": (0.20, 0.72)},
+    "growth": {"none": (0.25, 0.00), "separate": (0.67, 0.16), "fused": (0.05, 0.44), "cribriform": (0.03, 0.40)},
+    "basal": {"complete": (0.76, 0.03), "patchy": (0.19, 0.12), "absent": (0.05, 0.85)},
+    "nuclei": {"small": (0.88, 0.14), "enlarged": (0.12, 0.86)},
+    "nucleoli": {"inconspicuous": (0.86, 0.18), "prominent": (0.14, 0.82)},
     "cytoplasm": {"pale": (0.42, 0.32), "amphophilic": (0.24, 0.56), "scant": (0.34, 0.12)},
     "contents": {
         "empty": (0.54, 0.52),
@@ -49,7 +49,7 @@ SIGNS = {
 OVERLAP = 0.0  # 0: SIGNS as it stands; 1: both classes draw from the mean of the two columns
 
 # Mean and standard deviation of what a sign sets, so that neighbouring values blend into each other.
-NUCLEUS = {"small": (3.1, 0.25), "enlarged": (4.4, 0.35)}  # mean half axis of luminal nuclei
+NUCLEUS = {"small": (3.0, 0.25), "enlarged": (4.8, 0.35)}  # mean half axis of luminal nuclei
 VESICULAR = {"inconspicuous": (0.10, 0.10), "prominent": (0.90, 0.10)}  # 1: cleared chromatin and a full nucleolus
 BASAL = {"complete": (0.97, 0.03), "patchy": (0.50, 0.12), "absent": (0.02, 0.02)}  # share of the outline
 HEIGHT = {"pale": (19, 2.5), "amphophilic": (17, 2.5), "scant": (9, 1.5)}  # of the epithelium
