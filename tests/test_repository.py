@@ -124,3 +124,8 @@ def test_a_stage_depends_on_the_code_its_notebook_reaches(path):
     watched = {Path(entry).stem for entry in stage.get("do", stage)["deps"] if str(entry).startswith("src/")}
     code = "\n".join(cell.source for cell in nbformat.read(path, 4).cells if cell.cell_type == "code")
     assert reached(imports(code)) - {"project"} == watched
+
+
+def test_what_python_writes_beside_its_sources_is_no_input_of_a_stage():
+    """Folders of sources are dependencies; compiled modules appear in them when a stage runs."""
+    assert "__pycache__/" in (ROOT / ".dvcignore").read_text().split()
