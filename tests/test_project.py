@@ -65,7 +65,7 @@ def test_blocks_merge_and_lists_are_replaced():
 
 
 def test_a_stage_is_told_nothing_of_the_other_stages():
-    assert set(project.settings("top", "select", PARAMS)) == {"study", "root", "seed", "profile", "published", "areas"}
+    assert set(project.settings("top", "select", PARAMS)) == {"study", "root", "seed", "profile", "areas"}
 
 
 def test_resolving_changes_no_parameter():
@@ -158,60 +158,8 @@ def test_every_study_of_the_project_resolves_in_every_profile(root):
                 assert found["study"] == study and found["profile"] == profile and found["root"]
 
 
-def test_a_paper_is_named_once_and_must_be_known():
-    """`published` belongs to the study, and every stage is told."""
-    known = studies(mine={"root": "data/mine", "published": "byra-2022"}, typo={"root": "a", "published": "byra"})
-    assert project.settings("mine", "select", known)["published"] == "byra-2022"
+def test_a_paper_is_named_once_and_two_stages_are_told():
+    known = studies(mine={"root": "data/mine", "published": "byra-2022"})
+    assert project.settings("mine", "train", known)["published"] == "byra-2022"
     assert project.settings("bare", "train", known)["published"] == ""
-    with pytest.raises(KeyError, match="study 'typo' has published 'byra'; known are byra-2022"):
-        project.settings("typo", "train", known)
-
-
-LABELS = {
-    "study": "s",
-    "labels": ["no", "yes"],
-    "excluded_labels": [],
-    "findings": [],
-    "structures": ["tumour"],
-    "expert": "tumour",
-    "regions": "structures",
-    "shortcut_finding": "",
-}
-FINDINGS = LABELS | {
-    "labels": [],
-    "findings": ["a", "b"],
-    "structures": ["a", "b"],
-    "expert": "finding",
-    "regions": "findings",
-}
-
-
-def test_what_a_study_tells_apart():
-    assert project.targets(LABELS) == (["no", "yes"], "label")
-    assert project.targets(FINDINGS | {"shortcut_finding": "b"}) == (["a", "b"], "findings")
-    assert project.targets(FINDINGS | {"regions": "structures", "expert": "a+b"})[1] == "findings"
-
-
-@pytest.mark.parametrize(
-    "base, change, message",
-    [
-        (LABELS, {"labels": [0, 1]}, "`labels` must be a list of names"),
-        (LABELS, {"labels": "yes"}, "`labels` must be a list of names"),
-        (LABELS, {"structures": "tumour"}, "`structures` must be a list"),
-        (LABELS, {"structures": []}, "`structures` is empty"),
-        (LABELS, {"structures": ["tumour", "tumour"]}, "`structures` names something twice"),
-        (LABELS, {"structures": ["other"]}, "cannot be called 'other'"),
-        (LABELS, {"structures": ["a+b"]}, "cannot be called 'a[+]b'"),
-        (LABELS, {"findings": ["a"]}, "either `labels` or `findings`"),
-        (LABELS, {"labels": []}, "either `labels` or `findings`"),
-        (LABELS, {"expert": ""}, "`expert` is empty"),
-        (LABELS, {"expert": "finding"}, "go together"),
-        (LABELS, {"expert": "finding", "regions": "findings"}, "this one has `labels`"),
-        (LABELS, {"shortcut_finding": "maybe"}, "`shortcut_finding` is 'maybe'; known are no, yes"),
-        (FINDINGS, {"excluded_labels": ["x"]}, "`excluded_labels` goes with `labels`"),
-        (FINDINGS, {"structures": ["a"]}, "lacks the finding 'b'"),
-    ],
-)
-def test_settings_that_contradict_themselves_are_named(base, change, message):
-    with pytest.raises(ValueError, match=f"study 's', prepare: .*{message}"):
-        project.targets(base | change)
+    assert "published" not in project.settings("mine", "select", known)

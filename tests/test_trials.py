@@ -35,7 +35,9 @@ def test_a_row_per_network_and_target_which_no_other_trial_changes(study):
 
 def test_draws_are_of_the_studys_phantoms(study, monkeypatch):
     asked = []
-    monkeypatch.setattr(trials.phantoms, "draw", lambda name, seed: asked.append((name, seed)) or make_cases(24, 1, (32, 32)))
+    monkeypatch.setattr(
+        trials.phantoms, "draw", lambda name, seed: asked.append((name, seed)) or make_cases(24, 1, (32, 32))
+    )
     assert trials.run(study, draws=[11, 12], starts=["scratch"])["draw"].tolist() == [11, 12]
     assert asked == [("ultrasound", 11), ("ultrasound", 12)]
 
@@ -43,3 +45,11 @@ def test_draws_are_of_the_studys_phantoms(study, monkeypatch):
 def test_an_unknown_start_is_named(study):
     with pytest.raises(ValueError, match="unknown start 'imagenet'; known are transfer, scratch"):
         trials.run(study, starts=["imagenet"])
+
+
+def test_what_a_trial_could_not_honour_is_refused(study):
+    params = yaml.safe_load(open("params.yaml"))
+    params["studies"]["ultrasound"]["prepare"]["shortcut"] = 0.9
+    open("params.yaml", "w").write(yaml.safe_dump(params))
+    with pytest.raises(ValueError, match="'ultrasound' has `train: false` or a `shortcut`"):
+        trials.run(study)

@@ -53,11 +53,15 @@ def _parser() -> argparse.ArgumentParser:
     trials = command(
         "trials",
         _trials,
-        "train a study's network on other draws of its phantoms, or from other seeds, and print the test AUROC (minutes)",
+        "train a study's network on other draws of its phantoms or from other seeds and print the test AUROC (minutes)",
         ("study", "a study of params.yaml"),
     )
-    trials.add_argument("--draws", type=int, nargs="+", default=[], help="seeds of phantoms; without, the study's own set")
-    trials.add_argument("--seeds", type=int, nargs="+", default=[], help="of the training; without, that of params.yaml")
+    trials.add_argument(
+        "--draws", type=int, nargs="+", default=[], help="seeds of phantoms; without, the study's own set"
+    )
+    trials.add_argument(
+        "--seeds", type=int, nargs="+", default=[], help="of the training; without, that of params.yaml"
+    )
     trials.add_argument("--starts", nargs="+", default=["transfer", "scratch"], help="transfer, scratch, or both")
     command(
         "pretrain",

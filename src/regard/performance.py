@@ -125,7 +125,7 @@ def performance(
         rows += _flagged(
             [
                 _row(classes[place], name, measure, inside, patients[known], draws, seed)
-                | {"n_positive": int((positive & inside).sum())}
+                | {"n_positive": int(positive.sum())}
                 for name, (measure, inside) in measures.items()
             ]
         )

@@ -14,7 +14,7 @@ from pathlib import Path
 import nbformat
 import yaml
 
-from regard import project
+from regard import checks, project
 
 _ADDRESS = re.compile(r" at 0x[0-9a-f]+")  # of an object in memory, as its default representation says
 _ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
@@ -28,7 +28,11 @@ STAGES = ("prepare", "train", "attribute", "select", "compare")
 
 
 def write_settings(study: str, target: Path) -> None:
-    """Write what params.yaml tells each stage of `study`, resolved, as target/<stage>.yaml; stages depend on these."""
+    """Write what params.yaml tells each stage of `study`, resolved, as target/<stage>.yaml; stages depend on these.
+
+    Raises what `regard.checks.study` does.
+    """
+    checks.study(study)
     target.mkdir(parents=True, exist_ok=True)
     for stage in STAGES:
         text = yaml.safe_dump(project.settings(study, stage), sort_keys=True)

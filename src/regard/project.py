@@ -6,8 +6,6 @@ from pathlib import Path
 
 import yaml
 
-from regard.published import PUBLISHED
-
 
 def root(start: Path | str = ".") -> Path:
     """The nearest folder at or above `start` that holds `dvc.yaml`.
@@ -66,76 +64,25 @@ def study(name: str, params: dict | None = None) -> dict:
     return settings
 
 
-COMMON = ("root", "seed", "profile", "published")  # what a study tells all of its stages
+COMMON = ("root", "seed", "profile")  # what a study tells all of its stages
+TOLD = {"train": ("published",), "compare": ("published",)}  # and, where it has it, what it tells some
 
 
 def settings(name: str, stage: str, params: dict | None = None) -> dict:
-    """What one stage of one study is told: its block of params.yaml, with `study` and what is COMMON.
+    """What one stage of one study is told: its block of params.yaml, with `study`, what is COMMON and what it is TOLD.
 
-    Raises KeyError, ValueError as `study` does, KeyError for an unknown stage or paper or a study without `root`, and
-    ValueError for a stage that sets one of the common ones itself.
+    Raises KeyError, ValueError as `study` does, KeyError for an unknown stage or a study without `root`, and ValueError
+    for a stage that sets one of the common ones itself.
     """
     resolved = study(name, params)
     if not isinstance(resolved.get(stage), dict):
         raise KeyError(f"params.yaml: no block for stage {stage!r}")
     if "root" not in resolved:
         raise KeyError(f"params.yaml: study {name!r} has no `root`, the folder of its cases")
-    if resolved.get("published") and resolved["published"] not in PUBLISHED:
-        raise KeyError(
-            f"params.yaml: study {name!r} has published {resolved['published']!r}; known are {', '.join(PUBLISHED)}"
-        )
-    common = {"study": name, "published": ""} | {key: resolved[key] for key in COMMON if key in resolved}
+    common = {"study": name} | {key: resolved[key] for key in COMMON}
+    common |= {key: resolved.get(key, "") for key in TOLD.get(stage, ())}
     if clash := sorted(set(common) & set(resolved[stage])):
         raise ValueError(
             f"params.yaml: block {stage!r} must not set {clash[0]!r}, which belongs to the study as a whole"
         )
     return common | resolved[stage]
-
-
-NOT_STRUCTURES = (
-    "other",
-    "shortcut",
-    "finding",
-    "expert",
-)  # names that regions and outlines have beside the structures
-
-
-def targets(settings: dict) -> tuple[list[str], str]:
-    """What the network of a study tells apart: the names, and "label" (one per image) or "findings" (several).
-
-    settings: of the stage prepare. Raises ValueError, naming study and setting, for lists that are none, for labels and
-    findings that are not one or the other, and for structures and expert's regions that do not go with them.
-    """
-
-    def refuse(reason: str):
-        raise ValueError(f"params.yaml: study {settings['study']!r}, prepare: {reason}")
-
-    for key in ("labels", "excluded_labels", "findings", "structures"):
-        value = settings[key]
-        if not isinstance(value, list) or not all(isinstance(name, str) and name for name in value):
-            refuse(f"`{key}` must be a list of names (text: a number or yes needs quotes), not {value!r}")
-        if len(set(value)) != len(value):
-            refuse(f"`{key}` names something twice: {', '.join(value)}")
-    if bool(settings["findings"]) == bool(settings["labels"]):
-        refuse("either `labels` or `findings` must be named, and not both")
-    if settings["findings"] and settings["excluded_labels"]:
-        refuse("`excluded_labels` goes with `labels`, not with `findings`")
-    if not settings["structures"]:
-        refuse("`structures` is empty: there is nothing to compare with")
-    for name in settings["structures"]:
-        if name in NOT_STRUCTURES or "+" in name:
-            refuse(f"a structure cannot be called {name!r}: + joins regions, and {', '.join(NOT_STRUCTURES)} are taken")
-    if not settings["expert"]:
-        refuse("`expert` is empty: name the region that the expert would point at")
-    if (settings["expert"] == "finding") != (settings["regions"] == "findings"):
-        refuse("`expert: finding` and `regions: findings` go together, each finding having a region of its own")
-    if settings["regions"] == "findings" and not settings["findings"]:
-        refuse(
-            "`regions: findings` is for a study with `findings`; this one has `labels`, so name `regions` and `expert`"
-        )
-    if settings["regions"] == "findings" and (missing := set(settings["findings"]) - set(settings["structures"])):
-        refuse(f"`structures` lacks the finding {sorted(missing)[0]!r}, so it would have no region")
-    followed, classes = settings["shortcut_finding"], settings["findings"] or settings["labels"]
-    if followed and followed not in classes:
-        refuse(f"`shortcut_finding` is {followed!r}; known are {', '.join(classes)}")
-    return classes, "findings" if settings["findings"] else "label"

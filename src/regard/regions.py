@@ -90,6 +90,11 @@ def around_mass(
 RULES = ("mass", "structures", "findings")
 
 
+def names(rule: str, structures: Sequence[str]) -> list[str]:
+    """The names of the regions that are scored by a rule, `other` last."""
+    return list({"mass": AROUND_MASS, "findings": FINDING}.get(rule, [*structures, "other"]))
+
+
 def reference(
     structures: Mapping[str, np.ndarray | None], rule: str = "structures", pixel_mm: float | None = None, **parameters
 ) -> dict[str, np.ndarray] | None:
@@ -119,7 +124,7 @@ def combine(regions: Mapping[str, np.ndarray], name: str) -> np.ndarray | None:
 
 
 def check_parts(name: str, known: Sequence[str], where: str) -> None:
-    """Raise ValueError when a part of the region `name` is not among the `known` ones; `where` is the setting's name."""
+    """Raise ValueError when a part of the region `name` is not among the `known` ones; where: the setting's name."""
     for part in name.split("+"):
         if part not in known:
             raise ValueError(f"params.yaml: {where}: {name!r} has no region {part!r}; known are {', '.join(known)}")

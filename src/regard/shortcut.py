@@ -19,8 +19,8 @@ def present(cases: Sequence[str], positive: np.ndarray, split: np.ndarray, stren
     """Which cases carry the marker, bool (N,).
 
     positive: 1, 0, or NaN where it is unknown, (N,). In train and tune a positive case carries it with probability
-    `strength` and a negative one with `1 - strength`; an unknown one, and each in test, with CHANCE. The draw of a case depends on its name and the seed alone. Raises ValueError for a strength that is
-    not above CHANCE and at most 1.
+    `strength` and a negative one with `1 - strength`; an unknown one, and each in test, with CHANCE. The draw of a case
+    depends on its name and the seed alone. Raises ValueError for a strength that is not above CHANCE and at most 1.
     """
     if not CHANCE < strength <= 1:
         raise ValueError(f"shortcut must be 0 (no marker) or above {CHANCE} and at most 1, not {strength}")

@@ -78,7 +78,8 @@ def summarise(
     COLUMNS.
 
     scores: long table of one study (architecture: `scores.csv`); explanations: as for `blocks`.
-    n_cases: distinct cases; n_maps: the values a mean is over, more where all findings are pooled, each map counting alike.
+    n_cases: distinct cases; n_maps: the values a mean is over, each counting alike (more than the cases where all
+    findings are pooled); n_undefined: those left out.
     `selected_area` is the median share of the image that the selection covers, over all cases of the stratum. All maps
     share the resamples of a stratum, so that equal values have equal intervals.
     """

@@ -122,8 +122,8 @@ def fit(
     tune = torch.from_numpy(np.flatnonzero(split == "tune"))
     weights = balancing(learned[train], classes).to(device) if class_weights == "balanced" else None
     model.features.requires_grad_(not frozen)
-    learned_parameters = (model.head if frozen else model).parameters()
-    optimiser = torch.optim.AdamW(learned_parameters, lr=learning_rate, weight_decay=weight_decay)
+    trained = (model.head if frozen else model).parameters()
+    optimiser = torch.optim.AdamW(trained, lr=learning_rate, weight_decay=weight_decay)
     steps = epochs * -(-len(train) // batch)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, learning_rate, total_steps=steps)
     generator = torch.Generator().manual_seed(seed)
@@ -207,7 +207,7 @@ def thresholds(targets: Tensor, probabilities: np.ndarray, classes: Sequence[str
     for place, positive, score in one_against_rest(targets, probabilities):
         if len(set(positive)) < 2:
             raise ValueError(
-                f"{classes[place]!r} has no threshold: the tuning cases whose label is known are all with it, or all without"
+                f"{classes[place]!r} has no threshold: of the tuning cases that are known all have it, or none"
             )
         found.append(youden_threshold(positive.astype(int), score))
     return np.array(found)

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from regard import backbones, cases, geometry, hardware, phantoms, project, training
+from regard import augmentation, backbones, cases, checks, geometry, hardware, phantoms, project, training
 from regard.performance import auroc, one_against_rest
 
 STARTS = ("transfer", "scratch")
@@ -19,17 +19,22 @@ def run(
     starts: Sequence[str] = STARTS,
     report: Callable[[str], None] = lambda line: None,
 ) -> pd.DataFrame:
-    """Test AUROC of each target: a row per draw, seed, start and target, columns draw, seed, start, target, auroc, epoch.
+    """Test AUROC of each target: columns draw, seed, start, target, auroc, epoch.
 
     draws: seeds of the phantoms, none for the study's own set; seeds: of the network and its training, none for the
-    study's own (the split stays that of params.yaml); starts: from STARTS, the study's weights or random ones. epoch: the
-    one that was kept. `report` is called with a line for each network. Raises ValueError for an unknown start, and what
+    study's own (the split stays that of params.yaml); starts: from STARTS, the study's weights or random ones. epoch:
+    the one that was kept. `report` is called with a line for each network. Raises ValueError for an unknown start, and what
     reading the study's set raises.
     """
     if unknown := set(starts) - set(STARTS):
         raise ValueError(f"unknown start {sorted(unknown)[0]!r}; known are {', '.join(STARTS)}")
     prepare, settings = project.settings(study, "prepare"), project.settings(study, "train")
-    classes, kind = project.targets(prepare)
+    classes, kind = checks.targets(prepare)
+    if not settings["train"] or prepare["shortcut"]:
+        raise ValueError(
+            f"trials train a study's network on its images as they are: {study!r} has `train: false` or a `shortcut`"
+        )
+    augmentation.check(settings["augment"])
     device, rows = hardware.deterministic(), []
     keys = ("epochs", "learning_rate", "weight_decay", "batch", "patience", "class_weights", "blank", "augment")
     fitting = {key: settings[key] for key in keys} | {"dtype": hardware.precision(device, settings["precision"])}
@@ -44,9 +49,14 @@ def run(
                 form = (settings["width"], settings["pool"])
                 model = backbones.build(settings["backbone"], len(classes), weights, *form, seed=seed).to(device)
                 frozen = settings["frozen"] and start == "transfer"
-                history = training.fit(model, images, targets, split, frozen=frozen, seed=seed, classes=classes, **fitting)
+                history = training.fit(
+                    model, images, targets, split, frozen=frozen, seed=seed, classes=classes, **fitting
+                )
                 scores = training.probabilities(training.predict(model, images[test]), kind)
-                areas = {classes[at]: auroc(positive, score) for at, positive, score in one_against_rest(targets[test], scores)}
+                areas = {
+                    classes[at]: auroc(positive, score)
+                    for at, positive, score in one_against_rest(targets[test], scores)
+                }
                 common = {"draw": draw, "seed": seed, "start": start, "epoch": int(history["tune_loss"].idxmin())}
                 rows += [common | {"target": name, "auroc": area} for name, area in areas.items()]
                 said = ", ".join(f"{name} {area:.3f}" for name, area in areas.items())

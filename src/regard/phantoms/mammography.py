@@ -39,7 +39,9 @@ SIGNS = {
     "calcification_morphology": {"punctate": (0.84, 0.06), "pleomorphic": (0.10, 0.50), "linear": (0.06, 0.44)},
     "calcification_distribution": {"clustered": (0.88, 0.24), "segmental": (0.12, 0.76)},
 }
-VISIBILITY = 1.4  # scales the radiodensity that masses and calcifications add
+VISIBILITY = (
+    1.4  # scales the radiodensity that masses and calcifications add (and with it the reach of the latter's region)
+)
 OVERLAP = 0.0  # 0: FINDINGS and SIGNS as they stand; 1: both classes draw from the mean of the two columns
 
 # Mean and standard deviation of what the signs set, so that neighbouring values blend into each other.

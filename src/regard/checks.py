@@ -1,0 +1,83 @@
+"""What the settings of a study get wrong by themselves, said before an image is read."""
+
+import re
+from collections.abc import Mapping
+
+from regard import project, regions
+from regard.published import PUBLISHED
+
+# columns of cases.csv with a meaning of their own, so no finding's
+COLUMNS = ("case", "patient", "image", "label", "split", "data", "height", "width", "pixel_mm", "reference", "site")
+TAKEN = ("other", "shortcut", "finding", "expert")  # names of regions and outlines beside the structures
+
+
+def study(name: str, params: dict | None = None) -> None:
+    """Raise KeyError or ValueError, in one sentence, when settings of a study of params.yaml contradict each other."""
+    prepare, compare = (project.settings(name, stage, params) for stage in ("prepare", "compare"))
+    targets(prepare)
+    known = regions.names(prepare["regions"], prepare["structures"])
+    if compare["together"]:
+        regions.check_parts(compare["together"], known, f"study {name!r}, compare, together")
+    if compare["published"] and compare["published"] not in PUBLISHED:
+        raise KeyError(
+            f"params.yaml: study {name!r} has published {compare['published']!r}; known are {', '.join(PUBLISHED)}"
+        )
+
+
+def targets(settings: Mapping) -> tuple[list[str], str]:
+    """What the network of a study tells apart: the names, and "label" (one per image) or "findings" (several).
+
+    settings: of the stage prepare. Raises ValueError, naming study and setting, for lists that are none, for labels and
+    findings that are not one or the other, and for structures, regions and a shortcut that do not go with them.
+    """
+
+    def refuse(reason: str):
+        raise ValueError(f"params.yaml: study {settings['study']!r}, prepare: {reason}")
+
+    for key in ("labels", "excluded_labels", "findings", "structures"):
+        value = settings[key]
+        if not isinstance(value, list) or not all(isinstance(name, str) and name for name in value):
+            refuse(f"`{key}` must be a list of names (text: a number or yes needs quotes), not {value!r}")
+        if len(set(value)) != len(value):
+            refuse(f"`{key}` names something twice: {', '.join(value)}")
+    labels, findings, structures = settings["labels"], settings["findings"], settings["structures"]
+    if bool(findings) == bool(labels):
+        refuse(
+            "either `labels` or `findings` must be named, and not both (a list taken over by `like` is emptied with [])"
+        )
+    if labels and len(labels) < 2:
+        refuse(f"`labels` must be two or more, the negative one first, not {labels}")
+    if findings and settings["excluded_labels"]:
+        refuse("`excluded_labels` goes with `labels`, not with `findings` (emptied with [])")
+    for name in findings:
+        if name in COLUMNS:
+            refuse(f"a finding cannot be called {name!r}, a column of cases.csv with a meaning of its own")
+
+    rule, expert = settings["regions"], settings["expert"]
+    if rule not in regions.RULES:
+        refuse(f"`regions` is {rule!r}; known are {', '.join(regions.RULES)}")
+    if not structures:
+        refuse("`structures` is empty: there is nothing to compare with")
+    for name in structures:
+        if name in TAKEN or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", name):
+            refuse(
+                f"a structure cannot be called {name!r}: letters, digits, '_' and '-', and none of {', '.join(TAKEN)}"
+            )
+    if rule == "mass" and len(structures) != 1:
+        refuse(f"`regions: mass` builds its regions around one structure, not {', '.join(structures)}")
+    if (expert == "finding") != (rule == "findings"):
+        refuse("`expert: finding` and `regions: findings` go together, each finding having a region of its own")
+    if rule == "findings" and not findings:
+        refuse("`regions: findings` is for a study with `findings`; this one has `labels`")
+    if rule == "findings" and (missing := [name for name in findings if name not in structures]):
+        refuse(f"`structures` lacks the finding {missing[0]!r}, so it would have no region")
+    if not expert:
+        refuse("`expert` is empty: name the region that the expert would point at")
+    regions.check_parts(expert, regions.names(rule, structures), f"study {settings['study']!r}, prepare, expert")
+
+    strength, followed = settings["shortcut"], settings["shortcut_finding"]
+    if isinstance(strength, bool) or not isinstance(strength, int | float):
+        refuse(f"`shortcut` must be a number, 0 for none, not {strength!r}")
+    if followed and followed not in (findings or labels):
+        refuse(f"`shortcut_finding` is {followed!r}; known are {', '.join(findings or labels)}")
+    return findings or labels, "findings" if findings else "label"

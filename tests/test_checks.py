@@ -1,0 +1,98 @@
+"""What a study's settings get wrong: one sentence that names study and setting, before anything is read."""
+
+import copy
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from regard import checks, project
+
+LABELS = {
+    "study": "s",
+    "labels": ["no", "yes"],
+    "excluded_labels": [],
+    "findings": [],
+    "structures": ["tumour"],
+    "expert": "tumour",
+    "regions": "structures",
+    "shortcut": 0,
+    "shortcut_finding": "",
+}
+FINDINGS = LABELS | {
+    "labels": [],
+    "findings": ["a", "b"],
+    "structures": ["a", "b"],
+    "expert": "finding",
+    "regions": "findings",
+}
+
+
+def test_what_a_study_tells_apart():
+    assert checks.targets(LABELS) == (["no", "yes"], "label")
+    assert checks.targets(FINDINGS | {"shortcut_finding": "b"}) == (["a", "b"], "findings")
+    assert checks.targets(FINDINGS | {"regions": "structures", "expert": "a+b"})[1] == "findings"
+
+
+@pytest.mark.parametrize(
+    "base, change, message",
+    [
+        (LABELS, {"labels": [0, 1]}, "`labels` must be a list of names"),
+        (LABELS, {"labels": "yes"}, "`labels` must be a list of names"),
+        (LABELS, {"structures": "tumour"}, "`structures` must be a list"),
+        (LABELS, {"structures": []}, "`structures` is empty"),
+        (LABELS, {"structures": ["tumour", "tumour"]}, "`structures` names something twice"),
+        (LABELS, {"structures": ["other"]}, "cannot be called 'other'"),
+        (LABELS, {"structures": ["a+b"]}, "cannot be called 'a[+]b'"),
+        (LABELS, {"structures": ["m/../x"]}, "cannot be called 'm/../x'"),
+        (LABELS, {"labels": ["no"]}, "must be two or more"),
+        (LABELS, {"regions": "structure"}, "`regions` is 'structure'; known are mass"),
+        (LABELS, {"regions": "mass", "structures": ["a", "b"]}, "around one structure, not a, b"),
+        (LABELS, {"expert": "tumor"}, "expert: 'tumor' has no region 'tumor'; known are tumour, other"),
+        (LABELS, {"shortcut": "0.9"}, "`shortcut` must be a number"),
+        (FINDINGS, {"findings": ["a", "patient"]}, "cannot be called 'patient'"),
+        (LABELS, {"findings": ["a"]}, "either `labels` or `findings`"),
+        (LABELS, {"labels": []}, "either `labels` or `findings`"),
+        (LABELS, {"expert": ""}, "`expert` is empty"),
+        (LABELS, {"expert": "finding"}, "go together"),
+        (LABELS, {"expert": "finding", "regions": "findings"}, "this one has `labels`"),
+        (LABELS, {"shortcut_finding": "maybe"}, "`shortcut_finding` is 'maybe'; known are no, yes"),
+        (FINDINGS, {"excluded_labels": ["x"]}, "`excluded_labels` goes with `labels`"),
+        (FINDINGS, {"structures": ["a"]}, "lacks the finding 'b'"),
+    ],
+)
+def test_settings_that_contradict_themselves_are_named(base, change, message):
+    with pytest.raises(ValueError, match=f"study 's', prepare.*{message}"):
+        checks.targets(base | change)
+
+
+@pytest.mark.parametrize("name", sorted(project.parameters()["studies"]))
+def test_the_studies_that_ship_are_right(name):
+    checks.study(name)
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        ({"compare": {"together": "mass+belw"}}, "together: 'mass[+]belw' has no region 'belw'; known are mass, peri"),
+        ({"published": "byra"}, "study 'mine' has published 'byra'; known are byra-2022"),
+        ({"prepare": {"findings": ["a", "b"]}}, "either `labels` or `findings`"),
+    ],
+)
+def test_a_study_like_another_is_checked_as_a_whole(change, message):
+    params = copy.deepcopy(project.parameters())
+    params["studies"]["mine"] = {"like": "ultrasound"} | change
+    with pytest.raises((KeyError, ValueError), match=message):
+        checks.study("mine", params)
+
+
+def test_the_studies_that_readme_writes_are_right():
+    text = (project.root(Path(__file__)) / "README.md").read_text(encoding="utf-8")
+    written = [yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", text, flags=re.S)]
+    assert len(written) == 2
+    for entry in written:
+        params = copy.deepcopy(project.parameters())
+        params["studies"] |= entry
+        for name in entry:
+            checks.study(name, params)
