@@ -13,7 +13,7 @@ Sources
     Tissue      Hoda et al. (eds) 2020, Rosen's Breast Pathology, 5th edition, Wolters Kluwer (normal breast).
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
