@@ -131,6 +131,34 @@ def test_a_given_split_is_used_and_a_patient_in_two_is_refused():
         cases.Cases(table, found.images, found.regions).split(0)
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_published_test_patients_stay_and_the_others_are_dealt(seed):
+    found = make_cases(patients=100, views=2)
+    given = np.where(found.table["patient"] < "p40", "test", "train")
+    published = cases.Cases(found.table.assign(split=given), found.images, found.regions)
+    split = published.split(seed)
+    assert ((split == "test") == (given == "test")).all()
+    assert (split.groupby(found.table["patient"]).nunique() == 1).all()
+    patients = split.groupby(found.table["patient"]).first().value_counts()
+    assert patients.to_dict() == {"train": 45, "tune": 15, "test": 40}
+    assert cases.wanted_splits(published.table) == ["train", "tune", "test"]
+
+
+def test_a_set_without_training_patients_is_not_asked_for_them():
+    found = make_cases(patients=6)
+    table = found.table.assign(split=np.repeat(["tune", "test"], 6))
+    split = cases.Cases(table, found.images, found.regions).split(1)
+    assert split.tolist() == table["split"].tolist() and cases.wanted_splits(table) == ["tune", "test"]
+    cases.check_classes(split, table["label"], LABELS, cases.wanted_splits(table))
+    with pytest.raises(ValueError, match="'train' has no case"):
+        cases.check_classes(split, table["label"], LABELS)
+
+
+def test_findings_are_the_columns_of_one_zero_and_blank():
+    table = pd.DataFrame({"case": ["1", "0"], "site": ["1", "0"], "nodule": ["1", ""], "empty": "", "view": ["PA", "1"]})
+    assert cases.findings_of(table) == ["nodule"]
+
+
 def test_an_interrupted_write_leaves_the_earlier_set(folder):
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     broken = make_cases(seed=1)

@@ -6,7 +6,7 @@ annotated as absent.
 """
 
 import re
-import shutil
+import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from PIL import Image
+from tqdm import tqdm
 
 COLUMNS = ("case", "patient", "image")
 SPLITS = {"train": 0.45, "tune": 0.15, "test": 0.40}
@@ -63,23 +64,33 @@ class Cases:
 
         Patients are shuffled within each stratum (the values of the columns `strata` in their rows), then dealt one by
         one to the split furthest behind its share, so that every split has its share of each stratum. A `split` column
-        in the table is used as it is. Raises ValueError for an unknown name in that column, or a patient in two splits.
+        in the table is used as it is; one that names train and test alone, as sets are often published, keeps its test
+        patients, and the others are dealt to train and tune in the ratio of their shares. Raises ValueError for an
+        unknown name in that column, or a patient in two splits.
         """
-        if "split" in self.table:
-            _check_split(self.table, by)
-            return self.table["split"].copy()
-        columns = [name for name in strata if name in self.table]
-        values = self.table[columns].agg("|".join, axis=1) if columns else pd.Series("", index=self.table.index)
-        strata = values.groupby(self.table[by]).agg(lambda found: "+".join(sorted(set(found)))).sort_index()
-        generator = np.random.default_rng(seed)
-        shares, chosen = np.array(list(SPLITS.values())), {}
-        dealt = np.zeros(len(SPLITS))
-        for stratum in sorted(set(strata)):
-            for group in generator.permutation(strata.index[strata == stratum].to_numpy(dtype=object)):
-                behind = int(np.argmax(shares * (dealt.sum() + 1) - dealt))
-                dealt[behind] += 1
-                chosen[group] = list(SPLITS)[behind]
-        return self.table[by].map(chosen).rename("split")
+        if "split" not in self.table:
+            return _deal(self.table, SPLITS, seed, by, strata)
+        _check_split(self.table, by)
+        split = self.table["split"].copy()
+        if set(split) == {"train", "test"}:
+            taught = {name: SPLITS[name] / (SPLITS["train"] + SPLITS["tune"]) for name in ("train", "tune")}
+            split[split == "train"] = _deal(self.table[split == "train"], taught, seed, by, strata)
+        return split
+
+
+def _deal(table: pd.DataFrame, splits: Mapping[str, float], seed: int, by: str, strata: Sequence[str]) -> pd.Series:
+    columns = [name for name in strata if name in table]
+    values = table[columns].agg("|".join, axis=1) if columns else pd.Series("", index=table.index)
+    groups = values.groupby(table[by]).agg(lambda found: "+".join(sorted(set(found)))).sort_index()
+    generator = np.random.default_rng(seed)
+    shares, chosen = np.array(list(splits.values())), {}
+    dealt = np.zeros(len(splits))
+    for stratum in sorted(set(groups)):
+        for group in generator.permutation(groups.index[groups == stratum].to_numpy(dtype=object)):
+            behind = int(np.argmax(shares * (dealt.sum() + 1) - dealt))
+            dealt[behind] += 1
+            chosen[group] = list(splits)[behind]
+    return table[by].map(chosen).rename("split")
 
 
 def _check_split(table: pd.DataFrame, by: str, path: str = "cases.csv") -> None:
@@ -95,19 +106,30 @@ def _check_split(table: pd.DataFrame, by: str, path: str = "cases.csv") -> None:
             )
 
 
-def check_classes(split: pd.Series, labels: pd.Series, wanted: Sequence[str]) -> None:
-    """Raise ValueError when a split lacks one of the `wanted` labels, or they are fewer than two or not distinct."""
+def wanted_splits(table: pd.DataFrame) -> list[str]:
+    """The splits a study of this set needs: all of SPLITS, without train where the set's own split column has none, so
+    that only a network trained elsewhere can be explained on it."""
+    own = "split" in table and "train" not in set(table["split"])
+    return [name for name in SPLITS if not (own and name == "train")]
+
+
+def check_classes(
+    split: pd.Series, labels: pd.Series, wanted: Sequence[str], splits: Sequence[str] = tuple(SPLITS)
+) -> None:
+    """Raise ValueError when one of `splits` lacks one of the `wanted` labels, or they are fewer than two or not distinct."""
     if len(wanted) < 2 or len(set(wanted)) != len(wanted):
         raise ValueError(f"a study needs two labels or more, the negative one first, not {list(wanted)}")
-    for name in SPLITS:
+    for name in splits:
         for label in wanted:
             if not ((split == name) & (labels == label)).any():
                 raise ValueError(f"split {name!r} has no case labelled {label!r}: the set has too few patients of it")
 
 
-def check_findings(split: pd.Series, table: pd.DataFrame, findings: Sequence[str]) -> None:
-    """Raise ValueError when a split has no case that is known to have one of the `findings`, or to be free of it."""
-    for name in SPLITS:
+def check_findings(
+    split: pd.Series, table: pd.DataFrame, findings: Sequence[str], splits: Sequence[str] = tuple(SPLITS)
+) -> None:
+    """Raise ValueError when one of `splits` has no case that is known to have one of the `findings`, or to be free of it."""
+    for name in splits:
         for finding in findings:
             for value, meaning in {"1": "with", "0": "without"}.items():
                 if not ((split == name) & (table[finding] == value)).any():
@@ -128,10 +150,10 @@ def read(
     names file and row (the header is row 1).
     """
     folder = Path(folder)
-    cases = _open(folder)
+    cases = unchecked(folder)
     _check_findings(cases.table, folder / "cases.csv", findings or ())
     positions = _with_known_label(cases.table, folder / "cases.csv", labels, excluded)
-    for position in positions:
+    for position in _bar(positions, f"checking {folder}"):
         shape = cases.images[position].shape[:2]
         for structure, masks in cases.regions.items():
             mask = masks[position]
@@ -143,7 +165,14 @@ def read(
     return cases.keep(positions)
 
 
-def _open(folder: Path) -> Cases:
+def _bar(positions: Sequence[int], doing: str) -> Iterable[int]:
+    """`positions`, with a progress bar on a terminal where there are many."""
+    return tqdm(positions, doing, unit=" cases", disable=None if len(positions) > 500 else True, leave=False)
+
+
+def unchecked(folder: Path | str) -> Cases:
+    """The set in `folder`, its table checked, its images and masks only when they are asked for."""
+    folder = Path(folder)
     path = folder / "cases.csv"
     if not path.is_file():
         raise FileNotFoundError(f"no {path}: a set of cases is a folder with cases.csv, images/ and regions/")
@@ -211,6 +240,16 @@ def _check_findings(table: pd.DataFrame, path: Path, findings: Sequence[str]) ->
                 raise ValueError(f"{path} has no case {meaning} {finding!r}: nothing could be learned about it")
 
 
+# Columns of cases.csv with a meaning of their own, so no finding's.
+RESERVED = (*COLUMNS, "label", "split", "data", "height", "width", "pixel_mm", "reference", "site", "report", "reader")
+
+
+def findings_of(table: pd.DataFrame) -> list[str]:
+    """The columns that look like findings: 1, 0 or blank throughout, and not all blank."""
+    values = {name: set(table[name]) for name in table if name not in RESERVED}
+    return [name for name, found in values.items() if found <= {"1", "0", ""} and found != {""}]
+
+
 def _with_known_label(
     table: pd.DataFrame, path: Path, labels: Sequence[str] | None, excluded: Sequence[str]
 ) -> np.ndarray:
@@ -263,12 +302,13 @@ def _mask(path: Path, where: str) -> np.ndarray | None:
         image = decode(path)
     except ValueError as error:
         raise ValueError(f"{where}: {error}") from None
-    values = np.array(image) * np.uint8(255 if image.mode == "1" else 1)
-    if image.mode not in ("1", "L") or not np.isin(values, (0, 255)).all():
+    values = np.array(image.convert("L") if image.mode == "1" else image)
+    drawn = values == 255
+    if image.mode not in ("1", "L") or not ((values == 0) | drawn).all():
         raise ValueError(
             f"{where}: {path} has mode {image.mode} or grey values between; a mask is 8-bit grey, 0 or 255"
         )
-    return values == 255
+    return drawn
 
 
 def _size(shape: Sequence[int]) -> str:
@@ -278,8 +318,9 @@ def _size(shape: Sequence[int]) -> str:
 def write(cases: Cases, folder: Path | str) -> None:
     """Write `cases` to `folder` in the layout above; images become `images/<case>.png`.
 
-    Everything is written beside `folder` first and moved there when complete; an earlier set there is replaced, other
-    files (a DATASHEET.md) stay. Raises ValueError when `folder` holds an `images` or `regions` that is not a set's.
+    Everything is written and read back beside `folder` first and moved there when complete; an earlier set there is
+    replaced, other files (a DATASHEET.md) stay. Raises ValueError when `folder` holds an `images` or `regions` that is not
+    a set's, for a case or structure whose name could not be a file's or stands twice, and what `read` raises.
     """
     folder = Path(folder)
     if not (folder / "cases.csv").is_file():
@@ -288,29 +329,65 @@ def write(cases: Cases, folder: Path | str) -> None:
                 raise ValueError(
                     f"{folder} has no cases.csv, so its {name} is not ours to replace; give another folder"
                 )
-    partial = folder.with_name(folder.name + ".partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    try:
-        (partial / "images").mkdir(parents=True)
-        (partial / "regions").mkdir()
+    _check_names(cases)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as scratch:
+        made = Path(scratch, folder.name)
+        (made / "images").mkdir(parents=True)
+        (made / "regions").mkdir()
         table = cases.table.assign(image=[f"images/{case}.png" for case in cases.table["case"]])
-        for position, case in enumerate(table["case"]):
-            Image.fromarray(cases.images[position]).save(partial / "images" / f"{case}.png", optimize=True)
-        for structure, masks in cases.regions.items():
-            (partial / "regions" / structure).mkdir()
-            for position, case in enumerate(table["case"]):
+        for structure in cases.regions:
+            (made / "regions" / structure).mkdir()
+        for position in _bar(range(len(table)), f"writing {folder}"):
+            case = table["case"][position]
+            _save(cases.images[position], made / "images" / f"{case}.png")
+            for structure, masks in cases.regions.items():
                 if (mask := masks[position]) is not None:
-                    write_mask(mask, partial / "regions" / structure / f"{case}.png")
-        table.to_csv(partial / "cases.csv", index=False, lineterminator="\n")
-        folder.mkdir(parents=True, exist_ok=True)
-        for name in ("images", "regions"):
-            shutil.rmtree(folder / name, ignore_errors=True)
-            (partial / name).rename(folder / name)
-        (partial / "cases.csv").replace(folder / "cases.csv")
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+                    write_mask(mask, made / "regions" / structure / f"{case}.png")
+        table.to_csv(made / "cases.csv", index=False, lineterminator="\n")
+        read(made)
+        _replace(made, folder, Path(scratch, "earlier"))
+
+
+def _replace(made: Path, folder: Path, earlier: Path) -> None:
+    """Move the set in `made` to `folder`; one that is there goes to `earlier`, and comes back if that fails."""
+    if not folder.exists():
+        made.rename(folder)
+        return
+    earlier.mkdir()
+    parts = ("cases.csv", "images", "regions")
+    try:
+        for source, target in ((folder, earlier), (made, folder)):
+            for name in parts:
+                if (source / name).exists():
+                    (source / name).rename(target / name)
+    except BaseException:
+        for name in parts:
+            if (earlier / name).exists():
+                if (folder / name).exists():
+                    (folder / name).rename(made / name)
+                (earlier / name).rename(folder / name)
+        raise
+
+
+def _check_names(cases: Cases) -> None:
+    """Raise ValueError for a name that could not be a file's, or a case that stands twice."""
+    for meaning, names in (("case", cases.table["case"]), ("structure", cases.regions)):
+        for name in names:
+            if not _SAFE_NAME.fullmatch(name):
+                raise ValueError(f"{meaning} {name!r} must be made of letters, digits, '_', '.' and '-'")
+    if (twice := cases.table["case"].duplicated()).any():
+        raise ValueError(
+            f"case {cases.table['case'][twice].iloc[0]!r} stands twice; every case needs a name of its own"
+        )
 
 
 def write_mask(mask: np.ndarray, path: Path) -> None:
     """Write a bool array (H, W) as an 8-bit PNG of 0 and 255."""
-    Image.fromarray(mask.astype(np.uint8) * 255).save(path, optimize=True)
+    _save(mask.astype(np.uint8) * 255, path)
+
+
+def _save(image: np.ndarray, path: Path) -> None:
+    """As PNG: tiles as small as can be, large images several times faster and a tenth larger."""
+    small = image.shape[0] * image.shape[1] <= 2**16
+    Image.fromarray(image).save(path, **({"optimize": True} if small else {"compress_level": 3}))

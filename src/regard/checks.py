@@ -3,11 +3,9 @@
 import re
 from collections.abc import Mapping
 
-from regard import project, regions
+from regard import cases, project, regions
 from regard.published import PUBLISHED
 
-# columns of cases.csv with a meaning of their own, so no finding's
-COLUMNS = ("case", "patient", "image", "label", "split", "data", "height", "width", "pixel_mm", "reference", "site")
 TAKEN = ("other", "shortcut", "finding", "expert")  # names of regions and outlines beside the structures
 
 
@@ -50,7 +48,7 @@ def targets(settings: Mapping) -> tuple[list[str], str]:
     if findings and settings["excluded_labels"]:
         refuse("`excluded_labels` goes with `labels`, not with `findings` (emptied with [])")
     for name in findings:
-        if name in COLUMNS:
+        if name in cases.RESERVED:
             refuse(f"a finding cannot be called {name!r}, a column of cases.csv with a meaning of its own")
 
     rule, expert = settings["regions"], settings["expert"]

@@ -1,6 +1,7 @@
 """The `regard` command. Errors of the input are one line on stderr and exit status 1."""
 
 import argparse
+import signal
 import sys
 from pathlib import Path
 
@@ -10,8 +11,13 @@ def main(arguments: list[str] | None = None) -> None:
     options = _parser().parse_args(arguments)
     from yaml import YAMLError  # after parsing, so that --help is instant
 
+    signal.signal(
+        signal.SIGTERM, lambda number, frame: sys.exit("regard: terminated")
+    )  # so that what is half done is removed
     try:
         options.run(options)
+    except KeyboardInterrupt:
+        sys.exit("regard: interrupted")
     except (OSError, ValueError, KeyError, RuntimeError, YAMLError) as error:
         message = error.args[0] if isinstance(error, KeyError) else error
         sys.exit(f"regard: {' '.join(str(message).split())}")
@@ -28,20 +34,28 @@ def _parser() -> argparse.ArgumentParser:
         added.set_defaults(run=run)
         return added
 
-    command(
+    brought = command(
         "import",
         _import,
-        "bring a published data set into the project's layout",
-        ("name", "name of the reader, e.g. busi"),
-        ("source", "folder of the set as published"),
+        "bring a published data set, or anybody's images, into the project's layout",
+        ("name", "name of the reader, e.g. busi; README.md lists them"),
+        ("source", "folder or archive (.zip, .tar.gz, ...) of the set as published"),
         ("target", "folder to write, e.g. real/busi"),
     )
-    command(
+    brought.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="OPTION=VALUE",
+        help="an option of the reader, e.g. tile=256 or window=[0,4095]",
+    )
+    check = command(
         "check",
         _check,
-        "check a folder in the project's layout and count what it holds",
+        "check a folder in the project's layout, count what it holds and draw its regions on a contact sheet",
         ("folder", "folder with cases.csv, images/ and regions/"),
     )
+    check.add_argument("--sheet", help="PNG to write; without, build/contact-sheets/<name of the folder>.png")
     phantoms = command(
         "phantoms",
         _phantoms,
@@ -97,34 +111,68 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _import(options: argparse.Namespace) -> None:
+    import yaml
+
     from regard import datasets
 
-    found = datasets.bring_in(options.name, options.source, options.target)
-    print(f"{options.target}: {_counts(found)}")
+    given = {}
+    for setting in options.set:
+        name, equals, value = setting.partition("=")
+        if not equals:
+            raise ValueError(f"--set {setting!r} is not OPTION=VALUE")
+        given[name] = yaml.safe_load(value)
+    found = datasets.bring_in(options.name, options.source, options.target, **given)
+    print(f"{options.target}:\n{cases_counted(found)}")
 
 
 def _check(options: argparse.Namespace) -> None:
-    from regard import cases
+    import os
+
+    from regard import cases, plots
 
     found = cases.read(options.folder)
-    print(f"{options.folder}: {_counts(found)}")
+    print(f"{options.folder}:\n{cases_counted(found)}")
     masks = sorted(Path(options.folder, "regions").glob("*/*.png"))
-    if stray := [mask for mask in masks if mask.stem not in set(found.table["case"])]:
+    known = set(found.table["case"])
+    if stray := [mask for mask in masks if mask.stem not in known]:
         print(f"{len(stray)} masks belong to no case, the first is {stray[0]}; a mask is named after its case")
+    sheet = Path(options.sheet or Path("build", "contact-sheets", f"{Path(options.folder).resolve().name}.png"))
+    sheet.parent.mkdir(parents=True, exist_ok=True)
+    partial = sheet.with_name(f".{sheet.name}")
+    plots.contact_sheet(found).savefig(partial, dpi=110, format="png", metadata={"Software": None})
+    os.replace(partial, sheet)
+    print(f"regions drawn on {sheet}: look whether they lie where they belong")
 
 
-def _counts(found) -> str:
-    parts = [f"{len(found)} cases of {found.table['patient'].nunique()} patients"]
-    if "label" in found.table:
-        parts += [f"{count} {label}" for label, count in found.table["label"].value_counts().sort_index().items()]
-    for structure, masks in found.regions.items():
-        drawn = [mask is not None and bool(mask.any()) for mask in masks]
-        missing = sum(mask is None for mask in masks)
-        parts.append(
-            f"{structure} drawn in {sum(drawn)}, absent in {len(drawn) - sum(drawn) - missing}, "
-            f"not annotated in {missing}"
+def cases_counted(found) -> str:
+    """What a set holds, in lines: cases, patients, splits, labels or findings, and each structure."""
+    from regard import cases
+
+    table = found.table
+    lines = [f"{len(found)} cases of {table['patient'].nunique()} patients"]
+    for column in ("split", "site"):
+        if column in table:
+            lines.append(f"{column}: " + ", ".join(f"{count} {name}" for name, count in _tally(table, column)))
+    if "label" in table:
+        per = table.groupby("label")["patient"].nunique()
+        lines += [f"label {label}: {count} cases of {per[label]} patients" for label, count in _tally(table, "label")]
+    for column in cases.findings_of(table):
+        counts = table[column].value_counts()
+        lines.append(
+            f"finding {column}: present in {counts.get('1', 0)}, absent in {counts.get('0', 0)}, unknown in {counts.get('', 0)}"
         )
-    return "; ".join(parts)
+    for structure, masks in found.regions.items():
+        drawn = [None if mask is None else bool(mask.any()) for mask in masks]
+        patients = table["patient"][[here is True for here in drawn]].nunique()
+        lines.append(
+            f"region {structure}: drawn in {drawn.count(True)} cases of {patients} patients, absent in {drawn.count(False)}, "
+            f"not annotated in {drawn.count(None)}"
+        )
+    return "\n".join(f"  {line}" for line in lines)
+
+
+def _tally(table, column: str) -> list[tuple[str, int]]:
+    return sorted(table[column].value_counts().items())
 
 
 def _phantoms(options: argparse.Namespace) -> None:

@@ -1,6 +1,6 @@
 """Every figure is a function of data that returns a matplotlib figure; colours are safe for colour-blind readers."""
 
-import itertools
+import textwrap
 from collections.abc import Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
@@ -9,9 +9,13 @@ import matplotlib
 import numpy as np
 import pandas as pd
 from IPython.display import Image, display
+from matplotlib import colormaps
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from sklearn.metrics import roc_curve
+
+from regard.cases import Cases, findings_of
 
 matplotlib.rcParams.update(
     {
@@ -60,23 +64,36 @@ def _outline(axes, region: np.ndarray, colour: str, **style) -> None:
 
 
 def gallery(
-    images: Sequence[np.ndarray], titles: Sequence[str], regions: Sequence[Mapping | None], columns: int = 6
+    images: Sequence[np.ndarray],
+    titles: Sequence[str],
+    regions: Sequence[Mapping | None],
+    columns: int = 6,
+    cell: tuple[float, float] = (1.5, 1.5),
+    filled: bool = False,
 ) -> Figure:
-    """Images (H, W) or (H, W, 3) with the outlines of their regions (bool, same size each; None: not annotated)."""
+    """Images (H, W) or (H, W, 3) with the outlines of their regions (bool, same size each; None: not annotated).
+
+    cell: width and height of each in inches; filled: whether regions are shaded inside, so that one sees which side is
+    meant.
+    """
     names = list(dict.fromkeys(name for outlines in regions for name in outlines or {} if name != "other"))
-    colours = dict(zip(names, itertools.cycle(REGION_COLOURS)))
-    figure, axes = _grid(-(-len(images) // columns), columns)
+    many = [colormaps["tab20"](at % 20) for at in range(len(names))]
+    colours = dict(zip(names, REGION_COLOURS if len(names) <= len(REGION_COLOURS) else many))
+    figure, axes = _grid(-(-len(images) // columns), columns, cell)
     for place in axes.flat:
         place.set_axis_off()
     for place, image, title, outlines in zip(axes.flat, images, titles, regions):
         _picture(place, image)
         place.set_title(title)
         for name, colour in reversed(colours.items()):  # the first last: a mass's line is the ring's inner edge too
-            _outline(place, (outlines or {}).get(name), colour)
+            region = (outlines or {}).get(name)
+            if filled and region is not None and region.any():
+                place.imshow(np.where(region[..., None], (*to_rgb(colour), 0.25), 0.0))
+            _outline(place, region, colour)
     figure.legend(
         handles=[Line2D([], [], color=colour, label=name) for name, colour in colours.items()],
         loc="outside lower center",
-        ncols=max(1, len(names)),
+        ncols=max(1, min(len(names), columns)),
     )
     return figure
 
@@ -226,3 +243,29 @@ def means(table: pd.DataFrame, panels: Sequence[tuple[str, Mapping]], nulls: Seq
         ncols=3,
     )
     return figure
+
+
+def contact_sheet(cases: Cases, count: int = 24) -> Figure:
+    """Up to `count` cases, spread evenly over the labels (or combinations of findings) and over the set, with every region
+    outlined and named.
+
+    Made to be looked at: an outline that is mirrored, upside down or shifted shows coordinates read in the wrong way.
+    """
+    findings = findings_of(cases.table)
+    kinds = cases.table["label"] if "label" in cases.table else cases.table[findings].agg("".join, axis=1)
+    groups = [list(group) for _, group in kinds.groupby(kinds).groups.items()]
+    share = max(1, count // len(groups))
+    chosen = [group[at] for group in groups for at in np.unique(np.linspace(0, len(group) - 1, share).astype(int))]
+    images, titles, regions = [], [], []
+    for row in chosen[:: max(1, -(-len(chosen) // count))]:
+        image = cases.images[row]
+        step = max(1, max(image.shape[:2]) // 384)  # as fine as it is seen
+        images.append(image[::step, ::step])
+        present = [name for name in findings if cases.table[name][row] == "1"]
+        said = [cases.table["label"][row]] if "label" in cases.table else present or ["no finding"]
+        titles.append(
+            "\n".join([textwrap.shorten(name, 30, placeholder="...") for name in (cases.table["case"][row], *said[:3])])
+        )
+        masks = {name: masks[row] for name, masks in cases.regions.items()}
+        regions.append({name: mask[::step, ::step] for name, mask in masks.items() if mask is not None and mask.any()})
+    return gallery(images, titles, regions, cell=(2.1, 2.4), filled=True)

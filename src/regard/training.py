@@ -107,12 +107,14 @@ def fit(
     `regard.augmentation.augment`. frozen: train the linear head alone, with the features (batch norm included) as they
     are. Stops after `patience` epochs without a lower tuning loss. `report` is
     called with each row of the history (epoch, train_loss, tune_loss, tune_auroc, the mean over classes or findings),
-    which is returned. Raises ValueError for an unknown option, and when the loss is no number any more.
+    which is returned. Raises ValueError for an unknown option, without a training case, and when the loss is no number any more.
     """
     if blank not in BLANKS or class_weights not in ("none", "balanced"):
         raise ValueError(
             f"blank is {blank!r} and class_weights {class_weights!r}; known are {', '.join(BLANKS)}, and none, balanced"
         )
+    if not (split == "train").any():
+        raise ValueError("no case is in the split 'train': such a set is for an existing network (train: false)")
     device = next(model.parameters()).device
     change = functools.partial(augmentation.augment, **augment)
     learned = targets.nan_to_num(BLANKS[blank]) if targets.is_floating_point() else targets

@@ -1,30 +1,72 @@
 """Readers of published data sets, one file each: READERS[name](folder) -> Cases."""
 
+import inspect
 from pathlib import Path
 
 from regard import cases
-from regard.datasets import busi
+from regard.datasets import (
+    bcss,
+    breakhis,
+    breast,
+    bus_bra,
+    busi,
+    camelyon,
+    cbis_ddsm,
+    cdd_cesm,
+    chestx_ray14,
+    chexlocalize,
+    covid_cxr,
+    folder,
+    mini_mias,
+    rings,
+    sicapv2,
+    vindr_cxr,
+)
+from regard.datasets.archives import unpacked
 
-READERS = {"busi": busi.read}
+READERS = {
+    "busi": busi.read,
+    "bus-bra": bus_bra.read,
+    "breast": breast.read,
+    "mini-mias": mini_mias.read,
+    "cbis-ddsm": cbis_ddsm.read,
+    "cdd-cesm": cdd_cesm.read,
+    "cdd-cesm-masks": cdd_cesm.read_masks,
+    "breakhis": breakhis.read,
+    "camelyon": camelyon.read,
+    "bcss": bcss.read,
+    "rings": rings.read,
+    "sicapv2": sicapv2.read,
+    "chexlocalize": chexlocalize.read,
+    "chestx-ray14": chestx_ray14.read,
+    "vindr-cxr": vindr_cxr.read,
+    "covid-cxr": covid_cxr.read,
+    "folder": folder.read,
+}
 
 
-def bring_in(name: str, source: Path | str, target: Path | str) -> cases.Cases:
-    """Read the published set `name` from `source` and write it to `target` in the layout of `regard.cases`.
+def bring_in(name: str, source: Path | str, target: Path | str, **options) -> cases.Cases:
+    """Read the published set `name` from `source`, a folder or an archive, and write it to `target` in the layout of
+    `regard.cases`.
 
-    The written set is read back and checked before it is returned; `source` is never changed, and running it again
-    changes nothing. Raises ValueError for an unknown name, for a target inside the source or that holds anything else,
-    and what the reader raises.
+    options: those of the reader, by name. What is written is read back and checked before it stands at `target`; `source`
+    is never changed, and running it again changes nothing. Raises ValueError for an unknown name or option, for a target
+    inside the source or that holds anything else, and what the reader raises.
     """
     if name not in READERS:
         raise ValueError(f"no reader for {name!r}; known are {', '.join(READERS)}")
+    known = list(inspect.signature(READERS[name]).parameters)[1:]
+    if unknown := [option for option in options if option not in known]:
+        raise ValueError(f"reader {name!r} has no option {unknown[0]!r}; it has {', '.join(known) or 'none'}")
     source, target = Path(source), Path(target)
-    if not source.is_dir():
-        raise FileNotFoundError(f"no folder {source}")
+    if not source.exists():
+        raise FileNotFoundError(f"no folder or archive {source}")
     if target.resolve().is_relative_to(source.resolve()) or source.resolve().is_relative_to(target.resolve()):
         raise ValueError(
             f"target {target} and source {source} must not lie in one another: the source is never changed"
         )
     if target.exists() and any(target.iterdir()) and not (target / "cases.csv").is_file():
         raise ValueError(f"target {target} holds something that is not a set of cases; give an empty or a new folder")
-    cases.write(READERS[name](source), target)
-    return cases.read(target)
+    with unpacked(source, target) as published:
+        cases.write(READERS[name](published, **options), target)
+    return cases.unchecked(target)  # `write` has checked it

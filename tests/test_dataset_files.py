@@ -1,0 +1,524 @@
+"""Files of published sets: read as they are meant or refused with their name; nothing leaves an archive's folder."""
+
+import io
+import random
+import stat
+import tarfile
+import zipfile
+
+import numpy as np
+import openpyxl
+import pytest
+from PIL import Image
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.uid import ExplicitVRLittleEndian, SecondaryCaptureImageStorage, generate_uid
+
+from regard.datasets import archives, files
+
+GREY = np.arange(48, dtype=np.uint8).reshape(6, 8) * 5
+COLOUR = np.dstack([GREY, GREY[::-1], 255 - GREY])
+DEEP = np.arange(48, dtype=np.uint16).reshape(6, 8) * 500
+
+
+def kept(folder, image, name="view.png", **options):
+    (image if isinstance(image, Image.Image) else Image.fromarray(image)).save(folder / name, **options)
+    return folder / name
+
+
+def with_alpha(image, opacity):
+    image = Image.fromarray(image).convert("LA" if image.ndim == 2 else "RGBA")
+    image.putalpha(Image.fromarray(np.broadcast_to(np.uint8(opacity), (6, 8)).copy()))
+    return image
+
+
+def refused(call, *parts, error=ValueError):
+    """One line that holds all `parts`, the name of the file among them."""
+    with pytest.raises(error) as caught:
+        call()
+    assert type(caught.value) is error and "\n" not in str(caught.value)
+    assert all(str(part) in str(caught.value) for part in parts), caught.value
+
+
+def test_8_bit_images_come_as_they_are(tmp_path):
+    assert np.array_equal(files.image(kept(tmp_path, GREY)), GREY)
+    assert np.array_equal(files.image(kept(tmp_path, COLOUR)), COLOUR)
+    assert np.array_equal(files.image(kept(tmp_path, GREY, "view.bmp"), grey=True), GREY)
+    assert files.size_of(tmp_path / "view.png") == (6, 8)
+
+
+def test_colours_become_grey_by_their_luma(tmp_path):
+    found = files.image(kept(tmp_path, COLOUR), grey=True)
+    assert found.shape == (6, 8) and np.abs(found - COLOUR @ [0.299, 0.587, 0.114]).max() <= 0.51
+
+
+@pytest.mark.parametrize("name", ["view.png", "view.tif"])
+def test_16_bits_need_a_window(tmp_path, name):
+    path = kept(tmp_path, DEEP, name)
+    refused(lambda: files.image(path), path, "state a window")
+    found = files.image(path, window=(2000, 2000 + 255 * 50))
+    assert found.dtype == np.uint8 and np.array_equal(found, np.clip((DEEP.astype(int) - 2000) // 50, 0, 255))
+    refused(lambda: files.image(path, window=(5, 5)), "a window must rise")
+
+
+def test_a_window_leaves_8_bits_alone(tmp_path):
+    assert np.array_equal(files.image(kept(tmp_path, GREY), window=(0, 10)), GREY)
+
+
+def test_palettes_are_looked_up(tmp_path):
+    image = Image.frombytes("P", (8, 6), (GREY // 5).tobytes())
+    image.putpalette([value for code in range(48) for value in (code, 200 - code, 3 * code)])
+    codes = GREY // 5
+    assert np.array_equal(files.image(kept(tmp_path, image)), np.dstack([codes, 200 - codes, 3 * codes]))
+
+
+@pytest.mark.parametrize("image", [GREY, COLOUR], ids=["grey", "colour"])
+def test_an_opaque_alpha_channel_is_dropped(tmp_path, image):
+    assert np.array_equal(files.image(kept(tmp_path, with_alpha(image, 255))), image)
+    assert np.array_equal(files.image(kept(tmp_path, image, transparency=254 if image is GREY else (1, 2, 3))), image)
+
+
+@pytest.mark.parametrize("image", [GREY, COLOUR], ids=["grey", "colour"])
+def test_transparent_pixels_are_refused_unless_it_is_stated_what_lies_behind(tmp_path, image):
+    opacity = np.where(GREY > 100, 255, np.where(GREY > 50, 128, 0))
+    path = kept(tmp_path, with_alpha(image, opacity))
+    refused(lambda: files.image(path), path, "transparent pixels")
+    for behind in (0, 90, 255):
+        share = (opacity / 255).reshape((6, 8) + (1,) * (image.ndim - 2))
+        found = files.image(path, behind=behind)
+        assert found.shape == image.shape and np.abs(found - (share * image + (1 - share) * behind)).max() <= 1
+
+
+def test_a_transparent_value_of_16_bits_is_refused(tmp_path):
+    path = kept(tmp_path, DEEP, transparency=500)
+    for window in (None, (0, 65535)):
+        refused(lambda: files.image(path, window=window), path, "16-bit")
+
+
+@pytest.mark.parametrize("mode, name", [("CMYK", "view.jpg"), ("1", "view.png"), ("LAB", "view.tif")])
+def test_other_modes_are_refused(tmp_path, mode, name):
+    path = kept(tmp_path, Image.new(mode, (8, 6)), name)
+    refused(lambda: files.image(path), path, f"mode {mode}")
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"no image", b"\x89PNG\r\n\x1a\n", None], ids=["empty", "text", "head", "cut"]
+)
+def test_damaged_images_are_named(tmp_path, content):
+    path = kept(tmp_path, np.random.default_rng(0).integers(0, 256, (60, 80), dtype=np.uint8))
+    path.write_bytes(path.read_bytes()[:2000] if content is None else content)
+    refused(lambda: files.image(path), path)
+    refused(lambda: files.picture(path), path)
+    if content is not None:
+        refused(lambda: files.size_of(path), path)
+
+
+def test_masks_must_have_the_size_of_their_image(tmp_path):
+    shown, drawn = kept(tmp_path, COLOUR), kept(tmp_path, np.where(GREY > 99, 255, 0).astype(np.uint8), "mask.png")
+    assert np.array_equal(files.mask(drawn, shown), GREY > 99)
+    kept(tmp_path, np.zeros((8, 6), np.uint8), "mask.png")
+    refused(lambda: files.mask(drawn, shown), drawn, "6 x 8 pixels, its image is 8 x 6")
+
+
+def dicom(path, values, **tags):
+    """A grey DICOM file of 12 stored bits, little endian, not compressed; `tags` replace or (None) remove its own."""
+    values = np.asarray(values)
+    data = Dataset()
+    data.file_meta = FileMetaDataset()
+    data.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    own = {
+        "SOPClassUID": SecondaryCaptureImageStorage,
+        "SOPInstanceUID": generate_uid(),
+        "Rows": values.shape[0],
+        "Columns": values.shape[1],
+        "SamplesPerPixel": 1,
+        "PhotometricInterpretation": "MONOCHROME2",
+        "BitsAllocated": 16,
+        "BitsStored": 12,
+        "HighBit": 11,
+        "PixelRepresentation": 0,
+        "PixelData": values.astype("<i2").tobytes(),
+    }
+    for name, value in {**own, **tags}.items():
+        if value is not None:
+            setattr(data, name, value)
+    data.save_as(path, enforce_file_format=True)
+    return path
+
+
+STORED = np.array([[0, 17, 2000], [4095, 1000, 3000]])
+
+
+def expected(values, low, high):
+    return np.round(np.clip((np.asarray(values) - low) / (high - low), 0, 1) * 255).astype(np.uint8)
+
+
+def test_dicom_without_a_window_shows_the_range_of_its_bits(tmp_path):
+    path = dicom(tmp_path / "view.dcm", STORED)
+    found = files.image(path)
+    assert found.dtype == np.uint8 and np.array_equal(found, expected(STORED, 0, 4095))
+    assert found[0, 0] == 0 and found[1, 0] == 255 and files.size_of(path) == (2, 3)
+    signed = dicom(tmp_path / "signed.dicom", STORED - 2048, PixelRepresentation=1)
+    assert np.array_equal(files.image(signed), found)
+
+
+def test_dicom_is_shown_through_its_own_window_unless_another_is_stated(tmp_path):
+    path = dicom(tmp_path / "view.dcm", STORED, WindowCenter=2000, WindowWidth=3000)
+    assert np.array_equal(files.dicom(path), expected(STORED, 500, 3500))
+    assert np.array_equal(files.image(path, window=(1000, 3000)), expected(STORED, 1000, 3000))
+    several = dicom(tmp_path / "several.dcm", STORED, WindowCenter=[2000, 40], WindowWidth=[3000, 400])
+    assert np.array_equal(files.dicom(several), files.dicom(path))
+
+
+def test_monochrome1_is_inverted(tmp_path):
+    for tags in ({}, {"WindowCenter": 2000, "WindowWidth": 3000}):
+        upright = files.dicom(dicom(tmp_path / "two.dcm", STORED, **tags))
+        found = files.dicom(dicom(tmp_path / "one.dcm", STORED, PhotometricInterpretation="MONOCHROME1", **tags))
+        assert np.array_equal(found, 255 - upright)
+
+
+def test_rescaled_dicom_keeps_its_whole_range(tmp_path):
+    """Slope and intercept move the values and the range alike; the windows count in rescaled values."""
+    rescaled = {"RescaleSlope": 2, "RescaleIntercept": -1024}
+    path = dicom(tmp_path / "view.dcm", STORED, **rescaled)
+    assert np.array_equal(files.dicom(path), expected(STORED, 0, 4095))
+    assert np.array_equal(files.dicom(path, window=(0, 2000)), expected(STORED * 2 - 1024, 0, 2000))
+    path = dicom(tmp_path / "view.dcm", STORED, WindowCenter=976, WindowWidth=4000, **rescaled)
+    assert np.array_equal(files.dicom(path), expected(STORED * 2 - 1024, -1024, 2976))
+
+
+DICOM_REFUSED = {
+    "colour": lambda path: dicom(
+        path,
+        np.zeros((2, 9)),
+        Columns=3,
+        SamplesPerPixel=3,
+        PlanarConfiguration=0,
+        PhotometricInterpretation="RGB",
+        BitsAllocated=8,
+        BitsStored=8,
+        HighBit=7,
+        PixelData=bytes(18),
+    ),
+    "palette": lambda path: dicom(path, STORED, PhotometricInterpretation="PALETTE COLOR"),
+    "two frames": lambda path: dicom(path, np.zeros((2, 6)), Columns=3, NumberOfFrames=2),
+    "no pixels": lambda path: dicom(path, STORED, PixelData=None),
+    "too few pixels": lambda path: dicom(path, STORED, Rows=5),
+    "no number of bits": lambda path: dicom(path, STORED, BitsStored=None),
+    "negative window": lambda path: dicom(path, STORED, WindowCenter=5, WindowWidth=-3),
+    "text": lambda path: path.write_text("no DICOM"),
+    "empty": lambda path: path.write_bytes(b""),
+    "cut": lambda path: path.write_bytes(dicom(path, STORED).read_bytes()[:-5]),
+    "cut in the head": lambda path: path.write_bytes(dicom(path, STORED).read_bytes()[:150]),
+}
+
+
+@pytest.mark.parametrize("kind", DICOM_REFUSED)
+@pytest.mark.filterwarnings("ignore")
+def test_dicom_that_is_no_grey_image_is_named(tmp_path, kind):
+    DICOM_REFUSED[kind](tmp_path / "view.dcm")
+    refused(lambda: files.image(tmp_path / "view.dcm"), tmp_path / "view.dcm")
+
+
+def test_a_missing_dicom_file_is_named(tmp_path):
+    refused(lambda: files.dicom(tmp_path / "view.dcm"), tmp_path / "view.dcm", error=FileNotFoundError)
+
+
+def written(path, content, encoding="utf-8"):
+    path.write_bytes(content.encode(encoding))
+    return path
+
+
+def sheet(path, *rows):
+    book = openpyxl.Workbook()
+    for row in rows:
+        book.active.append(row)
+    book.save(path)
+    return path
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+def test_tables_come_as_stripped_text_with_their_rows_counted_from_2(tmp_path, encoding):
+    content = " name ,count,note\n a b ,007,\n\n,,\nNA,1.50,Größe\n\n"
+    found = files.table(written(tmp_path / "list.csv", content, encoding), ["name", "note"])
+    assert found.to_dict("list") == {
+        "name": ["a b", "NA"],
+        "count": ["007", "1.50"],
+        "note": ["", "Größe"],
+        "row": [2, 5],
+    }
+
+
+@pytest.mark.parametrize("name", ["list.xlsx", "LIST.XLSX"])
+def test_excel_tables_are_read_the_same(tmp_path, name):
+    path = sheet(tmp_path / name, [" name ", "count"], [" a b ", 7], [None, None], ["NA", None], [None, 1.5])
+    found = files.table(path, ["name", "count"])
+    assert found.to_dict("list") == {"name": ["a b", "NA", ""], "count": ["7", "", "1.5"], "row": [2, 4, 5]}
+
+
+@pytest.mark.parametrize("line", ["", "a,b,\n1,2,\n3,4,\n", "a,b\r\n1,2\r\n3,4\r\n", "a,b\n1\n3,4\n"])
+def test_what_spreadsheets_write_is_read(tmp_path, line):
+    found = files.table(written(tmp_path / "list.csv", line or "a,b\n1,2\n3,4"), ["a", "b"])
+    assert found["a"].tolist() == ["1", "3"] and found["b"].tolist()[1] == "4"
+
+
+TABLES_REFUSED = {
+    "missing column": ("name,count\na,1\n", "no column 'note'; it has name, count"),
+    "no rows": ("note\n", "a header but no rows"),
+    "blank rows": ("name,note\n\n , \n", "a header but no rows"),
+    "empty": ("", "not a readable table"),
+    "a longer row": ("note,b\n1,2\n4,5,6\n", "not a readable table"),
+    "all rows longer": ("note,b\n1,2,3\n4,5,6\n", "not a readable table"),
+    "open quote": ('note,b\n"1,2\n', "not a readable table"),
+}
+
+
+@pytest.mark.parametrize("kind", TABLES_REFUSED)
+def test_broken_tables_are_named(tmp_path, kind):
+    content, message = TABLES_REFUSED[kind]
+    path = written(tmp_path / "list.csv", content)
+    refused(lambda: files.table(path, ["note"]), path, message)
+
+
+def test_tables_in_another_encoding_or_missing_are_named(tmp_path):
+    path = written(tmp_path / "list.csv", "note\nGröße\n", "latin-1")
+    refused(lambda: files.table(path, ["note"]), path, "not a readable table")
+    refused(lambda: files.table(tmp_path / "other.csv", []), tmp_path / "other.csv", error=FileNotFoundError)
+
+
+def test_damaged_excel_tables_are_named(tmp_path):
+    path = sheet(tmp_path / "list.xlsx", ["name", "note"], *([f"a{row}", row] for row in range(50)))
+    whole = path.read_bytes()
+    refused(lambda: files.table(path, ["other"]), path, "no column 'other'")
+    generator = random.Random(0)
+    damaged = [b"", b"name,note\n1,2\n", *(whole[: generator.randrange(len(whole))] for _ in range(10))]
+    with zipfile.ZipFile(path) as book:
+        sheets = [member for member in book.infolist() if member.filename.endswith("sheet1.xml")]
+    for _ in range(20):  # within the compressed rows
+        at = sheets[0].header_offset + 100 + generator.randrange(sheets[0].compress_size - 100)
+        damaged.append(whole[:at] + bytes([whole[at] ^ 0x55]) + whole[at + 1 :])
+    for content in damaged:
+        path.write_bytes(content)
+        refused(lambda: files.table(path, ["name"]), path, "not a readable table")
+
+
+def test_names_of_tables_stay_in_their_folder(tmp_path):
+    folder = tmp_path / "images"
+    (folder / "deep").mkdir(parents=True)
+    for name in ("a.png", "deep/b.png", "deep/..c.png"):
+        (folder / name).write_bytes(b"")
+        assert files.inside(folder, name, "image") == folder / name
+    assert files.inside(folder, "deep/../a.png", "image").samefile(folder / "a.png")
+    (folder / "link.png").symlink_to("deep/b.png")
+    assert files.inside(folder, "link.png", "image").is_file()
+    for name in ("missing.png", "deep", ".", "a.png/b.png", "x" * 5000):
+        refused(lambda: files.inside(folder, name, "image"), "no image", error=FileNotFoundError)
+
+
+def test_names_that_leave_their_folder_are_refused(tmp_path):
+    folder = tmp_path / "images"
+    folder.mkdir()
+    (tmp_path / "secret.png").write_bytes(b"")
+    (tmp_path / "images-too").mkdir()
+    (tmp_path / "images-too" / "a.png").write_bytes(b"")
+    (folder / "link.png").symlink_to(tmp_path / "secret.png")
+    (folder / "out").symlink_to(tmp_path, target_is_directory=True)
+    names = ["", "..", "../secret.png", "x/../../secret.png", "../images-too/a.png", str(tmp_path / "secret.png")]
+    for name in (*names, "/etc/passwd", "link.png", "out/secret.png"):
+        refused(lambda: files.inside(folder, name, "image"), repr(name), folder)
+    (folder / "loop").symlink_to(folder / "loop")
+    refused(lambda: files.inside(folder, "loop", "image"), "loop", error=FileNotFoundError)
+
+
+def test_files_by_name_are_in_order_and_unique(tmp_path):
+    for name in ("b/2.png", "a/3.png", "1.jpg", "a/note.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"")
+    found = files.by_name(tmp_path, "*.png", "*.jpg")
+    assert list(found) == ["1.jpg", "3.png", "2.png"] and found["2.png"] == tmp_path / "b/2.png"
+    assert files.by_name(tmp_path, "*.png", "?.png", "*.jpg") == found
+    (tmp_path / "b/3.png").write_bytes(b"")
+    refused(lambda: files.by_name(tmp_path, "*.png"), tmp_path / "a/3.png", tmp_path / "b/3.png", "the same name")
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"{} {}", b"{'a': 1}", b"\xff\xfe{}", b"[" * 100_000, b"1" * 5000])
+def test_broken_json_is_named(tmp_path, content):
+    (tmp_path / "a.json").write_bytes(content)
+    refused(lambda: files.read_json(tmp_path / "a.json"), tmp_path / "a.json", "not readable as JSON")
+
+
+def test_json_is_read_with_and_without_a_byte_order_mark(tmp_path):
+    for encoding in ("utf-8", "utf-8-sig"):
+        assert files.read_json(written(tmp_path / "a.json", '{"größe": [1]}', encoding)) == {"größe": [1]}
+    refused(lambda: files.read_json(tmp_path / "b.json"), tmp_path / "b.json", error=FileNotFoundError)
+
+
+KINDS = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
+CONTENT = {f"images/{number}.txt": random.Random(number).randbytes(900) for number in range(4)} | {"list.csv": b"a,b\n"}
+
+
+def archive(path, members, kind=None):
+    """An archive of {name: content}; a content that is a TarInfo or ZipInfo is written as that member."""
+    if (kind or path.name).endswith(".zip"):
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
+            for name, content in members.items():
+                special = isinstance(content, zipfile.ZipInfo)
+                file.writestr(content if special else name, b"../outside.txt" if special else content)
+    else:
+        packing = {"tgz": "gz", "tar": ""}.get(path.name.split(".")[-1], path.name.split(".")[-1])
+        with tarfile.open(path, f"w:{packing}") as file:
+            for name, content in members.items():
+                member = content if isinstance(content, tarfile.TarInfo) else tarfile.TarInfo(name)
+                if not isinstance(content, tarfile.TarInfo):
+                    member.size = len(content)
+                file.addfile(member, None if member is content else io.BytesIO(content))
+    return path
+
+
+def content_of(folder):
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes() if path.is_file() else None for path in folder.rglob("*")
+    }
+
+
+def only_files(folder):
+    return {name: content for name, content in content_of(folder).items() if content is not None}
+
+
+@pytest.mark.parametrize("kind", [*KINDS, ".ZIP"])
+def test_archives_are_unpacked_and_removed_after_use(tmp_path, kind):
+    source = archive(tmp_path / f"set{kind}", CONTENT, kind.lower())
+    before = content_of(tmp_path)
+    with archives.unpacked(source, tmp_path / "target") as folder:
+        assert folder.parent == tmp_path and only_files(folder) == CONTENT
+    assert content_of(tmp_path) == before
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("beside", [{}, {"__MACOSX/._set": b"x"}], ids=["alone", "with what macOS adds"])
+def test_a_single_top_folder_is_entered(tmp_path, kind, beside):
+    source = archive(tmp_path / f"set{kind}", {f"Set 1/{name}": value for name, value in CONTENT.items()} | beside)
+    with archives.unpacked(source, tmp_path / "target") as folder:
+        assert folder.name == "Set 1" and only_files(folder) == CONTENT
+    assert [path.name for path in tmp_path.iterdir()] == [source.name]
+
+
+def test_a_folder_stands_for_itself_and_stays(tmp_path):
+    (tmp_path / "set").mkdir()
+    with archives.unpacked(tmp_path / "set", tmp_path / "target") as folder:
+        assert folder == tmp_path / "set"
+    assert content_of(tmp_path) == {"set": None}
+
+
+@pytest.mark.parametrize("kind", [".zip", ".tar.gz"])
+def test_the_unpacked_folder_is_removed_when_reading_fails(tmp_path, kind):
+    source = archive(tmp_path / f"set{kind}", CONTENT)
+    for error in (ValueError, KeyboardInterrupt):
+        with pytest.raises(error):
+            with archives.unpacked(source, tmp_path / "target") as folder:
+                assert folder.is_dir()
+                raise error
+        assert [path.name for path in tmp_path.iterdir()] == [source.name]
+
+
+def test_what_an_interrupted_run_left_is_not_read(tmp_path):
+    (tmp_path / "target.unpacked").mkdir()
+    (tmp_path / "target.unpacked" / "old.txt").write_text("of another archive")
+    with archives.unpacked(archive(tmp_path / "set.zip", CONTENT), tmp_path / "target") as folder:
+        assert only_files(folder) == CONTENT
+
+
+@pytest.mark.parametrize("kind", [".zip", ".tar", ".tar.gz"])
+@pytest.mark.parametrize(
+    "name", ["../x.txt", "a/../../x.txt", "..", "..\\x.txt", "C:\\x.txt", "C:x.txt", "/x.txt", "\\x.txt", "absolute"]
+)
+def test_members_that_would_leave_the_folder_are_refused(tmp_path, kind, name):
+    inner = tmp_path / "inner"
+    inner.mkdir()
+    name = str(tmp_path / "x.txt") if name == "absolute" else name
+    source = archive(inner / f"set{kind}", {"first.txt": b"good", name: b"evil", **CONTENT})
+    before = content_of(tmp_path)
+    with pytest.raises(ValueError, match="would be written outside") as caught:
+        with archives.unpacked(source, inner / "target"):
+            pytest.fail("it was unpacked")
+    assert str(source) in str(caught.value) and content_of(tmp_path) == before
+
+
+def tar_member(kind, name="x", target=""):
+    member = tarfile.TarInfo(name)
+    member.type, member.linkname = kind, target
+    return member
+
+
+def zip_link():
+    member = zipfile.ZipInfo("x")
+    member.create_system, member.external_attr = 3, (stat.S_IFLNK | 0o777) << 16
+    return member
+
+
+LINKS = {
+    "symlink out": (".tar", tar_member(tarfile.SYMTYPE, target="../outside.txt")),
+    "symlink within": (".tar.gz", tar_member(tarfile.SYMTYPE, target="first.txt")),
+    "hard link out": (".tar", tar_member(tarfile.LNKTYPE, target="../outside.txt")),
+    "hard link within": (".tar", tar_member(tarfile.LNKTYPE, target="first.txt")),
+    "device": (".tar", tar_member(tarfile.CHRTYPE)),
+    "pipe": (".tar.xz", tar_member(tarfile.FIFOTYPE)),
+    "symlink in a zip": (".zip", zip_link()),
+}
+
+
+@pytest.mark.parametrize("kind", LINKS)
+def test_links_and_devices_are_refused(tmp_path, kind):
+    suffix, member = LINKS[kind]
+    source = archive(tmp_path / f"set{suffix}", {"first.txt": b"good", "x": member})
+    (tmp_path / "outside.txt").write_text("private")
+    before = content_of(tmp_path)
+    refused(lambda: archives.unpacked(source, tmp_path / "target").__enter__(), source, "'x'")
+    assert content_of(tmp_path) == before
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_archive_that_is_cut_or_damaged_is_refused_or_read_in_full(tmp_path, kind):
+    """Cut anywhere and, where a checksum covers it, changed anywhere."""
+    source = archive(tmp_path / f"set{kind}", CONTENT)
+    whole, generator = source.read_bytes(), random.Random(0)
+    damaged = [whole[: generator.randrange(len(whole))] for _ in range(40)]
+    places = [tarfile.BLOCKSIZE * 3 + at for at in (0, 20, 110, 130, 150)] if kind == ".tar" else []
+    for at in places or [generator.randrange(len(whole)) for _ in range(60)]:
+        damaged.append(whole[:at] + bytes([whole[at] ^ 0x21]) + whole[at + 1 :])
+    count = 0
+    for content in damaged:
+        source.write_bytes(content)
+        try:
+            with archives.unpacked(source, tmp_path / "target") as folder:
+                assert only_files(folder) == CONTENT
+        except ValueError as error:
+            count += 1
+            assert str(source) in str(error) and "\n" not in str(error)
+        assert [path.name for path in tmp_path.iterdir()] == [source.name]
+    assert count > 0.5 * len(damaged)
+
+
+def test_a_tar_cut_between_two_members_is_refused(tmp_path):
+    source = archive(tmp_path / "set.tar", CONTENT)
+    with tarfile.open(source) as file:
+        third = file.getmembers()[2].offset
+    whole = source.read_bytes()
+    for end in (third, third + 100):
+        source.write_bytes(whole[:end])
+        refused(lambda: archives.unpacked(source, tmp_path / "target").__enter__(), source, "cut off")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("content", [b"", b"no archive"], ids=["empty", "text"])
+def test_what_is_no_archive_is_refused(tmp_path, kind, content):
+    source = tmp_path / f"set{kind}"
+    source.write_bytes(content)
+    refused(lambda: archives.unpacked(source, tmp_path / "target").__enter__(), source, "cannot be unpacked")
+    assert [path.name for path in tmp_path.iterdir()] == [source.name]
+
+
+def test_other_files_and_missing_ones_are_named(tmp_path):
+    source = written(tmp_path / "set.rar", "Rar!")
+    refused(lambda: archives.unpacked(source, tmp_path / "t").__enter__(), source, "neither a folder nor an archive")
+    source = tmp_path / "set.zip"
+    refused(lambda: archives.unpacked(source, tmp_path / "t").__enter__(), source, error=FileNotFoundError)
