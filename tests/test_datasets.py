@@ -1,14 +1,16 @@
 """Readers: the published layout becomes ours, what a set does not say is not guessed, bad input is refused."""
 
+import signal
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from regard import cases, datasets
-from regard.datasets import busi
+from regard import cases, datasets, plots
+from regard.datasets import busi, covid_cxr
 
 
 def picture(seed, size=(60, 50)):
@@ -130,11 +132,89 @@ def test_the_command_says_one_line_and_fails(published, tmp_path):
     assert done.stderr.strip().splitlines()[-1].startswith("regard: ") and "benign (1)_mask_1.png" in done.stderr
 
 
-def test_real_busi(root, tmp_path):
-    source = root.parent / "shared/real/busi"
+def test_check_counts_and_draws_a_contact_sheet(published, tmp_path):
+    datasets.bring_in("busi", published, tmp_path / "busi")
+    command = [sys.executable, "-m", "regard", "check", "busi"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    for line in ("9 cases of 8 patients", "label benign: 3 cases of 2 patients", "absent in 3, not annotated in 0"):
+        assert line in done.stdout
+    with Image.open(tmp_path / "build/contact-sheets/busi.png") as sheet:
+        assert sheet.width > 800 and len(np.unique(np.asarray(sheet.convert("RGB")).reshape(-1, 3), axis=0)) > 100
+    assert not list((tmp_path / "busi").glob("*contact*"))
+
+
+def test_contact_sheet_shows_every_label_and_shades_the_region(published):
+    found = busi.read(published)
+    figure = plots.contact_sheet(found.table, found.images, found.regions, [], count=6)
+    titles = [place.get_title() for place in figure.axes if place.get_title()]
+    assert len(titles) == 6 and {title.splitlines()[-1] for title in titles} == set(busi.LABELS)
+    shaded = {place.get_title().splitlines()[0]: len(place.images) for place in figure.axes if place.get_title()}
+    assert all(count == (1 if case.startswith("normal") else 2) for case, count in shaded.items())
+
+
+@pytest.mark.parametrize("send", [signal.SIGINT, signal.SIGTERM])
+def test_an_import_that_is_stopped_says_so_and_leaves_nothing(tmp_path, send):
+    (tmp_path / "mine").mkdir()
+    picture(1, (3000, 3000)).save(tmp_path / "mine/a.png")
+    for number in range(40):
+        (tmp_path / f"mine/{number}.png").hardlink_to(tmp_path / "mine/a.png")
+    rows = [f"{number}.png,p{number},x" for number in range(40)]
+    (tmp_path / "mine/cases.csv").write_text("\n".join(["image,patient,label", *rows]))
+    command = [sys.executable, "-m", "regard", "import", "folder", tmp_path / "mine", tmp_path / "target"]
+    running = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    while running.poll() is None and not list(tmp_path.glob(".target.*/target/images/*.png")):
+        time.sleep(0.02)
+    running.send_signal(send)
+    said = running.communicate()[1].strip().splitlines()[-1]
+    assert running.returncode == 1 and said in ("regard: interrupted", "regard: terminated")
+    assert [path.name for path in tmp_path.iterdir()] == ["mine"]
+
+
+def test_options_of_a_reader_are_given_by_name(tmp_path):
+    command = [sys.executable, "-m", "regard", "import", "camelyon", tmp_path, tmp_path / "../x", "--set"]
+    for given, message in (("tile", "is not OPTION=VALUE"), ("size=3", "no option 'size'; it has tile")):
+        done = subprocess.run([*command, given], capture_output=True, text=True)
+        assert done.returncode == 1 and message in done.stderr and "Traceback" not in done.stderr
+
+
+def real(root, name):
+    source = root.parent / "shared/real" / name
     if not source.is_dir():
-        pytest.skip("no shared/real/busi beside the project")
-    found = datasets.bring_in("busi", source, tmp_path / "busi")
+        pytest.skip(f"no shared/real/{name} beside the project")
+    return source
+
+
+REAL = {  # reader, cases, patients, and what a structure's masks cover of its images on average, by looking at them
+    "camelyon": ("camelyon", 480, 30, {"tumour": (0.50, 0.58)}),
+    "rings": ("rings", 18, 3, {"tumour": (0.1, 0.2), "benign_gland": (0.4, 0.55)}),
+    "cddcesm": ("cdd-cesm-masks", 16, 16, {"lesion": (0.01, 0.06)}),
+}
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_real_sets(root, tmp_path, name):
+    reader, count, patients, covered = REAL[name]
+    found = datasets.bring_in(reader, real(root, name), tmp_path / name)
+    assert len(found) == count and found.table["patient"].nunique() == patients
+    for structure, (low, high) in covered.items():
+        shares = [mask.mean() for mask in found.regions[structure] if mask is not None]
+        assert low < np.mean(shares) < high, (structure, np.mean(shares))
+
+
+def test_real_lungs_lie_on_their_sides_and_devices_without_a_mask_are_not_annotated(root):
+    found = covid_cxr.read(real(root, "covid-cxr"))
+    assert len(found) == 44 and found.table["patient"].nunique() == 37
+    for row in range(0, 44, 6):
+        right, left = (np.argwhere(found.regions[side][row]) for side in ("right_lung", "left_lung"))
+        if len(right) and len(left):  # a frontal film shows the patient's right lung on the left
+            assert right[:, 1].mean() < found.images[row].shape[1] / 2 < left[:, 1].mean()
+    probes = found.regions["monitoring_probes"]
+    assert sum(probes[row] is None for row in range(44)) == 9
+
+
+def test_real_busi(root, tmp_path):
+    found = datasets.bring_in("busi", real(root, "busi"), tmp_path / "busi")
     assert found.table["label"].value_counts().to_dict() == {"benign": 49, "malignant": 50, "normal": 50}
     mass = dict(zip(found.table["case"], found.regions["mass"]))
     assert mass.pop("benign-0004") is None

@@ -139,7 +139,8 @@ def _check(options: argparse.Namespace) -> None:
     sheet = Path(options.sheet or Path("build", "contact-sheets", f"{Path(options.folder).resolve().name}.png"))
     sheet.parent.mkdir(parents=True, exist_ok=True)
     partial = sheet.with_name(f".{sheet.name}")
-    plots.contact_sheet(found).savefig(partial, dpi=110, format="png", metadata={"Software": None})
+    figure = plots.contact_sheet(found.table, found.images, found.regions, cases.findings_of(found.table))
+    figure.savefig(partial, dpi=110, format="png", metadata={"Software": None})
     os.replace(partial, sheet)
     print(f"regions drawn on {sheet}: look whether they lie where they belong")
 

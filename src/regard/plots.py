@@ -15,8 +15,6 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from sklearn.metrics import roc_curve
 
-from regard.cases import Cases, findings_of
-
 matplotlib.rcParams.update(
     {
         "svg.hashsalt": "regard",
@@ -245,27 +243,29 @@ def means(table: pd.DataFrame, panels: Sequence[tuple[str, Mapping]], nulls: Seq
     return figure
 
 
-def contact_sheet(cases: Cases, count: int = 24) -> Figure:
-    """Up to `count` cases, spread evenly over the labels (or combinations of findings) and over the set, with every region
-    outlined and named.
+def contact_sheet(
+    table: pd.DataFrame,
+    images: Sequence[np.ndarray],
+    regions: Mapping[str, Sequence[np.ndarray | None]],
+    findings: Sequence[str],
+    count: int = 24,
+) -> Figure:
+    """Up to `count` cases, spread evenly over the labels (or combinations of `findings`) and over the set, with every
+    region outlined, shaded and named. Arguments as in `regard.cases.Cases`.
 
     Made to be looked at: an outline that is mirrored, upside down or shifted shows coordinates read in the wrong way.
     """
-    findings = findings_of(cases.table)
-    kinds = cases.table["label"] if "label" in cases.table else cases.table[findings].agg("".join, axis=1)
+    kinds = table["label"] if "label" in table else table[list(findings)].agg("".join, axis=1)
     groups = [list(group) for _, group in kinds.groupby(kinds).groups.items()]
     share = max(1, count // len(groups))
     chosen = [group[at] for group in groups for at in np.unique(np.linspace(0, len(group) - 1, share).astype(int))]
-    images, titles, regions = [], [], []
+    shown, titles, drawn = [], [], []
     for row in chosen[:: max(1, -(-len(chosen) // count))]:
-        image = cases.images[row]
-        step = max(1, max(image.shape[:2]) // 384)  # as fine as it is seen
-        images.append(image[::step, ::step])
-        present = [name for name in findings if cases.table[name][row] == "1"]
-        said = [cases.table["label"][row]] if "label" in cases.table else present or ["no finding"]
-        titles.append(
-            "\n".join([textwrap.shorten(name, 30, placeholder="...") for name in (cases.table["case"][row], *said[:3])])
-        )
-        masks = {name: masks[row] for name, masks in cases.regions.items()}
-        regions.append({name: mask[::step, ::step] for name, mask in masks.items() if mask is not None and mask.any()})
-    return gallery(images, titles, regions, cell=(2.1, 2.4), filled=True)
+        step = max(1, max(images[row].shape[:2]) // 384)  # as fine as it is seen
+        shown.append(images[row][::step, ::step])
+        present = [name for name in findings if table[name][row] == "1"]
+        said = [table["label"][row]] if "label" in table else present or ["no finding"]
+        titles.append("\n".join(textwrap.shorten(name, 30, placeholder="...") for name in (table["case"][row], *said[:3])))
+        masks = {name: masks[row] for name, masks in regions.items()}
+        drawn.append({name: mask[::step, ::step] for name, mask in masks.items() if mask is not None and mask.any()})
+    return gallery(shown, titles, drawn, cell=(2.1, 2.4), filled=True)

@@ -18,9 +18,9 @@ import pandas as pd
 from PIL import Image
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
-from tqdm import tqdm
 
 from regard.cases import Cases, Lazy, decode
+from regard.datasets import files
 
 LABELS = ("benign", "malignant", "normal")
 SAME_VIEW = 0.95
@@ -51,7 +51,7 @@ def read(folder: Path | str) -> Cases:
     table = pd.DataFrame(rows).sort_values("case", ignore_index=True)
     masks = [_mask_files(folder / file) for file in table["file"]]
     images = Lazy(lambda file: np.array(decode(folder / file).convert("L")), table["file"])  # ITU-R 601 luma
-    table["patient"] = _patients(table["case"], [images[i] for i in tqdm(range(len(table)), "reading", unit=" images")])
+    table["patient"] = _patients(table["case"], list(files.progress(images, "looking for images of one view")))
     table["image"] = table["file"]
     table["reference"] = "reader"
     columns = ["case", "patient", "image", "label", "reference", "file"]

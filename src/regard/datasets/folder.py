@@ -110,7 +110,9 @@ def _annotation(
     if kind == "geojson":
         path = files.inside(folder, value, "geojson")
 
-        return [(files.column_name(name), lambda name=name: _classes(path, image)[name]) for name in _classes(path, image)]
+        return [
+            (files.column_name(name), lambda name=name: _classes(path, image)[name]) for name in _classes(path, image)
+        ]
     draw, count = SHAPES[kind]
     shapes = [] if value == "none" else [shape.split() for shape in value.split(";")]
     numbers = [[files.number(part, column) for part in shape] for shape in shapes]
