@@ -128,7 +128,9 @@ def run(notebook: str, output: Path, parameters: dict) -> None:
     executed = partial / f"{notebook}.ipynb"
     with tempfile.TemporaryDirectory(prefix="regard-") as private:
         # TCP ports of kernels started at the same time can collide; sockets in a private folder cannot
-        config = Config({"KernelManager": {"transport": "ipc", "ip": str(Path(private) / "kernel")}})
+        manager = {"transport": "ipc", "ip": str(Path(private) / "kernel")}
+        # all files are written when the last cell has run; taking the interpreter down politely costs three seconds
+        config = Config({"KernelManager": manager, "NotebookClient": {"shutdown_kernel": "immediate"}})
         try:
             papermill.execute_notebook(
                 str(source),
