@@ -90,9 +90,27 @@ def test_a_study_like_another_is_checked_as_a_whole(change, message):
 def test_the_studies_that_readme_writes_are_right():
     text = (project.root(Path(__file__)) / "README.md").read_text(encoding="utf-8")
     written = [yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", text, flags=re.S)]
-    assert len(written) == 2
+    assert len(written) == 5
     for entry in written:
         params = copy.deepcopy(project.parameters())
         params["studies"] |= entry
         for name in entry:
             checks.study(name, params)
+
+
+@pytest.mark.parametrize(
+    "entry, message",
+    [
+        ({"trian": {"epochs": 1}}, "has no knob 'trian'; did you mean 'train'"),
+        ({"train": {"epoch": 3}}, "train has no knob 'epoch'; did you mean 'epochs'"),
+        ({"prepare": {"structure": ["mass"]}}, "did you mean 'structures'"),
+        ({"compare": {"zzz": 1}}, "'zzz'; known are draws"),
+    ],
+)
+def test_a_misspelt_knob_is_refused(entry, message):
+    params = copy.deepcopy(project.parameters(Path(__file__).parent.parent))
+    params["studies"]["mine"] = {"like": "chest", "root": "real/mine", "train": {"threads": 1}}
+    checks.study("mine", params)
+    params["studies"]["mine"] |= entry
+    with pytest.raises(KeyError, match=re.escape(message)):
+        checks.study("mine", params)

@@ -83,6 +83,7 @@ BROKEN = {
         "no folder.*normal",
     ),
     "unknown name": (lambda f: picture(1).save(f / "normal/normal-1.png"), "normal-1.png is neither"),
+    "missing image": (lambda f: (f / "benign/benign (10).png").unlink(), "benign .10._mask.png has no image"),
     "damaged image": (
         lambda f: (f / "malignant/malignant (2).png").write_bytes(b"\x89PNG"),
         "malignant .2..png is truncated",
@@ -115,10 +116,36 @@ def test_target_and_source_are_kept_apart(published, tmp_path):
             datasets.bring_in("busi", published, target)
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("keep")
-    with pytest.raises(ValueError, match="not a set of cases"):
+    with pytest.raises(ValueError, match="did not write"):
         datasets.bring_in("busi", published, tmp_path / "mine")
     with pytest.raises(ValueError, match="no reader for 'busy'; known are busi"):
         datasets.bring_in("busy", published, tmp_path / "target")
+
+
+def test_a_set_that_another_wrote_is_never_replaced(published, tmp_path):
+    (tmp_path / "own/images").mkdir(parents=True)
+    picture(1).save(tmp_path / "own/images/a.png")
+    (tmp_path / "own/cases.csv").write_text("case,patient,image,label\na,p,images/a.png,benign\n")
+    (tmp_path / "other").mkdir()
+    picture(1).save(tmp_path / "other/a.png")
+    (tmp_path / "other/list.csv").write_text("image,patient\na.png,p\n")
+    datasets.bring_in("folder", tmp_path / "other", tmp_path / "imported")
+    for target in ("own", "imported"):
+        before = {path: path.read_bytes() for path in (tmp_path / target).rglob("*") if path.is_file()}
+        with pytest.raises(ValueError, match="`regard import busi` did not write"):
+            datasets.bring_in("busi", published, tmp_path / target)
+        assert {path: path.read_bytes() for path in (tmp_path / target).rglob("*") if path.is_file()} == before
+    sheet = (tmp_path / "imported/DATASHEET.md").read_text()
+    assert sheet.startswith("# Imported by `regard import folder`") and "Anybody's images" in sheet
+
+
+def test_check_says_when_a_set_makes_no_study(published, tmp_path):
+    datasets.bring_in("busi", published, tmp_path / "busi")
+    table = (tmp_path / "busi/cases.csv").read_text().splitlines()
+    (tmp_path / "busi/cases.csv").write_text("\n".join(table[:4]) + "\n")
+    command = [sys.executable, "-m", "regard", "check", tmp_path / "busi", "--sheet", tmp_path / "sheet.png"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0 and "NOTE" in done.stdout and "two labels" in done.stdout
 
 
 def test_the_command_says_one_line_and_fails(published, tmp_path):

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from regard.attribution import nulls
-from regard.geometry import from_square, letterbox, mask_to_square, squares, to_square, upsample, without_padding
+from regard.geometry import from_square, inner, letterbox, mask_to_square, squares, to_square, upsample, without_padding
 from regard.scores import points
 from regard.selection import select
 
@@ -89,3 +89,11 @@ def test_squares_of_grey_and_colour_images_and_masks():
     mask = np.zeros((200, 400), bool)
     mask[50:150, 100:300] = True
     assert mask_to_square(mask, letterbox(200, 400, 40)).sum() == 10 * 20
+
+
+def test_the_inner_part_is_where_the_image_lies():
+    box = letterbox(30, 60, 40)
+    square = to_square(np.full((30, 60), 200, np.uint8), box)
+    inside = np.zeros_like(square, bool)
+    inside[inner(box)] = True
+    assert np.array_equal(square == 200, inside) and inside.sum() == 20 * 40

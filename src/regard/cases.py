@@ -302,12 +302,15 @@ def _mask(path: Path, where: str) -> np.ndarray | None:
         image = decode(path)
     except ValueError as error:
         raise ValueError(f"{where}: {error}") from None
-    values = np.array(image.convert("L") if image.mode == "1" else image)
-    drawn = values == 255
-    if image.mode not in ("1", "L") or not ((values == 0) | drawn).all():
+    if image.mode not in ("1", "L"):
         raise ValueError(
-            f"{where}: {path} has mode {image.mode} or grey values between; a mask is 8-bit grey, 0 or 255"
+            f"{where}: {path} has mode {image.mode}; a mask is 8-bit grey, 0 or 255 (`regard import folder` converts masks)"
         )
+    values = np.array(image.convert("L"))
+    drawn = values == 255
+    if not ((values == 0) | drawn).all():
+        between = values[(values > 0) & (values < 255)][0]
+        raise ValueError(f"{where}: {path} has the grey value {between}; a mask is 0 or 255 and nothing between")
     return drawn
 
 
@@ -315,8 +318,8 @@ def _size(shape: Sequence[int]) -> str:
     return f"{shape[1]} x {shape[0]} pixels"
 
 
-def write(cases: Cases, folder: Path | str) -> None:
-    """Write `cases` to `folder` in the layout above; images become `images/<case>.png`.
+def write(cases: Cases, folder: Path | str, datasheet: str | None = None) -> None:
+    """Write `cases` to `folder` in the layout above; images become `images/<case>.png`. datasheet: text of DATASHEET.md.
 
     Everything is written and read back beside `folder` first and moved there when complete; an earlier set there is
     replaced, other files (a DATASHEET.md) stay. Raises ValueError when `folder` holds an `images` or `regions` that is not
@@ -345,6 +348,8 @@ def write(cases: Cases, folder: Path | str) -> None:
                 if (mask := masks[position]) is not None:
                     write_mask(mask, made / "regions" / structure / f"{case}.png")
         table.to_csv(made / "cases.csv", index=False, lineterminator="\n")
+        if datasheet is not None:
+            (made / "DATASHEET.md").write_text(datasheet, encoding="utf-8")
         read(made)
         _replace(made, folder, Path(scratch, "earlier"))
 
@@ -355,7 +360,7 @@ def _replace(made: Path, folder: Path, earlier: Path) -> None:
         made.rename(folder)
         return
     earlier.mkdir()
-    parts = ("cases.csv", "images", "regions")
+    parts = [entry.name for entry in made.iterdir()]
     try:
         for source, target in ((folder, earlier), (made, folder)):
             for name in parts:

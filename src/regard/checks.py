@@ -1,16 +1,22 @@
 """What the settings of a study get wrong by themselves, said before an image is read."""
 
+import difflib
 import re
 from collections.abc import Mapping
 
 from regard import cases, project, regions
 from regard.published import PUBLISHED
 
+STAGES = ("prepare", "train", "attribute", "select", "compare")
+STUDY = ("like", "root", "published")  # what a study says beside its stages
+OPTIONAL = {"train": ("threads",)}  # knobs of a stage without an entry in its shared block
 TAKEN = ("other", "shortcut", "finding", "expert")  # names of regions and outlines beside the structures
 
 
 def study(name: str, params: dict | None = None) -> None:
     """Raise KeyError or ValueError, in one sentence, when settings of a study of params.yaml contradict each other."""
+    params = project.parameters() if params is None else params
+    knobs(name, params)
     prepare, compare = (project.settings(name, stage, params) for stage in ("prepare", "compare"))
     targets(prepare)
     known = regions.names(prepare["regions"], prepare["structures"])
@@ -20,6 +26,27 @@ def study(name: str, params: dict | None = None) -> None:
         raise KeyError(
             f"params.yaml: study {name!r} has published {compare['published']!r}; known are {', '.join(PUBLISHED)}"
         )
+
+
+def knobs(name: str, params: Mapping) -> None:
+    """Raise KeyError for an entry of a study that no stage reads: a knob misspelt would quietly keep its default."""
+
+    def known(entries: Mapping, allowed: set[str], where: str) -> None:
+        for knob in entries:
+            if knob not in allowed:
+                close = difflib.get_close_matches(str(knob), sorted(allowed), n=1)
+                hint = f"did you mean {close[0]!r}?" if close else f"known are {', '.join(sorted(allowed))}"
+                raise KeyError(f"params.yaml: {where} has no knob {knob!r}; {hint}")
+
+    entries = params["studies"][name] or {}
+    known(
+        entries,
+        {*STAGES, *STUDY, *project.COMMON, *(key for keys in project.TOLD.values() for key in keys)},
+        f"study {name!r}",
+    )
+    for stage in STAGES:
+        if isinstance(block := entries.get(stage), Mapping):
+            known(block, {*params[stage], *OPTIONAL.get(stage, ())}, f"study {name!r}, {stage}")
 
 
 def targets(settings: Mapping) -> tuple[list[str], str]:

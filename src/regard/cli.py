@@ -136,6 +136,19 @@ def _check(options: argparse.Namespace) -> None:
     known = set(found.table["case"])
     if stray := [mask for mask in masks if mask.stem not in known]:
         print(f"{len(stray)} masks belong to no case, the first is {stray[0]}; a mask is named after its case")
+    if options.sheet and not options.sheet.lower().endswith(".png"):
+        raise ValueError(f"--sheet {options.sheet!r} must end in .png")
+    try:
+        split, wanted = (
+            found.split(seed=1, strata=cases.findings_of(found.table) or ["label"]),
+            cases.wanted_splits(found.table),
+        )
+        if "label" in found.table:
+            cases.check_classes(split, found.table["label"], sorted(set(found.table["label"])), wanted)
+        else:
+            cases.check_findings(split, found.table, cases.findings_of(found.table), wanted)
+    except ValueError as error:
+        print(f"NOTE: as it is, this set makes no study of all its labels or findings: {error}")
     sheet = Path(options.sheet or Path("build", "contact-sheets", f"{Path(options.folder).resolve().name}.png"))
     sheet.parent.mkdir(parents=True, exist_ok=True)
     partial = sheet.with_name(f".{sheet.name}")

@@ -47,6 +47,11 @@ def mask_to_square(mask: np.ndarray, box: Letterbox) -> np.ndarray:
     return square
 
 
+def inner(box: Letterbox) -> tuple[slice, slice]:
+    """The rows and columns of the square that hold the image; the rest is padding."""
+    return slice(box.top, box.top + box.inner_height), slice(box.left, box.left + box.inner_width)
+
+
 def squares(images: Sequence[np.ndarray], size: int) -> np.ndarray:
     """Images of any size on squares: uint8 (N, size, size), or (N, size, size, 3) when any of them has colours."""
     made = [to_square(image, letterbox(*image.shape[:2], size)) for image in images]
@@ -63,12 +68,12 @@ def without_padding(function: Callable[[Tensor], Tensor], maps: Tensor, boxes: S
     found = None
     for box in dict.fromkeys(boxes):
         rows = [row for row, other in enumerate(boxes) if other == box]
-        down, across = slice(box.top, box.top + box.inner_height), slice(box.left, box.left + box.inner_width)
-        inner = function(maps[rows][..., down, across])
+        down, across = inner(box)
+        made = function(maps[rows][..., down, across])
         if found is None:
-            found = inner.new_zeros(len(maps), box.size, box.size)
+            found = made.new_zeros(len(maps), box.size, box.size)
         found[torch.tensor(rows)[:, None, None], torch.arange(box.size)[down, None], torch.arange(box.size)[across]] = (
-            inner
+            made
         )
     return found
 

@@ -24,9 +24,6 @@ class StageFailed(RuntimeError):
     """A notebook stopped with an error; the message is one line that says where and why."""
 
 
-STAGES = ("prepare", "train", "attribute", "select", "compare")
-
-
 def write_settings(study: str, target: Path) -> None:
     """Write what params.yaml tells each stage of `study`, resolved, as target/<stage>.yaml; stages depend on these.
 
@@ -34,7 +31,7 @@ def write_settings(study: str, target: Path) -> None:
     """
     checks.study(study)
     target.mkdir(parents=True, exist_ok=True)
-    for stage in STAGES:
+    for stage in checks.STAGES:
         text = yaml.safe_dump(project.settings(study, stage), sort_keys=True)
         (target / f"{stage}.yaml").write_text(text, encoding="utf-8")
 

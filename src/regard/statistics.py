@@ -77,7 +77,8 @@ def paired(first: np.ndarray, second: np.ndarray, patients: np.ndarray, draws: i
 
     p inverts the percentile interval: twice the smaller share of resampled differences on one side of zero, with one
     added to count and total
-    (Davison and Hinkley 1997, eq. 4.11), so never zero. Cases where either is undefined are left out and not counted in
+    (Davison and Hinkley 1997, eq. 4.11), so never zero; and never less than 2^(1 - m), the chance that the m patients whose
+    means differ all do so in one direction: a bootstrap of few patients is surer than they can be. Cases where either is undefined are left out and not counted in
     n_cases.
     """
     difference = np.asarray(first, dtype=float) - np.asarray(second, dtype=float)
@@ -92,7 +93,8 @@ def paired(first: np.ndarray, second: np.ndarray, patients: np.ndarray, draws: i
         means = weights @ difference / weights.sum(axis=1)
         row["ci_low"], row["ci_high"] = _percentiles(means)
         tail = min((means <= 0).sum(), (means >= 0).sum())
-        row["p"] = float(min(1.0, 2 * (tail + 1) / (draws + 1)))
+        differing = int((pd.Series(difference).groupby(patients).mean() != 0).sum())
+        row["p"] = float(min(1.0, max(2 * (tail + 1) / (draws + 1), 2.0 ** (1 - differing))))
     return row
 
 

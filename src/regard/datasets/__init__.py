@@ -45,13 +45,24 @@ READERS = {
 }
 
 
+def datasheet(name: str) -> str:
+    """What stands in the DATASHEET.md of a set that reader `name` wrote: what the reader says of it."""
+    said = inspect.getmodule(READERS[name]).__doc__.strip()
+    return f"# Imported by `regard import {name}`\n\n{said}\n"
+
+
+def _written(target: Path) -> str:
+    sheet = target / "DATASHEET.md"
+    return sheet.read_text(encoding="utf-8") if sheet.is_file() else ""
+
+
 def bring_in(name: str, source: Path | str, target: Path | str, **options) -> cases.Cases:
     """Read the published set `name` from `source`, a folder or an archive, and write it to `target` in the layout of
     `regard.cases`.
 
     options: those of the reader, by name. What is written is read back and checked before it stands at `target`; `source`
     is never changed, and running it again changes nothing. Raises ValueError for an unknown name or option, for a target
-    inside the source or that holds anything else, and what the reader raises.
+    inside the source or that holds anything but what the same reader wrote there, and what the reader raises.
     """
     if name not in READERS:
         raise ValueError(f"no reader for {name!r}; known are {', '.join(READERS)}")
@@ -65,8 +76,11 @@ def bring_in(name: str, source: Path | str, target: Path | str, **options) -> ca
         raise ValueError(
             f"target {target} and source {source} must not lie in one another: the source is never changed"
         )
-    if target.exists() and any(target.iterdir()) and not (target / "cases.csv").is_file():
-        raise ValueError(f"target {target} holds something that is not a set of cases; give an empty or a new folder")
+    if target.exists() and any(target.iterdir()) and datasheet(name) not in _written(target):
+        raise ValueError(
+            f"target {target} holds something that `regard import {name}` did not write; give an empty or a new folder"
+        )
     with unpacked(source, target) as published:
-        cases.write(READERS[name](published, **options), target)
+        given = "".join(f"\nOption: {option} = {value!r}.\n" for option, value in sorted(options.items()))
+        cases.write(READERS[name](published, **options), target, datasheet(name) + given)
     return cases.unchecked(target)  # `write` has checked it

@@ -46,6 +46,10 @@ def read(folder: Path | str) -> Cases:
                 raise ValueError(f"{folder / label / name} is neither an image '{label} (n).png' nor a mask of one")
             if match[2] is None:
                 rows.append({"case": f"{label}-{int(match[1]):04d}", "label": label, "file": f"{label}/{name}"})
+        shown = {row["file"] for row in rows}
+        for name in names:
+            if (image := re.sub(r"_mask(_\d+)?\.png$", ".png", name)) != name and f"{label}/{image}" not in shown:
+                raise FileNotFoundError(f"{folder / label / name} has no image {image}")
     if not rows:
         raise ValueError(f"{folder} holds no images named '<label> (<n>).png'")
     table = pd.DataFrame(rows).sort_values("case", ignore_index=True)

@@ -45,6 +45,10 @@ def read(folder: Path | str, window: Sequence[float] | None = None, above: int |
         raise ValueError(f"window must be two numbers, the values that become black and white, not {window!r}")
     if above is not None and not (numbers([above]) and 0 <= above < 255):
         raise ValueError(f"above must be a grey value from 0 to 254, not {above!r}")
+    if vague := [name for name in table if name.lower() in ("mask", "box", "bbox", "circle", "polygon")]:
+        raise ValueError(
+            f"{listed} has a column {vague[0]!r} that names no structure; write mask:NAME, box:NAME or circle:NAME"
+        )
     images, drawn, names = [], {}, {}
     consumed = [name for name in table if name == "geojson" or name.split(":")[0] in ("mask", *SHAPES) and ":" in name]
     for at, row in enumerate(table.to_dict("records")):
