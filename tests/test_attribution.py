@@ -56,6 +56,17 @@ def images():
 
 
 TARGETS = torch.tensor([0, 2, 1, 2])
+# Fewer evaluations than anybody should use: what is tested does not depend on their number.
+FEW = {
+    "integrated-gradients": {"steps": 4},
+    "occlusion": {"window": 0.25, "stride": 0.25},
+    "lime": {"evaluations": 40},
+    "shap": {"evaluations": 40},
+}
+
+
+def maps_of(model, images, targets, method, **more):
+    return attribute(model, images, targets, method, **FEW.get(method, {}), **more)
 
 
 def snapshot(model):
@@ -66,33 +77,33 @@ def snapshot(model):
 
 @pytest.mark.parametrize("method", METHODS)
 def test_maps_keep_the_contract(model, images, method):
-    maps = attribute(model, images, TARGETS, method)
+    maps = maps_of(model, images, TARGETS, method)
     assert maps.shape == (4, 48, 48) and maps.dtype == torch.float32 and not maps.requires_grad
     assert torch.isfinite(maps).all() and (maps != 0).any()
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_neither_batch_nor_order_matters(model, images, method):
-    maps = attribute(model, images, TARGETS, method)
+    maps = maps_of(model, images, TARGETS, method)
     order = torch.tensor([2, 0, 3, 1])
     for batch in (1, 3):
-        again = attribute(model, images[order], TARGETS[order], method, batch=batch)
+        again = maps_of(model, images[order], TARGETS[order], method, batch=batch)
         assert torch.allclose(again, maps[order], rtol=1e-4, atol=1e-6 * float(maps.abs().max()))
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_the_target_matters(model, images, method):
     assert not torch.allclose(
-        attribute(model, images, TARGETS, method), attribute(model, images, (TARGETS + 1) % 3, method)
+        maps_of(model, images, TARGETS, method), maps_of(model, images, (TARGETS + 1) % 3, method)
     )
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_the_model_is_left_as_it_was_also_after_an_error(model, images, method):
     before = snapshot(model)
-    attribute(model, images, TARGETS, method)
+    maps_of(model, images, TARGETS, method)
     with pytest.raises(Exception):
-        attribute(model, torch.zeros(1, 5, 48, 48).double(), [0], method)
+        maps_of(model, torch.zeros(1, 5, 48, 48).double(), [0], method)
     after = snapshot(model)
     assert before[1:] == after[1:] and all(torch.equal(before[0][key], after[0][key]) for key in before[0])
     assert all(parameter.grad is None for parameter in model.parameters())
@@ -100,10 +111,10 @@ def test_the_model_is_left_as_it_was_also_after_an_error(model, images, method):
 
 @pytest.mark.parametrize("method", METHODS)
 def test_frozen_parameters_and_no_grad_make_no_difference(model, images, method):
-    wanted = attribute(model, images, TARGETS, method)
+    wanted = maps_of(model, images, TARGETS, method)
     model.requires_grad_(False)
     with torch.no_grad():
-        found = attribute(model, images, TARGETS, method)
+        found = maps_of(model, images, TARGETS, method)
     model.requires_grad_(True)
     assert torch.allclose(found, wanted)
 
@@ -125,6 +136,23 @@ def test_training_mode_unknown_methods_and_nan_are_refused(model, images):
         broken = images.clone()
         broken[1, 0, 0, 0] = torch.nan
         attribute(model, broken, TARGETS, "lrp-epsilon")
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_dark_and_constant_images_and_a_dead_network_give_finite_maps(method):
+    model = network("vgg19_bn")
+    plain = torch.stack([torch.full((3, 48, 48), value, dtype=torch.float64) for value in (0.0, -2.0, 1.5)])
+    assert torch.isfinite(maps_of(model, plain, [0, 1, 2], method)).all()
+    for parameter in model.parameters():
+        parameter.data.zero_()
+    assert (maps_of(model, plain, [0, 1, 2], method).abs() < 1e-6).all()
+
+
+def test_a_weight_that_is_nan_is_named(images):
+    model = network("vgg16")
+    model.features[2].weight.data[0, 0, 0, 0] = torch.nan
+    with pytest.raises(ValueError, match="features.2.weight"):
+        attribute(model, images, TARGETS, "cam")
 
 
 # --- LRP ---

@@ -39,7 +39,9 @@ def main(count: int = 20_000, side: int = 256) -> None:
         subprocess.run([sys.executable, "-m", "regard", "import", "folder", source, target], check=True)
         seconds = time.perf_counter() - start
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-    print(f"{count} images of {side} x {side}: {seconds:.0f} s ({1000 * seconds / count:.1f} ms each), peak {peak:.0f} MB")
+    print(
+        f"{count} images of {side} x {side}: {seconds:.0f} s ({1000 * seconds / count:.1f} ms each), peak {peak:.0f} MB"
+    )
 
 
 if __name__ == "__main__":

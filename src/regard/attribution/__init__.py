@@ -9,12 +9,28 @@ import torch
 from torch import Tensor, nn
 
 from regard.attribution.cam import cam, grad_cam
-from regard.attribution.gradient import gradient
+from regard.attribution.gradient import gradient, gradient_x_input, integrated_gradients
+from regard.attribution.lime import lime
 from regard.attribution.nulls import NULLS, nulls
-from regard.attribution.relevance import lrp_epsilon
+from regard.attribution.occlusion import occlusion
+from regard.attribution.relevance import lrp_alpha2beta1, lrp_composite, lrp_epsilon, lrp_z
+from regard.attribution.shap import shap
 
 # name -> function (model, images, targets, **parameters) -> (N, H, W)
-METHODS = {"gradient": gradient, "lrp-epsilon": lrp_epsilon, "cam": cam, "grad-cam": grad_cam}
+METHODS = {
+    "gradient": gradient,
+    "gradient-x-input": gradient_x_input,
+    "integrated-gradients": integrated_gradients,
+    "lrp-z": lrp_z,
+    "lrp-epsilon": lrp_epsilon,
+    "lrp-alpha2beta1": lrp_alpha2beta1,
+    "lrp-composite": lrp_composite,
+    "cam": cam,
+    "grad-cam": grad_cam,
+    "occlusion": occlusion,
+    "lime": lime,
+    "shap": shap,
+}
 
 __all__ = ["METHODS", "NULLS", "attribute", "nulls"]
 
@@ -33,7 +49,7 @@ def attribute(
     images: normalised network input, float (N, C, H, W); targets: N class indices, never guessed.
     method: a name in METHODS; `parameters` are that method's own. `batch` bounds memory and changes nothing else.
     Raises ValueError for an unknown method, targets of another length or outside the classes, a model in training
-    mode, an architecture the method does not cover, and a map that is not finite.
+    mode or with a weight that is not finite, an architecture the method does not cover, and a map that is not finite.
     """
     if method not in METHODS:
         raise ValueError(f"unknown attribution method {method!r}; known are {', '.join(METHODS)}")
@@ -44,6 +60,9 @@ def attribute(
         )
     if model.training:
         raise ValueError("the model is in training mode; call model.eval() before explaining it")
+    for name, value in model.state_dict().items():
+        if value.is_floating_point() and not torch.isfinite(value).all():
+            raise ValueError(f"{name} of the model has NaN or infinite values; nothing it says can be explained")
     if not len(images):
         return images.new_zeros((0, *images.shape[-2:]), dtype=torch.float32)
     with torch.no_grad():

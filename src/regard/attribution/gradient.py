@@ -1,5 +1,6 @@
 """Gradient of the logit (Simonyan et al. 2014): how much it changes with each pixel."""
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -26,3 +27,28 @@ def gradient(model: nn.Module, images: Tensor, targets: Tensor, reduce: str = "m
     if reduce not in REDUCTIONS:
         raise ValueError(f"unknown channel reduction {reduce!r}; known are {', '.join(REDUCTIONS)}")
     return REDUCTIONS[reduce](input_gradient(model, images, targets))
+
+
+def gradient_x_input(model: nn.Module, images: Tensor, targets: Tensor) -> Tensor:
+    """Gradient x input maps (N, H, W), signed, summed over the channels (Shrikumar et al. 2016). On a network of linear
+    layers, ReLUs and pools this is LRP-Z (Ancona et al. 2018)."""
+    return (input_gradient(model, images, targets) * images).sum(dim=1).detach()
+
+
+def integrated_gradients(
+    model: nn.Module, images: Tensor, targets: Tensor, steps: int = 32, baseline: float = 0.0
+) -> Tensor:
+    """Integrated gradients (N, H, W), signed, summed over the channels (Sundararajan et al. 2017, eq. 1 and 3).
+
+    steps: nodes of the Gauss-Legendre rule on the straight path from `baseline` (a value as the network sees it; 0 is the
+    mean colour of ImageNet) to the image. The sum of a map tends to the difference of the logits at both ends. Raises
+    ValueError for less than one step.
+    """
+    if steps < 1:
+        raise ValueError(f"steps must be positive, not {steps}")
+    nodes, weights = np.polynomial.legendre.leggauss(steps)
+    start = torch.full_like(images, baseline)
+    total = torch.zeros_like(images)
+    for node, weight in zip((nodes + 1) / 2, weights / 2):
+        total += weight * input_gradient(model, start + node * (images - start), targets)
+    return (total * (images - start)).sum(dim=1).detach()

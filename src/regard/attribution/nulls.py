@@ -1,12 +1,12 @@
 """Null maps: heat maps that know nothing of the network. A method that does no better shows nothing about it."""
 
-import zlib
-
 import numpy as np
 import torch
 from scipy.ndimage import gaussian_filter
 from skimage.filters import sobel
 from torch import Tensor, nn
+
+from regard.attribution.seeds import generator
 
 
 def ones(images: Tensor) -> Tensor:
@@ -35,10 +35,8 @@ def random(images: Tensor, smoothing: float = 0.05, seed: int = 0) -> Tensor:
     The noise of an image is drawn from its content and `seed`, so that neither batch nor order matters.
     """
     maps = []
-    for image in images.detach().cpu().float():
-        content = image.mul(64).round().to(torch.int16).contiguous()  # the last bits differ between CPU and CUDA
-        generator = np.random.default_rng([seed, zlib.crc32(content.numpy().tobytes())])
-        noise = generator.standard_normal(tuple(image.shape[-2:]))
+    for image in images:
+        noise = generator(seed, image).standard_normal(tuple(image.shape[-2:]))
         maps.append(gaussian_filter(noise, smoothing * image.shape[-1], mode="wrap"))
     return torch.from_numpy(np.stack(maps)).float()
 

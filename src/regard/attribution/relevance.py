@@ -1,8 +1,23 @@
-"""Layer-wise relevance propagation (Bach et al. 2015), summed over the colour channels."""
+"""Layer-wise relevance propagation (Bach et al. 2015), summed over the colour channels.
 
+LRP-Z and LRP-epsilon are our kernel's one backward pass; rules that treat positive and negative contributions apart need
+further passes and are zennit's, on the same convention: batch norm stays a layer of its own under epsilon, sums and
+average pools share out in proportion.
+"""
+
+import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
-from regard.kernels.relevance import relevance
+from regard.backbones import MEAN, STD, Residual
+from regard.kernels.relevance import refuse_unknown, relevance
+
+ZERO = 1e-12  # keeps the shares of sums and pools finite
+
+
+def lrp_z(model: nn.Module, images: Tensor, targets: Tensor) -> Tensor:
+    """LRP-Z maps (N, H, W), signed (Bach et al. 2015, eq. 56): LRP-epsilon with epsilon 0, where 0 / 0 counts as 1."""
+    return relevance(model, images, targets, 0.0).sum(dim=1)
 
 
 def lrp_epsilon(
@@ -10,3 +25,80 @@ def lrp_epsilon(
 ) -> Tensor:
     """LRP-epsilon maps (N, H, W), signed; the rule, its convention and its parameters are `kernels.relevance`'s."""
     return relevance(model, images, targets, epsilon, relative).sum(dim=1)
+
+
+def lrp_alpha2beta1(model: nn.Module, images: Tensor, targets: Tensor, epsilon: float = 1e-6) -> Tensor:
+    """LRP-alpha2beta1 maps (N, H, W), signed (Bach et al. 2015, eq. 60): in convolutions and dense layers positive
+    contributions count twice and negative ones once, each in proportion; batch norm by epsilon.
+
+    Raises ValueError for a module no rule covers.
+    """
+    from zennit.rules import AlphaBeta
+
+    rule = AlphaBeta(alpha=2.0, beta=1.0)
+    return _by_zennit(model, images, targets, epsilon, convolution=rule, dense=rule)
+
+
+def lrp_composite(
+    model: nn.Module,
+    images: Tensor,
+    targets: Tensor,
+    convolution: str = "z+",
+    first: str = "flat",
+    gamma: float = 0.25,
+    epsilon: float = 1e-6,
+) -> Tensor:
+    """LRP maps (N, H, W), signed, with a rule for each kind of layer (Montavon et al. 2019, section 10.3): epsilon on dense
+    layers and batch norm, `convolution` "z+" or "gamma", and `first` "flat" or "zbox" (z^B, for inputs between the network's
+    black and white) on the first convolution.
+
+    Raises ValueError for an unknown rule and for a module no rule covers.
+    """
+    from zennit.rules import Epsilon, Flat, Gamma, ZBox, ZPlus
+
+    black, white = (((value - torch.tensor(MEAN)) / torch.tensor(STD)).view(1, 3, 1, 1).to(images) for value in (0, 1))
+    rules = {"z+": ZPlus(), "gamma": Gamma(gamma=gamma)}
+    firsts = {"flat": Flat(), "zbox": ZBox(low=black, high=white)}
+    for name, known in ((convolution, rules), (first, firsts)):
+        if name not in known:
+            raise ValueError(f"unknown rule {name!r}; known are {', '.join(known)}")
+    return _by_zennit(model, images, targets, epsilon, rules[convolution], Epsilon(epsilon=epsilon), firsts[first])
+
+
+def _by_zennit(model, images, targets, epsilon, convolution, dense, first=None) -> Tensor:
+    from zennit.attribution import Gradient
+    from zennit.canonizers import AttributeCanonizer
+    from zennit.composites import SpecialFirstLayerMapComposite
+    from zennit.layer import Sum
+    from zennit.rules import Epsilon, Norm, Pass
+    from zennit.types import Activation, AvgPool, BatchNorm, Convolution
+
+    def with_sum(name: str, module: nn.Module) -> dict | None:
+        """Gives the sum of a residual block a module of its own for the time of the call, which takes a rule."""
+        if not isinstance(module, Residual):
+            return None
+
+        def forward(self, x: Tensor) -> Tensor:
+            both = torch.stack([self.branch(x), self.shortcut(x)], dim=-1)
+            return getattr(self, f"relu{self.depth}")(self.sum(both))
+
+        return {"forward": forward.__get__(module), "sum": Sum()}
+
+    refuse_unknown(model)
+    rules = [
+        (Sum, Norm(ZERO)),
+        (Activation, Pass()),
+        (AvgPool, Norm(ZERO)),
+        (BatchNorm, Epsilon(epsilon=epsilon)),
+        (Convolution, convolution),
+        (nn.Linear, dense),
+    ]
+    composite = SpecialFirstLayerMapComposite(
+        layer_map=rules,
+        first_map=[(Convolution, first)] if first is not None else [],
+        canonizers=[AttributeCanonizer(with_sum)],
+    )
+    with torch.enable_grad(), Gradient(model=model, composite=composite) as attributor:
+        chosen = lambda logits: logits * functional.one_hot(targets, logits.shape[1]).to(logits)
+        _, found = attributor(images.detach().clone(), chosen)
+    return found.sum(dim=1).detach()

@@ -1,0 +1,56 @@
+"""LIME for images (Ribeiro et al., KDD 2016): a weighted linear model of the logit over superpixels shown or hidden."""
+
+import numpy as np
+import torch
+from sklearn.linear_model import Ridge
+from torch import Tensor, nn
+
+from regard.attribution.seeds import generator
+from regard.attribution.superpixels import hidden_by_mean, pictures, superpixels
+from regard.kernels.perturb import evaluator, masked_logits
+
+
+def samples(segments: int, count: int, seed: np.random.Generator) -> np.ndarray:
+    """Masks bool (count, segments): the first shows everything, in the others each superpixel is there or not by chance."""
+    masks = seed.integers(0, 2, (count, segments)).astype(bool)
+    masks[0] = True
+    return masks
+
+
+def coefficients(masks: np.ndarray, logits: np.ndarray, kernel_width: float = 0.25, ridge: float = 1.0) -> np.ndarray:
+    """The weight of each superpixel (S,): ridge regression of the logits on the masks, a mask weighing the more the nearer it
+    is to showing everything, sqrt(exp(-d^2 / kernel_width^2)) with d the cosine distance, as in the lime library."""
+    shown = masks.sum(axis=1)
+    distance = 1 - np.sqrt(shown / masks.shape[1])  # the cosine between a 0/1 vector and ones; 1 for the empty mask
+    weight = np.sqrt(np.exp(-(distance**2) / kernel_width**2))
+    return Ridge(alpha=ridge, fit_intercept=True).fit(masks, logits, sample_weight=weight).coef_
+
+
+def lime(
+    model: nn.Module,
+    images: Tensor,
+    targets: Tensor,
+    evaluations: int = 1000,
+    kernel_width: float = 0.25,
+    ridge: float = 1.0,
+    seed: int = 0,
+    chunk: int = 32,
+    precision: str = "float32",
+) -> Tensor:
+    """LIME maps (N, H, W), signed: each pixel has its superpixel's coefficient for the logit.
+
+    Superpixels are quickshift's on the image as it was before normalisation, hidden ones show their mean colour.
+    evaluations: masks per image; the rest as in `coefficients` and `kernels.perturb`. Masks are drawn from `seed` and the
+    image's own content, so that neither batch nor order matters.
+    """
+    quick, maps = evaluator(model, precision), []
+    for image, picture, target in zip(images, pictures(images), targets.tolist()):
+        parts = superpixels(picture)
+        segments = torch.from_numpy(parts).to(images.device)
+        masks = samples(parts.max() + 1, evaluations, generator(seed, image))
+        logits = masked_logits(
+            quick, image, hidden_by_mean(image, segments), segments, torch.from_numpy(masks), target, chunk
+        )
+        found = coefficients(masks, logits.double().cpu().numpy(), kernel_width, ridge)
+        maps.append(torch.from_numpy(found[parts]).to(images))
+    return torch.stack(maps)

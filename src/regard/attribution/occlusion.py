@@ -1,0 +1,55 @@
+"""Occlusion (Zeiler and Fergus 2014): how much a logit falls when a window of the image is hidden."""
+
+import torch
+from torch import Tensor, nn
+
+from regard.kernels.perturb import evaluator
+
+
+def windows(size: int, window: int, stride: int) -> list[slice]:
+    """Where the windows lie along a side of `size` pixels: from 0 in steps of `stride`, the last cut at the border."""
+    count = max(0, -(-(size - window) // stride)) + 1
+    return [slice(start, min(start + window, size)) for start in range(0, count * stride, stride)]
+
+
+@torch.no_grad()
+def occlusion(
+    model: nn.Module,
+    images: Tensor,
+    targets: Tensor,
+    window: float = 1 / 14,
+    stride: float = 1 / 28,
+    baseline: float = 0.0,
+    chunk: int = 32,
+    precision: str = "float32",
+) -> Tensor:
+    """Occlusion maps (N, H, W), signed: at each pixel the mean fall of the logit over the windows that cover it.
+
+    window, stride: of the square window, as shares of the image's width; baseline: the value of hidden pixels, as the
+    network sees it (0 is the mean colour of ImageNet); chunk, precision: as in `kernels.perturb`. Raises ValueError for a
+    window that is no share of the image and for a stride that is larger than the window.
+    """
+    if not (0 < stride <= window <= 1):
+        raise ValueError(
+            f"window and stride must be shares of the image with 0 < stride <= window <= 1, not {window}, {stride}"
+        )
+    quick = evaluator(model, precision)
+    kind = next(quick.parameters()).dtype
+    height, width = images.shape[-2:]
+    side, step = max(1, round(window * width)), max(1, round(stride * width))
+    places = [(down, across) for down in windows(height, side, step) for across in windows(width, side, step)]
+    maps = []
+    for image, target in zip(images, targets.tolist()):
+        whole = quick(image[None].to(kind))[0, target]
+        total, count = (torch.zeros(height, width, dtype=torch.float64, device=images.device) for _ in range(2))
+        for start in range(0, len(places), chunk):
+            part = places[start : start + chunk]
+            seen = image.to(kind).expand(len(part), -1, -1, -1).contiguous(memory_format=torch.channels_last)
+            for one, (down, across) in zip(seen, part):
+                one[:, down, across] = baseline
+            falls = (whole - quick(seen)[:, target]).double()
+            for fall, (down, across) in zip(falls, part):
+                total[down, across] += fall
+                count[down, across] += 1
+        maps.append(total / count)
+    return torch.stack(maps).to(images.dtype)
