@@ -1,5 +1,6 @@
 """Readers: the published layout becomes ours, what a set does not say is not guessed, bad input is refused."""
 
+import functools
 import signal
 import subprocess
 import sys
@@ -189,7 +190,8 @@ def test_an_import_that_is_stopped_says_so_and_leaves_nothing(tmp_path, send):
     rows = [f"{number}.png,p{number},x" for number in range(40)]
     (tmp_path / "mine/cases.csv").write_text("\n".join(["image,patient,label", *rows]))
     command = [sys.executable, "-m", "regard", "import", "folder", tmp_path / "mine", tmp_path / "target"]
-    running = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    listen = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # a job in the background ignores it
+    running = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, preexec_fn=listen)
     while running.poll() is None and not list(tmp_path.glob(".target.*/target/images/*.png")):
         time.sleep(0.02)
     running.send_signal(send)

@@ -11,7 +11,7 @@ import pytest
 import yaml
 from conftest import make_cases
 
-from regard import cases, pipeline, project
+from regard import cases, checks, pipeline, project
 
 NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").rglob("*.ipynb"))
 
@@ -41,7 +41,7 @@ def test_committed_notebooks_are_clean_and_complete(path):
     assert len(tagged) == 1 and all("#" in line for line in tagged[0].source.splitlines())
     stage = path.stem.split("_", 1)[1]
     code = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
-    if stage in pipeline.STAGES:  # DVC watches a stage's own block, so a notebook reads no other but the labels' names
+    if stage in checks.STAGES:  # DVC watches a stage's own block, so a notebook reads no other but the labels' names
         assert f'project.settings(study, "{stage}")' in code
 
 
@@ -133,15 +133,15 @@ def test_bad_input_stops_the_stage_with_one_line(root, tmp_path):
 def test_settings_are_written_resolved_and_only_change_where_they_change(root, tmp_path):
     params = project.parameters(root)
     pipeline.write_settings("ultrasound", tmp_path)
-    assert sorted(path.stem for path in tmp_path.iterdir()) == sorted(pipeline.STAGES)
-    for stage in pipeline.STAGES:
+    assert sorted(path.stem for path in tmp_path.iterdir()) == sorted(checks.STAGES)
+    for stage in checks.STAGES:
         assert yaml.safe_load((tmp_path / f"{stage}.yaml").read_text()) == project.settings("ultrasound", stage, params)
     changed = json.loads(json.dumps(params))
     changed["studies"]["ultrasound"]["compare"] = {"tolerances": [3]}
     changed["studies"]["busi"] = {"like": "ultrasound", "root": "real/busi"}
     differing = [
         stage
-        for stage in pipeline.STAGES
+        for stage in checks.STAGES
         if project.settings("ultrasound", stage, params) != project.settings("ultrasound", stage, changed)
     ]
     assert differing == ["compare"]

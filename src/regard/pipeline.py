@@ -11,10 +11,14 @@ import sys
 import tempfile
 from pathlib import Path
 
-import nbformat
-import yaml
+# The one grammar with which jsonschema would check internationalised web addresses takes longer to build than everything
+# else a stage imports, and notebooks hold none.
+sys.modules.setdefault("rfc3987_syntax", None)
 
-from regard import checks, project
+import nbformat  # noqa: E402
+import yaml  # noqa: E402
+
+from regard import checks, project  # noqa: E402
 
 _ADDRESS = re.compile(r" at 0x[0-9a-f]+")  # of an object in memory, as its default representation says
 _ESCAPES = re.compile(r"\x1b\[[0-9;]*m")

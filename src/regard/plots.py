@@ -13,7 +13,6 @@ from matplotlib import colormaps
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from sklearn.metrics import roc_curve
 
 matplotlib.rcParams.update(
     {
@@ -119,6 +118,8 @@ def roc(
 
     thresholds: per network one per target, or None where the likeliest class is called.
     """
+    from sklearn.metrics import roc_curve  # slow to import, and of use here alone
+
     columns = min(3, len(curves))
     figure, axes = _grid(-(-len(curves) // columns), columns, (2.9, 2.7) if len(curves) > 1 else (3.2, 3))
     for place in axes.flat[len(curves) :]:

@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
-from statsmodels.stats.multitest import multipletests
 
 LEVEL = 0.95
 
@@ -100,6 +99,8 @@ def paired(first: np.ndarray, second: np.ndarray, patients: np.ndarray, draws: i
 
 def holm(p: pd.Series) -> pd.Series:
     """Holm-adjusted p values (Holm 1979) over the defined ones; undefined stay undefined."""
+    from statsmodels.stats.multitest import multipletests  # slow to import
+
     adjusted = p.copy()
     defined = p.notna()
     if defined.any():

@@ -2,7 +2,6 @@
 
 import numpy as np
 import torch
-from sklearn.linear_model import Ridge
 from torch import Tensor, nn
 
 from regard.attribution.seeds import generator
@@ -20,6 +19,8 @@ def samples(segments: int, count: int, seed: np.random.Generator) -> np.ndarray:
 def coefficients(masks: np.ndarray, logits: np.ndarray, kernel_width: float = 0.25, ridge: float = 1.0) -> np.ndarray:
     """The weight of each superpixel (S,): ridge regression of the logits on the masks, a mask weighing the more the nearer it
     is to showing everything, sqrt(exp(-d^2 / kernel_width^2)) with d the cosine distance, as in the lime library."""
+    from sklearn.linear_model import Ridge  # slow to import
+
     shown = masks.sum(axis=1)
     distance = 1 - np.sqrt(shown / masks.shape[1])  # the cosine between a 0/1 vector and ones; 1 for the empty mask
     weight = np.sqrt(np.exp(-(distance**2) / kernel_width**2))
