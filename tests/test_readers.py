@@ -1,5 +1,6 @@
 """Every reader: a small set in its published layout becomes exactly what it says, and bad input is refused in a line."""
 
+import re
 import shutil
 import tracemalloc
 from fnmatch import fnmatch
@@ -404,7 +405,9 @@ def test_bad_input_is_refused_in_a_line_that_names_the_file(copied, tmp_path, na
     damage(copied(name))
     (tmp_path / "1.png").write_bytes(b"outside")  # what ../ would reach
     with pytest.raises((ValueError, FileNotFoundError), match=message):
-        raise ValueError(refusal(name, tmp_path))
+        said = refusal(name, tmp_path)
+        assert not re.search(r"(\S+ row \d+: ).*\1", said), "a place is named twice"
+        raise ValueError(said)
 
 
 def test_every_reader_has_bad_input():

@@ -66,7 +66,8 @@ def read(folder: Path | str, window: Sequence[float] | None = None, above: int |
                     _add(drawn, structure, at, load, where)
     known = {image.relative_to(folder).as_posix(): at for at, image in enumerate(images)}
     for structure, at, load, where in _coco(folder, known, images):
-        _add(drawn, structure, at, load, where)
+        with files.located(where):
+            _add(drawn, structure, at, load, where)
     table = table.drop(columns=[*consumed, "row"])
     table["case"] = list(names)
     if "reference" not in table:
@@ -91,9 +92,9 @@ def _only_csv(folder: Path) -> Path:
 
 def _add(drawn: dict, structure: str, at: int, load: Callable, where: str) -> None:
     if not structure:
-        raise ValueError(f"{where}: a structure has no name")
+        raise ValueError("a structure has no name")
     if at in drawn.setdefault(structure, {}):
-        raise ValueError(f"{where}: structure {structure!r} is annotated in two ways")
+        raise ValueError(f"structure {structure!r} is annotated in two ways")
 
     def located() -> np.ndarray:
         with files.located(where):
