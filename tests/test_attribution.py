@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+import torchvision
 from captum.attr import LayerGradCam, Saliency
 from torch import nn
 from zennit.attribution import Gradient
@@ -237,6 +238,105 @@ def test_lrp_survives_in_place_activations(images):
         if isinstance(module, nn.ReLU):
             module.inplace = True
     assert torch.allclose(relevance(model, images, TARGETS, 0.1), wanted)
+
+
+class Functional(nn.Module):
+    """Convolutions whose ReLUs are functions of every kind; `residual`: and whose outputs are added up in place."""
+
+    def __init__(self, residual: bool):
+        super().__init__()
+        self.residual = residual
+        self.first, self.second, self.third = (nn.Conv2d(given, 6, 3, padding=1) for given in (3, 6, 6))
+        self.norm = nn.BatchNorm2d(6)
+
+    def forward(self, x):
+        x = torch.relu(self.first(x))
+        again = nn.functional.relu(self.norm(self.second(x)), inplace=True)
+        again = self.third(again)
+        if self.residual:
+            again += x
+        return again.relu_()
+
+
+def classifier(features, head=None):
+    model = nn.Sequential()
+    for name, part in zip(
+        ("features", "pool", "flatten", "head"),
+        (features, nn.AdaptiveAvgPool2d(1), nn.Flatten(), head or nn.Linear(6, 3)),
+    ):
+        model.add_module(name, part)
+    generator = torch.Generator().manual_seed(5)
+    if head is None:
+        for name, value in model.state_dict().items():
+            if value.is_floating_point():
+                drawn = torch.randn(value.shape, generator=generator)
+                value.copy_(0.5 + drawn.abs() if name.endswith("running_var") else 0.4 * drawn)
+    return model.double().eval()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_functional_and_in_place_activations_change_nothing(images, method):
+    model = classifier(Functional(residual=False))
+    own = model.features
+    modules = nn.Sequential(own.first, nn.ReLU(), own.second, own.norm, nn.ReLU(), own.third, nn.ReLU())
+    twin = classifier(modules, model.head)
+    wanted = maps_of(twin, images, TARGETS, method)
+    assert torch.allclose(maps_of(model, images, TARGETS, method), wanted, rtol=1e-5, atol=1e-9) and wanted.any()
+
+
+def test_sums_that_are_functions_are_covered_or_refused(images):
+    model = classifier(Functional(residual=True))
+    found, wanted = relevance(model, images, TARGETS, 0.0), input_gradient(model, images, TARGETS) * images
+    assert (found - wanted).norm() <= 1e-12 * wanted.norm() and wanted.any()
+    by_hand = relevance_by_hand(model, images, TARGETS, 0.1)
+    assert torch.allclose(relevance(model, images, TARGETS, 0.1), by_hand, rtol=1e-9, atol=1e-12)
+    for method in ("lrp-alpha2beta1", "lrp-composite"):
+        with pytest.raises(ValueError, match="'add_' as a function.*lrp-epsilon"):
+            attribute(model, images, TARGETS, method)
+
+
+def relevance_by_hand(model, images, targets, epsilon):
+    """`Functional(residual=True)` and its head, layer after layer from the equation, by convolutions and their transposes."""
+    own, functional = model.features, nn.functional
+    stable = lambda z: z + torch.where(z < 0, -1.0, 1.0).to(z) * epsilon
+    back = lambda layer, given, carried, z: (
+        given * functional.conv_transpose2d(carried / stable(z), layer.weight, padding=1)
+    )
+    with torch.no_grad():
+        z1 = own.first(images)
+        a1 = z1.relu()
+        z2 = own.second(a1)
+        z3 = own.norm(z2)
+        a3 = z3.relu()
+        z4 = own.third(a3)
+        a5 = (z4 + a1).relu()
+        pooled = a5.mean(dim=(2, 3))
+        logits = model.head(pooled)
+        carried = torch.zeros_like(logits).scatter(1, targets[:, None], logits.gather(1, targets[:, None]))
+        carried = pooled * ((carried / stable(logits)) @ model.head.weight)
+        carried = a5 / a5.sum(dim=(2, 3), keepdim=True).clamp(min=1e-300) * carried[:, :, None, None]
+        share = carried / torch.where(z4 + a1 == 0, 1.0, z4 + a1)
+        first = a1 * share
+        carried = back(own.third, a3, z4 * share, z4)
+        scale = (own.norm.weight / (own.norm.running_var + own.norm.eps).sqrt()).view(1, -1, 1, 1)
+        carried = z2 * scale * carried / stable(z3)
+        return back(own.first, images, first + back(own.second, a1, carried, z2), z1)
+
+
+def test_a_function_without_a_rule_is_refused(images):
+    class Gated(Functional):
+        def forward(self, x):
+            return torch.sigmoid(super().forward(x))
+
+    with pytest.raises(ValueError, match="'sigmoid'"):
+        relevance(classifier(Gated(residual=False)), images, TARGETS, 0.1)
+
+
+@pytest.mark.parametrize("name", ["resnet18", "densenet121", "vgg11_bn", "squeezenet1_1"])
+def test_lrp_covers_torchvision_s_own_networks(images, name):
+    model = getattr(torchvision.models, name)(weights=None).eval().double()
+    found, wanted = relevance(model, images, TARGETS, 1e-9), input_gradient(model, images, TARGETS) * images
+    assert (found - wanted).norm() <= 1e-4 * wanted.norm()
 
 
 def test_lrp_refuses_what_it_has_no_rule_for(images):

@@ -9,8 +9,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from torch.overrides import TorchFunctionMode
+
 from regard.backbones import MEAN, STD, Residual
-from regard.kernels.relevance import refuse_unknown, relevance
+from regard.kernels.relevance import LINEAR_FUNCTIONS, POOL_FUNCTIONS, SUM_FUNCTIONS, refuse_unknown, relevance
 
 ZERO = 1e-12  # keeps the shares of sums and pools finite
 
@@ -85,6 +87,7 @@ def _by_zennit(model, images, targets, epsilon, convolution, dense, first=None) 
         return {"forward": forward.__get__(module), "sum": Sum()}
 
     refuse_unknown(model)
+    refuse_functions(model, images[:1])
     rules = [
         (Sum, Norm(ZERO)),
         (Activation, Pass()),
@@ -102,3 +105,36 @@ def _by_zennit(model, images, targets, epsilon, convolution, dense, first=None) 
         chosen = lambda logits: logits * functional.one_hot(targets, logits.shape[1]).to(logits)
         _, found = attributor(images.detach().clone(), chosen)
     return found.sum(dim=1).detach()
+
+
+class _Watch(TorchFunctionMode):
+    """Refuses layers, sums and average pools that are called where no module with a rule is at work."""
+
+    def __init__(self, at_work: list[nn.Module]):
+        super().__init__()
+        self.at_work = at_work
+
+    def __torch_function__(self, function, types, arguments=(), named=None):
+        name = function.__name__
+        if name in LINEAR_FUNCTIONS | POOL_FUNCTIONS | SUM_FUNCTIONS and not self.at_work:
+            raise ValueError(
+                f"the model calls {name!r} as a function, where rules are for modules: make it a module (a sum: a "
+                f"regard.backbones.Residual), or use lrp-epsilon, which covers it"
+            )
+        return function(*arguments, **(named or {}))
+
+
+def refuse_functions(model: nn.Module, image: Tensor) -> None:
+    """Raise ValueError for a layer, a sum or an average pool that `model` calls as a function on `image` (1, C, H, W): rules
+    that hang on modules would leave it out without a word. A ReLU or a max pool as a function needs no rule."""
+    at_work, hooks = [], []
+    for module in model.modules():
+        if isinstance(module, Residual) or not list(module.children()):
+            hooks.append(module.register_forward_pre_hook(lambda module, given: at_work.append(module)))
+            hooks.append(module.register_forward_hook(lambda module, given, output: at_work.remove(module)))
+    try:
+        with torch.no_grad(), _Watch(at_work):
+            model(image)
+    finally:
+        for hook in hooks:
+            hook.remove()

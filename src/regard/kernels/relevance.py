@@ -13,13 +13,14 @@ which is the ordinary backward pass with the gradient of every z_j scaled by the
 x G, with no further forward pass. Batch norm in eval mode is a linear layer and treated as one; sums, concatenations
 and pooling hand G on as autograd does, that is in proportion to their inputs. With epsilon = 0 this is gradient x
 input.
-"""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+The factor is |z| / (|z| + epsilon), which needs no z where a ReLU follows: its output a has a / (a + epsilon), and that is
+zero where the ReLU's own derivative is. So layer and ReLU cost one pass over memory, as a ReLU alone does.
+"""
 
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 LINEAR = (nn.Linear, nn.modules.conv._ConvNd, nn.modules.batchnorm._BatchNorm)
 # everything else that autograd treats as LRP does: proportional (sums, pools), gating (ReLU), or mere wiring
@@ -33,6 +34,27 @@ PASSING = (
     nn.Flatten,
     nn.Identity,
 )
+# the same by the names of the functions that modules call, or a model by itself
+LINEAR_FUNCTIONS = {"conv1d", "conv2d", "conv3d", "linear", "batch_norm"}
+RELU_FUNCTIONS = {"relu", "relu_"}
+SUM_FUNCTIONS = {"add", "add_", "__add__", "__radd__", "__iadd__"}
+POOL_FUNCTIONS = {"avg_pool2d", "adaptive_avg_pool2d"}
+WIRING_FUNCTIONS = {
+    *(
+        "max_pool2d",
+        "adaptive_max_pool2d",
+        "dropout",
+        "cat",
+        "concat",
+        "stack",
+        "flatten",
+        "reshape",
+        "view",
+        "squeeze",
+    ),
+    *("unsqueeze", "permute", "contiguous", "to", "sum", "gather", "select", "__getitem__", "requires_grad_"),
+}
+PASSING_FUNCTIONS = RELU_FUNCTIONS | SUM_FUNCTIONS | POOL_FUNCTIONS | WIRING_FUNCTIONS
 
 
 def refuse_unknown(model: nn.Module) -> None:
@@ -47,38 +69,73 @@ def refuse_unknown(model: nn.Module) -> None:
             )
 
 
-class _Scale(torch.autograd.Function):
-    """Identity forward; backward the gradient times z / (z + epsilon sign(z)), with sign(0) = 1 and 0 / 0 = 1."""
+class _Share(torch.autograd.Function):
+    """Identity or ReLU forward; backward the gradient times |z| / (|z| + size), size (N, 1, ...) > 0."""
 
     @staticmethod
-    def forward(context, z: Tensor, epsilon: float, relative: bool) -> Tensor:
-        context.save_for_backward(z)
-        context.epsilon, context.relative = epsilon, relative
-        return z.clone()  # a copy, because an in-place ReLU after it must not reach the z that is kept
+    def forward(context, z: Tensor, size: Tensor, rectify: bool, in_place: bool) -> Tensor:
+        if in_place:
+            context.mark_dirty(z)
+            kept = output = z.relu_() if rectify else z
+            kept = kept if rectify else kept.clone()  # whoever works in place will change it
+        else:
+            kept = output = z.relu() if rectify else z.detach()
+        context.save_for_backward(kept, size)
+        return output
 
     @staticmethod
-    def backward(context, gradient: Tensor) -> tuple[Tensor, None, None]:
-        (z,) = context.saved_tensors
-        size = context.epsilon
-        if context.relative:  # root mean square over the layer, of each image on its own
-            size = size * z.square().mean(dim=tuple(range(1, z.ndim)), keepdim=True).sqrt()
-        denominator = z + torch.where(z < 0, -1.0, 1.0).to(z) * size
-        factor = torch.where(denominator == 0, torch.ones_like(z), z / denominator)
-        return gradient * factor, None, None
+    def backward(context, gradient: Tensor) -> tuple[Tensor, None, None, None]:
+        z, size = context.saved_tensors
+        shared = torch.empty_like(gradient)
+        at_once = len(z) if z.is_cuda else 1  # on a CPU what is between stays in the cache, image by image
+        for part, given, own, out in zip(*(whole.split(at_once) for whole in (z, gradient, size, shared))):
+            factor = part.abs()
+            factor.div_(factor + own)
+            torch.mul(factor, given, out=out)
+        return shared, None, None, None
 
 
-@contextmanager
-def _scaled(model: nn.Module, epsilon: float, relative: bool) -> Iterator[None]:
-    hooks = [
-        module.register_forward_hook(lambda module, given, output: _Scale.apply(output, epsilon, relative))
-        for module in model.modules()
-        if isinstance(module, LINEAR)
-    ]
-    try:
-        yield
-    finally:
-        for hook in hooks:
-            hook.remove()
+class _Epsilon(TorchFunctionMode):
+    """While a network runs, the outputs of its linear layers are `pending`: the function that takes one up decides whether
+    its ReLU can be had with it. Refuses functions that no rule covers."""
+
+    def __init__(self, epsilon: float, relative: bool):
+        super().__init__()
+        self.epsilon, self.relative = epsilon, relative
+
+    def __torch_function__(self, function, types, arguments=(), named=None):
+        name, named = function.__name__, named or {}
+        if name == "__get__":  # a property, such as a shape
+            return function(*arguments, **named)
+        if name in RELU_FUNCTIONS and getattr(arguments[0], "pending", False):
+            return self.share(
+                arguments[0], True, name == "relu_" or named.get("inplace", len(arguments) > 1 and arguments[1])
+            )
+        in_place = name.startswith("__i") or (name.endswith("_") and not name.endswith("__"))
+        output = function(*[self.taken(value, in_place) for value in arguments], **named)
+        if name in LINEAR_FUNCTIONS:
+            output.pending = self.epsilon > 0
+        elif isinstance(output, Tensor) and output.is_floating_point() and name not in PASSING_FUNCTIONS:
+            raise ValueError(
+                f"LRP has no rule for the function {name!r} that the model calls; make it one of known modules"
+            )
+        return output
+
+    def taken(self, value, in_place: bool):
+        if isinstance(value, list | tuple):
+            return type(value)(self.taken(each, in_place) for each in value)
+        return self.share(value, False, in_place) if getattr(value, "pending", False) else value
+
+    def share(self, z: Tensor, rectify: bool, in_place: bool) -> Tensor:
+        size = torch.full((len(z), *[1] * (z.ndim - 1)), self.epsilon, dtype=z.dtype, device=z.device)
+        if self.relative:  # root mean square over the layer, of each image on its own
+            size *= (
+                torch.linalg.vector_norm(z.detach(), dim=tuple(range(1, z.ndim)), keepdim=True) / z[0].numel() ** 0.5
+            )
+        size.clamp_(min=torch.finfo(z.dtype).tiny)  # a layer that is zero throughout hands nothing on
+        shared = _Share.apply(z, size, rectify, in_place)
+        shared.pending = False
+        return shared
 
 
 def relevance(model: nn.Module, images: Tensor, targets: Tensor, epsilon: float, relative: bool = False) -> Tensor:
@@ -86,14 +143,16 @@ def relevance(model: nn.Module, images: Tensor, targets: Tensor, epsilon: float,
 
     model: in eval mode, left as it was; targets: int64 (N,) indices of logits; epsilon: stabiliser >= 0, absolute, or
     with `relative` in units of the root mean square of each layer's output, taken for each image on its own.
-    Equals zennit's Epsilon rule on convolution, dense and unmerged batch-norm layers with Norm(1e-12) on average pools.
-    Raises ValueError for a module no rule covers and for a negative epsilon.
+    Equals zennit's Epsilon rule on convolution, dense and unmerged batch-norm layers with Norm(1e-12) on sums and average
+    pools; ReLUs and sums may be modules or functions, in place or not.
+    Raises ValueError for a module or a function no rule covers and for a negative epsilon.
     """
     refuse_unknown(model)
     if not epsilon >= 0:
         raise ValueError(f"epsilon must be >= 0, not {epsilon}")
     given = images.detach().requires_grad_(True)
-    with _scaled(model, epsilon, relative), torch.enable_grad():
-        logits = model(given).gather(1, targets[:, None]).sum()
+    with torch.enable_grad():
+        with _Epsilon(epsilon, relative):
+            logits = model(given).gather(1, targets[:, None]).sum()
         (scaled_gradient,) = torch.autograd.grad(logits, given)
     return (given * scaled_gradient).detach()
