@@ -1,5 +1,8 @@
 """Attribution: identities, an independent library and a reference written from the equation; the model left as it was."""
 
+import copy
+
+import numpy as np
 import pytest
 import torch
 import torchvision
@@ -13,8 +16,9 @@ from zennit.rules import Epsilon, Norm, Pass
 from zennit.types import Activation, AvgPool, BatchNorm, Convolution
 
 from regard import backbones
-from regard.attribution import METHODS, NULLS, attribute, nulls
+from regard.attribution import METHODS, NULLS, PRESETS, attribute, nulls
 from regard.attribution.gradient import input_gradient
+from regard.attribution.nulls import reinitialised
 from regard.kernels import relevance
 from regard.scores import points
 
@@ -66,8 +70,20 @@ FEW = {
 }
 
 
-def maps_of(model, images, targets, method, **more):
-    return attribute(model, images, targets, method, **FEW.get(method, {}), **more)
+# Methods, and those of their options that are other algorithms, as (method, parameters).
+ALL = {name: (name, FEW.get(name, {})) for name in METHODS} | {
+    "shap, kernel": ("shap", {"algorithm": "kernel", "evaluations": 40}),
+    "shap, gradient": ("shap", {"algorithm": "gradient", "evaluations": 8}),
+    "lrp-composite, gamma and z^B": ("lrp-composite", {"convolution": "gamma", "first": "zbox"}),
+    "lrp-epsilon, relative": ("lrp-epsilon", {"epsilon": 0.25, "relative": True}),
+    "grad-cam, guided": ("grad-cam", {"guided": True}),
+    "lime, white": ("lime", {"evaluations": 40, "superpixels": "slic", "fill": "white"}),
+}
+
+
+def maps_of(model, images, targets, name, **more):
+    method, parameters = ALL[name]
+    return attribute(model, images, targets, method, **parameters, **more)
 
 
 def snapshot(model):
@@ -76,14 +92,14 @@ def snapshot(model):
     return state, hooks, model.training, [parameter.requires_grad for parameter in model.parameters()]
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", ALL)
 def test_maps_keep_the_contract(model, images, method):
     maps = maps_of(model, images, TARGETS, method)
     assert maps.shape == (4, 48, 48) and maps.dtype == torch.float32 and not maps.requires_grad
     assert torch.isfinite(maps).all() and (maps != 0).any()
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", ALL)
 def test_neither_batch_nor_order_matters(model, images, method):
     maps = maps_of(model, images, TARGETS, method)
     order = torch.tensor([2, 0, 3, 1])
@@ -92,14 +108,14 @@ def test_neither_batch_nor_order_matters(model, images, method):
         assert torch.allclose(again, maps[order], rtol=1e-4, atol=1e-6 * float(maps.abs().max()))
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", ALL)
 def test_the_target_matters(model, images, method):
     assert not torch.allclose(
         maps_of(model, images, TARGETS, method), maps_of(model, images, (TARGETS + 1) % 3, method)
     )
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", ALL)
 def test_the_model_is_left_as_it_was_also_after_an_error(model, images, method):
     before = snapshot(model)
     maps_of(model, images, TARGETS, method)
@@ -110,7 +126,7 @@ def test_the_model_is_left_as_it_was_also_after_an_error(model, images, method):
     assert all(parameter.grad is None for parameter in model.parameters())
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", ALL)
 def test_frozen_parameters_and_no_grad_make_no_difference(model, images, method):
     wanted = maps_of(model, images, TARGETS, method)
     model.requires_grad_(False)
@@ -274,7 +290,7 @@ def classifier(features, head=None):
     return model.double().eval()
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", ALL)
 def test_functional_and_in_place_activations_change_nothing(images, method):
     model = classifier(Functional(residual=False))
     own = model.features
@@ -405,14 +421,72 @@ def test_cam_refuses_a_network_it_is_not_defined_for(images):
 # --- null maps ---
 
 
+def null_of(name, images, rows=slice(None), **more):
+    """A null map with all that it may need."""
+    return nulls(name, images[rows], model=network("vgg16"), prior=PRIOR, **({"targets": TARGETS[rows]} if name == "random-network" else {}), **more)
+
+
+PRIOR = torch.linspace(0, 1, 48 * 48).view(48, 48)
+
+
 @pytest.mark.parametrize("name", NULLS)
 def test_null_maps_keep_the_contract_and_depend_on_their_own_image_only(images, name):
-    maps = nulls(name, images)
+    maps = null_of(name, images)
     assert maps.shape == (4, 48, 48) and maps.dtype == torch.float32 and torch.isfinite(maps).all()
     order = torch.tensor([3, 1, 0, 2])
-    assert torch.equal(nulls(name, images[order]), maps[order])
-    assert torch.equal(nulls(name, images[2:3]), maps[2:3])
+    assert torch.allclose(null_of(name, images, order), maps[order], atol=1e-6 * float(maps.abs().max()))
+    assert torch.allclose(null_of(name, images, slice(2, 3)), maps[2:3], atol=1e-6 * float(maps.abs().max()))
     assert nulls(name, images[:0]).shape == (0, 48, 48)
+
+
+def test_a_prior_is_the_given_mask_for_all_or_for_each(images):
+    each = torch.rand(4, 48, 48, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(nulls("prior", images, prior=each), each)
+    assert torch.equal(nulls("prior", images, prior=each[0]), each[:1].expand(4, -1, -1))
+    for wrong in (None, each[:2], each[:, :40]):
+        with pytest.raises(ValueError, match="prior="):
+            nulls("prior", images, prior=wrong)
+
+
+@pytest.mark.parametrize("method", ["grad-cam", "lrp-epsilon"])
+def test_a_random_network_is_the_method_on_weights_drawn_anew(images, method):
+    model = network("densenet121")
+    before = snapshot(model)
+    found = nulls("random-network", images, model=model, targets=TARGETS, method=method)
+    assert snapshot(model)[1:] == before[1:] and all(torch.equal(before[0][key], value) for key, value in model.state_dict().items())
+    assert torch.equal(found, attribute(reinitialised(model), images, TARGETS, method))
+    assert found.any() and not torch.allclose(found, attribute(model, images, TARGETS, method))
+    other = copy.deepcopy(model)
+    for value in other.parameters():
+        value.data += 1
+    assert torch.equal(nulls("random-network", images, model=other, targets=TARGETS, method=method), found), "nothing learned is left"
+    assert not torch.equal(nulls("random-network", images, model=model, targets=TARGETS, method=method, seed=1), found)
+    for lacking in ({"model": model}, {"targets": TARGETS}):
+        with pytest.raises(ValueError, match="needs (targets|model)="):
+            nulls("random-network", images, **lacking)
+
+
+@pytest.mark.parametrize("name", BACKBONES)
+def test_a_random_network_s_outputs_are_neither_lost_nor_boundless(images, name):
+    with torch.no_grad():
+        spread = reinitialised(network(name))(images).abs().max().item()
+    assert 1e-4 < spread < 1e6
+
+
+def test_edges_of_haematoxylin_see_what_eosin_hides():
+    """A step in haematoxylin alone and one in eosin alone, made from the stains' own colours."""
+    from skimage.color import hed2rgb
+
+    stains = np.full((1, 48, 48, 3), 0.05)
+    stains[..., 2] = 0
+    stains[:, :24, 24:, 0] = 0.15
+    stains[:, 24:, 24:, 1] = 0.15
+    mean, std = np.array(backbones.MEAN), np.array(backbones.STD)
+    image = torch.from_numpy((hed2rgb(stains) - mean) / std).permute(0, 3, 1, 2)
+    found = nulls("edges", image, channel="haematoxylin")[0]
+    assert found[4:20, 23:25].min() > 20 * found[28:44, 23:25].max()
+    with pytest.raises(ValueError, match="'blue'.*mean, haematoxylin"):
+        nulls("edges", image, channel="blue")
 
 
 def test_null_maps_are_what_they_say(images):

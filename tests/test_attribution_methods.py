@@ -13,7 +13,7 @@ from regard.attribution import attribute
 from regard.attribution.gradient import input_gradient
 from regard.attribution.lime import coefficients
 from regard.attribution.shap import logits_of
-from regard.attribution.superpixels import hidden_by_mean, pictures, superpixels
+from regard.attribution.superpixels import hidden, hidden_by_mean, pictures, superpixels
 from regard.kernels.perturb import evaluator, masked_logits
 
 ONE_OF_EACH = ("vgg19_bn", "vgg16", "resnet18", "densenet121", "squeezenet1_0")

@@ -104,6 +104,7 @@ def _parser() -> argparse.ArgumentParser:
         ("notebook", "name of the notebook, e.g. 2_train"),
         ("study", "a study of params.yaml"),
     )
+    command("costs", _costs, "what a heat map of each method costs in each study: passes, seconds, memory, as last measured")
     command("summary", _summary, "pipeline: gather the results of all studies in results/*.csv")
     command("figures", _figures, "pipeline: run the notebook that draws the paper's figures and tables")
     command("paper", _paper, "pipeline: compile paper/paper.typ to paper/paper.pdf")
@@ -229,6 +230,18 @@ def _stage(options: argparse.Namespace) -> None:
 
     stage = options.notebook.split("_", 1)[1]
     pipeline.run(options.notebook, Path("results", "study", options.study, stage), {"study": options.study})
+
+
+def _costs(options: argparse.Namespace) -> None:
+    import pandas as pd
+
+    from regard import project, tables
+
+    files = sorted((project.root() / "results" / "costs").glob("*.csv"))
+    if not files:
+        raise FileNotFoundError("no results/costs/*.csv: run the stage attribute of a study first (dvc repro)")
+    table = pd.concat([tables.read(file) for file in files])
+    print(table.round({"forwards": 1, "backwards": 1, "seconds": 4, "peak_gb": 2}).to_string(index=False))
 
 
 def _summary(options: argparse.Namespace) -> None:

@@ -1,6 +1,8 @@
 """Where and how torch computes: the device, a fixed number of threads, and the precision of training."""
 
+import ctypes
 import os
+from pathlib import Path
 
 import torch
 
@@ -30,3 +32,35 @@ def precision(device: torch.device, name: str = "auto") -> torch.dtype:
     if name not in names:
         raise ValueError(f"unknown precision {name!r}; known are auto, {', '.join(names)}")
     return names[name]
+
+
+def reset_peak(device: torch.device) -> int | None:
+    """Begin to watch how much memory is in use at most; returns what is in use now, in bytes, for `peak_above`.
+
+    On CUDA torch's own count, on a CPU the resident memory of the process as Linux counts it; None where neither tells.
+    """
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+        torch.cuda.reset_peak_memory_stats(device)
+        return torch.cuda.memory_allocated(device)
+    try:
+        ctypes.CDLL(None).malloc_trim(0)  # what was freed before must not hide what is taken now
+        Path("/proc/self/clear_refs").write_text("5")
+        return _resident("VmRSS")
+    except (OSError, AttributeError):
+        return None
+
+
+def peak_above(before: int | None, device: torch.device) -> float | None:
+    """The most memory in use since `reset_peak` gave `before`, above that, in gigabytes (10^9 bytes)."""
+    if before is None:
+        return None
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+        return (torch.cuda.max_memory_allocated(device) - before) / 1e9
+    return (_resident("VmHWM") - before) / 1e9
+
+
+def _resident(name: str) -> int:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return 1024 * next(int(line.split()[1]) for line in lines if line.startswith(name))

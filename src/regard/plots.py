@@ -163,20 +163,39 @@ def heat_maps(
             if row == 0:
                 place.set_title(method, fontsize=7)
             if points is not None:
-                place.plot(
-                    points[method][row][1],
-                    points[method][row][0],
-                    "x",
-                    color="black",
-                    markersize=6,
-                    markeredgewidth=2.5,
-                )
-                place.plot(
-                    points[method][row][1], points[method][row][0], "x", color="white", markersize=5, markeredgewidth=1
-                )
+                _cross(place, *points[method][row])
         for place in axes[row]:
             _outline(place, outlines[row], OUTLINE_COLOUR)
     return figure
+
+
+def map_sheet(
+    images: Sequence[np.ndarray],
+    maps: Mapping[str, Sequence[np.ndarray]],
+    titles: Sequence[str],
+    outlines: Sequence[np.ndarray | None],
+    points: Mapping[str, Sequence],
+) -> Figure:
+    """`heat_maps` turned round, for more kinds of maps than fit beside one another: a column per image, a row per kind."""
+    figure, axes = _grid(len(maps) + 1, len(images), (1.5, 1.5))
+    for place, image, title in zip(axes[0], images, titles):
+        _picture(place, image)
+        place.set_title(title, fontsize=7)
+    for row, (method, drawn) in zip(axes[1:], maps.items()):
+        signed = any((np.asarray(heat) < 0).any() for heat in drawn)
+        for place, image, heat, point in zip(row, images, drawn, points[method]):
+            _heat(place, image, np.asarray(heat, dtype=float), signed)
+            _cross(place, *point)
+        row[0].text(-0.06, 0.5, method, rotation=90, va="center", ha="right", fontsize=7, transform=row[0].transAxes)
+    for row in axes:
+        for place, outline in zip(row, outlines):
+            _outline(place, outline, OUTLINE_COLOUR)
+    return figure
+
+
+def _cross(axes, down: float, across: float) -> None:
+    axes.plot(across, down, "x", color="black", markersize=6, markeredgewidth=2.5)
+    axes.plot(across, down, "x", color="white", markersize=5, markeredgewidth=1)
 
 
 def _heat(axes, image: np.ndarray, heat: np.ndarray, signed: bool) -> None:

@@ -67,8 +67,19 @@ def mean_interval(values: np.ndarray, patients: np.ndarray, draws: int, seed: in
         return float("nan"), float("nan"), float("nan")
     if len(set(patients)) < 2:
         return float(values.mean()), float("nan"), float("nan")
-    weights = resamples(patients, draws, seed)
-    return float(values.mean()), *_percentiles(weights @ values / weights.sum(axis=1))
+    return float(values.mean()), *_percentiles(_means(values, patients, draws, seed))
+
+
+def _means(values: np.ndarray, patients: np.ndarray, draws: int, seed: int) -> np.ndarray:
+    """The mean of `values` in each resample of patients, from the sums of each patient: (draws,)."""
+    names, member = np.unique(patients.astype(str), return_inverse=True)
+    weights = _weights(len(names), draws, seed)
+    return (weights @ np.bincount(member, values)) / (weights @ np.bincount(member))
+
+
+@functools.lru_cache(maxsize=16)
+def _weights(patients: int, draws: int, seed: int) -> np.ndarray:
+    return _counts(patients, draws, seed).astype(float)
 
 
 def paired(first: np.ndarray, second: np.ndarray, patients: np.ndarray, draws: int, seed: int) -> dict:
@@ -88,8 +99,7 @@ def paired(first: np.ndarray, second: np.ndarray, patients: np.ndarray, draws: i
     if row["n_cases"]:
         row["difference"] = float(difference.mean())
     if row["n_patients"] > 1:
-        weights = resamples(patients, draws, seed)
-        means = weights @ difference / weights.sum(axis=1)
+        means = _means(difference, patients, draws, seed)
         row["ci_low"], row["ci_high"] = _percentiles(means)
         tail = min((means <= 0).sum(), (means >= 0).sum())
         differing = int((pd.Series(difference).groupby(patients).mean() != 0).sum())

@@ -79,7 +79,8 @@ def summarise(
 
     scores: long table of one study (architecture: `scores.csv`); explanations: as for `blocks`.
     n_cases: distinct cases; n_maps: the values a mean is over, each counting alike (more than the cases where all
-    findings are pooled); n_undefined: those left out.
+    findings are pooled); n_undefined: those left out. A map that was not made (slow methods may explain a subset of the
+    cases) is neither: its row says less cases.
     `selected_area` is the median share of the image that the selection covers, over all cases of the stratum. All maps
     share the resamples of a stratum, so that equal values have equal intervals.
     """
@@ -89,17 +90,20 @@ def summarise(
         where = pd.MultiIndex.from_frame(explained[["case", "target"]])
         patients, groups = explained["patient"].to_numpy(), strata(explained, labels=role != "finding")
         cases = explained["case"].to_numpy()
-        columns = {
-            key: table.set_index(["case", "target"])["value"].reindex(where).to_numpy()
-            for key, table in scores[scores["target_role"] == role].groupby(KEYS, sort=False)
-        }
+        columns, made = {}, {}
+        for key, table in scores[scores["target_role"] == role].groupby(KEYS, sort=False):
+            column = table.set_index(["case", "target"])["value"]
+            columns[key], made[key] = column.reindex(where).to_numpy(), where.isin(column.index)
         for key, values in columns.items():
+            if not made[key].any():  # a slow method that explained none of these
+                continue
             described = dict(zip(KEYS, key))
             if described["score"].endswith("-chance") or described["score"] == "area":
                 continue
             chance = columns[(*key[:-1], f"{described['score']}-chance")]
             area = columns[(*key[:-2], "", "area")] if described["selection"] else None
-            for stratum, inside in groups.items():
+            for stratum, group in groups.items():
+                inside = group & made[key]
                 value, patient = values[inside], patients[inside]
                 defined = ~np.isnan(value)
                 mean, low, high = mean_interval(value, patient, draws, seed_of(seed, described["study"], stratum))

@@ -2,10 +2,11 @@
 
     python tests/benchmarks/attribution.py [--device cuda] [--evaluations 1000] [--rounds 3] [--only lrp lime ...]
 
-VGG19 (torchvision's layers, random weights) at 224 px. Backward methods take a batch of 8 images; perturbation methods one
-image and `evaluations` masks, in float32 and in bfloat16, beside the bare forward passes of the same layout and precision, the
-library as a user calls it (float32, contiguous, its own batches), and the library given our network (same layout and
-precision). Every row is the median over rounds of the ratio of two times taken one after the other.
+VGG19 (torchvision's layers, random weights) at 224 px. LRP explains a batch of 8 images, in both memory layouts. Perturbation
+methods explain one image, in float32 and in bfloat16, beside the bare forward passes they need in the same layout and
+precision (images ready, one after the other chunk), the library as a user calls it (float32, contiguous, its own batches), and
+the library given our network (same layout and precision). In every round each runs once, ours first; printed are the median over rounds of peer / ours,
+our seconds, passes and peak memory for each image, and the rank correlation of our map with the library's in float32.
 """
 
 import argparse
@@ -14,6 +15,7 @@ import time
 from collections.abc import Callable
 
 import numpy as np
+import pandas as pd
 import torch
 from captum.attr import Occlusion
 from lime.lime_image import LimeImageExplainer
@@ -27,11 +29,15 @@ from zennit.types import Activation, AvgPool, Convolution
 
 from regard import backbones
 from regard.attribution import attribute
+from regard.attribution.cost import counted
 from regard.attribution.gradient import input_gradient
+from regard.attribution.seeds import drawn
 from regard.attribution.superpixels import pictures
 from regard.kernels.perturb import PRECISIONS, evaluator
 
 SIZE, WINDOW, STRIDE = 224, 32, 16
+CHUNK = 256 if torch.cuda.is_available() else 8
+Calls = dict[str, Callable[[], object]]
 
 
 def seconds(call: Callable[[], object]) -> tuple[float, object]:
@@ -43,36 +49,35 @@ def seconds(call: Callable[[], object]) -> tuple[float, object]:
     return time.perf_counter() - start, found
 
 
-def compare(
-    name: str, ours: Callable, peers: dict[str, Callable], rounds: int, images: int, same: bool = False
-) -> None:
-    """Print a row: our seconds per image, the median ratio peer / ours of each peer, and the rank correlation of maps."""
-    taken, ratios, maps = [], {peer: [] for peer in peers}, {}
+def rounds_of(calls: Calls, rounds: int) -> tuple[dict[str, list[float]], dict[str, object]]:
+    """Seconds of every call in every round, one after the other, and what each gave last."""
+    times, found = {name: [] for name in calls}, {}
     for _ in range(rounds):
-        for peer, call in peers.items():
-            own, maps["ours"] = seconds(ours)
-            other, maps[peer] = seconds(call)
-            taken.append(own)
-            ratios[peer].append(other / own)
-    said = ", ".join(f"{peer} {statistics.median(found):.2f}" for peer, found in ratios.items())
-    line = f"{name:32s} {statistics.median(taken) / images:8.3f} s/image   peer / ours: {said}"
-    if same:
-        rank = lambda peer: spearmanr(np.ravel(maps["ours"]), np.ravel(maps[peer])).statistic
-        line += "   rank correlation: " + ", ".join(
-            f"{peer} {rank(peer):.4f}" for peer in peers if maps[peer] is not None
-        )
-    print(line, flush=True)
+        for name, call in calls.items():
+            taken, found[name] = seconds(call)
+            times[name].append(taken)
+    return times, found
+
+
+def ratio(times: dict[str, list[float]], peer: str, ours: str) -> float:
+    return statistics.median(other / own for other, own in zip(times[peer], times[ours]))
+
+
+def rank(one, other) -> float:
+    return spearmanr(np.ravel(one), np.ravel(other)).statistic
 
 
 def network(device: str) -> nn.Sequential:
     return backbones.build("vgg19", 3, seed=0).to(device)
 
 
-def lrp(device: str, rounds: int, evaluations: int) -> None:
+def lrp(device: str, rounds: int, evaluations: int) -> list[dict]:
     rules = [(Activation, Pass()), (AvgPool, Norm(1e-12)), (Convolution, Epsilon(1e-3)), (nn.Linear, Epsilon(1e-3))]
-    for layout in (torch.contiguous_format, torch.channels_last):
+    rows = []
+    for kind, layout in (("contiguous", torch.contiguous_format), ("channels_last", torch.channels_last)):
         model = network(device).to(memory_format=layout)
-        images = torch.randn(8, 3, SIZE, SIZE, device=device).to(memory_format=layout)
+        noise = torch.randn(8, 3, SIZE, SIZE, generator=torch.Generator().manual_seed(0))
+        images = noise.to(device).to(memory_format=layout)
         targets = torch.tensor([0, 1, 2, 0, 1, 2, 0, 1], device=device)
 
         def zennit():
@@ -80,20 +85,37 @@ def lrp(device: str, rounds: int, evaluations: int) -> None:
             with Gradient(model, LayerMapComposite(rules)) as attributor:
                 return attributor(images.clone(), lambda output: output * chosen)[1].sum(dim=1).detach().cpu()
 
+        made = {
+            "lrp-z": lambda: attribute(model, images, targets, "lrp-z", batch=8).cpu(),
+            "lrp-epsilon": lambda: attribute(model, images, targets, "lrp-epsilon", batch=8, epsilon=1e-3).cpu(),
+        }
         peers = {"gradient": lambda: input_gradient(model, images, targets).sum(dim=1).cpu(), "zennit": zennit}
-        kind = "contiguous" if layout is torch.contiguous_format else "channels_last"
-        for method, settings in (("lrp-z", {}), ("lrp-epsilon", {"epsilon": 1e-3})):
-            ours = lambda: attribute(model, images, targets, method, **settings).cpu()
-            compare(f"{method}, {kind}", ours, peers, rounds, 8, same=True)
+        times, maps = rounds_of(made | peers, rounds)
+        for method, call in made.items():
+            with counted(model) as cost:
+                call()
+            rows.append(
+                {
+                    "method": f"{method}, {kind}",
+                    "s/image": statistics.median(times[method]) / 8,
+                    "forwards": cost.forwards / 8,
+                    "backwards": cost.backwards / 8,
+                    "GB": cost.memory,
+                    "ours / gradient": 1 / ratio(times, "gradient", method),
+                    "zennit / ours": ratio(times, "zennit", method),
+                    "rank corr.": rank(maps[method], maps["zennit"]),
+                }
+            )
+    return rows
 
 
-def bare(model: nn.Module, image: torch.Tensor, count: int, chunk: int = 32) -> None:
+def bare(model: nn.Module, image: torch.Tensor, count: int) -> None:
     """`count` forward passes in chunks, and nothing else."""
     kind = next(model.parameters()).dtype
-    shown = image.to(kind).expand(chunk, -1, -1, -1).contiguous(memory_format=torch.channels_last)
+    shown = image.to(kind).expand(CHUNK, -1, -1, -1).contiguous(memory_format=torch.channels_last)
     with torch.no_grad():
-        for start in range(0, count, chunk):
-            model(shown[: min(chunk, count - start)])
+        for start in range(0, count, CHUNK):
+            model(shown[: min(CHUNK, count - start)])
 
 
 def smooth(device: str) -> torch.Tensor:
@@ -101,41 +123,37 @@ def smooth(device: str) -> torch.Tensor:
     return nn.functional.interpolate(noise, (SIZE, SIZE), mode="bicubic").to(device)
 
 
-def perturbation(device: str, rounds: int, method: str, settings: dict, user: Callable, given: Callable) -> None:
+def perturbation(device: str, rounds: int, method: str, settings: dict, user: Callable, given: Callable) -> list[dict]:
     """Rows of one method: user(model) is the library as it is called, given(function) the library with our network."""
     model, image = network(device), smooth(device)
-    shown = count_of(model, image, method, settings)
+    costs, calls = {}, {"library": lambda: user(model, image)}
     for precision in PRECISIONS:
+
+        def ours(precision=precision):
+            with counted(model) as costs[precision]:
+                return attribute(model, image, [1], method, batch=CHUNK, precision=precision, **settings)[0].cpu().numpy()
+
         quick = evaluator(model, precision)
-        ours = lambda: attribute(model, image, [1], method, precision=precision, **settings).cpu().numpy()[0]
-        peers = {
-            "bare forwards": lambda: bare(quick, image[0], shown),
-            "library as called": lambda: user(model, image),
-            "library, our network": lambda: given(quick, image),
+        calls |= {
+            precision: ours,
+            f"bare {precision}": lambda quick=quick, precision=precision: bare(quick, image[0], costs[precision].forwards),
+            f"library {precision}": lambda quick=quick: given(quick, image),
         }
-        compare(f"{method}, {precision}, {shown} passes", ours, peers, rounds, 1, same=True)
-
-
-def count_of(model: nn.Module, image: torch.Tensor, method: str, settings: dict) -> int:
-    """How many images the method shows the network: a hook counts them, and goes along when the network is copied."""
-    seen = []
-    hook = model.register_forward_pre_hook(Counter(seen))
-    attribute(model, image, [1], method, **settings)
-    hook.remove()
-    return sum(seen) - 1  # `attribute` itself asks once how many classes there are
-
-
-class Counter:
-    """Counts the images a network is shown; a copy of the network counts into the same list."""
-
-    def __init__(self, seen: list[int]):
-        self.seen = seen
-
-    def __call__(self, module: nn.Module, given: tuple) -> None:
-        self.seen.append(len(given[0]))
-
-    def __deepcopy__(self, memo: dict) -> "Counter":
-        return self
+    times, maps = rounds_of(calls, rounds)
+    return [
+        {
+            "method": f"{method}, {precision}",
+            "s/image": statistics.median(times[precision]),
+            "forwards": costs[precision].forwards,
+            "backwards": costs[precision].backwards,
+            "GB": costs[precision].memory,
+            "ours / bare": 1 / ratio(times, f"bare {precision}", precision),
+            "library / ours": ratio(times, "library", precision),
+            "library, our network / ours": ratio(times, f"library {precision}", precision),
+            "rank corr.": rank(maps[precision], maps["library"]),
+        }
+        for precision in PRECISIONS
+    ]
 
 
 def as_numpy(model: nn.Module, device: str, normalise: bool) -> Callable:
@@ -151,7 +169,7 @@ def as_numpy(model: nn.Module, device: str, normalise: bool) -> Callable:
     return call
 
 
-def occlusion(device: str, rounds: int, evaluations: int) -> None:
+def occlusion(device: str, rounds: int, evaluations: int) -> list[dict]:
     def library(model, image, each=1):
         kind = next(model.parameters()).dtype
         shape, steps = (3, WINDOW, WINDOW), (3, STRIDE, STRIDE)
@@ -166,13 +184,15 @@ def occlusion(device: str, rounds: int, evaluations: int) -> None:
         return found[0, 0].float().cpu().numpy()
 
     settings = {"window": WINDOW / SIZE, "stride": STRIDE / SIZE}
-    perturbation(device, rounds, "occlusion", settings, library, lambda model, image: library(model, image, 32))
+    return perturbation(
+        device, rounds, "occlusion", settings, library, lambda model, image: library(model, image, CHUNK)
+    )
 
 
-def lime(device: str, rounds: int, evaluations: int) -> None:
+def lime(device: str, rounds: int, evaluations: int) -> list[dict]:
     def library(model, image, size=10):
         picture = pictures(image)[0]
-        said = LimeImageExplainer(random_state=0).explain_instance(
+        said = LimeImageExplainer(random_state=drawn(0, image[0])).explain_instance(
             picture,
             as_numpy(model, device, normalise=True),
             labels=(1,),
@@ -184,10 +204,10 @@ def lime(device: str, rounds: int, evaluations: int) -> None:
         return np.vectorize(weights.get)(said.segments)
 
     settings = {"evaluations": evaluations}
-    perturbation(device, rounds, "lime", settings, library, lambda model, image: library(model, image, 32))
+    return perturbation(device, rounds, "lime", settings, library, lambda model, image: library(model, image, CHUNK))
 
 
-def shap(device: str, rounds: int, evaluations: int) -> None:
+def shap(device: str, rounds: int, evaluations: int) -> list[dict]:
     import shap as library_of
 
     def library(model, image, size=50):
@@ -201,13 +221,14 @@ def shap(device: str, rounds: int, evaluations: int) -> None:
         return found.values[0].reshape(*shown.shape).sum(axis=2)
 
     settings = {"evaluations": evaluations}
-    perturbation(device, rounds, "shap", settings, library, lambda model, image: library(model, image, 32))
+    return perturbation(device, rounds, "shap", settings, library, lambda model, image: library(model, image, CHUNK))
 
 
 TABLES = {"lrp": lrp, "occlusion": occlusion, "lime": lime, "shap": shap}
 
 
 def main() -> None:
+    pd.set_option("display.width", 200, "display.max_columns", None)
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--evaluations", type=int, default=1000)
@@ -215,7 +236,8 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", default=list(TABLES), choices=list(TABLES))
     options = parser.parse_args()
     for name in options.only:
-        TABLES[name](options.device, options.rounds, options.evaluations)
+        table = pd.DataFrame(TABLES[name](options.device, options.rounds, options.evaluations)).set_index("method")
+        print(table.round({column: 3 for column in table if column not in ("forwards", "backwards")}).T, "\n", flush=True)
 
 
 if __name__ == "__main__":

@@ -13,8 +13,10 @@ from regard.attribution.gradient import gradient, gradient_x_input, integrated_g
 from regard.attribution.lime import lime
 from regard.attribution.nulls import NULLS, nulls
 from regard.attribution.occlusion import occlusion
+from regard.attribution.presets import PRESETS
 from regard.attribution.relevance import lrp_alpha2beta1, lrp_composite, lrp_epsilon, lrp_z
 from regard.attribution.shap import shap
+from regard.kernels.memory import at_once
 
 # name -> function (model, images, targets, **parameters) -> (N, H, W)
 METHODS = {
@@ -31,8 +33,14 @@ METHODS = {
     "lime": lime,
     "shap": shap,
 }
+# those that show the network one image under many masks, some hundred times the passes of the others
+PERTURBATION = ("occlusion", "lime", "shap")
 
-__all__ = ["METHODS", "NULLS", "attribute", "nulls"]
+# memory that methods take at most, in bytes per byte that the layers of the network give (measured; see test_memory.py)
+FORWARD, BACKWARD = 0.75, 1.5
+HUNGRIER = {"lrp-alpha2beta1": 4.5, "lrp-composite": 4.0}
+
+__all__ = ["METHODS", "NULLS", "PERTURBATION", "PRESETS", "attribute", "batch_within", "check", "nulls"]
 
 
 def attribute(
@@ -40,21 +48,48 @@ def attribute(
     images: Tensor,
     targets: Tensor | Sequence[int],
     method: str = "lrp-epsilon",
-    batch: int = 16,
+    memory: float = 1.0,
+    batch: int | None = None,
     **parameters,
 ) -> Tensor:
     """Heat maps (N, H, W), float32, signed and raw, of the logit `targets[n]` for each of the images.
 
     model: a classifier in eval mode that gives logits (N, classes); it is left as it was.
     images: normalised network input, float (N, C, H, W); targets: N class indices, never guessed.
-    method: a name in METHODS; `parameters` are that method's own. `batch` bounds memory and changes nothing else.
+    method: a name in METHODS; `parameters` are that method's own. memory: gigabytes that activations may take, which says
+    how many images (or masks) go through the network together, or `batch` says it; neither changes anything else.
     Raises ValueError for an unknown method, targets of another length or outside the classes, a model in training
     mode or with a weight that is not finite, an architecture the method does not cover, and a map that is not finite.
     """
+    targets = check(model, images, targets, method)
+    if not len(images):
+        return images.new_zeros((0, *images.shape[-2:]), dtype=torch.float32)
+    batch = batch or batch_within(memory, model, images[0], method, **parameters)
+    if method in PERTURBATION:
+        parameters = {"chunk": batch} | parameters
+    parts = zip(images.split(batch), targets.split(batch))
+    maps = torch.cat([METHODS[method](model, part, target, **parameters) for part, target in parts])
+    if not torch.isfinite(maps).all():
+        broken = (~torch.isfinite(maps)).flatten(1).any(1).nonzero().flatten().tolist()
+        raise ValueError(f"{method} gave NaN or infinite values for images {broken[:10]}; check the model's weights")
+    return maps.float()
+
+
+def batch_within(memory: float, model: nn.Module, image: Tensor, method: str, **parameters) -> int:
+    """How many images like `image` (C, H, W), or masks of it, `method` puts through `model` together to stay within
+    `memory` gigabytes of activations."""
+    forward_only = method in PERTURBATION and parameters.get("algorithm") != "gradient"
+    share = HUNGRIER.get(method, FORWARD if forward_only else BACKWARD)
+    # on a CPU eight images keep all cores busy, and more of them leave the caches
+    return at_once(model, image, memory, share, most=256 if image.is_cuda else 8)
+
+
+def check(model: nn.Module, images: Tensor, targets: Tensor | Sequence[int], method: str) -> Tensor:
+    """What `attribute` refuses before it begins; returns the targets, int64 (N,), on the device of the images."""
     if method not in METHODS:
         raise ValueError(f"unknown attribution method {method!r}; known are {', '.join(METHODS)}")
     targets = torch.as_tensor(targets)
-    if targets.ndim != 1 or len(targets) != len(images) or targets.is_floating_point():
+    if targets.ndim != 1 or len(targets) != len(images) or targets.is_floating_point() or targets.dtype == torch.bool:
         raise ValueError(
             f"{len(images)} images need as many integer targets, not {targets.dtype} {tuple(targets.shape)}"
         )
@@ -63,15 +98,15 @@ def attribute(
     for name, value in model.state_dict().items():
         if value.is_floating_point() and not torch.isfinite(value).all():
             raise ValueError(f"{name} of the model has NaN or infinite values; nothing it says can be explained")
-    if not len(images):
-        return images.new_zeros((0, *images.shape[-2:]), dtype=torch.float32)
-    with torch.no_grad():
-        classes = model(images[:1]).shape[-1]
-    if targets.min() < 0 or targets.max() >= classes:
-        raise ValueError(f"targets must be in 0..{classes - 1}, found {int(targets.min())}..{int(targets.max())}")
-    parts = zip(images.split(batch), targets.to(images.device).split(batch))
-    maps = torch.cat([METHODS[method](model, part, target, **parameters) for part, target in parts])
-    if not torch.isfinite(maps).all():
-        broken = (~torch.isfinite(maps)).flatten(1).any(1).nonzero().flatten().tolist()
-        raise ValueError(f"{method} gave NaN or infinite values for images {broken[:10]}; check the model's weights")
-    return maps.float()
+    if len(images):
+        classes = _classes(model, images[:1])
+        if targets.min() < 0 or targets.max() >= classes:
+            raise ValueError(f"targets must be in 0..{classes - 1}, found {int(targets.min())}..{int(targets.max())}")
+    return targets.to(images.device, torch.int64)
+
+
+@torch.no_grad()
+def _classes(model: nn.Module, image: Tensor) -> int:
+    if isinstance(model, nn.Sequential) and isinstance(model[-1], nn.Linear):
+        return model[-1].out_features
+    return model(image).shape[-1]

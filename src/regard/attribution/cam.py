@@ -30,11 +30,15 @@ def cam(model: nn.Module, images: Tensor, targets: Tensor) -> Tensor:
     return upsample(weighted, images.shape[-2:])
 
 
-def grad_cam(model: nn.Module, images: Tensor, targets: Tensor, relu: bool = False) -> Tensor:
+def grad_cam(
+    model: nn.Module, images: Tensor, targets: Tensor, relu: bool = False, guided: bool = False
+) -> Tensor:
     """Grad-CAM maps (N, H, W) of the last feature map, signed (Selvaraju et al. 2017, eq. 1 and 2).
 
     The weight of a channel is the mean of its gradient. relu=True applies the paper's last step; left out by
     default, because what speaks against a class is data too. With average pool and linear head Grad-CAM is CAM / (h w).
+    guided=True counts the gradient only where it and the activation are positive (the gate of guided backpropagation,
+    Springenberg et al. 2015, at this one layer), which several published codes call Grad-CAM.
     """
     features, _, _ = _parts(model, "grad-cam")
     with torch.no_grad():
@@ -43,5 +47,8 @@ def grad_cam(model: nn.Module, images: Tensor, targets: Tensor, relu: bool = Fal
     with torch.enable_grad():
         logits = model.head(model.flatten(model.pool(activations))).gather(1, targets[:, None]).sum()
         (gradient,) = torch.autograd.grad(logits, activations)
-    weighted = (activations * gradient.mean(dim=(2, 3), keepdim=True)).sum(dim=1).detach()
+    activations = activations.detach()
+    if guided:
+        gradient = gradient.clamp(min=0) * (activations > 0)
+    weighted = (activations * gradient.mean(dim=(2, 3), keepdim=True)).sum(dim=1)
     return upsample(weighted.relu() if relu else weighted, images.shape[-2:])

@@ -4,14 +4,16 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from regard.attribution.seeds import generator
-from regard.attribution.superpixels import hidden_by_mean, pictures, superpixels
+from regard.attribution.seeds import drawn
+from regard.attribution.superpixels import hidden, pictures
+from regard.attribution.superpixels import superpixels as parts_of
 from regard.kernels.perturb import evaluator, masked_logits
 
 
-def samples(segments: int, count: int, seed: np.random.Generator) -> np.ndarray:
-    """Masks bool (count, segments): the first shows everything, in the others each superpixel is there or not by chance."""
-    masks = seed.integers(0, 2, (count, segments)).astype(bool)
+def samples(segments: int, count: int, seed: int) -> np.ndarray:
+    """Masks bool (count, segments): the first shows everything, in the others each superpixel is there or not by chance,
+    drawn as the lime library draws them with `random_state=seed`."""
+    masks = np.random.RandomState(seed).randint(0, 2, count * segments).reshape(count, segments).astype(bool)
     masks[0] = True
     return masks
 
@@ -34,23 +36,25 @@ def lime(
     evaluations: int = 1000,
     kernel_width: float = 0.25,
     ridge: float = 1.0,
+    superpixels: str = "quickshift",
+    fill: str | float = "mean",
     seed: int = 0,
     chunk: int = 32,
     precision: str = "float32",
 ) -> Tensor:
     """LIME maps (N, H, W), signed: each pixel has its superpixel's coefficient for the logit.
 
-    Superpixels are quickshift's on the image as it was before normalisation, hidden ones show their mean colour.
-    evaluations: masks per image; the rest as in `coefficients` and `kernels.perturb`. Masks are drawn from `seed` and the
-    image's own content, so that neither batch nor order matters.
+    superpixels: "quickshift" or "slic", of the image as it was before normalisation; fill: what hidden ones show, as in
+    `superpixels.hidden`; evaluations: masks per image; the rest as in `coefficients` and `kernels.perturb`. Masks are
+    drawn from `seed` and the image's own content, so that neither batch nor order matters.
     """
     quick, maps = evaluator(model, precision), []
     for image, picture, target in zip(images, pictures(images), targets.tolist()):
-        parts = superpixels(picture)
+        parts = parts_of(picture, superpixels)
         segments = torch.from_numpy(parts).to(images.device)
-        masks = samples(parts.max() + 1, evaluations, generator(seed, image))
+        masks = samples(parts.max() + 1, evaluations, drawn(seed, image))
         logits = masked_logits(
-            quick, image, hidden_by_mean(image, segments), segments, torch.from_numpy(masks), target, chunk
+            quick, image, hidden(image, segments, fill), segments, torch.from_numpy(masks), target, chunk
         )
         found = coefficients(masks, logits.double().cpu().numpy(), kernel_width, ridge)
         maps.append(torch.from_numpy(found[parts]).to(images))

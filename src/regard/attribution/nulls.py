@@ -1,4 +1,6 @@
-"""Null maps: heat maps that know nothing of the network. A method that does no better shows nothing about it."""
+"""Null maps: heat maps that know nothing of what a network learned. A method that does no better shows nothing about it."""
+
+import copy
 
 import numpy as np
 import torch
@@ -7,6 +9,9 @@ from skimage.filters import sobel
 from torch import Tensor, nn
 
 from regard.attribution.seeds import generator
+from regard.attribution.superpixels import pictures
+
+CHANNELS = ("mean", "haematoxylin")
 
 
 def ones(images: Tensor) -> Tensor:
@@ -21,9 +26,17 @@ def centre(images: Tensor, width: float = 0.25) -> Tensor:
     return (axis(height)[:, None] * axis(length)[None, :]).expand(len(images), -1, -1).clone()
 
 
-def edges(images: Tensor) -> Tensor:
-    """Sobel magnitude of the mean over the channels."""
-    grey = images.detach().cpu().double().mean(dim=1).numpy()
+def edges(images: Tensor, channel: str = "mean") -> Tensor:
+    """Sobel magnitude of the mean over the channels, or for tissue in haematoxylin and eosin of "haematoxylin", the optical
+    density of that stain (Ruifrok and Johnston 2001). Raises ValueError for another channel."""
+    if channel not in CHANNELS:
+        raise ValueError(f"unknown channel {channel!r}; known are {', '.join(CHANNELS)}")
+    if channel == "mean":
+        grey = images.detach().cpu().double().mean(dim=1).numpy()
+    else:
+        from skimage.color import rgb2hed
+
+        grey = rgb2hed(pictures(images))[..., 0]
     return torch.from_numpy(np.stack([sobel(image) for image in grey])).float()
 
 
@@ -41,17 +54,84 @@ def random(images: Tensor, smoothing: float = 0.05, seed: int = 0) -> Tensor:
     return torch.from_numpy(np.stack(maps)).float()
 
 
-NULLS = {"ones": ones, "centre": centre, "edges": edges, "random": random}
+def prior(images: Tensor, *, prior: Tensor | None = None) -> Tensor:
+    """The mean mask of the training cases: `prior`, (H, W) for all images or (N, H, W) for each.
+
+    Raises ValueError without it, and for one of another size.
+    """
+    if prior is None:
+        raise ValueError("the null map 'prior' needs prior=, the mean mask of the training cases")
+    size = (len(images), *images.shape[-2:])
+    if tuple(prior.shape) not in (size, size[1:]):
+        raise ValueError(f"prior= is {tuple(prior.shape)}, where images of {size[1:]} need (H, W) or (N, H, W)")
+    return prior.detach().cpu().float().expand(size).clone()
 
 
-def nulls(name: str, images: Tensor, *, model: nn.Module | None = None, prior: Tensor | None = None) -> Tensor:
+def random_network(
+    images: Tensor,
+    *,
+    model: nn.Module | None = None,
+    targets: Tensor | None = None,
+    method: str = "grad-cam",
+    seed: int = 0,
+    **parameters,
+) -> Tensor:
+    """The same `method` (with its parameters, as in `attribute`) on `model` with its weights drawn anew, for `targets`.
+
+    Raises ValueError without a model or without targets, and what `attribute` raises.
+    """
+    from regard.attribution import attribute  # the registry, which holds these null maps as well
+
+    for name, value in (("model", model), ("targets", targets)):
+        if value is None:
+            raise ValueError(f"the null map 'random-network' needs {name}=")
+    return attribute(reinitialised(model, seed), images, targets, method, **parameters).cpu()
+
+
+def reinitialised(model: nn.Module, seed: int = 0) -> nn.Module:
+    """A copy of `model` that has learned nothing: weights of convolutions and dense layers drawn as in He et al. (2015,
+    eq. 10), biases 0, batch norms that change nothing. The same for the same seed on every device."""
+    blank = copy.deepcopy(model)
+    source = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for module in blank.modules():
+            if isinstance(module, nn.modules.batchnorm._BatchNorm):
+                module.reset_running_stats()
+                for value, start in ((module.weight, 1.0), (module.bias, 0.0)):
+                    if value is not None:
+                        value.fill_(start)
+            elif isinstance(module, nn.Linear | nn.modules.conv._ConvNd):
+                spread = (2 / module.weight[0].numel()) ** 0.5
+                module.weight.copy_(spread * torch.randn(module.weight.shape, generator=source))
+                if module.bias is not None:
+                    module.bias.zero_()
+    return blank
+
+
+NULLS = {
+    "ones": ones,
+    "centre": centre,
+    "edges": edges,
+    "random": random,
+    "prior": prior,
+    "random-network": random_network,
+}
+NEEDS = {"prior": "prior", "random-network": "model"}
+
+
+def nulls(
+    name: str, images: Tensor, *, model: nn.Module | None = None, prior: Tensor | None = None, **parameters
+) -> Tensor:
     """Null maps (N, H, W), float32, for network inputs (N, C, H, W).
 
-    model and prior are for null maps made from a network or from training masks; those in NULLS need neither.
-    Raises ValueError for an unknown name.
+    model: for "random-network", the trained network, which also needs targets=; prior: for "prior", the mean mask of
+    the training cases. parameters: the null map's own.
+    Raises ValueError for an unknown name and for one that lacks what it is made from.
     """
     if name not in NULLS:
         raise ValueError(f"unknown null map {name!r}; known are {', '.join(NULLS)}")
+    if name in NEEDS:
+        parameters[NEEDS[name]] = {"prior": prior, "model": model}[NEEDS[name]]
     if not len(images):
         return torch.zeros(0, *images.shape[-2:])
-    return NULLS[name](images)
+    return NULLS[name](images, **parameters)

@@ -3,7 +3,8 @@
 import torch
 from torch import Tensor, nn
 
-from regard.kernels.perturb import evaluator
+from regard.kernels.local import windowed_logits
+from regard.kernels.perturb import dtype_of, evaluator
 
 
 def windows(size: int, window: int, stride: int) -> list[slice]:
@@ -34,22 +35,15 @@ def occlusion(
             f"window and stride must be shares of the image with 0 < stride <= window <= 1, not {window}, {stride}"
         )
     quick = evaluator(model, precision)
-    kind = next(quick.parameters()).dtype
     height, width = images.shape[-2:]
     side, step = max(1, round(window * width)), max(1, round(stride * width))
     places = [(down, across) for down in windows(height, side, step) for across in windows(width, side, step)]
     maps = []
     for image, target in zip(images, targets.tolist()):
-        whole = quick(image[None].to(kind))[0, target]
+        whole = quick(image[None].to(dtype_of(quick)))[0, target].double()
         total, count = (torch.zeros(height, width, dtype=torch.float64, device=images.device) for _ in range(2))
-        for start in range(0, len(places), chunk):
-            part = places[start : start + chunk]
-            seen = image.to(kind).expand(len(part), -1, -1, -1).contiguous(memory_format=torch.channels_last)
-            for one, (down, across) in zip(seen, part):
-                one[:, down, across] = baseline
-            falls = (whole - quick(seen)[:, target]).double()
-            for fall, (down, across) in zip(falls, part):
-                total[down, across] += fall
-                count[down, across] += 1
+        for fall, (down, across) in zip(whole - windowed_logits(quick, image, places, baseline, target, chunk), places):
+            total[down, across] += fall
+            count[down, across] += 1
         maps.append(total / count)
     return torch.stack(maps).to(images.dtype)

@@ -1,6 +1,8 @@
 """Random numbers that depend on an image's content and a seed, so that neither batch nor order matters."""
 
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -11,3 +13,19 @@ def generator(seed: int, image: Tensor) -> np.random.Generator:
     """A generator for one image (C, H, W): the same for the same content and seed, on CPU and CUDA."""
     content = image.detach().cpu().float().mul(64).round().to(torch.int16).contiguous()  # the last bits differ there
     return np.random.default_rng([seed, zlib.crc32(content.numpy().tobytes())])
+
+
+def drawn(seed: int, image: Tensor) -> int:
+    """A seed for one image, for libraries that have random numbers of their own."""
+    return int(generator(seed, image).integers(2**31))
+
+
+@contextmanager
+def numpy_seeded(seed: int) -> Iterator[None]:
+    """numpy's global random numbers, which the shap library draws from, seeded and then put back as they were."""
+    before = np.random.get_state()
+    np.random.seed(seed)
+    try:
+        yield
+    finally:
+        np.random.set_state(before)

@@ -7,8 +7,12 @@ import torch
 from scipy.ndimage import uniform_filter
 from torch import Tensor, nn
 
-from regard.attribution.superpixels import hidden_by_mean, pictures, superpixels
+from regard.attribution.seeds import drawn, numpy_seeded
+from regard.attribution.superpixels import hidden, pictures
+from regard.attribution.superpixels import superpixels as parts_of
 from regard.kernels.perturb import evaluator, masked_logits
+
+ASKED = 64  # masks the library asks for at a time; which boxes it cuts depends on it, so it must not depend on memory
 
 
 def shap(
@@ -18,43 +22,61 @@ def shap(
     algorithm: str = "partition",
     evaluations: int = 1000,
     blur: int = 8,
+    superpixels: str = "quickshift",
+    fill: str | float = "mean",
+    seed: int = 0,
     chunk: int = 32,
     precision: str = "float32",
 ) -> Tensor:
     """SHAP maps (N, H, W), signed, summed over the channels.
 
-    algorithm: "partition" (Owen values over boxes cut in halves; what is hidden shows the mean of `blur` x `blur` pixels), or
-    "kernel" (Kernel SHAP over quickshift superpixels; what is hidden shows its superpixel's mean). evaluations: of the network per image;
-    chunk, precision: as in `kernels.perturb`. Raises ValueError for an unknown algorithm.
+    algorithm: "partition" (Owen values over boxes cut in halves; what is hidden shows the mean of `blur` x `blur` pixels),
+    "kernel" (Kernel SHAP over `superpixels`, "quickshift" or "slic"; what is hidden shows `fill`, as in
+    `superpixels.hidden`), or "gradient" (expected gradients, Erion et al. 2021, between the blurred image and the image;
+    in float32 whatever `precision` says). evaluations: of the network per image; chunk, precision: as in
+    `kernels.perturb`. What is drawn at random is drawn from `seed` and the image's own content.
+    Raises ValueError for an unknown algorithm.
     """
     if algorithm not in ALGORITHMS:
         raise ValueError(f"unknown algorithm {algorithm!r}; known are {', '.join(ALGORITHMS)}")
-    quick = evaluator(model, precision)
-    parts = zip(images, pictures(images), targets.tolist())
-    return torch.stack([ALGORITHMS[algorithm](quick, *part, evaluations, blur, chunk) for part in parts]).to(images)
+    maps = []
+    quick = model if algorithm == "gradient" else evaluator(model, precision)
+    options = {"partition": {"blur": blur}, "kernel": {"kind": superpixels, "fill": fill}, "gradient": {"blur": blur}}
+    for image, target in zip(images, targets.tolist()):
+        own = drawn(seed, image)
+        with numpy_seeded(own):
+            maps.append(ALGORITHMS[algorithm](quick, image, target, evaluations, chunk, own, **options[algorithm]))
+    return torch.stack(maps).to(images)
 
 
-def _partition(quick, image: Tensor, picture, target: int, evaluations: int, blur: int, chunk: int) -> Tensor:
+def blurred(image: Tensor, blur: int) -> np.ndarray:
+    """`image` (C, H, W) with each pixel the mean of the `blur` x `blur` around it, (H, W, C)."""
+    shown = image.permute(1, 2, 0).float().cpu().numpy()
+    return uniform_filter(shown, size=(blur, blur, 1), mode="mirror")
+
+
+def _partition(quick, image: Tensor, target: int, evaluations: int, chunk: int, seed: int, blur: int) -> Tensor:
     from shap import PartitionExplainer
     from shap.maskers import Image
 
     shown = image.permute(1, 2, 0).float().cpu().numpy()
-    hidden = uniform_filter(shown, size=(blur, blur, 1), mode="mirror")
-    explainer = PartitionExplainer(logits_of(quick, target, image.device, chunk), Image(hidden, shown.shape))
-    found = explainer(shown[None], max_evals=evaluations, batch_size=chunk, silent=True)
+    explainer = PartitionExplainer(
+        logits_of(quick, target, image.device, chunk), Image(blurred(image, blur), shown.shape)
+    )
+    found = explainer(shown[None], max_evals=evaluations, batch_size=ASKED, silent=True)
     return torch.from_numpy(np.asarray(found.values[0], dtype=np.float64).reshape(*shown.shape).sum(axis=2))
 
 
-def _kernel(quick, image: Tensor, picture, target: int, evaluations: int, blur: int, chunk: int) -> Tensor:
+def _kernel(quick, image: Tensor, target: int, evaluations: int, chunk: int, seed: int, kind: str, fill) -> Tensor:
     from shap import KernelExplainer
 
-    parts = superpixels(picture)
+    parts = parts_of(pictures(image[None])[0], kind)
     segments = torch.from_numpy(parts).to(image.device)
-    hidden = hidden_by_mean(image, segments)
+    baseline = hidden(image, segments, fill)
 
     def logits(masks: np.ndarray) -> np.ndarray:
         shown = torch.from_numpy(masks > 0.5)
-        return masked_logits(quick, image, hidden, segments, shown, target, chunk).double().cpu().numpy()
+        return masked_logits(quick, image, baseline, segments, shown, target, chunk).double().cpu().numpy()
 
     count = parts.max() + 1
     explainer = KernelExplainer(logits, np.zeros((1, count)))
@@ -62,7 +84,28 @@ def _kernel(quick, image: Tensor, picture, target: int, evaluations: int, blur: 
     return torch.from_numpy(found[parts])
 
 
-ALGORITHMS = {"partition": _partition, "kernel": _kernel}
+class _Logit(nn.Module):
+    """One logit (N, 1) of a network, so that the library draws the gradient of no other."""
+
+    def __init__(self, model: nn.Module, target: int):
+        super().__init__()
+        self.model, self.target = model, target
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.model(images)[:, self.target, None]
+
+
+def _gradient(model, image: Tensor, target: int, evaluations: int, chunk: int, seed: int, blur: int) -> Tensor:
+    from shap import GradientExplainer
+
+    baseline = torch.from_numpy(blurred(image, blur)).to(image).permute(2, 0, 1)[None]
+    with torch.enable_grad():
+        explainer = GradientExplainer(_Logit(model, target).eval(), baseline, batch_size=chunk)
+        found = np.asarray(explainer.shap_values(image[None].detach(), nsamples=evaluations, rseed=seed))
+    return torch.from_numpy(found.reshape(image.shape).sum(axis=0))
+
+
+ALGORITHMS = {"partition": _partition, "kernel": _kernel, "gradient": _gradient}
 
 
 def logits_of(quick: nn.Module, target: int, device: torch.device, chunk: int) -> Callable[[np.ndarray], np.ndarray]:
@@ -71,9 +114,8 @@ def logits_of(quick: nn.Module, target: int, device: torch.device, chunk: int) -
 
     @torch.no_grad()
     def logits(given: np.ndarray) -> np.ndarray:
-        seen = (
-            torch.from_numpy(np.ascontiguousarray(given)).to(device, kind).permute(0, 3, 1, 2)
-        )  # channels_last as it is
+        # channels_last as it is
+        seen = torch.from_numpy(np.ascontiguousarray(given)).to(device, kind).permute(0, 3, 1, 2)
         return torch.cat([quick(part)[:, target] for part in seen.split(chunk)]).double().cpu().numpy()
 
     return logits

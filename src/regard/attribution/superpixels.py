@@ -1,5 +1,7 @@
 """Superpixels: the parts of an image that LIME and Kernel SHAP hide and show."""
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -13,16 +15,50 @@ def pictures(images: Tensor) -> np.ndarray:
     return (images.detach().cpu().double() * std + mean).clamp(0, 1).permute(0, 2, 3, 1).numpy()
 
 
-def superpixels(picture: np.ndarray, kernel_size: float = 4, max_dist: float = 200, ratio: float = 0.2) -> np.ndarray:
-    """Quickshift superpixels int64 (H, W), numbered from 0, of a picture (H, W, 3), with the lime library's settings."""
+def quickshift(picture: np.ndarray) -> np.ndarray:
+    """Quickshift superpixels of a picture (H, W, 3) with the lime library's settings."""
     from skimage.segmentation import quickshift  # slow to import, and of use to two methods
 
-    found = quickshift(picture, kernel_size=kernel_size, max_dist=max_dist, ratio=ratio, rng=0)
-    return np.unique(found, return_inverse=True)[1].reshape(found.shape).astype(np.int64)
+    return _numbered(quickshift(picture, kernel_size=4, max_dist=200, ratio=0.2, rng=0))
+
+
+def slic(picture: np.ndarray) -> np.ndarray:
+    """About 50 SLIC superpixels of a picture (H, W, 3) with the settings of Alam et al. (2023)."""
+    from skimage.segmentation import slic
+
+    return _numbered(slic(picture, n_segments=50, compactness=30, sigma=3, start_label=0))
+
+
+def _numbered(labels: np.ndarray) -> np.ndarray:
+    return np.unique(labels, return_inverse=True)[1].reshape(labels.shape).astype(np.int64)
+
+
+# name -> function of a picture (H, W, 3) -> int64 (H, W), numbered from 0
+SUPERPIXELS: dict[str, Callable[[np.ndarray], np.ndarray]] = {"quickshift": quickshift, "slic": slic}
+
+
+def superpixels(picture: np.ndarray, kind: str = "quickshift") -> np.ndarray:
+    """Superpixels int64 (H, W), numbered from 0, of a picture (H, W, 3). Raises ValueError for an unknown kind."""
+    if kind not in SUPERPIXELS:
+        raise ValueError(f"unknown superpixels {kind!r}; known are {', '.join(SUPERPIXELS)}")
+    return SUPERPIXELS[kind](picture)
+
+
+def hidden(image: Tensor, segments: Tensor, fill: str | float = "mean") -> Tensor:
+    """`image` (C, H, W), normalised, with every superpixel hidden: by its mean colour as in the lime library ("mean"), by
+    "white" or "black", or by a number as the network sees it. Raises ValueError for another word."""
+    if isinstance(fill, str):
+        if fill not in ("mean", "white", "black"):
+            raise ValueError(f"unknown fill {fill!r}; known are mean, white, black and numbers")
+        if fill == "mean":
+            return hidden_by_mean(image, segments)
+        shade = (float(fill == "white") - torch.tensor(MEAN)) / torch.tensor(STD)
+        return shade.to(image)[:, None, None].expand_as(image)
+    return torch.full_like(image, fill)
 
 
 def hidden_by_mean(image: Tensor, segments: Tensor) -> Tensor:
-    """`image` (C, H, W) with every superpixel filled with its mean colour, as the lime library hides it."""
+    """`image` (C, H, W) with every superpixel filled with its mean colour."""
     flat, labels = image.flatten(1), segments.flatten().to(image.device)
     count = torch.bincount(labels).to(image.dtype)
     sums = image.new_zeros(len(image), len(count)).index_add_(1, labels, flat)

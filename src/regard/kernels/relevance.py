@@ -54,6 +54,7 @@ WIRING_FUNCTIONS = {
     ),
     *("unsqueeze", "permute", "contiguous", "to", "sum", "gather", "select", "__getitem__", "requires_grad_"),
 }
+INQUIRIES = {"__get__", "register_hook", "size", "dim", "numel", "element_size", "stride"}  # that compute nothing
 PASSING_FUNCTIONS = RELU_FUNCTIONS | SUM_FUNCTIONS | POOL_FUNCTIONS | WIRING_FUNCTIONS
 
 
@@ -105,7 +106,7 @@ class _Epsilon(TorchFunctionMode):
 
     def __torch_function__(self, function, types, arguments=(), named=None):
         name, named = function.__name__, named or {}
-        if name == "__get__":  # a property, such as a shape
+        if name in INQUIRIES:
             return function(*arguments, **named)
         if name in RELU_FUNCTIONS and getattr(arguments[0], "pending", False):
             return self.share(

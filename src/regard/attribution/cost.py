@@ -1,0 +1,49 @@
+"""What a heat map costs: passes through the network, which are the same everywhere, and seconds and memory, which are not."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from regard import hardware
+
+
+@dataclass
+class Cost:
+    """forwards, backwards: images put through the first layer and gradients drawn from the last, copies of the network
+    included; seconds; memory: gigabytes in use at most above what was before, None where the system does not tell."""
+
+    forwards: int = 0
+    backwards: int = 0
+    seconds: float = 0.0
+    memory: float | None = None
+
+
+@contextmanager
+def counted(model: nn.Module) -> Iterator[Cost]:
+    """The cost of what happens to `model` (and to copies made of it) within the block; `model` is left as it was."""
+    cost, leaves = Cost(), [module for module in model.modules() if not list(module.children())]
+
+    def forward(module: nn.Module, given: tuple) -> None:
+        cost.forwards += len(given[0])
+
+    def backward(module: nn.Module, given: tuple, output: Tensor) -> None:
+        if output.requires_grad:
+            output.register_hook(lambda gradient: note(len(gradient)))
+
+    def note(count: int) -> None:
+        cost.backwards += count
+
+    hooks = [leaves[0].register_forward_pre_hook(forward), leaves[-1].register_forward_hook(backward)]
+    device = next(model.parameters()).device
+    before = hardware.reset_peak(device)
+    start = time.perf_counter()
+    try:
+        yield cost
+    finally:
+        cost.seconds = time.perf_counter() - start
+        cost.memory = hardware.peak_above(before, device)
+        for hook in hooks:
+            hook.remove()

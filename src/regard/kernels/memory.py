@@ -1,0 +1,35 @@
+"""How many images may go through a network at a time within a bound on memory, found from what its layers give."""
+
+import torch
+from torch import Tensor, nn
+
+
+@torch.no_grad()
+def footprint(model: nn.Module, image: Tensor) -> int:
+    """Bytes that all layers of `model` together give for one image (C, H, W)."""
+    given, hooks = 0, []
+
+    def note(module: nn.Module, inputs: tuple, output: Tensor) -> None:
+        nonlocal given
+        given += output.numel() * output.element_size()
+
+    for module in model.modules():
+        if not list(module.children()):
+            hooks.append(module.register_forward_hook(note))
+    try:
+        model(image[None])
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return given
+
+
+def at_once(model: nn.Module, image: Tensor, memory: float, share: float, most: int) -> int:
+    """How many images like `image` (C, H, W) to put through `model` together: at least one and at most `most`.
+
+    memory: gigabytes (10^9 bytes) that may be taken; share: bytes that a method takes per byte of `footprint`.
+    Raises ValueError for a bound that is not positive.
+    """
+    if not memory > 0:
+        raise ValueError(f"memory must be a positive number of gigabytes, not {memory}")
+    return max(1, min(most, int(memory * 1e9 / (share * footprint(model, image)))))

@@ -1,0 +1,64 @@
+"""Windows hidden and computed locally: the logits of whole forward passes, for every backbone and every place of a window."""
+
+import pytest
+import torch
+from test_attribution import BACKBONES, network
+from torch import nn
+
+from regard.kernels.local import Chain, chains, windowed_logits
+from regard.kernels.perturb import evaluator
+
+COVERED = {"vgg16": 5, "vgg16_bn": 5, "vgg19": 5, "vgg19_bn": 5, "resnet18": 1, "resnet50": 1, "resnet152": 1, "densenet121": 1}
+
+
+@pytest.mark.parametrize("name", BACKBONES)
+@pytest.mark.parametrize("size", [(96, 96), (64, 128), (90, 75)])
+def test_logits_are_those_of_whole_passes(name, size):
+    """Windows in corners, at borders and inside, of several shapes, on images that a chain fits and on one it does not."""
+    quick = evaluator(network(name))
+    image = torch.randn(3, *size, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    height, width = size
+    places = [slice(0, 7), slice(3, 12), slice(30, 39), slice(51, 60)]
+    windows = [(down, across) for down in places for across in places]
+    windows += [(slice(height - 9, height), slice(width - 5, width)), (slice(height - 1, height), slice(0, 1))]
+    found = windowed_logits(quick, image, windows, 0.5, 1, chunk=4)
+    for (down, across), logit in zip(windows, found):
+        hidden = image.clone()
+        hidden[:, down, across] = 0.5
+        assert torch.allclose(quick(hidden[None])[0, 1], logit, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", BACKBONES)
+def test_how_far_outputs_look_is_what_gradients_say(name):
+    """Of every chain: the pixels that an output in the middle depends on lie where the chain says."""
+    features = evaluator(network(name)).features
+    assert len(chains(features)) >= COVERED.get(name, 0) - 1
+    for chain in chains(features)[:3]:
+        size = 8 * chain.stride * 4
+        beginning = nn.Sequential(*[nn.AvgPool2d(m.kernel_size, m.stride, m.padding) if isinstance(m, nn.MaxPool2d) else nn.Identity() if isinstance(m, nn.ReLU) else m for m in features[: chain.count]])
+        image = torch.randn(1, 3, size, size, dtype=torch.float64, requires_grad=True)
+        middle = size // chain.stride // 2
+        (gradient,) = torch.autograd.grad(beginning(image)[0, :, middle, middle].sum(), image)
+        seen = gradient[0].abs().sum(dim=(0, 1)).nonzero().flatten()
+        assert seen.min() == chain.stride * middle - chain.before
+        assert seen.max() == chain.stride * middle - chain.before + chain.reach - 1
+
+
+def test_a_crop_is_as_wide_as_its_outputs_look():
+    chain = Chain(count=5, stride=4, reach=16, before=6)
+    for start in range(0, 100):
+        first, last = chain.outputs(slice(start, start + 9), 1000)
+        pixels = range(4 * first - 6, 4 * (last - 1) - 6 + 16)
+        assert len(pixels) + 3 <= chain.side(9)
+        looks = [output for output in range(60) if 4 * output - 6 < start + 9 and 4 * output - 6 + 16 > start]
+        assert (first, last) == (looks[0], looks[-1] + 1)
+
+
+def test_what_is_not_a_known_chain_is_computed_whole():
+    model = nn.Sequential(nn.Conv2d(3, 2, 3), nn.Flatten(), nn.Linear(2 * 14 * 14, 2)).double().eval()
+    image = torch.randn(3, 16, 16, dtype=torch.float64)
+    found = windowed_logits(model, image, [(slice(0, 4), slice(0, 4))], 0.0, 0)
+    image[:, :4, :4] = 0
+    assert torch.allclose(found, model(image[None])[:, 0])
+    assert chains(nn.Sequential(nn.Conv2d(3, 2, 3, padding_mode="reflect"), nn.MaxPool2d(2))) == []
+    assert chains(nn.Sequential(nn.MaxPool2d(2, ceil_mode=True))) == [] and chains(nn.Sequential(nn.Tanh())) == []
