@@ -101,8 +101,8 @@ def test_counting_leaves_the_network_alone_and_sees_its_copies(model, images):
     hooks = lambda: sum(len(each._forward_hooks) + len(each._forward_pre_hooks) for each in model.modules())
     assert hooks() == 0
     with pytest.raises(RuntimeError), counted(model) as cost:
-        attribute(model, images[:2], [0, 1], "lime", evaluations=20)
-        attribute(model, images[:2], [0, 1], "integrated-gradients", steps=3)
+        attribute(model, images[:2], [0, 1], "lime", batch=4, evaluations=20)
+        attribute(model, images[:2], [0, 1], "integrated-gradients", batch=4, steps=3)
         raise RuntimeError
     assert hooks() == 0 and (cost.forwards, cost.backwards) == (2 * 20 + 2 * 3, 6)
     assert hardware.peak_above(None, torch.device("cpu")) is None

@@ -80,8 +80,7 @@ def batch_within(memory: float, model: nn.Module, image: Tensor, method: str, **
     `memory` gigabytes of activations."""
     forward_only = method in PERTURBATION and parameters.get("algorithm") != "gradient"
     share = HUNGRIER.get(method, FORWARD if forward_only else BACKWARD)
-    # on a CPU eight images keep all cores busy, and more of them leave the caches
-    return at_once(model, image, memory, share, most=256 if image.is_cuda else 8)
+    return at_once(model, image, memory, share, most=256 if image.is_cuda else 32)
 
 
 def check(model: nn.Module, images: Tensor, targets: Tensor | Sequence[int], method: str) -> Tensor:
