@@ -423,7 +423,14 @@ def test_cam_refuses_a_network_it_is_not_defined_for(images):
 
 def null_of(name, images, rows=slice(None), **more):
     """A null map with all that it may need."""
-    return nulls(name, images[rows], model=network("vgg16"), prior=PRIOR, **({"targets": TARGETS[rows]} if name == "random-network" else {}), **more)
+    return nulls(
+        name,
+        images[rows],
+        model=network("vgg16"),
+        prior=PRIOR,
+        **({"targets": TARGETS[rows]} if name == "random-network" else {}),
+        **more,
+    )
 
 
 PRIOR = torch.linspace(0, 1, 48 * 48).view(48, 48)
@@ -453,13 +460,17 @@ def test_a_random_network_is_the_method_on_weights_drawn_anew(images, method):
     model = network("densenet121")
     before = snapshot(model)
     found = nulls("random-network", images, model=model, targets=TARGETS, method=method)
-    assert snapshot(model)[1:] == before[1:] and all(torch.equal(before[0][key], value) for key, value in model.state_dict().items())
+    assert snapshot(model)[1:] == before[1:] and all(
+        torch.equal(before[0][key], value) for key, value in model.state_dict().items()
+    )
     assert torch.equal(found, attribute(reinitialised(model), images, TARGETS, method))
     assert found.any() and not torch.allclose(found, attribute(model, images, TARGETS, method))
     other = copy.deepcopy(model)
     for value in other.parameters():
         value.data += 1
-    assert torch.equal(nulls("random-network", images, model=other, targets=TARGETS, method=method), found), "nothing learned is left"
+    assert torch.equal(nulls("random-network", images, model=other, targets=TARGETS, method=method), found), (
+        "nothing learned is left"
+    )
     assert not torch.equal(nulls("random-network", images, model=model, targets=TARGETS, method=method, seed=1), found)
     for lacking in ({"model": model}, {"targets": TARGETS}):
         with pytest.raises(ValueError, match="needs (targets|model)="):

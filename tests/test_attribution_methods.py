@@ -1,5 +1,6 @@
 """The methods that have a peer in a library: equal to it on every backbone, and to the equation on a small network."""
 
+import lrp_by_hand as lrp
 import numpy as np
 import pytest
 import torch
@@ -9,9 +10,10 @@ from scipy.ndimage import uniform_filter
 from test_attribution import BACKBONES, TARGETS, network
 from torch import nn
 
-from regard.attribution import attribute
+from regard.attribution import PRESETS, attribute
 from regard.attribution.gradient import input_gradient
 from regard.attribution.lime import coefficients
+from regard.attribution.seeds import drawn
 from regard.attribution.shap import logits_of
 from regard.attribution.superpixels import hidden, hidden_by_mean, pictures, superpixels
 from regard.kernels.perturb import evaluator, masked_logits
@@ -127,6 +129,22 @@ def test_lime_equals_the_library_for_the_same_masks(one, images):
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
+def test_a_lime_map_is_the_library_s_with_the_same_seed(one, images):
+    """Nothing given but the seed: superpixels, masks, kernel and regression are the library's."""
+    image = pictures(images[1:2])  # what the library is shown lies between 0 and 1
+    inputs = torch.from_numpy((image - np.array(MEAN)) / np.array(STD)).permute(0, 3, 1, 2).contiguous()
+
+    def classify(given):
+        with torch.no_grad():
+            return one(torch.from_numpy((given - np.array(MEAN)) / np.array(STD)).permute(0, 3, 1, 2)).numpy()
+
+    explainer = LimeImageExplainer(random_state=drawn(0, inputs[0]))
+    said = explainer.explain_instance(image[0], classify, labels=(2,), top_labels=None, num_samples=80)
+    wanted = np.vectorize(dict(said.local_exp[2]).get)(said.segments)
+    found = attribute(one, inputs, [2], "lime", evaluations=80)[0]
+    assert np.abs(found.numpy() - wanted).max() <= 1e-4 * np.abs(wanted).max()
+
+
 def test_superpixels_are_the_library_s_and_numbered_from_zero(images):
     from lime.wrappers.scikit_image import SegmentationAlgorithm
 
@@ -138,10 +156,10 @@ def test_superpixels_are_the_library_s_and_numbered_from_zero(images):
     assert len(pairs) == found.max() + 1 == len(np.unique(wanted))
 
 
-def test_partition_shap_equals_the_library_and_adds_up(images):
+def test_partition_shap_equals_the_library_and_adds_up(one, images):
     import shap
 
-    model = network("squeezenet1_0")
+    model = one
     shown = images[0].permute(1, 2, 0).float().numpy()
     hidden = uniform_filter(shown, size=(8, 8, 1), mode="mirror")
 
@@ -150,17 +168,17 @@ def test_partition_shap_equals_the_library_and_adds_up(images):
             return model(torch.from_numpy(given).double().permute(0, 3, 1, 2).contiguous())[:, 0].numpy()
 
     explainer = shap.PartitionExplainer(plain, shap.maskers.Image(hidden, shown.shape))
-    wanted = explainer(shown[None], max_evals=80, batch_size=16, silent=True).values[0].reshape(48, 48, 3).sum(axis=2)
+    wanted = explainer(shown[None], max_evals=80, batch_size=64, silent=True).values[0].reshape(48, 48, 3).sum(axis=2)
     found = attribute(model, images[:1], TARGETS[:1], "shap", evaluations=80)[0]
     assert near(found, wanted, 1e-4)
     change = plain(shown[None]) - plain(hidden[None])
     assert found.sum().item() == pytest.approx(change[0], rel=1e-3, abs=1e-6)
 
 
-def test_kernel_shap_equals_the_library_over_the_same_superpixels(images):
+def test_kernel_shap_equals_the_library_over_the_same_superpixels(one, images):
     import shap
 
-    model = network("squeezenet1_0")
+    model = one
     parts = superpixels(pictures(images[:1])[0])
     segments = torch.from_numpy(parts)
     hidden = hidden_by_mean(images[0], segments)
@@ -177,6 +195,40 @@ def test_kernel_shap_equals_the_library_over_the_same_superpixels(images):
     )
     found = attribute(model, images[:1], TARGETS[:1], "shap", algorithm="kernel", evaluations=4000)[0]
     assert near(found, np.asarray(wanted).ravel()[parts], 1e-3)
+
+
+def test_gradient_shap_adds_up_and_leaves_numpy_s_random_numbers_alone(one, images):
+    """Expected gradients between one baseline and the image tend to integrated gradients, which add up to the change."""
+    from regard.attribution.shap import blurred
+
+    np.random.seed(5)
+    before = np.random.get_state()[1].copy()
+    found = attribute(one, images[:1], [1], "shap", algorithm="gradient", evaluations=400)[0]
+    assert np.array_equal(before, np.random.get_state()[1])
+    hidden = torch.from_numpy(blurred(images[0], 8)).permute(2, 0, 1)[None].double()
+    with torch.no_grad():
+        change = (one(images[:1]) - one(hidden))[0, 1].item()
+        scale = abs(one(images[:1])[0, 1].item())
+    assert found.sum().item() == pytest.approx(change, abs=0.1 * abs(change) + 0.02 * scale)
+
+
+def test_the_preset_of_a_study_is_what_its_code_sets(images):
+    """Guided Grad-CAM from its own equation, white behind Kernel SHAP's superpixels, about fifty of them."""
+    model = network("densenet121")
+    activations = model.features(images).detach().requires_grad_()
+    logits = model.head(model.flatten(model.pool(activations))).gather(1, TARGETS[:, None]).sum()
+    (gradient,) = torch.autograd.grad(logits, activations)
+    guided = (activations > 0) * (gradient > 0) * gradient
+    wanted = (guided.mean(dim=(2, 3), keepdim=True) * activations).sum(dim=1).detach()
+    wanted = nn.functional.interpolate(wanted[:, None], (48, 48), mode="bilinear")[:, 0]
+    assert near(attribute(model, images, TARGETS, "grad-cam", **PRESETS["alam-2023"]["grad-cam"]), wanted)
+    large = nn.functional.interpolate(images[:1], (160, 160), mode="bicubic")
+    assert 30 <= superpixels(pictures(large)[0], "slic").max() + 1 <= 70
+    white = hidden(images[0], torch.zeros(48, 48, dtype=torch.int64), "white")
+    assert (
+        np.allclose(pictures(white[None]), 1)
+        and (hidden(images[0], torch.zeros(48, 48, dtype=torch.int64), 0.0) == 0).all()
+    )
 
 
 def test_the_library_s_calls_are_answered_in_chunks(one, images):
@@ -211,12 +263,28 @@ def test_alpha2beta1_equals_the_equation():
     assert near(attribute(model, images, TARGETS, "lrp-alpha2beta1"), carried.view(4, 3, 2, 2).sum(dim=1), 1e-4)
 
 
-@pytest.mark.parametrize("rules", [{}, {"convolution": "gamma"}, {"first": "zbox"}])
-def test_composite_rules_give_finite_maps_that_differ_by_rule(one, images, rules):
-    found = attribute(one, images, TARGETS, "lrp-composite", **rules)
-    assert torch.isfinite(found).all() and (found != 0).any()
-    if rules:
-        assert not near(found, attribute(one, images, TARGETS, "lrp-composite"), 1e-3)
+TINY = 1e-6  # epsilon of dense layers and batch norm in both methods
+RULES = {
+    "lrp-alpha2beta1": ({}, {"conv": lrp.alpha_beta(2, 1), "dense": lrp.alpha_beta(2, 1)}),
+    "lrp-composite": ({}, {"conv": lrp.alpha_beta(1, 0), "dense": lrp.epsilon(TINY), "first": lrp.flat}),
+    "lrp-composite, gamma": (
+        {"convolution": "gamma"},
+        {"conv": lrp.gamma(0.25), "dense": lrp.epsilon(TINY), "first": lrp.flat},
+    ),
+    "lrp-composite, z^B": (
+        {"first": "zbox"},
+        {"conv": lrp.alpha_beta(1, 0), "dense": lrp.epsilon(TINY), "first": lrp.z_box},
+    ),
+    "lrp-epsilon": ({"epsilon": 0.1}, {"conv": lrp.epsilon(0.1), "dense": lrp.epsilon(0.1), "norm": 0.1}),
+}
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_lrp_equals_the_equations_layer_by_layer(model, images, name):
+    """On every backbone, with biases and batch norm, against code that is neither the kernel's nor zennit's."""
+    parameters, rules = RULES[name]
+    wanted = lrp.by_hand(model, images, TARGETS, **({"norm": TINY} | rules)).sum(dim=1)
+    assert near(attribute(model, images, TARGETS, name.split(",")[0], **parameters), wanted, 1e-5) and wanted.any()
 
 
 def test_unknown_settings_are_refused(images):
@@ -224,9 +292,11 @@ def test_unknown_settings_are_refused(images):
     for method, settings, message in (
         ("lrp-composite", {"convolution": "w2"}, "'w2'.*z., gamma"),
         ("lrp-composite", {"first": "none"}, "'none'.*flat, zbox"),
-        ("shap", {"algorithm": "deep"}, "'deep'.*partition, kernel"),
+        ("shap", {"algorithm": "deep"}, "'deep'.*partition, kernel, gradient"),
         ("lime", {"precision": "half"}, "'half'.*float32, bfloat16"),
         ("integrated-gradients", {"steps": 0}, "steps must be positive"),
+        ("lime", {"superpixels": "squares"}, "'squares'.*quickshift, slic"),
+        ("lime", {"fill": "grey"}, "'grey'.*mean, white, black"),
     ):
         with pytest.raises(ValueError, match=message):
             attribute(model, images, TARGETS, method, **settings)

@@ -8,7 +8,16 @@ from torch import nn
 from regard.kernels.local import Chain, chains, windowed_logits
 from regard.kernels.perturb import evaluator
 
-COVERED = {"vgg16": 5, "vgg16_bn": 5, "vgg19": 5, "vgg19_bn": 5, "resnet18": 1, "resnet50": 1, "resnet152": 1, "densenet121": 1}
+COVERED = {
+    "vgg16": 5,
+    "vgg16_bn": 5,
+    "vgg19": 5,
+    "vgg19_bn": 5,
+    "resnet18": 1,
+    "resnet50": 1,
+    "resnet152": 1,
+    "densenet121": 1,
+}
 
 
 @pytest.mark.parametrize("name", BACKBONES)
@@ -35,7 +44,16 @@ def test_how_far_outputs_look_is_what_gradients_say(name):
     assert len(chains(features)) >= COVERED.get(name, 0) - 1
     for chain in chains(features)[:3]:
         size = 8 * chain.stride * 4
-        beginning = nn.Sequential(*[nn.AvgPool2d(m.kernel_size, m.stride, m.padding) if isinstance(m, nn.MaxPool2d) else nn.Identity() if isinstance(m, nn.ReLU) else m for m in features[: chain.count]])
+        beginning = nn.Sequential(
+            *[
+                nn.AvgPool2d(m.kernel_size, m.stride, m.padding)
+                if isinstance(m, nn.MaxPool2d)
+                else nn.Identity()
+                if isinstance(m, nn.ReLU)
+                else m
+                for m in features[: chain.count]
+            ]
+        )
         image = torch.randn(1, 3, size, size, dtype=torch.float64, requires_grad=True)
         middle = size // chain.stride // 2
         (gradient,) = torch.autograd.grad(beginning(image)[0, :, middle, middle].sum(), image)

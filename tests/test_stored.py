@@ -50,7 +50,11 @@ def test_an_interruption_loses_one_part_and_costs_add_up(model, images, tmp_path
     monkeypatch.setattr(stored, "attribute", interrupted)
     with pytest.raises(KeyboardInterrupt):
         stored_maps(tmp_path / "part", model, read, TARGETS, "occlusion", window=0.5, stride=0.5)
-    monkeypatch.setattr(stored, "attribute", lambda *arguments, **named: made.append(len(arguments[1])) or attribute(*arguments, **named))
+    monkeypatch.setattr(
+        stored,
+        "attribute",
+        lambda *arguments, **named: made.append(len(arguments[1])) or attribute(*arguments, **named),
+    )
     resumed, again = stored_maps(tmp_path / "part", model, read, TARGETS, "occlusion", window=0.5, stride=0.5)
     assert made == [4, 4, 2] and np.array_equal(resumed, whole)
     assert (again.forwards, again.backwards) == (cost.forwards, cost.backwards) == (10 * (4 + 1), 0)
@@ -75,7 +79,9 @@ def test_nothing_to_explain_is_an_error(model, images, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["vgg19_bn", "densenet121", "resnet50", "squeezenet1_0"])
-@pytest.mark.parametrize("method", ["gradient", "lrp-epsilon", "lrp-alpha2beta1", "lrp-composite", "grad-cam", "occlusion", "lime"])
+@pytest.mark.parametrize(
+    "method", ["gradient", "lrp-epsilon", "lrp-alpha2beta1", "lrp-composite", "grad-cam", "occlusion", "lime"]
+)
 def test_memory_stays_within_the_bound_whatever_the_number_of_images(name, method):
     """In gigabytes; what torch itself and its copies of weights take is not activations."""
     model = backbones.build(name, 2, width=1.0 if name == "squeezenet1_0" else 0.25, seed=0)

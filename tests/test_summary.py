@@ -503,3 +503,14 @@ def test_findings_are_averaged_one_by_one_and_together():
     pooled = found.loc[(summary.POOLED, "all")]
     assert (pooled["n_maps"], pooled["n_cases"], pooled["n_patients"]) == (3, 2, 2), "one case has two findings"
     assert summary.headline(explained)[0] == summary.POOLED and summary.headline(PREDICTIONS)[1] == "predicted"
+
+
+def test_maps_that_were_not_made_are_not_undefined():
+    """A slow method that explained cases a and d alone: means over these, d undefined, the rest not counted at all."""
+    some = table(method="lime")
+    found = summary.summarise(pd.concat([table(), some[some["case"].isin(["a", "d"])]]), PREDICTIONS, 200, "quick")
+    slow = one(found, method="lime", score="pointing", stratum="all")
+    assert (slow["mean"], slow["n_cases"], slow["n_maps"], slow["n_undefined"], slow["chance"]) == (1.0, 1, 1, 1, 0.1)
+    assert one(found, method="lime", score="iou", stratum="all")["selected_area"] == pytest.approx(0.5)
+    usual = one(found, method="cam", score="pointing", stratum="all")
+    assert (usual["n_maps"], usual["n_undefined"]) == (3, 1)

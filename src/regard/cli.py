@@ -104,7 +104,9 @@ def _parser() -> argparse.ArgumentParser:
         ("notebook", "name of the notebook, e.g. 2_train"),
         ("study", "a study of params.yaml"),
     )
-    command("costs", _costs, "what a heat map of each method costs in each study: passes, seconds, memory, as last measured")
+    command(
+        "costs", _costs, "what a heat map of each method costs in each study: passes, seconds, memory, as last measured"
+    )
     command("summary", _summary, "pipeline: gather the results of all studies in results/*.csv")
     command("figures", _figures, "pipeline: run the notebook that draws the paper's figures and tables")
     command("paper", _paper, "pipeline: compile paper/paper.typ to paper/paper.pdf")

@@ -232,7 +232,8 @@ def selections(
 def means(table: pd.DataFrame, panels: Sequence[tuple[str, Mapping]], nulls: Sequence[str], label: str) -> Figure:
     """Mean and 95 % interval of each method, a panel per selection of rows of `summary`; chance as a mark beside it.
 
-    panels: pairs of a title and {column: value} that pick one row per method; null maps are grey. label: of the x axis.
+    panels: pairs of a title and {column: value} that pick one row per method; null maps are grey. label: of the x axis. A
+    method with less maps than others says how many.
     """
     methods = list(dict.fromkeys(table["method"]))
     figure, axes = _grid(1, len(panels), (max(1.9, 7.2 / len(panels)), 0.6 + 0.22 * len(methods)))
@@ -248,7 +249,9 @@ def means(table: pd.DataFrame, panels: Sequence[tuple[str, Mapping]], nulls: Seq
         place.scatter(rows["chance"], height, marker="|", c=CHANCE_COLOUR, s=70, zorder=4)
         place.set(title=title, xlim=(0, 1), ylim=(-0.6, len(methods) - 0.4), xlabel=label)
         place.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
-        place.set_yticks(height, methods if place is axes[0, 0] else [""] * len(methods))
+        few = rows["n_maps"] < rows["n_maps"].max()
+        names = [f"{method} ({rows['n_maps'][method]:.0f} maps)" if few[method] else method for method in methods]
+        place.set_yticks(height, names if place is axes[0, 0] else [""] * len(methods))
     figure.legend(
         handles=[
             Line2D([], [], color=METHOD_COLOUR, marker="o", label="method, 95 % interval"),
@@ -285,7 +288,9 @@ def contact_sheet(
         shown.append(images[row][::step, ::step])
         present = [name for name in findings if table[name][row] == "1"]
         said = [table["label"][row]] if "label" in table else present or ["no finding"]
-        titles.append("\n".join(textwrap.shorten(name, 30, placeholder="...") for name in (table["case"][row], *said[:3])))
+        titles.append(
+            "\n".join(textwrap.shorten(name, 30, placeholder="...") for name in (table["case"][row], *said[:3]))
+        )
         masks = {name: masks[row] for name, masks in regions.items()}
         drawn.append({name: mask[::step, ::step] for name, mask in masks.items() if mask is not None and mask.any()})
     return gallery(shown, titles, drawn, cell=(2.1, 2.4), filled=True)

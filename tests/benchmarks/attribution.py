@@ -4,8 +4,8 @@
 
 VGG19 (torchvision's layers, random weights) at 224 px. LRP explains a batch of 8 images, in both memory layouts. Perturbation
 methods explain one image, in float32 and in bfloat16, beside the bare forward passes they need in the same layout and
-precision (images ready, one after the other chunk), the library as a user calls it (float32, contiguous, its own batches), and
-the library given our network (same layout and precision). In every round each runs once, ours first; printed are the median over rounds of peer / ours,
+precision (images ready, chunk after chunk), the library as a user calls it (float32, contiguous, its own batches, lime and shap as in
+their PyTorch tutorials with gradients left on), and the library given our network (same layout and precision, no gradients). In every round each runs once, ours first; printed are the median over rounds of peer / ours,
 our seconds, passes and peak memory for each image, and the rank correlation of our map with the library's in float32.
 """
 
@@ -131,12 +131,16 @@ def perturbation(device: str, rounds: int, method: str, settings: dict, user: Ca
 
         def ours(precision=precision):
             with counted(model) as costs[precision]:
-                return attribute(model, image, [1], method, batch=CHUNK, precision=precision, **settings)[0].cpu().numpy()
+                return (
+                    attribute(model, image, [1], method, batch=CHUNK, precision=precision, **settings)[0].cpu().numpy()
+                )
 
         quick = evaluator(model, precision)
         calls |= {
             precision: ours,
-            f"bare {precision}": lambda quick=quick, precision=precision: bare(quick, image[0], costs[precision].forwards),
+            f"bare {precision}": lambda quick=quick, precision=precision: bare(
+                quick, image[0], costs[precision].forwards
+            ),
             f"library {precision}": lambda quick=quick: given(quick, image),
         }
     times, maps = rounds_of(calls, rounds)
@@ -156,15 +160,17 @@ def perturbation(device: str, rounds: int, method: str, settings: dict, user: Ca
     ]
 
 
-def as_numpy(model: nn.Module, device: str, normalise: bool) -> Callable:
-    """The network as a function of (n, H, W, 3) arrays, as the libraries call it, without any care for speed."""
+def as_numpy(model: nn.Module, device: str, normalise: bool, tuned: bool) -> Callable:
+    """The network as a function of (n, H, W, 3) arrays, as the lime and shap libraries call it; not `tuned`: as in the PyTorch
+    tutorials of both, which leave gradients on."""
     mean, std = np.array(backbones.MEAN), np.array(backbones.STD)
     kind = next(model.parameters()).dtype
 
     def call(given: np.ndarray) -> np.ndarray:
         given = (given - mean) / std if normalise else given
-        with torch.no_grad():
-            return model(torch.from_numpy(given).to(device, kind).permute(0, 3, 1, 2)).float().cpu().numpy()
+        with torch.set_grad_enabled(not tuned):
+            logits = model(torch.from_numpy(given).to(device, kind).permute(0, 3, 1, 2))
+        return logits.detach().float().cpu().numpy()
 
     return call
 
@@ -190,11 +196,11 @@ def occlusion(device: str, rounds: int, evaluations: int) -> list[dict]:
 
 
 def lime(device: str, rounds: int, evaluations: int) -> list[dict]:
-    def library(model, image, size=10):
+    def library(model, image, size=10, tuned=False):
         picture = pictures(image)[0]
         said = LimeImageExplainer(random_state=drawn(0, image[0])).explain_instance(
             picture,
-            as_numpy(model, device, normalise=True),
+            as_numpy(model, device, True, tuned),
             labels=(1,),
             top_labels=None,
             num_samples=evaluations,
@@ -204,16 +210,18 @@ def lime(device: str, rounds: int, evaluations: int) -> list[dict]:
         return np.vectorize(weights.get)(said.segments)
 
     settings = {"evaluations": evaluations}
-    return perturbation(device, rounds, "lime", settings, library, lambda model, image: library(model, image, CHUNK))
+    return perturbation(
+        device, rounds, "lime", settings, library, lambda model, image: library(model, image, CHUNK, True)
+    )
 
 
 def shap(device: str, rounds: int, evaluations: int) -> list[dict]:
     import shap as library_of
 
-    def library(model, image, size=50):
+    def library(model, image, size=50, tuned=False):
         shown = image[0].permute(1, 2, 0).float().cpu().numpy()
         hidden = uniform_filter(shown, size=(8, 8, 1), mode="mirror")
-        network_call = as_numpy(model, device, normalise=False)
+        network_call = as_numpy(model, device, False, tuned)
         explainer = library_of.PartitionExplainer(
             lambda x: network_call(x)[:, 1], library_of.maskers.Image(hidden, shown.shape)
         )
@@ -221,7 +229,9 @@ def shap(device: str, rounds: int, evaluations: int) -> list[dict]:
         return found.values[0].reshape(*shown.shape).sum(axis=2)
 
     settings = {"evaluations": evaluations}
-    return perturbation(device, rounds, "shap", settings, library, lambda model, image: library(model, image, CHUNK))
+    return perturbation(
+        device, rounds, "shap", settings, library, lambda model, image: library(model, image, CHUNK, True)
+    )
 
 
 TABLES = {"lrp": lrp, "occlusion": occlusion, "lime": lime, "shap": shap}
@@ -237,7 +247,9 @@ def main() -> None:
     options = parser.parse_args()
     for name in options.only:
         table = pd.DataFrame(TABLES[name](options.device, options.rounds, options.evaluations)).set_index("method")
-        print(table.round({column: 3 for column in table if column not in ("forwards", "backwards")}).T, "\n", flush=True)
+        print(
+            table.round({column: 3 for column in table if column not in ("forwards", "backwards")}).T, "\n", flush=True
+        )
 
 
 if __name__ == "__main__":

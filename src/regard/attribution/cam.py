@@ -30,9 +30,7 @@ def cam(model: nn.Module, images: Tensor, targets: Tensor) -> Tensor:
     return upsample(weighted, images.shape[-2:])
 
 
-def grad_cam(
-    model: nn.Module, images: Tensor, targets: Tensor, relu: bool = False, guided: bool = False
-) -> Tensor:
+def grad_cam(model: nn.Module, images: Tensor, targets: Tensor, relu: bool = False, guided: bool = False) -> Tensor:
     """Grad-CAM maps (N, H, W) of the last feature map, signed (Selvaraju et al. 2017, eq. 1 and 2).
 
     The weight of a channel is the mean of its gradient. relu=True applies the paper's last step; left out by

@@ -13,7 +13,9 @@ from regard.kernels.perturb import evaluator, masked_logits
 def samples(segments: int, count: int, seed: int) -> np.ndarray:
     """Masks bool (count, segments): the first shows everything, in the others each superpixel is there or not by chance,
     drawn as the lime library draws them with `random_state=seed`."""
-    masks = np.random.RandomState(seed).randint(0, 2, count * segments).reshape(count, segments).astype(bool)
+    source = np.random.RandomState(seed)
+    source.randint(0, high=1000)  # the library's seed for its superpixels
+    masks = source.randint(0, 2, count * segments).reshape(count, segments).astype(bool)
     masks[0] = True
     return masks
 

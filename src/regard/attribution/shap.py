@@ -1,5 +1,6 @@
 """SHAP values of a logit (Lundberg and Lee 2017), estimated by the shap library; the network runs in our batches."""
 
+import copy
 from collections.abc import Callable
 
 import numpy as np
@@ -98,10 +99,10 @@ class _Logit(nn.Module):
 def _gradient(model, image: Tensor, target: int, evaluations: int, chunk: int, seed: int, blur: int) -> Tensor:
     from shap import GradientExplainer
 
-    baseline = torch.from_numpy(blurred(image, blur)).to(image).permute(2, 0, 1)[None]
-    with torch.enable_grad():
-        explainer = GradientExplainer(_Logit(model, target).eval(), baseline, batch_size=chunk)
-        found = np.asarray(explainer.shap_values(image[None].detach(), nsamples=evaluations, rseed=seed))
+    baseline = torch.from_numpy(blurred(image, blur)).to(image.device).permute(2, 0, 1)[None]
+    with torch.enable_grad():  # the library draws in float32
+        explainer = GradientExplainer(_Logit(copy.deepcopy(model).float(), target).eval(), baseline, batch_size=chunk)
+        found = np.asarray(explainer.shap_values(image[None].detach().float(), nsamples=evaluations, rseed=seed))
     return torch.from_numpy(found.reshape(image.shape).sum(axis=0))
 
 

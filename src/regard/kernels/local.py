@@ -106,10 +106,14 @@ def _from_crops(model: nn.Sequential, chain: Chain, seen: Tensor, windows: Seque
             needed = max(0, (first * chain.stride - chain.before) // chain.stride * chain.stride)
             axes.append((first, last, min(needed, size - side)))
         places.append(axes)
-    crops = torch.stack([one[:, top : top + side, left : left + side] for one, ((_, _, top), (_, _, left)) in zip(seen, places)])
+    crops = torch.stack(
+        [one[:, top : top + side, left : left + side] for one, ((_, _, top), (_, _, left)) in zip(seen, places)]
+    )
     made = model.features[: chain.count](crops.contiguous(memory_format=torch.channels_last))
     features = whole.expand(len(seen), -1, -1, -1).contiguous(memory_format=torch.channels_last)
     for one, crop, ((top, bottom, down), (left, right, across)) in zip(features, made, places):
         from_top, from_left = top - down // chain.stride, left - across // chain.stride
-        one[:, top:bottom, left:right] = crop[:, from_top : from_top + bottom - top, from_left : from_left + right - left]
+        one[:, top:bottom, left:right] = crop[
+            :, from_top : from_top + bottom - top, from_left : from_left + right - left
+        ]
     return model.head(model.flatten(model.pool(model.features[chain.count :](features))))
