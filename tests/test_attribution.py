@@ -16,7 +16,7 @@ from zennit.rules import Epsilon, Norm, Pass
 from zennit.types import Activation, AvgPool, BatchNorm, Convolution
 
 from regard import backbones
-from regard.attribution import METHODS, NULLS, PRESETS, attribute, nulls
+from regard.attribution import METHODS, NULLS, attribute, nulls
 from regard.attribution.gradient import input_gradient
 from regard.attribution.nulls import reinitialised
 from regard.kernels import relevance

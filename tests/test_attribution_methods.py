@@ -231,11 +231,13 @@ def test_the_preset_of_a_study_is_what_its_code_sets(images):
     )
 
 
-def test_the_library_s_calls_are_answered_in_chunks(one, images):
-    given = images.permute(0, 2, 3, 1).numpy()
+def test_the_library_s_masks_are_answered_in_chunks(one, images):
+    shown, hidden = (image.permute(1, 2, 0).numpy() for image in images[:2])
+    masks = np.random.default_rng(0).random((5, shown.size)) > 0.5
+    made = np.where(masks.reshape(5, *shown.shape), shown, hidden)
     with torch.no_grad():
-        wanted = one(images)[:, 1].numpy()
-    assert np.allclose(logits_of(evaluator(one), 1, torch.device("cpu"), chunk=3)(given), wanted, rtol=1e-9)
+        wanted = one(torch.from_numpy(made).permute(0, 3, 1, 2))[:, 1].numpy()
+    assert np.allclose(logits_of(evaluator(one), shown, hidden, 1, chunk=3)(masks), wanted, rtol=1e-9)
 
 
 def alpha_beta(given, weight, bias, relevance, alpha, beta):

@@ -60,10 +60,15 @@ def _partition(quick, image: Tensor, target: int, evaluations: int, chunk: int, 
     from shap import PartitionExplainer
     from shap.maskers import Image
 
+    class Masks(Image):
+        """The library's masks as they are: they are expanded beside the network, and not one by one in numpy."""
+
+        def __call__(self, mask: np.ndarray, shown: np.ndarray) -> tuple[np.ndarray]:
+            return (mask[None],)
+
     shown = image.permute(1, 2, 0).float().cpu().numpy()
-    explainer = PartitionExplainer(
-        logits_of(quick, target, image.device, chunk), Image(blurred(image, blur), shown.shape)
-    )
+    baseline = blurred(image, blur)
+    explainer = PartitionExplainer(logits_of(quick, shown, baseline, target, chunk), Masks(baseline, shown.shape))
     found = explainer(shown[None], max_evals=evaluations, batch_size=ASKED, silent=True)
     return torch.from_numpy(np.asarray(found.values[0], dtype=np.float64).reshape(*shown.shape).sum(axis=2))
 
@@ -109,14 +114,20 @@ def _gradient(model, image: Tensor, target: int, evaluations: int, chunk: int, s
 ALGORITHMS = {"partition": _partition, "kernel": _kernel, "gradient": _gradient}
 
 
-def logits_of(quick: nn.Module, target: int, device: torch.device, chunk: int) -> Callable[[np.ndarray], np.ndarray]:
-    """A function from inputs (n, H, W, C) of numpy to the logit `target` (n,), as the shap library calls a model."""
-    kind = next(quick.parameters()).dtype
+def logits_of(
+    quick: nn.Module, shown: np.ndarray, hidden: np.ndarray, target: int, chunk: int
+) -> Callable[[np.ndarray], np.ndarray]:
+    """A function from masks bool (n, H * W * C) to the logit `target` (n,) of the image `shown` (H, W, C) where a mask is
+    True and `hidden` where it is not, as the shap library calls a model."""
+    first = next(quick.parameters())
+    shown, hidden = (torch.from_numpy(value).to(first.device, first.dtype) for value in (shown, hidden))
 
     @torch.no_grad()
-    def logits(given: np.ndarray) -> np.ndarray:
-        # channels_last as it is
-        seen = torch.from_numpy(np.ascontiguousarray(given)).to(device, kind).permute(0, 3, 1, 2)
-        return torch.cat([quick(part)[:, target] for part in seen.split(chunk)]).double().cpu().numpy()
+    def logits(masks: np.ndarray) -> np.ndarray:
+        found = []
+        for part in torch.from_numpy(masks).split(chunk):
+            seen = torch.where(part.to(first.device).view(-1, *shown.shape), shown, hidden)
+            found.append(quick(seen.permute(0, 3, 1, 2))[:, target])  # channels_last as it is
+        return torch.cat(found).double().cpu().numpy()
 
     return logits
