@@ -88,8 +88,31 @@ def maps_of(model, images, targets, name, **more):
 
 def snapshot(model):
     state = {key: value.clone() for key, value in model.state_dict().items()}
-    hooks = sum(len(module._forward_hooks) + len(module._backward_hooks) for module in model.modules())
-    return state, hooks, model.training, [parameter.requires_grad for parameter in model.parameters()]
+    kinds = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+    hooks = [len(getattr(module, kind)) for module in model.modules() for kind in kinds]
+    attributes = [sorted(vars(module)) for module in model.modules()]
+    with torch.no_grad():
+        outputs = model(PROBE).tolist()
+    grads = [parameter.requires_grad for parameter in model.parameters()]
+    return state, hooks, attributes, outputs, [module.training for module in model.modules()], grads
+
+
+PROBE = torch.linspace(-1, 1, 3 * 48 * 48, dtype=torch.float64).view(1, 3, 48, 48)
+
+
+def fail_late(model, backwards):
+    """A hook that raises when the head is reached, on the way forwards or back."""
+
+    def fail(module, given, output):
+        if not backwards:
+            raise RuntimeError("late")
+        if output.requires_grad:
+            output.register_hook(stop)
+
+    def stop(gradient):
+        raise RuntimeError("late")
+
+    return model.head.register_forward_hook(fail)
 
 
 @pytest.mark.parametrize("method", ALL)
@@ -103,9 +126,28 @@ def test_maps_keep_the_contract(model, images, method):
 def test_neither_batch_nor_order_matters(model, images, method):
     maps = maps_of(model, images, TARGETS, method)
     order = torch.tensor([2, 0, 3, 1])
+    share = 0.01 if method == "shap, gradient" else 1e-6  # the library draws gradients in float32
     for batch in (1, 3):
         again = maps_of(model, images[order], TARGETS[order], method, batch=batch)
-        assert torch.allclose(again, maps[order], rtol=1e-4, atol=1e-6 * float(maps.abs().max()))
+        assert torch.allclose(again, maps[order], rtol=1e-4, atol=share * float(maps.abs().max()))
+
+
+@pytest.mark.parametrize("name", ["vgg19_bn", "vgg16", "resnet18", "densenet121", "squeezenet1_0"])
+@pytest.mark.parametrize("method", ALL)
+def test_batch_order_and_layout_change_no_more_than_rounding_in_single_precision(images, name, method):
+    """1e-5 of the map's or the logit's size, on three images of four: a ReLU whose input is zero but for rounding opens
+    for one batch and not for another, and no gradient is continuous there."""
+    model, order = network(name).float(), torch.tensor([2, 0, 3, 1])
+    given = images.float()[order].contiguous(memory_format=torch.channels_last)
+    kept = given.clone()
+    maps = maps_of(model, images.float(), TARGETS, method, batch=4)[order]
+    again = maps_of(model, given, TARGETS[order], method, batch=1)
+    with torch.no_grad():
+        logits = model(given).gather(1, TARGETS[order][:, None])[:, 0].abs()
+    largest = lambda values: values.abs().flatten(1).amax(dim=1)
+    error = largest(again - maps) / torch.maximum(largest(maps), logits)
+    assert error.sort().values[:3].max() <= 1e-5 and error.max() <= 0.05
+    assert torch.equal(given, kept)
 
 
 @pytest.mark.parametrize("method", ALL)
@@ -117,11 +159,21 @@ def test_the_target_matters(model, images, method):
 
 @pytest.mark.parametrize("method", ALL)
 def test_the_model_is_left_as_it_was_also_after_an_error(model, images, method):
-    before = snapshot(model)
+    before, given = snapshot(model), images.clone()
     maps_of(model, images, TARGETS, method)
-    with pytest.raises(Exception):
-        maps_of(model, torch.zeros(1, 5, 48, 48).double(), [0], method)
+    for backwards in (False, True):
+        hook = fail_late(model, backwards)
+        try:
+            maps_of(model, images, TARGETS, method, batch=4)
+            assert backwards or method == "cam", (
+                "cam asks for features alone; without gradients nothing fails on the way back"
+            )
+        except RuntimeError as error:
+            assert "late" in str(error)
+        finally:
+            hook.remove()
     after = snapshot(model)
+    assert torch.equal(images, given)
     assert before[1:] == after[1:] and all(torch.equal(before[0][key], after[0][key]) for key in before[0])
     assert all(parameter.grad is None for parameter in model.parameters())
 
@@ -149,13 +201,17 @@ def test_training_mode_unknown_methods_and_nan_are_refused(model, images):
     with pytest.raises(ValueError, match="eval"):
         attribute(model, images, TARGETS, "cam")
     model.eval()
+    model.features.train()
+    with pytest.raises(ValueError, match="features is in training mode"):
+        attribute(model, images, TARGETS, "gradient")
+    model.eval()
     with pytest.raises(ValueError, match=r"NaN or infinite values for images \[1\]"):
         broken = images.clone()
         broken[1, 0, 0, 0] = torch.nan
         attribute(model, broken, TARGETS, "lrp-epsilon")
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", ALL)
 def test_dark_and_constant_images_and_a_dead_network_give_finite_maps(method):
     model = network("vgg19_bn")
     plain = torch.stack([torch.full((3, 48, 48), value, dtype=torch.float64) for value in (0.0, -2.0, 1.5)])
@@ -163,6 +219,17 @@ def test_dark_and_constant_images_and_a_dead_network_give_finite_maps(method):
     for parameter in model.parameters():
         parameter.data.zero_()
     assert (maps_of(model, plain, [0, 1, 2], method).abs() < 1e-6).all()
+
+
+@pytest.mark.parametrize("name", ["vgg19_bn", "resnet18", "densenet121", "squeezenet1_0"])
+@pytest.mark.parametrize("method", ["occlusion", "lime", "shap"])
+def test_bfloat16_gives_nearly_the_same_map(images, name, method):
+    """On smooth images, whose maps are no noise."""
+    model = network(name).float()
+    smooth = nn.functional.interpolate(images[:2, :, ::8, ::8], (48, 48), mode="bicubic").float()
+    found, wanted = (maps_of(model, smooth, TARGETS[:2], method, precision=name) for name in ("bfloat16", "float32"))
+    for one, other in zip(found, wanted):
+        assert np.corrcoef(one.ravel(), other.ravel())[0, 1] > 0.9 and not torch.equal(one, other)
 
 
 def test_a_weight_that_is_nan_is_named(images):
@@ -341,11 +408,43 @@ def relevance_by_hand(model, images, targets, epsilon):
 
 def test_a_function_without_a_rule_is_refused(images):
     class Gated(Functional):
-        def forward(self, x):
-            return torch.sigmoid(super().forward(x))
+        def __init__(self, after):
+            super().__init__(residual=False)
+            self.after = after
 
-    with pytest.raises(ValueError, match="'sigmoid'"):
-        relevance(classifier(Gated(residual=False)), images, TARGETS, 0.1)
+        def forward(self, x):
+            return self.after(super().forward(x))
+
+    more = {
+        "sigmoid": torch.sigmoid,
+        "mul": lambda x: x * x,
+        "mean": lambda x: x.mean(dim=(2, 3), keepdim=True),
+        "chunk": lambda x: x.chunk(2, dim=2)[0],
+        "softmax": lambda x: nn.functional.softmax(x, dim=1),
+    }
+    for name, after in more.items():
+        for method in ("lrp-z", "lrp-epsilon", "lrp-alpha2beta1", "lrp-composite"):
+            with pytest.raises(ValueError, match=f"'{name}'"):
+                attribute(classifier(Gated(after)), images, TARGETS, method)
+
+
+def test_arguments_by_name_are_taken_as_those_by_place(images):
+    class Named(Functional):
+        def forward(self, x):
+            x = torch.relu(input=self.first(x))
+            return torch.relu(torch.add(x, other=self.second(x)))
+
+    class Placed(Functional):
+        def forward(self, x):
+            x = torch.relu(self.first(x))
+            return torch.relu(torch.add(x, self.second(x)))
+
+    model = classifier(Named(residual=False))
+    twin = classifier(Placed(residual=False), model.head)
+    twin.features.load_state_dict(model.features.state_dict())
+    found = relevance(model, images, TARGETS, 0.1)
+    assert torch.allclose(found, relevance(twin, images, TARGETS, 0.1), rtol=1e-9)
+    assert not torch.allclose(found, relevance(model, images, TARGETS, 0.0), rtol=1e-3)
 
 
 @pytest.mark.parametrize("name", ["resnet18", "densenet121", "vgg11_bn", "squeezenet1_1"])
@@ -477,11 +576,17 @@ def test_a_random_network_is_the_method_on_weights_drawn_anew(images, method):
             nulls("random-network", images, **lacking)
 
 
+def test_a_random_network_refuses_what_it_cannot_draw():
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.GroupNorm(2, 4), nn.Flatten())
+    with pytest.raises(ValueError, match="GroupNorm has learned 'weight'"):
+        reinitialised(model)
+
+
 @pytest.mark.parametrize("name", BACKBONES)
 def test_a_random_network_s_outputs_are_neither_lost_nor_boundless(images, name):
     with torch.no_grad():
         spread = reinitialised(network(name))(images).abs().max().item()
-    assert 1e-4 < spread < 1e6
+    assert 1e-4 < spread < 1e8
 
 
 def test_edges_of_haematoxylin_see_what_eosin_hides():

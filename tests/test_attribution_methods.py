@@ -138,7 +138,7 @@ def test_a_lime_map_is_the_library_s_with_the_same_seed(one, images):
         with torch.no_grad():
             return one(torch.from_numpy((given - np.array(MEAN)) / np.array(STD)).permute(0, 3, 1, 2)).numpy()
 
-    explainer = LimeImageExplainer(random_state=drawn(0, inputs[0]))
+    explainer = LimeImageExplainer(random_state=drawn(0, inputs[0], "lime"))
     said = explainer.explain_instance(image[0], classify, labels=(2,), top_labels=None, num_samples=80)
     wanted = np.vectorize(dict(said.local_exp[2]).get)(said.segments)
     found = attribute(one, inputs, [2], "lime", evaluations=80)[0]
@@ -175,11 +175,12 @@ def test_partition_shap_equals_the_library_and_adds_up(one, images):
     assert found.sum().item() == pytest.approx(change[0], rel=1e-3, abs=1e-6)
 
 
-def test_kernel_shap_equals_the_library_over_the_same_superpixels(one, images):
+@pytest.mark.parametrize(("kind", "l1_reg"), [("quickshift", False), ("slic", False), ("slic", "aic")])
+def test_kernel_shap_equals_the_library_over_the_same_superpixels(one, images, kind, l1_reg):
     import shap
 
     model = one
-    parts = superpixels(pictures(images[:1])[0])
+    parts = superpixels(pictures(images[:1])[0], kind)
     segments = torch.from_numpy(parts)
     hidden = hidden_by_mean(images[0], segments)
 
@@ -189,12 +190,15 @@ def test_kernel_shap_equals_the_library_over_the_same_superpixels(one, images):
             return model(made)[:, 0].numpy()
 
     count = parts.max() + 1
-    np.random.seed(0)
+    np.random.seed(drawn(0, images[0], "shap"))
     wanted = shap.KernelExplainer(plain, np.zeros((1, count))).shap_values(
-        np.ones((1, count)), nsamples=4000, silent=True
+        np.ones((1, count)), nsamples=300, l1_reg=l1_reg, silent=True
     )
-    found = attribute(model, images[:1], TARGETS[:1], "shap", algorithm="kernel", evaluations=4000)[0]
-    assert near(found, np.asarray(wanted).ravel()[parts], 1e-3)
+    wanted = np.asarray(wanted).ravel()
+    settings = {"algorithm": "kernel", "evaluations": 300, "superpixels": kind, "l1_reg": l1_reg}
+    assert near(attribute(model, images[:1], TARGETS[:1], "shap", **settings)[0], wanted[parts], 1e-6)
+    if kind == "slic" and not l1_reg:
+        assert (wanted != 0).sum() > 10, "no more than ten are allowed a value by the library's default"
 
 
 def test_gradient_shap_adds_up_and_leaves_numpy_s_random_numbers_alone(one, images):
@@ -277,6 +281,7 @@ RULES = {
         {"first": "zbox"},
         {"conv": lrp.alpha_beta(1, 0), "dense": lrp.epsilon(TINY), "first": lrp.z_box},
     ),
+    "lrp-z": ({}, {"conv": lrp.epsilon(1e-12), "dense": lrp.epsilon(1e-12), "norm": 1e-12}),
     "lrp-epsilon": ({"epsilon": 0.1}, {"conv": lrp.epsilon(0.1), "dense": lrp.epsilon(0.1), "norm": 0.1}),
 }
 

@@ -114,3 +114,27 @@ def test_a_misspelt_knob_is_refused(entry, message):
     params["studies"]["mine"] |= entry
     with pytest.raises(KeyError, match=re.escape(message)):
         checks.study("mine", params)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"methods": {"lime2": {}}}, "`methods` has no 'lime2'; known are gradient"),
+        ({"nulls": {"noise": {}}}, "`nulls` has no 'noise'; known are ones"),
+        ({"presets": ["alam2023"]}, "`presets` has no 'alam2023'; known are alam-2023"),
+        ({"nulls": ["ones"]}, "`nulls` must be a block"),
+        ({"subset": -1}, "`subset` must be a number of test cases"),
+        ({"memory": 0}, "`memory` must be a positive number"),
+    ],
+)
+def test_what_attribution_cannot_do_is_said_before_anything_is_trained(change, message):
+    params = project.parameters()
+    params["studies"]["ultrasound"]["attribute"] = change
+    with pytest.raises(ValueError, match=message):
+        checks.study("ultrasound", params)
+
+
+def test_the_full_profile_explains_all_test_cases_of_every_study():
+    params = project.parameters() | {"profile": "full"}
+    for name in params["studies"]:
+        assert project.settings(name, "attribute", params)["subset"] == 0

@@ -37,6 +37,59 @@ def test_logits_are_those_of_whole_passes(name, size):
         assert torch.allclose(quick(hidden[None])[0, 1], logit, rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.parametrize("chunk", [1, 3, 5])
+def test_images_are_left_alone_whatever_their_layout(chunk):
+    """A single channels_last image is already as the network takes it, so nothing would be copied unasked."""
+    quick = evaluator(network("vgg16").float())
+    image = torch.randn(1, 3, 64, 64).contiguous(memory_format=torch.channels_last)[0]
+    before, windows = image.clone(), [(slice(at, at + 8), slice(at, at + 8)) for at in range(0, 56, 8)]
+    found = windowed_logits(quick, image, windows, 0.0, 1, chunk)
+    assert torch.equal(image, before)
+    for (down, across), logit in zip(windows, found):
+        hidden = image.clone()
+        hidden[:, down, across] = 0
+        assert quick(hidden[None])[0, 1].item() == pytest.approx(logit.item(), rel=1e-4, abs=1e-5)
+
+
+def test_a_module_that_is_used_twice_is_met_twice():
+    relu, generator = nn.ReLU(), torch.Generator().manual_seed(0)
+    features = nn.Sequential(
+        nn.Conv2d(3, 4, 3, padding=1), relu, nn.Conv2d(4, 4, 3, padding=1), relu, nn.BatchNorm2d(4), nn.MaxPool2d(2)
+    )
+    model = nn.Sequential()
+    for name, part in (
+        ("features", features),
+        ("pool", nn.AdaptiveAvgPool2d(1)),
+        ("flatten", nn.Flatten()),
+        ("head", nn.Linear(4, 2)),
+    ):
+        model.add_module(name, part)
+    features[4].running_mean.normal_(generator=generator)
+    model = model.double().eval()
+    image = torch.randn(1, 3, 64, 64, generator=generator, dtype=torch.float64)
+    assert torch.allclose(evaluator(model)(image), model(image), rtol=1e-9) and not relu.inplace
+    assert [chain.count for chain in chains(features)] == [6]
+    found = windowed_logits(evaluator(model), image[0], [(slice(0, 4), slice(8, 12))], 0.0, 1)
+    image[..., :4, 8:12] = 0
+    assert torch.allclose(found, model(image)[:, 1])
+
+
+def test_only_networks_of_the_known_four_parts_are_cut():
+    model = nn.Sequential()
+    for name, part in (
+        ("features", nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.MaxPool2d(2))),
+        ("neck", nn.Tanh()),
+        ("pool", nn.AdaptiveAvgPool2d(1)),
+        ("flatten", nn.Flatten()),
+        ("head", nn.Linear(4, 2)),
+    ):
+        model.add_module(name, part)
+    model, image = model.double().eval(), torch.randn(3, 64, 64, dtype=torch.float64)
+    found = windowed_logits(evaluator(model), image, [(slice(0, 4), slice(0, 4))], 0.0, 1)
+    image[:, :4, :4] = 0
+    assert torch.allclose(found, model(image[None])[:, 1])
+
+
 @pytest.mark.parametrize("name", BACKBONES)
 def test_how_far_outputs_look_is_what_gradients_say(name):
     """Of every chain: the pixels that an output in the middle depends on lie where the chain says."""
@@ -79,4 +132,5 @@ def test_what_is_not_a_known_chain_is_computed_whole():
     image[:, :4, :4] = 0
     assert torch.allclose(found, model(image[None])[:, 0])
     assert chains(nn.Sequential(nn.Conv2d(3, 2, 3, padding_mode="reflect"), nn.MaxPool2d(2))) == []
+    assert chains(nn.Sequential(nn.Conv2d(3, 2, 3, padding="same"), nn.MaxPool2d(2))) == []
     assert chains(nn.Sequential(nn.MaxPool2d(2, ceil_mode=True))) == [] and chains(nn.Sequential(nn.Tanh())) == []

@@ -10,6 +10,7 @@ from regard import backbones, hardware
 from regard.attribution import PERTURBATION, attribute, stored
 from regard.attribution.cost import counted
 from regard.attribution.stored import stored as stored_maps
+from regard.backbones import digest
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +69,9 @@ def test_a_file_is_of_what_it_was_made_from(model, images, tmp_path):
     other = backbones.build("vgg16_bn", 3, width=0.125, seed=1)
     assert files() == files() == 1
     assert files(model=other) == 2 and files(images=images + 1) == 3 and files(targets=(TARGETS + 1) % 3) == 4
-    assert files(reduce="l2") == 5 and files(method="gradient-x-input") == 6
+    other = backbones.build("vgg16_bn", 3, width=0.125, seed=0, pool="max")
+    assert digest(other) == digest(model) and files(model=other) == 5
+    assert files(reduce="l2") == 6 and files(method="gradient-x-input") == 7
     assert all(json.loads(file.read_text()) for file in tmp_path.glob("*.json"))
     assert not list(tmp_path.glob("*.part"))
 

@@ -328,7 +328,7 @@ def inputs(images: Tensor) -> Tensor:
 
 
 def digest(model: nn.Module) -> str:
-    """A short hash of the parameters and buffers, by name: two models with equal digests give equal outputs."""
+    """A short hash of the parameters and buffers, by name: two models built alike with equal digests give equal outputs."""
     sha = hashlib.sha256()
     for key, value in sorted(model.state_dict().items()):
         sha.update(key.encode())

@@ -5,7 +5,7 @@
 VGG19 (torchvision's layers, random weights) at 224 px. LRP explains a batch of 8 images, in both memory layouts. Perturbation
 methods explain one image, in float32 and in bfloat16, beside the bare forward passes they need in the same layout and
 precision (images ready, chunk after chunk), the library as a user calls it (float32, contiguous, its own batches, lime and shap as in
-their PyTorch tutorials with gradients left on), and the library given our network (same layout and precision, no gradients). In every round each runs once, ours first; printed are the median over rounds of peer / ours,
+their PyTorch tutorials with gradients left on), and the library given our network (same layout and precision, no gradients). In every round each runs once, one after the other; printed are the median over rounds of peer / ours,
 our seconds, passes and peak memory for each image, and the rank correlation of our map with the library's in float32.
 """
 
@@ -36,7 +36,7 @@ from regard.attribution.superpixels import pictures
 from regard.kernels.perturb import PRECISIONS, evaluator
 
 SIZE, WINDOW, STRIDE = 224, 32, 16
-CHUNK = 256 if torch.cuda.is_available() else 8
+CHUNK = 8  # 256 on a GPU
 Calls = dict[str, Callable[[], object]]
 
 
@@ -198,7 +198,7 @@ def occlusion(device: str, rounds: int, evaluations: int) -> list[dict]:
 def lime(device: str, rounds: int, evaluations: int) -> list[dict]:
     def library(model, image, size=10, tuned=False):
         picture = pictures(image)[0]
-        said = LimeImageExplainer(random_state=drawn(0, image[0])).explain_instance(
+        said = LimeImageExplainer(random_state=drawn(0, image[0], "lime")).explain_instance(
             picture,
             as_numpy(model, device, True, tuned),
             labels=(1,),
@@ -234,7 +234,37 @@ def shap(device: str, rounds: int, evaluations: int) -> list[dict]:
     )
 
 
-TABLES = {"lrp": lrp, "occlusion": occlusion, "lime": lime, "shap": shap}
+def others(device: str, rounds: int, evaluations: int) -> list[dict]:
+    """What the methods without a bound of their own cost, beside the plain gradient."""
+    model = network(device)
+    images = torch.randn(8, 3, SIZE, SIZE, generator=torch.Generator().manual_seed(0)).to(device)
+    targets = torch.tensor([0, 1, 2, 0, 1, 2, 0, 1], device=device)
+    settings = {
+        "integrated-gradients": {"steps": 4},
+        "lrp-alpha2beta1": {},
+        "lrp-composite": {},
+        "cam": {},
+        "grad-cam": {},
+    }
+    made = {
+        name: lambda name=name, own=own: attribute(model, images, targets, name, batch=8, **own).cpu()
+        for name, own in settings.items()
+    }
+    times, _ = rounds_of(made | {"gradient": lambda: input_gradient(model, images, targets).cpu()}, rounds)
+    rows = []
+    for name, call in made.items():
+        with counted(model) as cost:
+            call()
+        counts = {"forwards": cost.forwards / 8, "backwards": cost.backwards / 8, "GB": cost.memory}
+        rows.append(
+            {"method": name, "s/image": statistics.median(times[name]) / 8}
+            | counts
+            | {"ours / gradient": 1 / ratio(times, "gradient", name)}
+        )
+    return rows
+
+
+TABLES = {"lrp": lrp, "others": others, "occlusion": occlusion, "lime": lime, "shap": shap}
 
 
 def main() -> None:
@@ -245,6 +275,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--only", nargs="+", default=list(TABLES), choices=list(TABLES))
     options = parser.parse_args()
+    global CHUNK
+    CHUNK = 256 if options.device.startswith("cuda") else CHUNK
     for name in options.only:
         table = pd.DataFrame(TABLES[name](options.device, options.rounds, options.evaluations)).set_index("method")
         print(

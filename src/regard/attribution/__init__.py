@@ -36,8 +36,8 @@ METHODS = {
 # those that show the network one image under many masks, some hundred times the passes of the others
 PERTURBATION = ("occlusion", "lime", "shap")
 
-# memory that methods take at most, in bytes per byte that the layers of the network give (measured; see test_memory.py)
-FORWARD, BACKWARD = 0.75, 1.5
+# memory that methods take at most, in bytes per byte that the layers of the network give (measured; see tests/test_stored.py)
+FORWARD, BACKWARD = 1.0, 1.5
 HUNGRIER = {"lrp-alpha2beta1": 4.5, "lrp-composite": 4.0}
 
 __all__ = ["METHODS", "NULLS", "PERTURBATION", "PRESETS", "attribute", "batch_within", "check", "nulls"]
@@ -64,7 +64,9 @@ def attribute(
     targets = check(model, images, targets, method)
     if not len(images):
         return images.new_zeros((0, *images.shape[-2:]), dtype=torch.float32)
-    batch = batch or batch_within(memory, model, images[0], method, **parameters)
+    if batch is None:
+        batch = batch_within(memory, model, images[0], method, **parameters)
+    images = images.detach()
     if method in PERTURBATION:
         parameters = {"chunk": batch} | parameters
     parts = zip(images.split(batch), targets.split(batch))
@@ -92,8 +94,11 @@ def check(model: nn.Module, images: Tensor, targets: Tensor | Sequence[int], met
         raise ValueError(
             f"{len(images)} images need as many integer targets, not {targets.dtype} {tuple(targets.shape)}"
         )
-    if model.training:
-        raise ValueError("the model is in training mode; call model.eval() before explaining it")
+    for name, module in model.named_modules():
+        if module.training:
+            raise ValueError(f"{name or 'the model'} is in training mode; call model.eval() before explaining it")
+        if isinstance(module, nn.modules.batchnorm._BatchNorm) and module.running_mean is None:
+            raise ValueError(f"{name} normalises by its batch, so that a map would depend on other images")
     for name, value in model.state_dict().items():
         if value.is_floating_point() and not torch.isfinite(value).all():
             raise ValueError(f"{name} of the model has NaN or infinite values; nothing it says can be explained")

@@ -13,7 +13,10 @@ from regard import hardware
 @dataclass
 class Cost:
     """forwards, backwards: images put through the first layer and gradients drawn from the last, copies of the network
-    included; seconds; memory: gigabytes in use at most above what was before, None where the system does not tell."""
+    included; seconds; memory: gigabytes in use at most above what was before, None where the system does not tell.
+
+    A crop that occlusion computes counts as an image. What zennit computes again inside a layer, for each part of a rule
+    (lrp-alpha2beta1, lrp-composite), is in the seconds alone."""
 
     forwards: int = 0
     backwards: int = 0

@@ -54,7 +54,7 @@ def lime(
     for image, picture, target in zip(images, pictures(images), targets.tolist()):
         parts = parts_of(picture, superpixels)
         segments = torch.from_numpy(parts).to(images.device)
-        masks = samples(parts.max() + 1, evaluations, drawn(seed, image))
+        masks = samples(parts.max() + 1, evaluations, drawn(seed, image, "lime"))
         logits = masked_logits(
             quick, image, hidden(image, segments, fill), segments, torch.from_numpy(masks), target, chunk
         )

@@ -49,7 +49,7 @@ def random(images: Tensor, smoothing: float = 0.05, seed: int = 0) -> Tensor:
     """
     maps = []
     for image in images:
-        noise = generator(seed, image).standard_normal(tuple(image.shape[-2:]))
+        noise = generator(seed, image, "random").standard_normal(tuple(image.shape[-2:]))
         maps.append(gaussian_filter(noise, smoothing * image.shape[-1], mode="wrap"))
     return torch.from_numpy(np.stack(maps)).float()
 
@@ -105,6 +105,8 @@ def reinitialised(model: nn.Module, seed: int = 0) -> nn.Module:
                 module.weight.copy_(spread * torch.randn(module.weight.shape, generator=source))
                 if module.bias is not None:
                     module.bias.zero_()
+            elif name := next((name for name, _ in module.named_parameters(recurse=False)), ""):
+                raise ValueError(f"{type(module).__name__} has learned {name!r}, and no rule says how to draw it anew")
     return blank
 
 

@@ -12,7 +12,7 @@ from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
 from regard.backbones import MEAN, STD, Residual
-from regard.kernels.relevance import LINEAR_FUNCTIONS, POOL_FUNCTIONS, SUM_FUNCTIONS, refuse_unknown, relevance
+from regard.kernels.relevance import INQUIRIES, RELU_FUNCTIONS, WIRING_FUNCTIONS, has_numbers, refuse_unknown, relevance
 
 ZERO = 1e-12  # keeps the shares of sums and pools finite
 
@@ -107,8 +107,12 @@ def _by_zennit(model, images, targets, epsilon, convolution, dense, first=None) 
     return found.sum(dim=1).detach()
 
 
+# what needs no rule: gates and wiring; a sum over places is a pool
+INNOCENT = INQUIRIES | RELU_FUNCTIONS | WIRING_FUNCTIONS - {"sum", "gather"} | {"__get__"}
+
+
 class _Watch(TorchFunctionMode):
-    """Refuses layers, sums and average pools that are called where no module with a rule is at work."""
+    """Refuses functions that share something out and are called where no module with a rule is at work."""
 
     def __init__(self, at_work: list[nn.Module]):
         super().__init__()
@@ -116,17 +120,18 @@ class _Watch(TorchFunctionMode):
 
     def __torch_function__(self, function, types, arguments=(), named=None):
         name = function.__name__
-        if name in LINEAR_FUNCTIONS | POOL_FUNCTIONS | SUM_FUNCTIONS and not self.at_work:
+        output = function(*arguments, **(named or {}))
+        if name not in INNOCENT and not self.at_work and has_numbers(output):
             raise ValueError(
                 f"the model calls {name!r} as a function, where rules are for modules: make it a module (a sum: a "
                 f"regard.backbones.Residual), or use lrp-epsilon, which covers it"
             )
-        return function(*arguments, **(named or {}))
+        return output
 
 
 def refuse_functions(model: nn.Module, image: Tensor) -> None:
-    """Raise ValueError for a layer, a sum or an average pool that `model` calls as a function on `image` (1, C, H, W): rules
-    that hang on modules would leave it out without a word. A ReLU or a max pool as a function needs no rule."""
+    """Raise ValueError for anything but ReLUs, max pools and wiring that `model` calls as a function on `image` (1, C, H, W):
+    rules that hang on modules would leave it out without a word."""
     at_work, hooks = [], []
     for module in model.modules():
         if isinstance(module, Residual) or not list(module.children()):

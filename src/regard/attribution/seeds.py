@@ -9,15 +9,15 @@ import torch
 from torch import Tensor
 
 
-def generator(seed: int, image: Tensor) -> np.random.Generator:
-    """A generator for one image (C, H, W): the same for the same content and seed, on CPU and CUDA."""
+def generator(seed: int, image: Tensor, method: str) -> np.random.Generator:
+    """A generator for one image (C, H, W) and method: the same for the same content and seed, on CPU and CUDA."""
     content = image.detach().cpu().float().mul(64).round().to(torch.int16).contiguous()  # the last bits differ there
-    return np.random.default_rng([seed, zlib.crc32(content.numpy().tobytes())])
+    return np.random.default_rng([seed, zlib.crc32(method.encode()), zlib.crc32(content.numpy().tobytes())])
 
 
-def drawn(seed: int, image: Tensor) -> int:
-    """A seed for one image, for libraries that have random numbers of their own."""
-    return int(generator(seed, image).integers(2**31))
+def drawn(seed: int, image: Tensor, method: str) -> int:
+    """A seed for one image and method, for libraries that have random numbers of their own."""
+    return int(generator(seed, image, method).integers(2**31))
 
 
 @contextmanager

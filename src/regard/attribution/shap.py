@@ -25,6 +25,7 @@ def shap(
     blur: int = 8,
     superpixels: str = "quickshift",
     fill: str | float = "mean",
+    l1_reg: str | float | bool = False,
     seed: int = 0,
     chunk: int = 32,
     precision: str = "float32",
@@ -33,7 +34,7 @@ def shap(
 
     algorithm: "partition" (Owen values over boxes cut in halves; what is hidden shows the mean of `blur` x `blur` pixels),
     "kernel" (Kernel SHAP over `superpixels`, "quickshift" or "slic"; what is hidden shows `fill`, as in
-    `superpixels.hidden`), or "gradient" (expected gradients, Erion et al. 2021, between the blurred image and the image;
+    `superpixels.hidden`; `l1_reg` is the library's: which superpixels may have a value, False all), or "gradient" (expected gradients, Erion et al. 2021, between the blurred image and the image;
     in float32 whatever `precision` says). evaluations: of the network per image; chunk, precision: as in
     `kernels.perturb`. What is drawn at random is drawn from `seed` and the image's own content.
     Raises ValueError for an unknown algorithm.
@@ -42,9 +43,13 @@ def shap(
         raise ValueError(f"unknown algorithm {algorithm!r}; known are {', '.join(ALGORITHMS)}")
     maps = []
     quick = model if algorithm == "gradient" else evaluator(model, precision)
-    options = {"partition": {"blur": blur}, "kernel": {"kind": superpixels, "fill": fill}, "gradient": {"blur": blur}}
+    options = {
+        "partition": {"blur": blur},
+        "kernel": {"kind": superpixels, "fill": fill, "l1_reg": l1_reg},
+        "gradient": {"blur": blur},
+    }
     for image, target in zip(images, targets.tolist()):
-        own = drawn(seed, image)
+        own = drawn(seed, image, "shap")
         with numpy_seeded(own):
             maps.append(ALGORITHMS[algorithm](quick, image, target, evaluations, chunk, own, **options[algorithm]))
     return torch.stack(maps).to(images)
@@ -73,7 +78,9 @@ def _partition(quick, image: Tensor, target: int, evaluations: int, chunk: int, 
     return torch.from_numpy(np.asarray(found.values[0], dtype=np.float64).reshape(*shown.shape).sum(axis=2))
 
 
-def _kernel(quick, image: Tensor, target: int, evaluations: int, chunk: int, seed: int, kind: str, fill) -> Tensor:
+def _kernel(
+    quick, image: Tensor, target: int, evaluations: int, chunk: int, seed: int, kind: str, fill, l1_reg
+) -> Tensor:
     from shap import KernelExplainer
 
     parts = parts_of(pictures(image[None])[0], kind)
@@ -86,7 +93,9 @@ def _kernel(quick, image: Tensor, target: int, evaluations: int, chunk: int, see
 
     count = parts.max() + 1
     explainer = KernelExplainer(logits, np.zeros((1, count)))
-    found = np.asarray(explainer.shap_values(np.ones((1, count)), nsamples=evaluations, silent=True)).ravel()
+    found = np.asarray(
+        explainer.shap_values(np.ones((1, count)), nsamples=evaluations, l1_reg=l1_reg, silent=True)
+    ).ravel()
     return torch.from_numpy(found[parts])
 
 

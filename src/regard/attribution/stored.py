@@ -2,9 +2,11 @@
 
 import dataclasses
 import hashlib
+import importlib.metadata
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +17,8 @@ from regard.attribution.cost import Cost, counted
 from regard.backbones import digest
 
 AT_ONCE = 64  # images read at a time, beside what `memory` bounds within the network
+
+LIBRARIES = ("torch", "torchvision", "numpy", "scipy", "scikit-image", "scikit-learn", "zennit", "shap")
 
 Read = Callable[[Sequence[int]], Tensor]
 
@@ -34,14 +38,23 @@ def stored(
         raise ValueError("there is nothing to explain: no images")
     check(model, read([0]), targets[:1], method)
     batch = batch_within(memory, model, read([0])[0], method, **parameters)
-    key = [digest(model), method, batch, parameters, targets.tolist(), _content(read, len(targets)), _code()]
+    key = [
+        digest(model),
+        repr(model),
+        method,
+        batch,
+        parameters,
+        targets.tolist(),
+        _content(read, len(targets)),
+        _code(),
+    ]
     name = f"{method}-{hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:16]}"
     maps, costs = _open(folder, name, len(targets), read)
     for start in range(0, len(maps), AT_ONCE):
         if str(start) in costs:
             continue
         rows = range(start, min(start + AT_ONCE, len(maps)))
-        with counted(model) as cost:
+        with counted(model) as cost, _rows(rows):
             made = attribute(model, read(rows), targets[rows.start : rows.stop], method, batch=batch, **parameters)
         maps[rows.start : rows.stop] = made.cpu().numpy()
         maps.flush()
@@ -76,14 +89,30 @@ def _together(costs: dict[str, dict]) -> Cost:
 def _content(read: Read, count: int) -> str:
     sha = hashlib.sha256()
     for start in range(0, count, AT_ONCE):
-        sha.update(read(range(start, min(start + AT_ONCE, count))).cpu().contiguous().numpy().tobytes())
+        images = read(range(start, min(start + AT_ONCE, count)))
+        sha.update(repr(tuple(images.shape)).encode() + images.cpu().contiguous().numpy().tobytes())
     return sha.hexdigest()
 
 
 def _code() -> str:
-    """The code that makes maps: a file begun by other code is not gone on with."""
-    package, sha = Path(__file__).parents[1], hashlib.sha256()
-    for folder in ("attribution", "kernels"):
-        for file in sorted((package / folder).glob("*.py")):
-            sha.update(file.read_bytes())
+    """The code that makes maps, and the libraries': a file begun by other code is not gone on with."""
+    package = Path(__file__).parents[1]
+    files = [
+        package / "backbones.py",
+        package / "geometry.py",
+        *(package / "attribution").glob("*.py"),
+        *(package / "kernels").glob("*.py"),
+    ]
+    sha = hashlib.sha256(json.dumps([importlib.metadata.version(name) for name in LIBRARIES]).encode())
+    for file in sorted(files):
+        sha.update(file.read_bytes())
     return sha.hexdigest()
+
+
+@contextmanager
+def _rows(rows: range) -> Iterator[None]:
+    """What is refused is told with the place of the images among all."""
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(f"in maps {rows.start} to {rows.stop - 1}, counted from there: {error}") from error

@@ -39,15 +39,15 @@ class Chain:
         return -(-((outputs - 1) * self.stride + self.reach + self.stride - 1) // self.stride) * self.stride
 
 
-def chains(features: nn.Module) -> list[Chain]:
+def chains(features: nn.Sequential) -> list[Chain]:
     """The beginnings of `features` that end in a pool and whose modules are known, shortest first."""
     found, stride, reach, before = [], 1, 1, 0
-    for count, module in enumerate(features.children(), start=1):
+    for count, module in enumerate(features, start=1):
         if isinstance(module, nn.Conv2d | nn.MaxPool2d):
             pool = isinstance(module, nn.MaxPool2d)
             pair = lambda value: value if isinstance(value, tuple) else (value, value)
             shape = [pair(getattr(module, name)) for name in ("kernel_size", "stride", "padding", "dilation")]
-            odd = any(one != other for one, other in shape) or shape[3] != (1, 1)
+            odd = isinstance(module.padding, str) or any(one != other for one, other in shape) or shape[3] != (1, 1)
             if odd or (module.ceil_mode if pool else module.padding_mode != "zeros"):
                 return found
             kernel, step, padding = (each[0] for each in shape[:3])
@@ -73,7 +73,7 @@ def windowed_logits(
     found = []
     for start in range(0, len(windows), chunk):
         part = windows[start : start + chunk]
-        seen = image.expand(len(part), -1, -1, -1).contiguous(memory_format=torch.channels_last)
+        seen = image.expand(len(part), -1, -1, -1).clone(memory_format=torch.channels_last)
         for one, (down, across) in zip(seen, part):
             one[:, down, across] = baseline
         logits = model(seen) if chain is None else _from_crops(model, chain, seen, part, whole)
@@ -83,14 +83,14 @@ def windowed_logits(
 
 def _best(model: nn.Module, image: Tensor, windows: Sequence[Window]) -> Chain | None:
     """The longest chain whose crops are small enough, None where there is none."""
-    features = dict(model.named_children()).get("features")
-    if not isinstance(model, nn.Sequential) or not isinstance(features, nn.Sequential):
+    parts = dict(model.named_children())
+    if list(parts) != ["features", "pool", "flatten", "head"] or not isinstance(parts["features"], nn.Sequential):
         return None
     height, width = image.shape[-2:]
     widest = max(max(down.stop - down.start, across.stop - across.start) for down, across in windows)
     fit = [
         chain
-        for chain in chains(features)
+        for chain in chains(parts["features"])
         if height % chain.stride == width % chain.stride == 0 and chain.side(widest) ** 2 <= LARGEST * height * width
     ]
     return fit[-1] if fit and fit[-1].side(widest) <= min(height, width) else None
@@ -110,7 +110,7 @@ def _from_crops(model: nn.Sequential, chain: Chain, seen: Tensor, windows: Seque
         [one[:, top : top + side, left : left + side] for one, ((_, _, top), (_, _, left)) in zip(seen, places)]
     )
     made = model.features[: chain.count](crops.contiguous(memory_format=torch.channels_last))
-    features = whole.expand(len(seen), -1, -1, -1).contiguous(memory_format=torch.channels_last)
+    features = whole.expand(len(seen), -1, -1, -1).clone(memory_format=torch.channels_last)
     for one, crop, ((top, bottom, down), (left, right, across)) in zip(features, made, places):
         from_top, from_left = top - down // chain.stride, left - across // chain.stride
         one[:, top:bottom, left:right] = crop[

@@ -44,14 +44,13 @@ def dtype_of(quick: nn.Module) -> torch.dtype:
 def _shorten(chain: nn.Sequential) -> None:
     """Merge and overwrite within one chain, where nobody else sees what lies between two modules."""
     before, last = None, ""
-    for name, module in list(chain.named_children()):
+    for name, module in list(chain._modules.items()):  # with repeats, which named_children leaves out
         if isinstance(module, nn.BatchNorm2d) and isinstance(before, nn.Conv2d):
             before = fuse_conv_bn_eval(before, module)
-            setattr(chain, last, before)
-            setattr(chain, name, nn.Identity())
+            chain._modules[last], chain._modules[name] = before, nn.Identity()
             continue
         if isinstance(module, nn.ReLU) and isinstance(before, nn.Conv2d | nn.BatchNorm2d | nn.Linear):
-            module.inplace = True
+            chain._modules[name] = nn.ReLU(inplace=True)  # another one: the old may be at work elsewhere as well
         before, last = module, name
 
 

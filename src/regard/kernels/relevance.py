@@ -54,8 +54,18 @@ WIRING_FUNCTIONS = {
     ),
     *("unsqueeze", "permute", "contiguous", "to", "sum", "gather", "select", "__getitem__", "requires_grad_"),
 }
-INQUIRIES = {"__get__", "register_hook", "size", "dim", "numel", "element_size", "stride"}  # that compute nothing
+INQUIRIES = {"register_hook", "size", "dim", "numel", "element_size", "stride"}  # that compute nothing
 PASSING_FUNCTIONS = RELU_FUNCTIONS | SUM_FUNCTIONS | POOL_FUNCTIONS | WIRING_FUNCTIONS
+
+
+NO_RULE = "LRP has no rule for the function {} that the model calls; make it one of known modules"
+
+
+def has_numbers(output) -> bool:
+    """Whether what a function gave is, or holds, a tensor of real numbers."""
+    if isinstance(output, list | tuple):
+        return any(has_numbers(each) for each in output)
+    return isinstance(output, Tensor) and output.is_floating_point()
 
 
 def refuse_unknown(model: nn.Module) -> None:
@@ -106,20 +116,23 @@ class _Epsilon(TorchFunctionMode):
 
     def __torch_function__(self, function, types, arguments=(), named=None):
         name, named = function.__name__, named or {}
-        if name in INQUIRIES:
-            return function(*arguments, **named)
-        if name in RELU_FUNCTIONS and getattr(arguments[0], "pending", False):
+        if name in INQUIRIES or name == "__get__":
+            found = function(*arguments, **named)
+            if isinstance(found, Tensor) and found.is_floating_point():  # such as x.T
+                raise ValueError(NO_RULE.format("a property of a tensor"))
+            return found
+        if name in RELU_FUNCTIONS and arguments and getattr(arguments[0], "pending", False):
             return self.share(
                 arguments[0], True, name == "relu_" or named.get("inplace", len(arguments) > 1 and arguments[1])
             )
         in_place = name.startswith("__i") or (name.endswith("_") and not name.endswith("__"))
-        output = function(*[self.taken(value, in_place) for value in arguments], **named)
+        output = function(
+            *self.taken(arguments, in_place), **{key: self.taken(value, in_place) for key, value in named.items()}
+        )
         if name in LINEAR_FUNCTIONS:
             output.pending = self.epsilon > 0
-        elif isinstance(output, Tensor) and output.is_floating_point() and name not in PASSING_FUNCTIONS:
-            raise ValueError(
-                f"LRP has no rule for the function {name!r} that the model calls; make it one of known modules"
-            )
+        elif name not in PASSING_FUNCTIONS and has_numbers(output):
+            raise ValueError(NO_RULE.format(repr(name)))
         return output
 
     def taken(self, value, in_place: bool):
