@@ -93,6 +93,18 @@ def test_a_run_repeats_itself_byte_for_byte(small_project):
     assert str(small_project).encode() not in found[0]["2_small.ipynb"]
 
 
+def test_times_leave_the_stage_s_output(small_project):
+    """What differs from run to run is beside the results, under the study's name, and in no folder that DVC watches."""
+    path = small_project / "build" / "notebooks" / "2_small.ipynb"
+    notebook = nbformat.read(path, as_version=4)
+    notebook.cells.append(nbformat.v4.new_code_cell("(Path(output) / 'measured.csv').write_text(study)"))
+    notebook.cells.insert(0, nbformat.v4.new_code_cell("from pathlib import Path"))
+    nbformat.write(notebook, path)
+    pipeline.run("2_small", Path("results/study/a/small"), {"fail": False, "study": "a"})
+    assert (small_project / "results" / "costs" / "a.csv").read_text() == "a"
+    assert not (small_project / "results" / "study" / "a" / "small" / "measured.csv").exists()
+
+
 def test_a_failed_run_names_the_cell_and_leaves_the_earlier_result(small_project):
     pipeline.run("2_small", Path("results/study/a/small"), {"fail": False})
     before = (small_project / "results/study/a/small/2_small.ipynb").read_bytes()

@@ -24,6 +24,9 @@ _ADDRESS = re.compile(r" at 0x[0-9a-f]+")  # of an object in memory, as its defa
 _ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
 
 
+MEASURED = "measured.csv"
+
+
 class StageFailed(RuntimeError):
     """A notebook stopped with an error; the message is one line that says where and why."""
 
@@ -98,6 +101,7 @@ def _joined(outputs: list) -> list:
 def run(notebook: str, output: Path, parameters: dict) -> None:
     """Execute build/notebooks/`notebook`.ipynb; its results and the executed copy appear together in folder `output`.
 
+    A file MEASURED that it wrote goes to results/costs/<study>.csv: times differ from run to run, and a stage's output must not.
     The notebook is given `parameters` and `output` (a folder that is renamed to `output` when all cells have run).
     On failure the half-run copy stays as build/failed/<notebook>-<stage folder>.failed.ipynb and StageFailed names the
     cell.
@@ -156,6 +160,10 @@ def run(notebook: str, output: Path, parameters: dict) -> None:
             shutil.rmtree(partial, ignore_errors=True)
             raise
     _finish(executed)
+    if (measured := partial / MEASURED).is_file():
+        costs = root / "results" / "costs"
+        costs.mkdir(parents=True, exist_ok=True)
+        measured.replace(costs / f"{parameters['study']}.csv")
     shutil.rmtree(output, ignore_errors=True)
     output.parent.mkdir(parents=True, exist_ok=True)
     partial.rename(output)
