@@ -16,7 +16,8 @@ from regard.attribution.lime import coefficients
 from regard.attribution.seeds import drawn
 from regard.attribution.shap import logits_of
 from regard.attribution.superpixels import hidden, hidden_by_mean, pictures, superpixels
-from regard.kernels.perturb import evaluator, masked_logits
+from regard.kernels.local import masked_logits
+from regard.kernels.perturb import evaluator
 
 ONE_OF_EACH = ("vgg19_bn", "vgg16", "resnet18", "densenet121", "squeezenet1_0")
 

@@ -5,8 +5,9 @@ import torch
 from test_attribution import BACKBONES, network
 from torch import nn
 
-from regard.kernels.local import Chain, chains, windowed_logits
-from regard.kernels.perturb import evaluator
+from regard.kernels import local
+from regard.kernels.local import Chain, chains, masked_logits, windowed_logits
+from regard.kernels.perturb import evaluator, whole_logits
 
 COVERED = {
     "vgg16": 5,
@@ -134,3 +135,34 @@ def test_what_is_not_a_known_chain_is_computed_whole():
     assert chains(nn.Sequential(nn.Conv2d(3, 2, 3, padding_mode="reflect"), nn.MaxPool2d(2))) == []
     assert chains(nn.Sequential(nn.Conv2d(3, 2, 3, padding="same"), nn.MaxPool2d(2))) == []
     assert chains(nn.Sequential(nn.MaxPool2d(2, ceil_mode=True))) == [] and chains(nn.Sequential(nn.Tanh())) == []
+
+
+@pytest.mark.parametrize("name", BACKBONES)
+@pytest.mark.parametrize("size", [(96, 96), (64, 128), (90, 75)])
+def test_masked_logits_are_those_of_whole_passes(name, size, monkeypatch):
+    """Crooked segments, and more masks than ways to show a tile, so that tiles are shared."""
+    generator = torch.Generator().manual_seed(0)
+    quick = evaluator(network(name))
+    image, baseline = torch.randn(2, 3, *size, generator=generator, dtype=torch.float64)
+    rows, columns = torch.meshgrid(*(torch.arange(side) for side in size), indexing="ij")
+    segments = (rows + columns // 7) // 30 * 4 + (columns + rows // 5) // 40
+    segments = segments.unique(return_inverse=True)[1]
+    masks = torch.rand(60, int(segments.max()) + 1, generator=generator) > 0.5
+    wanted = whole_logits(quick, image, baseline, segments, masks, 1, chunk=16)
+    monkeypatch.setattr(local, "WORTH", 10.0)  # whatever it costs here, the longest chain that fits
+    assert torch.allclose(masked_logits(quick, image, baseline, segments, masks, 1, chunk=16), wanted, rtol=1e-9)
+    monkeypatch.undo()
+    assert torch.allclose(masked_logits(quick, image, baseline, segments, masks, 1, chunk=7), wanted, rtol=1e-9)
+
+
+def test_tiles_are_shared_between_masks(monkeypatch):
+    """A thousand masks over four quarters: the first layers see each corner twice, a middle sixteen times at most."""
+    seen, model = [], network("vgg16")
+    quick = evaluator(model)
+    quick.features[0].register_forward_pre_hook(lambda module, given: seen.append(given[0][:, 0].numel()))
+    half = (torch.arange(96) >= 48).long()
+    segments = half[:, None] * 2 + half[None]
+    masks = torch.rand(1000, 4, generator=torch.Generator().manual_seed(0)) > 0.5
+    image, baseline = torch.randn(2, 3, 96, 96, dtype=torch.float64)
+    masked_logits(quick, image, baseline, segments, masks, 0, chunk=50)
+    assert sum(seen) <= 0.1 * 1000 * 96 * 96

@@ -12,10 +12,10 @@ from regard import hardware
 
 @dataclass
 class Cost:
-    """forwards, backwards: images put through the first layer and gradients drawn from the last, copies of the network
-    included; seconds; memory: gigabytes in use at most above what was before, None where the system does not tell.
+    """forwards, backwards: images put through the last convolution and gradients drawn from the last layer, copies of the
+    network included; seconds; memory: gigabytes in use at most above what was before, None where the system does not tell.
 
-    A crop that occlusion computes counts as an image. What zennit computes again inside a layer, for each part of a rule
+    Crops that perturbation methods show the first layers alone are not counted. What zennit computes again inside a layer, for each part of a rule
     (lrp-alpha2beta1, lrp-composite), is in the seconds alone."""
 
     forwards: int = 0
@@ -28,6 +28,7 @@ class Cost:
 def counted(model: nn.Module) -> Iterator[Cost]:
     """The cost of what happens to `model` (and to copies made of it) within the block; `model` is left as it was."""
     cost, leaves = Cost(), [module for module in model.modules() if not list(module.children())]
+    deepest = [module for module in leaves if isinstance(module, nn.modules.conv._ConvNd)][-1:] or leaves[-1:]
 
     def forward(module: nn.Module, given: tuple) -> None:
         cost.forwards += len(given[0])
@@ -39,7 +40,7 @@ def counted(model: nn.Module) -> Iterator[Cost]:
     def note(count: int) -> None:
         cost.backwards += count
 
-    hooks = [leaves[0].register_forward_pre_hook(forward), leaves[-1].register_forward_hook(backward)]
+    hooks = [deepest[0].register_forward_pre_hook(forward), leaves[-1].register_forward_hook(backward)]
     device = next(model.parameters()).device
     before = hardware.reset_peak(device)
     start = time.perf_counter()

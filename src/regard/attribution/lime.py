@@ -7,7 +7,8 @@ from torch import Tensor, nn
 from regard.attribution.seeds import drawn
 from regard.attribution.superpixels import hidden, pictures
 from regard.attribution.superpixels import superpixels as parts_of
-from regard.kernels.perturb import evaluator, masked_logits
+from regard.kernels.local import masked_logits
+from regard.kernels.perturb import evaluator
 
 
 def samples(segments: int, count: int, seed: int) -> np.ndarray:

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from regard.attribution.seeds import drawn, numpy_seeded
 from regard.attribution.superpixels import hidden, pictures
 from regard.attribution.superpixels import superpixels as parts_of
-from regard.kernels.perturb import evaluator, masked_logits
+from regard.kernels.local import masked_logits
+from regard.kernels.perturb import evaluator
 
 ASKED = 64  # masks the library asks for at a time; which boxes it cuts depends on it, so it must not depend on memory
 

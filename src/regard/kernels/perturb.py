@@ -55,7 +55,7 @@ def _shorten(chain: nn.Sequential) -> None:
 
 
 @torch.no_grad()
-def masked_logits(
+def whole_logits(
     model: nn.Module,
     image: Tensor,
     baseline: Tensor,
@@ -64,11 +64,8 @@ def masked_logits(
     target: int,
     chunk: int = 32,
 ) -> Tensor:
-    """The logit `target` of `image` with the segments that a mask leaves out replaced by `baseline`: (M,), image's dtype.
-
-    model: as from `evaluator`; image, baseline: (C, H, W); segments: int64 (H, W), 0 .. S - 1; masks: bool (M, S), True
-    where a segment of the image is kept; chunk: images in memory at a time, which changes nothing else.
-    """
+    """What `local.masked_logits` gives, by whole forward passes: for networks and masks that leave nothing to save, and the
+    plain reference."""
     kind = dtype_of(model)
     image, baseline = image.to(kind), baseline.to(kind)
     segments = segments.to(image.device)
