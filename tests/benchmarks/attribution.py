@@ -120,7 +120,9 @@ def bare(model: nn.Module, image: torch.Tensor, count: int) -> None:
 
 def smooth(device: str) -> torch.Tensor:
     noise = torch.randn(1, 3, 14, 14, generator=torch.Generator().manual_seed(0))
-    return nn.functional.interpolate(noise, (SIZE, SIZE), mode="bicubic").to(device)
+    picture = nn.functional.interpolate(noise, (SIZE, SIZE), mode="bicubic").sigmoid()  # as a picture, between 0 and 1
+    mean, std = (torch.tensor(value).view(1, 3, 1, 1) for value in (backbones.MEAN, backbones.STD))
+    return ((picture - mean) / std).to(device)
 
 
 def perturbation(device: str, rounds: int, method: str, settings: dict, user: Callable, given: Callable) -> list[dict]:
