@@ -205,7 +205,7 @@ def test_training_mode_unknown_methods_and_nan_are_refused(model, images):
     with pytest.raises(ValueError, match="features is in training mode"):
         attribute(model, images, TARGETS, "gradient")
     model.eval()
-    with pytest.raises(ValueError, match=r"NaN or infinite values for images \[1\]"):
+    with pytest.raises(ValueError, match=r"images \[1\] have NaN or infinite values"):
         broken = images.clone()
         broken[1, 0, 0, 0] = torch.nan
         attribute(model, broken, TARGETS, "lrp-epsilon")
@@ -237,6 +237,21 @@ def test_a_weight_that_is_nan_is_named(images):
     model.features[2].weight.data[0, 0, 0, 0] = torch.nan
     with pytest.raises(ValueError, match="features.2.weight"):
         attribute(model, images, TARGETS, "cam")
+
+
+def test_what_is_no_batch_of_images_and_no_parameter_is_refused_in_a_sentence(images):
+    model = network("vgg16")
+    for wrong in (images[0], images.to(torch.uint8), images.numpy(), [images]):
+        with pytest.raises(ValueError, match="images must be a normalised float tensor"):
+            attribute(model, wrong, TARGETS, "gradient")
+    with pytest.raises(ValueError, match="must be a torch.nn.Module, not tuple"):
+        attribute((model, {}), images, TARGETS, "gradient")
+    with pytest.raises(ValueError, match="'lrp-epsilon' has no parameter 'epsilonn'; known are epsilon, relative"):
+        attribute(model, images, TARGETS, "lrp-epsilon", epsilonn=1)
+    with pytest.raises(ValueError, match="'lrp-z' has no parameter 'epsilon'; known are none"):
+        nulls("random-network", images, model=model, targets=TARGETS, method="lrp-z", epsilon=1)
+    with pytest.raises(ValueError, match="'edges' has no parameter 'chanel'; known are channel"):
+        nulls("edges", images, chanel="mean")
 
 
 # --- LRP ---

@@ -123,6 +123,12 @@ def test_a_misspelt_knob_is_refused(entry, message):
         ({"nulls": {"noise": {}}}, "`nulls` has no 'noise'; known are ones"),
         ({"presets": ["alam2023"]}, "`presets` has no 'alam2023'; known are alam-2023"),
         ({"nulls": ["ones"]}, "`nulls` must be a block"),
+        (
+            {"methods": {"lrp-epsilon": {"epsilonn": 1}}},
+            "'lrp-epsilon' has no parameter 'epsilonn'; known are epsilon, relative",
+        ),
+        ({"nulls": {"edges": {"chanel": "mean"}}}, "'edges' has no parameter 'chanel'; known are channel"),
+        ({"methods": {"lime": 5}}, "'lime' must be a block of parameters"),
         ({"subset": -1}, "`subset` must be a number of test cases"),
         ({"memory": 0}, "`memory` must be a positive number"),
     ],
@@ -138,3 +144,17 @@ def test_the_full_profile_explains_all_test_cases_of_every_study():
     params = project.parameters() | {"profile": "full"}
     for name in params["studies"]:
         assert project.settings(name, "attribute", params)["subset"] == 0
+
+
+def test_a_cam_of_a_max_pool_is_refused():
+    params = project.parameters()
+    params["studies"]["prostate"]["attribute"] = {}
+    with pytest.raises(ValueError, match="cam needs `pool: avg`, not 'max'"):
+        checks.study("prostate", params)
+
+
+def test_a_method_misspelt_for_all_studies_is_refused():
+    params = project.parameters()
+    params["attribute"]["methods"]["grad-camm"] = {}
+    with pytest.raises(ValueError, match="`methods` has no 'grad-camm'"):
+        checks.study("ultrasound", params)

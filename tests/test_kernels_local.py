@@ -166,3 +166,13 @@ def test_tiles_are_shared_between_masks(monkeypatch):
     image, baseline = torch.randn(2, 3, 96, 96, dtype=torch.float64)
     masked_logits(quick, image, baseline, segments, masks, 0, chunk=50)
     assert sum(seen) <= 0.1 * 1000 * 96 * 96
+
+
+def test_what_is_kept_of_tiles_is_bounded_by_the_chunk(monkeypatch):
+    """Many ways to show every tile: with small chunks none may be kept, with large ones all."""
+    quick = evaluator(network("vgg16"))
+    segments = torch.arange(96 * 96).view(96, 96) // 8 % 40
+    masks = torch.rand(300, 40, generator=torch.Generator().manual_seed(0)) > 0.5
+    monkeypatch.setattr(local, "WORTH", 1000.0)
+    assert local._tiles(chains(quick.features)[0], segments, masks, chunk=1) is None
+    assert local._tiles(chains(quick.features)[0], segments, masks, chunk=1000) is not None

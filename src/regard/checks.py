@@ -19,7 +19,7 @@ def study(name: str, params: dict | None = None) -> None:
     knobs(name, params)
     prepare, compare = (project.settings(name, stage, params) for stage in ("prepare", "compare"))
     targets(prepare)
-    attribution(project.settings(name, "attribute", params), params["attribute"])
+    attribution(project.settings(name, "attribute", params), project.settings(name, "train", params)["pool"])
     known = regions.names(prepare["regions"], prepare["structures"])
     if compare["together"]:
         regions.check_parts(compare["together"], known, f"study {name!r}, compare, together")
@@ -50,21 +50,26 @@ def knobs(name: str, params: Mapping) -> None:
             known(block, {*params[stage], *OPTIONAL.get(stage, ())}, f"study {name!r}, {stage}")
 
 
-def attribution(settings: Mapping, shared: Mapping) -> None:
-    """Raise ValueError for a method, preset or null map that there is not, and a subset or bound that cannot be: said
-    here, and not after a network was trained. settings: of the stage attribute; shared: its block for all studies, whose
-    names are known."""
+def attribution(settings: Mapping, pool: str) -> None:
+    """Raise ValueError for a method, preset, null map or parameter that there is not, and a subset or bound that cannot
+    be: said here, and not after a network was trained. settings: of the stage attribute; pool: the network's."""
+    from regard.attribution import METHODS, NULLS, PRESETS, check_parameters  # takes seconds
+
     where = f"params.yaml: study {settings['study']!r}, attribute:"
     for knob in ("methods", "nulls"):
         if not isinstance(settings[knob], Mapping) or not settings[knob]:
             raise ValueError(f"{where} `{knob}` must be a block of names and their parameters, not {settings[knob]!r}")
-    if any(name not in shared[knob] for knob in ("methods", "presets", "nulls") for name in settings[knob]):
-        from regard.attribution import METHODS, NULLS, PRESETS  # takes seconds
-
-        for knob, known in (("methods", METHODS), ("presets", PRESETS), ("nulls", NULLS)):
-            for name in settings[knob]:
-                if name not in known:
-                    raise ValueError(f"{where} `{knob}` has no {name!r}; known are {', '.join(known)}")
+    for knob, known in (("methods", METHODS), ("presets", PRESETS), ("nulls", NULLS)):
+        for name in settings[knob]:
+            if name not in known:
+                raise ValueError(f"{where} `{knob}` has no {name!r}; known are {', '.join(known)}")
+    for knob, known in (("methods", METHODS), ("nulls", NULLS)):
+        for name, parameters in settings[knob].items():
+            if not isinstance(parameters, Mapping):
+                raise ValueError(f"{where} {name!r} must be a block of parameters, {{}} for none, not {parameters!r}")
+            check_parameters(f"{where} {name!r}", known[name], parameters)
+    if "cam" in settings["methods"] and pool != "avg":
+        raise ValueError(f"{where} cam needs `pool: avg`, not {pool!r}; leave it out with `methods: {{cam: null}}`")
     subset, memory = settings["subset"], settings["memory"]
     if isinstance(subset, bool) or not isinstance(subset, int) or subset < 0:
         raise ValueError(f"{where} `subset` must be a number of test cases, 0 for all, not {subset!r}")

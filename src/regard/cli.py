@@ -244,6 +244,9 @@ def _costs(options: argparse.Namespace) -> None:
         raise FileNotFoundError("no results/costs/*.csv: run the stage attribute of a study first (dvc repro)")
     table = pd.concat([tables.read(file) for file in files])
     print(table.round({"forwards": 1, "backwards": 1, "seconds": 4, "peak_gb": 2}).to_string(index=False))
+    print("forwards, backwards and seconds are of one map; peak_gb is the most memory in use above what was before")
+    if missing := sorted(set(project.parameters()["studies"]) - {file.stem for file in files}):
+        print(f"not measured: {', '.join(missing)}")
 
 
 def _summary(options: argparse.Namespace) -> None:

@@ -3,7 +3,8 @@
 A heat map is float32 (N, H, W) at the input's resolution, signed and raw: no clipping, no normalisation.
 """
 
-from collections.abc import Sequence
+import inspect
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -40,7 +41,17 @@ PERTURBATION = ("occlusion", "lime", "shap")
 FORWARD, BACKWARD = 1.0, 1.5
 HUNGRIER = {"lrp-alpha2beta1": 4.5, "lrp-composite": 4.0}
 
-__all__ = ["METHODS", "NULLS", "PERTURBATION", "PRESETS", "attribute", "batch_within", "check", "nulls"]
+__all__ = [
+    "METHODS",
+    "NULLS",
+    "PERTURBATION",
+    "PRESETS",
+    "attribute",
+    "batch_within",
+    "check",
+    "check_parameters",
+    "nulls",
+]
 
 
 def attribute(
@@ -58,10 +69,11 @@ def attribute(
     images: normalised network input, float (N, C, H, W); targets: N class indices, never guessed.
     method: a name in METHODS; `parameters` are that method's own. memory: gigabytes that activations may take, which says
     how many images (or masks) go through the network together, or `batch` says it; neither changes anything else.
-    Raises ValueError for an unknown method, targets of another length or outside the classes, a model in training
+    Raises ValueError for an unknown method or parameter, images that are no finite float (N, C, H, W), targets of another length or outside the classes, a model in training
     mode or with a weight that is not finite, an architecture the method does not cover, and a map that is not finite.
     """
     targets = check(model, images, targets, method)
+    check_parameters(f"method {method!r}", METHODS[method], parameters)
     if not len(images):
         return images.new_zeros((0, *images.shape[-2:]), dtype=torch.float32)
     if batch is None:
@@ -73,7 +85,9 @@ def attribute(
     maps = torch.cat([METHODS[method](model, part, target, **parameters) for part, target in parts])
     if not torch.isfinite(maps).all():
         broken = (~torch.isfinite(maps)).flatten(1).any(1).nonzero().flatten().tolist()
-        raise ValueError(f"{method} gave NaN or infinite values for images {broken[:10]}; check the model's weights")
+        raise ValueError(
+            f"{method} gave NaN or infinite values for images {broken[:10]}, whose values and weights are finite"
+        )
     return maps.float()
 
 
@@ -89,6 +103,14 @@ def check(model: nn.Module, images: Tensor, targets: Tensor | Sequence[int], met
     """What `attribute` refuses before it begins; returns the targets, int64 (N,), on the device of the images."""
     if method not in METHODS:
         raise ValueError(f"unknown attribution method {method!r}; known are {', '.join(METHODS)}")
+    if not isinstance(model, nn.Module):
+        raise ValueError(f"the model must be a torch.nn.Module, not {type(model).__name__}")
+    if not isinstance(images, Tensor) or images.ndim != 4 or not images.is_floating_point():
+        said = f"{images.dtype} {tuple(images.shape)}" if isinstance(images, Tensor) else type(images).__name__
+        raise ValueError(f"images must be a normalised float tensor (N, C, H, W), not {said}")
+    if not torch.isfinite(images).all():
+        broken = (~torch.isfinite(images)).flatten(1).any(1).nonzero().flatten().tolist()
+        raise ValueError(f"images {broken[:10]} have NaN or infinite values")
     targets = torch.as_tensor(targets)
     if targets.ndim != 1 or len(targets) != len(images) or targets.is_floating_point() or targets.dtype == torch.bool:
         raise ValueError(
@@ -107,6 +129,17 @@ def check(model: nn.Module, images: Tensor, targets: Tensor | Sequence[int], met
         if targets.min() < 0 or targets.max() >= classes:
             raise ValueError(f"targets must be in 0..{classes - 1}, found {int(targets.min())}..{int(targets.max())}")
     return targets.to(images.device, torch.int64)
+
+
+def check_parameters(what: str, function: Callable, parameters: Sequence[str]) -> None:
+    """Raise ValueError for names in `parameters` that `function` does not take beside what every method is given."""
+    taken = inspect.signature(function).parameters.values()
+    known = [one.name for one in taken if one.default is not one.empty]
+    if any(one.kind is one.VAR_KEYWORD for one in taken):  # the parameters of another method, checked there
+        return
+    for name in parameters:
+        if name not in known:
+            raise ValueError(f"{what} has no parameter {name!r}; known are {', '.join(known) or 'none'}")
 
 
 @torch.no_grad()

@@ -128,10 +128,13 @@ def nulls(
 
     model: for "random-network", the trained network, which also needs targets=; prior: for "prior", the mean mask of
     the training cases. parameters: the null map's own.
-    Raises ValueError for an unknown name and for one that lacks what it is made from.
+    Raises ValueError for an unknown name or parameter and for one that lacks what it is made from.
     """
     if name not in NULLS:
         raise ValueError(f"unknown null map {name!r}; known are {', '.join(NULLS)}")
+    from regard.attribution import check_parameters
+
+    check_parameters(f"null map {name!r}", NULLS[name], parameters)
     if name in NEEDS:
         parameters[NEEDS[name]] = {"prior": prior, "model": model}[NEEDS[name]]
     if not len(images):

@@ -130,6 +130,8 @@ def _from_crops(model: nn.Sequential, chain: Chain, seen: Tensor, windows: Seque
 TILE = 4  # outputs along the side of a tile
 WORTH = 0.3  # of the pixels that whole passes would show the first layers; more is not worth the cutting
 
+KEPT = 4  # chunks of images whose outputs of a chain, a small part of all that a chunk takes, may be kept
+
 
 @torch.no_grad()
 def masked_logits(
@@ -144,7 +146,7 @@ def masked_logits(
     segments, masks = segments.to(image.device), masks.to(image.device)
     features = _features(model)
     for chain in reversed(chains(features) if features is not None else []):
-        if (tiles := _tiles(chain, segments, masks)) is not None:
+        if (tiles := _tiles(chain, segments, masks, chunk)) is not None:
             return _from_tiles(model, chain, tiles, image, baseline, segments, target, chunk)
     return whole_logits(model, image, baseline, segments, masks, target, chunk)
 
@@ -160,8 +162,9 @@ class Tile:
     way: Tensor
 
 
-def _tiles(chain: Chain, segments: Tensor, masks: Tensor) -> list[Tile] | None:
-    """The tiles of a chain's outputs; None where the chain does not fit the image or there are too many ways to gain."""
+def _tiles(chain: Chain, segments: Tensor, masks: Tensor, chunk: int) -> list[Tile] | None:
+    """The tiles of a chain's outputs; None where the chain does not fit the image, or where there are too many ways to gain
+    or to keep: what the chain gives for all of them takes no more memory than for KEPT chunks of images."""
     height, width = segments.shape
     side = -(-((TILE - 1) * chain.stride + chain.reach + chain.stride - 1) // chain.stride) * chain.stride
     if height % chain.stride or width % chain.stride or side > min(height, width):
@@ -181,7 +184,8 @@ def _tiles(chain: Chain, segments: Tensor, masks: Tensor) -> list[Tile] | None:
             ends = min(top + TILE, height // chain.stride), min(left + TILE, width // chain.stride)
             found.append(Tile((top, ends[0], left, ends[1]), crop, whole, way))
             pixels += len(patterns) * side * side
-        if pixels > WORTH * len(masks) * height * width:
+        kept = pixels // side**2 * (TILE * chain.stride) ** 2
+        if pixels > WORTH * len(masks) * height * width or kept > KEPT * chunk * height * width:
             return None
     return found
 
