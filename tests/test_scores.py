@@ -5,9 +5,9 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.metrics import jaccard_score
+from sklearn.metrics import average_precision_score, f1_score, jaccard_score, precision_score, recall_score
 
-from regard.scores import SCORES, area_expected_iou, pointing, points, score
+from regard.scores import OF_REGIONS, SCORES, area_expected_iou, pointing, points, score
 
 TOLERANCES = (0.0, 1.0, 1.5, 3.0)
 
@@ -108,12 +108,13 @@ def test_pointing_ignores_positive_affine_scaling(seed, levels, scale, shift):
         assert torch.equal(found.nan_to_num(-1), pointing(maps, masks, tolerance).nan_to_num(-1))
 
 
-CALLS = [("iou", {})] + [("pointing", {"tolerance": tolerance}) for tolerance in TOLERANCES]
+CALLS = [(name, {}) for name in SCORES if name != "pointing"]
+CALLS += [("pointing", {"tolerance": tolerance}) for tolerance in TOLERANCES]
 
 
 def given_to(name, seed):
     maps, masks = distinct(seed)
-    return (maps > maps.median() if name == "iou" else maps), masks
+    return (maps > maps.median() if name in OF_REGIONS else maps), masks
 
 
 @pytest.mark.parametrize("axes", [(1,), (2,), (1, 2)])
@@ -138,11 +139,108 @@ def test_a_batch_is_its_cases_one_by_one_in_any_order(name, parameters):
     assert score(values[:0], masks[:1], name, **parameters).shape == (0,)
 
 
-def test_iou_is_scikit_learns_jaccard():
+@pytest.mark.parametrize(
+    "name, theirs",
+    [("iou", jaccard_score), ("dice", f1_score), ("precision", precision_score), ("recall", recall_score)],
+)
+def test_overlaps_are_scikit_learns(name, theirs):
     random = generator(3)
     regions, masks = random.random((2, 30, 6, 7)) < np.linspace(0.05, 1, 30)[:, None, None]
-    wanted = [jaccard_score(mine.ravel(), hers.ravel()) for hers, mine in zip(regions, masks)]
-    np.testing.assert_allclose(score(torch.from_numpy(regions), torch.from_numpy(masks), "iou"), wanted, rtol=1e-12)
+    wanted = [theirs(hers.ravel(), mine.ravel()) for mine, hers in zip(regions, masks)]
+    np.testing.assert_allclose(score(torch.from_numpy(regions), torch.from_numpy(masks), name), wanted, rtol=1e-12)
+
+
+@pytest.mark.parametrize("levels", [3, 20, 10**6])
+def test_auprc_is_scikit_learns_average_precision(levels):
+    """Few levels tie often."""
+    random = generator(levels)
+    maps, masks = random.integers(-levels, levels, (20, 6, 7)).astype(float), random.random((20, 6, 7)) < 0.2
+    masks[:, 0, 0] = True
+    wanted = [average_precision_score(mask.ravel(), one.ravel()) for one, mask in zip(maps, masks)]
+    np.testing.assert_allclose(score(torch.from_numpy(maps), torch.from_numpy(masks), "auprc"), wanted, rtol=1e-12)
+
+
+def test_mass_and_rank_by_hand():
+    maps = torch.tensor([[[4.0, 3.0, -5.0], [2.0, 1.0, 0.0]]])
+    reference = torch.tensor([[[True, False, True], [True, False, False]]])
+    assert score(maps, reference, "mass").item() == pytest.approx(6 / 10), "negative relevance is nowhere"
+    assert score(maps, reference, "rank").item() == pytest.approx(2 / 3), "of 4, 3 and 2 two lie inside"
+    tied = torch.tensor([[[4.0, 1.0, 1.0], [1.0, 1.0, 0.0]]])
+    assert score(tied, reference, "rank").item() == pytest.approx((1 + 2 * 2 / 4) / 3), (
+        "two places for four, two inside"
+    )
+
+
+@pytest.mark.parametrize("value", [-2.0, 0.0, 3.5])
+def test_a_constant_map_scores_what_its_area_does(value):
+    """Its mass is undefined where nothing is positive."""
+    reference = torch.zeros(1, 4, 5, dtype=torch.bool)
+    reference[0, 1:3, 1:4] = True
+    flat = torch.full((1, 4, 5), value)
+    assert score(flat, reference, "rank").item() == pytest.approx(0.3)
+    assert score(flat, reference, "auprc").item() == pytest.approx(0.3)
+    np.testing.assert_allclose(score(flat, reference, "mass"), [0.3 if value > 0 else np.nan])
+
+
+# what each score says of a region or map where something is missing: nothing selected, an empty reference, both
+DEGENERATE = {
+    "iou": (0, np.nan, np.nan),
+    "dice": (0, np.nan, np.nan),
+    "precision": (np.nan, np.nan, np.nan),
+    "recall": (0, np.nan, np.nan),
+    "pointing": (0, np.nan, np.nan),
+    "mass": (np.nan, np.nan, np.nan),
+    "rank": (1 / 9, np.nan, np.nan),
+    "auprc": (1 / 9, np.nan, np.nan),
+}
+
+
+@pytest.mark.parametrize("name", SCORES)
+def test_what_is_missing_follows_the_stated_rule(name):
+    """An empty region, or a map of zeros, which points at the centre and ranks no pixel before another."""
+    corner, nothing = mask((0, 0), shape=(3, 3)), mask(shape=(3, 3))
+    one = corner if name in OF_REGIONS else corner.double()
+    empty = nothing if name in OF_REGIONS else nothing.double()
+    found = [
+        score(given, reference, name).item() for given, reference in ((empty, corner), (one, nothing), (empty, nothing))
+    ]
+    np.testing.assert_allclose(found, DEGENERATE[name])
+    assert score(one, corner, name).item() == 1
+
+
+@pytest.mark.parametrize("name", ["iou", "dice"])
+def test_an_empty_region_can_be_left_undefined(name):
+    corner, nothing = mask((0, 0), shape=(3, 3)), mask(shape=(3, 3))
+    regions, masks = torch.cat([nothing, corner, nothing]), torch.cat([corner, corner, nothing])
+    np.testing.assert_array_equal(score(regions, masks, name, empty=np.nan), [np.nan, 1, np.nan])
+
+
+@pytest.mark.parametrize("name", [name for name in SCORES if name not in (*OF_REGIONS, "pointing")])
+@pytest.mark.parametrize("broken", [np.nan, np.inf, -np.inf])
+def test_a_map_that_is_not_finite_is_undefined_and_leaves_its_neighbours_alone(name, broken):
+    maps = torch.rand(3, 5, 5, generator=torch.Generator().manual_seed(0))
+    masks = torch.eye(5, dtype=torch.bool).expand(3, -1, -1)
+    whole = score(maps, masks, name)
+    maps[1, 2, 2] = broken
+    np.testing.assert_array_equal(score(maps, masks, name), [whole[0], np.nan, whole[2]])
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 999), levels=st.integers(2, 9), scale=st.floats(0.01, 100), shift=st.floats(-100, 100))
+def test_rank_and_auprc_ignore_positive_affine_scaling_and_mass_a_scale(seed, levels, scale, shift):
+    random = generator(seed)
+    maps = torch.from_numpy(random.integers(0, levels, (4, 6, 5)).astype(float))
+    masks = torch.from_numpy(random.random((4, 6, 5)) < 0.3)
+    for name in ("rank", "auprc"):
+        np.testing.assert_allclose(score(scale * maps + shift, masks, name), score(maps, masks, name), rtol=1e-9)
+    np.testing.assert_allclose(score(scale * maps, masks, "mass"), score(maps, masks, "mass"), rtol=1e-9)
+
+
+def test_a_tolerance_in_millimetres():
+    """(3, 4) is five pixels from the maximum: 2.5 mm at half a millimetre each."""
+    maps, reference = mask((0, 0)).double(), mask((3, 4))
+    for tolerance, hit in ((2.49, 0), (2.5, 1)):
+        assert pointing(maps, reference, tolerance, pixel_mm=0.5).item() == hit
 
 
 @pytest.mark.parametrize(
@@ -185,8 +283,8 @@ def test_a_reference_that_is_not_bool_is_refused(name, dtype):
 
 
 def test_an_unknown_score_is_refused_and_the_known_ones_named():
-    with pytest.raises(ValueError, match="'dice'.*iou, pointing"):
-        score(torch.ones(1, 3, 3), mask((0, 0), shape=(3, 3)), "dice")
+    with pytest.raises(ValueError, match="'jaccard'.*iou, dice"):
+        score(torch.ones(1, 3, 3), mask((0, 0), shape=(3, 3)), "jaccard")
 
 
 @pytest.mark.parametrize("rows_every, columns_every", [(1, 1), (2, 2), (3, 2), (6, 3), (1, 4)])

@@ -1,11 +1,13 @@
-"""Selectors against scikit-learn and the sort they stand for; what has no positive relevance selects nothing."""
+"""Selectors against scikit-learn, scikit-image and the sort they stand for; what has no positive relevance selects
+nothing."""
 
 import numpy as np
 import pytest
 import torch
-from sklearn.cluster import MeanShift, estimate_bandwidth
+from skimage.filters import threshold_otsu
+from sklearn.cluster import KMeans, MeanShift, estimate_bandwidth
 
-from regard.selection import SELECTIONS, select
+from regard.selection import SELECTIONS, select, variants
 
 
 def maps(seed, count=5, shape=(7, 8)):
@@ -113,8 +115,127 @@ def test_only_positive_pixels_are_selected_and_negative_ones_do_not_count(method
     assert torch.equal(select(torch.where(values > 0, values, 50 * values), method), found)
 
 
+@pytest.mark.parametrize("bins", [2, 4, 10, 16])
+def test_bins_are_those_of_a_histogram(bins):
+    for one, above, top in zip(
+        maps(7), select(maps(7), "bins", bins=bins), select(maps(7), "bins", bins=bins, keep="top")
+    ):
+        positive = one[one > 0].numpy()
+        counts, edges = np.histogram(positive, bins)
+        wanted = (
+            (one > 0) & (one >= edges[counts.argmax() + 1]) if counts.argmax() < bins - 1 else torch.zeros_like(above)
+        )
+        assert torch.equal(above, wanted) and torch.equal(top, one >= edges[-2])
+
+
+def test_bins_by_hand():
+    """From 1 to 5 in four bins: [1, 2) holds three, [2, 3) one, [3, 4) none, [4, 5] two."""
+    values = torch.tensor([[[1.0, 1.5, 1.9], [2.5, 4.5, 5.0], [-7.0, 0.0, -1.0]]])
+    assert torch.equal(select(values, "bins", bins=4), values > 2)
+    assert torch.equal(select(values, "bins", bins=4, keep="top"), values > 4)
+    tied = torch.tensor([[[1.0, 1.1, 2.0, 2.1, 5.0]]])
+    assert torch.equal(select(tied, "bins", bins=4), tied > 1.9), "of two as populous, the lowest"
+
+
+@pytest.mark.parametrize("k", [2, 3, 5])
+def test_kmeans_is_the_top_group_of_scikit_learn(k):
+    for one, region in zip(maps(8), select(maps(8), "kmeans", k=k)):
+        positive = one[one > 0].numpy()[:, None]
+        found = KMeans(k, n_init=50, random_state=0).fit(positive)
+        wanted = torch.zeros_like(region)
+        wanted[one > 0] = torch.from_numpy(found.labels_ == found.cluster_centers_[:, 0].argmax())
+        assert torch.equal(region, wanted)
+
+
+def test_otsu_is_scikit_images_threshold_of_the_positive_values():
+    for one, region in zip(maps(9), select(maps(9), "otsu")):
+        assert torch.equal(region, one > threshold_otsu(one[one > 0].numpy()))
+
+
+def test_otsu_of_a_signed_map_scaled_to_8_bits():
+    """As CheXlocalize makes masks: what is not red enough is below the threshold, and zero has no place of its own."""
+    for one, region in zip(maps(10), select(maps(10), "otsu", of="signed", min_max=True)):
+        grey = (255 * (one - one.min()) / (one.max() - one.min())).floor().numpy().astype(np.uint8)
+        np.testing.assert_array_equal(region, grey > threshold_otsu(grey))
+    small = torch.full((1, 20, 20), 0.0)
+    small[0, 0, 0], small[0, 0, 1] = -1.0, 0.01  # one deep blue pixel, and all others are above the threshold
+    assert select(small, "otsu", of="signed", min_max=True).sum() == 399
+    assert select(small, "otsu").sum() == 0, "of positive relevance there is one value"
+
+
+@pytest.mark.parametrize("share", [0.2, 0.5, 1.0])
+def test_relative_max_by_definition(share):
+    values = maps(11)
+    wanted = (values > 0) & (values >= share * values.amax(dim=(1, 2), keepdim=True))
+    assert torch.equal(select(values, "relative-max", share=share), wanted)
+
+
+def test_meanshift_keeps_the_highest_mode_alone():
+    rows = [[1.0, 1.1, 0.9, 1.05, 0.95], [5, 5.1, 9, 9.1, 8.9], [-9, -9, -9, -9, -9], [-9, 0, 0, 0, 0]]
+    values = torch.tensor([rows])
+    assert torch.equal(select(values, "meanshift", bandwidth=1.0, keep="top"), values > 8)
+    assert not select(torch.tensor([[[1.0, 1.1, 0.9, -3.0]]]), "meanshift", bandwidth=1.0, keep="top").any()
+
+
+@pytest.mark.parametrize("method, parameters", [("kmeans", {"k": 5}), ("meanshift", {"quantile": 0.3})])
+def test_groups_by_position_find_a_bright_patch(method, parameters):
+    """A patch of 20 x 20 that is much brighter than noise all around, at a size that is averaged first and one that is not."""
+    random = np.random.default_rng(0)
+    for size in (40, 160):
+        values = torch.from_numpy(random.random((1, size, size)) * 0.1)
+        patch = torch.zeros(1, size, size, dtype=torch.bool)
+        patch[0, size // 4 : size // 2, size // 4 : size // 2] = True
+        region = select(values + 5 * patch, method, space="position", **parameters)
+        assert (region & patch).sum() / (region | patch).sum() > 0.9
+        assert torch.equal(region, select(values + 5 * patch, method, space="position", **parameters)), "it repeats"
+
+
+def test_of_says_which_relevance_counts():
+    values = torch.tensor([[[-4.0, -1.0, 0.0, 1.0, 2.0]]])
+    chosen = {
+        of: select(values, "top-area", area=0.4, of=of)[0, 0].tolist() for of in ("positive", "absolute", "signed")
+    }
+    assert chosen["positive"] == [False, False, False, True, True]
+    assert chosen["absolute"] == [True, False, False, False, True]
+    assert chosen["signed"] == [False, False, False, True, True]
+    assert select(values, "relative-max", share=0.5, of="absolute")[0, 0].tolist() == [True, False, False, False, True]
+    wide = select(values, "bins", bins=2, of="signed")  # from -4 to 2: the upper half holds most, so nothing is above
+    assert not wide.any() and select(values, "bins", bins=2, of="signed", keep="top").sum() == 4
+
+
+@pytest.mark.parametrize("of", ["positive", "absolute", "signed"])
+@pytest.mark.parametrize("method", SELECTIONS)
+def test_broken_and_constant_maps_select_nothing_whatever_counts(method, of):
+    values = torch.stack([DEGENERATE[name] for name in ("NaN", "one NaN", "constant")])
+    assert not select(values, method, of=of).any()
+
+
+def test_variants_are_the_headline_settings_and_what_is_swept():
+    found = variants(
+        {"kmeans": {"k": 3}, "otsu@alam-2023": {"of": "signed", "min_max": True}},
+        {"kmeans": {"k": [2, 3], "space": ["value", "position"]}, "bins": {"bins": [4]}},
+    )
+    assert found == {
+        "kmeans": {"method": "kmeans", "parameters": {"k": 3}},
+        "otsu@alam-2023": {"method": "otsu", "parameters": {"of": "signed", "min_max": True}},
+        "kmeans k=2": {"method": "kmeans", "parameters": {"k": 2}},
+        "kmeans space=position": {"method": "kmeans", "parameters": {"k": 3, "space": "position"}},
+    }
+    for selections, sweep, message in [
+        ({"ostu": {}}, {}, "'ostu'"),
+        ({"otsu": {"of": "all"}}, {}, "of='all'"),
+        ({"otsu": {"k": 3}}, {}, "no parameter 'k'"),
+        ({"otsu": 3}, {}, "block"),
+        ({"bins": {}}, {"bins": {"bins": 4}}, "list"),
+        ({"bins": {}}, {"bins": [4]}, "block"),
+        ({"bins": {}}, {"bin": {}}, "'bin'"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            variants(selections, sweep)
+
+
 @pytest.mark.parametrize("scale", [2.0**-20, 1 / 3, 0.5, 7.0, 2.0**30])
-@pytest.mark.parametrize("method, parameters", [("meanshift", {}), ("meanshift", {"quantile": 0.1}), ("top-area", {})])
+@pytest.mark.parametrize("method, parameters", [*((name, {}) for name in SELECTIONS), ("meanshift", {"quantile": 0.1})])
 def test_a_positive_scale_changes_nothing(method, parameters, scale):
     """With the bandwidth from the data; one that is given is in units of the map and scales with it."""
     values = maps(3)
@@ -150,13 +271,24 @@ def test_the_maps_are_left_as_they_were(method):
 
 
 def test_unknown_methods_other_shapes_and_areas_are_refused():
-    with pytest.raises(ValueError, match="'otsu'.*meanshift, top-area"):
-        select(maps(0), "otsu")
+    with pytest.raises(ValueError, match="'ostu'.*meanshift, otsu"):
+        select(maps(0), "ostu")
     for shape in [(4, 4), (1, 1, 4, 4)]:
         with pytest.raises(ValueError, match=r"\(N, H, W\)"):
             select(torch.ones(shape))
     for area in (0, -0.1, 1.01, float("nan")):
         with pytest.raises(ValueError, match="area"):
             select(maps(0), "top-area", area=area)
-    with pytest.raises(TypeError):
-        select(maps(0), "top-area", quantile=0.3)
+    for method, parameters, message in [
+        ("top-area", {"quantile": 0.3}, "no parameter 'quantile'"),
+        ("otsu", {"of": "negative"}, "of='negative'"),
+        ("bins", {"bins": 1}, "at least 2"),
+        ("bins", {"keep": "all"}, "'all'"),
+        ("meanshift", {"keep": "all"}, "'all'"),
+        ("meanshift", {"space": "time"}, "'time'"),
+        ("kmeans", {"k": 1}, "at least 2"),
+        ("kmeans", {"space": "time"}, "'time'"),
+        ("relative-max", {"share": 0}, "share"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            select(maps(0), method, **parameters)

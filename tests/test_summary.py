@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 import torch
 
-from regard import comparison, regions, summary, tables
+from regard import claims, comparison, gathering, regions, summary, tables
 from regard.geometry import letterbox
 from regard.statistics import mean_interval, seed_of
 
@@ -119,8 +119,33 @@ def test_pointing_by_hand(stratum, mean, chance, n_cases, n_patients, n_undefine
 )
 def test_iou_by_hand(stratum, mean, chance, area):
     """The selected area is the median of the stratum's cases, annotated or not."""
-    row = one(summary.summarise(table(), PREDICTIONS, 200, "quick"), score="iou", stratum=stratum)
+    found = summary.summarise(table(), PREDICTIONS, 200, "quick")
+    row = one(found, score="iou", stratum=stratum, empty_rule=summary.EMPTY_RULES[0])
     assert [row["mean"], row["chance"], row["selected_area"]] == pytest.approx([mean, chance, area], nan_ok=True)
+    assert row["lift"] == pytest.approx(mean / chance, nan_ok=True) and not row["flagged"]
+
+
+def test_an_empty_selection_counts_as_zero_and_is_left_out_side_by_side():
+    """Case b selects nothing: IoU 0.5, 0, 0.25 of three, or 0.5, 0.25 of two; d is undefined in both."""
+    scores = table()
+    scores.loc[(scores["score"] == "area") & (scores["case"] == "b"), "value"] = 0.0
+    found = summary.summarise(scores, PREDICTIONS, 200, "quick")
+    rows = [one(found, score="iou", stratum="all", empty_rule=rule) for rule in summary.EMPTY_RULES]
+    assert [(row["mean"], row["n_maps"], row["n_undefined"]) for row in rows] == [(0.25, 3, 1), (0.375, 2, 2)]
+
+
+@pytest.mark.parametrize("areas, flagged", [([0.0005] * 4, True), ([0.95] * 4, True), ([0.0, 0.0, 0.5, 0.5], False)])
+def test_a_median_area_that_says_nothing_is_flagged(areas, flagged):
+    scores = pd.concat([table(), table(method="lrp")])
+    scores.loc[(scores["score"] == "area") & (scores["method"] == "cam"), "value"] = areas
+    found = summary.summarise(scores, PREDICTIONS, 200, "quick")
+    assert (
+        found.loc[(found["method"] == "cam") & (found["score"] == "iou") & (found["stratum"] == "all"), "flagged"]
+        == flagged
+    ).all()
+    assert not found.loc[(found["method"] == "lrp") | (found["score"] == "pointing"), "flagged"].any()
+    compared = summary.pairs(scores, PREDICTIONS, ["cam", "lrp"], [], ["mass"], 2000, "quick")
+    assert one(compared, score="iou", stratum="all")["flagged"] == flagged
 
 
 def test_the_interval_is_over_patients():
@@ -129,13 +154,13 @@ def test_the_interval_is_over_patients():
     assert (row["ci_low"], row["ci_high"]) == (0.5, 1.0)
     key = ("s", "made", "predicted", "cam", "", "tolerance=0/224", "mass", "pointing", "all")
     wanted = mean_interval(HITS, PREDICTIONS["patient"].to_numpy(), 2000, seed_of(*key))
-    assert (row["mean"], row["ci_low"], row["ci_high"]) == wanted
+    assert (row["mean"], row["ci_low"], row["ci_high"]) == pytest.approx(wanted)
 
 
 def test_summarise_has_its_columns_and_no_row_for_chance_and_area():
     found = summary.summarise(table(), PREDICTIONS, 20, "quick")
     assert list(found.columns) == summary.COLUMNS
-    assert set(found["score"]) == {"pointing", "iou"} and len(found) == 2 * 9
+    assert set(found["score"]) == {"pointing", "iou", "area"} and len(found) == 4 * 9, "the IoU by two rules"
 
 
 def test_row_order_and_other_methods_change_no_row():
@@ -254,7 +279,68 @@ def test_holm_is_over_the_whole_table():
 )
 def test_verdict(value, low, high, paper, n_patients, data, wanted):
     """Neighbouring rows differ in one number, and so in the verdict where it should."""
-    assert summary.verdict(value, low, high, paper, n_patients, data) == wanted
+    assert claims.verdict(low, high, paper, n_patients, data) == wanted
+
+
+@pytest.mark.parametrize(
+    "rule, low, high, paper, flagged, wanted",
+    [
+        ("above zero", 0.01, 0.2, NAN, False, "holds"),
+        ("above zero", -0.2, -0.01, NAN, False, "does not hold"),
+        ("above zero", -0.01, 0.2, NAN, False, "undecided"),
+        ("above zero", 0.01, 0.2, NAN, True, "undecided"),
+        ("above zero", NAN, NAN, NAN, False, "undecided"),
+        ("at least", 0.9, 0.95, 0.9, False, "holds"),
+        ("at least", 0.8, 0.89, 0.9, False, "does not hold"),
+        ("at least", 0.8, 0.95, 0.9, False, "undecided"),
+        ("at least", 0.8, 0.95, NAN, False, "undecided"),
+    ],
+)
+def test_verdict_by_other_rules(rule, low, high, paper, flagged, wanted):
+    assert claims.verdict(low, high, paper, 40, "clinic", rule, flagged) == wanted
+    assert claims.verdict(low, high, paper, 39, "clinic", rule, flagged) == "not tested"
+    assert claims.verdict(low, high, paper, 40, "phantom", rule, flagged) == f"on phantoms: {wanted}"
+
+
+def test_an_order_is_a_row_of_pairs_whichever_way_round_and_its_verdict_follows_the_number():
+    """MeanShift over bins stands in the table as bins before meanshift; a changed number changes the verdict."""
+    common = {"study": "h", "data": "clinic", "target": "each case's own", "score": "iou", "stratum": "all"}
+    common |= {"n_cases": 50, "n_patients": 50, "flagged": False, "profile": "quick"}
+    rows = [
+        {"method": "", "selection": "meanshift", "first": "gradient", "second": "lrp-z"}
+        | {"difference": 0.1, "ci_low": 0.05, "ci_high": 0.2},
+        {"method": "gradient", "selection": "", "first": "bins", "second": "meanshift"}
+        | {"difference": 0.1, "ci_low": 0.05, "ci_high": 0.2},
+    ]
+    few = {"method": "lrp-epsilon", "selection": "meanshift", "n_patients": 7} | {
+        "mean": 0.1,
+        "ci_low": 0.0,
+        "ci_high": 0.2,
+    }
+    summarised = pd.DataFrame(
+        [
+            common | few,
+            common | few | {"method": "gradient", "n_patients": 50},
+            common | few | {"method": "lrp-epsilon", "selection": "top-area"},
+            common | few | {"method": "gradient", "selection": "kmeans"},
+        ]
+    )
+    nothing = pd.DataFrame(columns=[*measured()])
+    found = claims.claims(
+        summarised.assign(target_role="predicted"), pd.DataFrame(rows).assign(**common), nothing, {"h": "nedjar-2023"}
+    )
+    said = found.set_index("claim")
+    assert said.loc["gradient over lrp-z", "verdict"] == "holds"
+    assert said.loc["meanshift over bins", "verdict"] == "does not hold"
+    assert (said.loc["meanshift over bins", ["value", "ci_low", "ci_high"]] == [-0.1, -0.2, -0.05]).all()
+    assert said.loc["gradient over lrp-epsilon", "verdict"] == "not tested", (
+        "compared with nothing, since it explains a subset"
+    )
+    rows[0] |= {"ci_low": -0.05}
+    again = claims.claims(
+        summarised.assign(target_role="predicted"), pd.DataFrame(rows).assign(**common), nothing, {"h": "nedjar-2023"}
+    )
+    assert again.set_index("claim").loc["gradient over lrp-z", "verdict"] == "undecided"
 
 
 def measured(metric="auroc", start="transfer", low=0.8, n_patients=40, study="s"):
@@ -286,8 +372,9 @@ def test_claims_put_the_papers_figures_beside_ours():
         ]
     )
     ours = summary.summarise(scores, BOTH, 100, "quick")
-    found = summary.claims(
+    found = claims.claims(
         ours,
+        pd.DataFrame(columns=summary.PAIRS),
         pd.DataFrame(
             [
                 measured(),
@@ -314,7 +401,7 @@ def test_write_gathers_the_studies_by_name(tmp_path, monkeypatch):
     (tmp_path / "dvc.yaml").touch()
     (tmp_path / "params.yaml").write_text("studies: {a: {}, b: {}}")
     with pytest.raises(FileNotFoundError, match="dvc repro"):
-        summary.write()
+        gathering.write()
     for study in ("b", "a"):
         folder = tmp_path / "results" / "study" / study
         for part in ("compare", "train"):
@@ -325,7 +412,7 @@ def test_write_gathers_the_studies_by_name(tmp_path, monkeypatch):
         tables.write(paired.assign(study=study), folder / "compare/pairs.csv")
         tables.write(pd.DataFrame([measured(study=study)]), folder / "train/performance.csv")
         (folder / "compare/settings.json").write_text('{"published": "byra-2022"}')
-    summary.write()
+    gathering.write()
     for name in ("summary", "pairs", "performance", "claims"):
         assert list(dict.fromkeys(pd.read_csv(tmp_path / f"results/{name}.csv")["study"])) == ["a", "b"]
     text = (tmp_path / "results/summary.csv").read_text()
@@ -400,6 +487,7 @@ def test_chance_is_the_hit_rate_of_every_pixel_in_turn():
     box = letterbox(20, 40, 40)
     maps = torch.cat([impulse(place, box) for place in np.ndindex(20, 40)])
     found = comparison.score_maps(maps, [str(place) for place in range(800)], parts, NAMES, box, [0, 12])
+    found = found[found["score"].isin(["pointing", "pointing-chance"])]
     means = found.groupby(["setting", "region", "score"])["value"].agg(["mean", "nunique"]).unstack()
     np.testing.assert_allclose(means["mean"]["pointing"], means["mean"]["pointing-chance"], rtol=1e-12)
     assert (means["nunique"]["pointing-chance"] == 1).all(), "chance knows no map"
@@ -410,11 +498,11 @@ def test_chance_is_the_hit_rate_of_every_pixel_in_turn():
 def test_a_case_that_is_not_annotated_is_undefined_throughout():
     box = letterbox(40, 80, 80)
     found = comparison.score_maps(impulse((3, 3), box).repeat(2, 1, 1), ["a", "b"], {}, NAMES, box, [0, 15])
-    assert len(found) == 2 * 2 * 2 * 6 and found["value"].isna().all()
+    assert len(found) == 3 * (2 + 1) * 6 and found["value"].isna().all()
     selected = comparison.score_selections(impulse((3, 3), box) > 0, ["a"], None, "mass", box).set_index("score")[
         "value"
     ]
-    np.testing.assert_array_equal(selected[["iou", "iou-chance", "area"]], [NAN, NAN, 1 / 3200])
+    np.testing.assert_array_equal(selected[["iou", "iou-chance", "precision", "area"]], [NAN, NAN, NAN, 1 / 3200])
 
 
 def test_a_region_that_does_not_exist_is_undefined_and_a_broken_map_as_well():
@@ -428,8 +516,7 @@ def test_a_region_that_does_not_exist_is_undefined_and_a_broken_map_as_well():
     value = found.set_index(["method", "score", "region"])["value"].sort_index()
     np.testing.assert_array_equal(value["good", "pointing"][["mass", "below", UNION]], [1, NAN, 1])
     assert value["broken", "pointing"].isna().all()
-    np.testing.assert_array_equal(value["broken", "pointing-chance"], value["good", "pointing-chance"])
-    assert np.isnan(value["good", "pointing-chance", "below"])
+    assert np.isnan(value["", "pointing-chance", "below"]) and not value["", "pointing-chance"]["mass"] == 0
 
 
 @pytest.mark.parametrize("size", [40, 80])
@@ -460,7 +547,7 @@ def test_setting(parameters, text):
 
 
 def test_too_few_draws_for_any_small_p_are_refused():
-    with pytest.raises(ValueError, match="50 draws cannot make any of 18"):
+    with pytest.raises(ValueError, match="50 draws of signs cannot make any of 18"):
         summary.pairs(contrasts(), PREDICTIONS, ["cam", "lrp"], ["ones"], EXPERT, 50, "quick")
 
 
@@ -485,7 +572,16 @@ def test_findings_are_averaged_one_by_one_and_together():
             for score in ("pointing", "pointing-chance")
         ]
     )
-    found = summary.summarise(scores, explained, 50, "quick").set_index(["target", "stratum"])
+    every = summary.summarise(scores, explained, 50, "quick").set_index(["target", "stratum"])
+    several = every.index.get_level_values("stratum").str.contains("finding")
+    assert {
+        stratum: row["n_maps"] for (target, stratum), row in every[several].iterrows() if target == summary.POOLED
+    } == {
+        "1 finding": 1,
+        "2 findings": 2,
+        "3 or more findings": 0,
+    }, "case a has two, b one"
+    found = every[~several]
     assert found["mean"].to_dict() == pytest.approx(
         {
             ("effusion", "all"): 1.0,
@@ -511,6 +607,7 @@ def test_maps_that_were_not_made_are_not_undefined():
     found = summary.summarise(pd.concat([table(), some[some["case"].isin(["a", "d"])]]), PREDICTIONS, 200, "quick")
     slow = one(found, method="lime", score="pointing", stratum="all")
     assert (slow["mean"], slow["n_cases"], slow["n_maps"], slow["n_undefined"], slow["chance"]) == (1.0, 1, 1, 1, 0.1)
-    assert one(found, method="lime", score="iou", stratum="all")["selected_area"] == pytest.approx(0.5)
+    area = one(found, method="lime", score="iou", stratum="all", empty_rule=summary.EMPTY_RULES[0])["selected_area"]
+    assert area == pytest.approx(0.5)
     usual = one(found, method="cam", score="pointing", stratum="all")
     assert (usual["n_maps"], usual["n_undefined"]) == (3, 1)

@@ -20,9 +20,16 @@ def study(name: str, params: dict | None = None) -> None:
     prepare, compare = (project.settings(name, stage, params) for stage in ("prepare", "compare"))
     targets(prepare)
     attribution(project.settings(name, "attribute", params), project.settings(name, "train", params)["pool"])
+    selection(project.settings(name, "select", params))
     known = regions.names(prepare["regions"], prepare["structures"])
     if compare["together"]:
         regions.check_parts(compare["together"], known, f"study {name!r}, compare, together")
+    from regard import comparison, geometry  # which no stage but one needs
+
+    for tolerance in compare["tolerances"]:
+        if isinstance(tolerance, bool) or not isinstance(tolerance, int | float | str):
+            raise ValueError(f"params.yaml: study {name!r}, compare: {tolerance!r} is no tolerance")
+        comparison.tolerance_in_pixels(tolerance, geometry.letterbox(1, 1, 1), None)
     if compare["published"] and compare["published"] not in PUBLISHED:
         raise KeyError(
             f"params.yaml: study {name!r} has published {compare['published']!r}; known are {', '.join(PUBLISHED)}"
@@ -75,6 +82,22 @@ def attribution(settings: Mapping, pool: str) -> None:
         raise ValueError(f"{where} `subset` must be a number of test cases, 0 for all, not {subset!r}")
     if isinstance(memory, bool) or not isinstance(memory, int | float) or not memory > 0:
         raise ValueError(f"{where} `memory` must be a positive number of gigabytes, not {memory!r}")
+
+
+def selection(settings: Mapping) -> None:
+    """Raise ValueError for a selection, sweep or parameter that there is not. settings: of the stage select."""
+    from regard.selection import variants
+
+    where = f"params.yaml: study {settings['study']!r}, select:"
+    for knob in ("selections", "sweep"):
+        if not isinstance(settings[knob], Mapping):
+            raise ValueError(f"{where} `{knob}` must be a block of names and their parameters, not {settings[knob]!r}")
+    if not settings["selections"]:
+        raise ValueError(f"{where} `selections` is empty: no region would be compared with the expert's")
+    try:
+        variants(settings["selections"], settings["sweep"])
+    except ValueError as error:
+        raise ValueError(f"{where} {error}") from error
 
 
 def targets(settings: Mapping) -> tuple[list[str], str]:

@@ -250,9 +250,9 @@ def _costs(options: argparse.Namespace) -> None:
 
 
 def _summary(options: argparse.Namespace) -> None:
-    from regard import summary
+    from regard import gathering
 
-    summary.write()
+    gathering.write()
 
 
 def _figures(options: argparse.Namespace) -> None:

@@ -6,11 +6,13 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 import torch
+import xarray as xr
 from torch import Tensor
 
+from regard import arrays
 from regard import regions as reference_regions
 from regard.geometry import Letterbox, from_square
-from regard.scores import area_expected_iou, score
+from regard.scores import OF_REGIONS, area_expected_iou, score
 
 COLUMNS = (
     "study",
@@ -27,11 +29,68 @@ COLUMNS = (
     "score",
     "value",
 )
+OWN = ["method", "setting", "region", "score", "value"]  # of them, what a heat map or a region says itself
+OF_MAPS = ("mass", "rank", "auprc")
 
 
 def setting(parameters: Mapping) -> str:
     """Parameters as they stand in the column `setting`: "quantile=0.2", several joined by ";"."""
     return ";".join(f"{key}={json.dumps(value)}" for key, value in sorted(parameters.items()))
+
+
+def tolerance_in_pixels(tolerance: float | str, box: Letterbox, pixel_mm: float | None) -> float:
+    """A tolerance on the grid of the annotation: pixels of an input 224 pixels wide, the input being the square, of which
+    the longer side of the image takes all, or as in "5 mm" millimetres, NaN where the pixel size is unknown.
+
+    Raises ValueError for text that is no number of millimetres.
+    """
+    if not isinstance(tolerance, str):
+        return tolerance / 224 * max(box.height, box.width)
+    try:
+        length = float(tolerance.removesuffix("mm"))
+    except ValueError:
+        length = -1.0
+    if not tolerance.endswith("mm") or not 0 <= length < float("inf"):
+        raise ValueError(f"a tolerance is a number of pixels of 224, or millimetres as in '5 mm', not {tolerance!r}")
+    return float("nan") if pixel_mm is None else length / pixel_mm
+
+
+def named(tolerance: float | str) -> str:
+    """A tolerance as it stands in the column `setting`."""
+    return f"tolerance={tolerance}" if isinstance(tolerance, str) else f"tolerance={tolerance}/224"
+
+
+def score_explanation(
+    maps: xr.Dataset,
+    selected: Sequence[xr.Dataset],
+    case: str,
+    target: str,
+    regions: Mapping[str, np.ndarray],
+    scored: Mapping,
+    box: Letterbox,
+    tolerances: Sequence[float | str],
+    pixel_mm: float | None = None,
+) -> pd.DataFrame:
+    """All scores of the maps and selected regions that explain one case for one target; columns selection and OWN.
+
+    maps: as stage 3 stores them; selected: those of stage 4, of which each variable is a map's regions along `selection`, the name
+    and parameters of each in the attribute `variants`, as JSON. regions: bool (height, width), of those that are annotated. scored: names
+    of what is scored: `parts`, with all tolerances; `others` with the first; and `expert`, a union of parts or one of
+    them, wholly and with the selected regions.
+    """
+    there = [name for name in maps.data_vars if arrays.has(maps, name, case, target)]
+    heat = torch.stack([torch.from_numpy(arrays.pick(maps, name, case, target)) for name in there])
+    found = [score_maps(heat, there, regions, scored["parts"], box, tolerances, pixel_mm, [scored["expert"]])]
+    if scored["others"]:
+        found.append(score_maps(heat, there, regions, scored["others"], box, tolerances[:1], pixel_mm))
+    expert = reference_regions.combine(regions, scored["expert"])
+    for dataset in selected:
+        names = [name for name in there if name in dataset]
+        chosen = np.stack([arrays.pick(dataset, name, case, target) for name in names], axis=1)
+        for (label, variant), one in zip(json.loads(dataset.attrs["variants"]).items(), torch.from_numpy(chosen)):
+            own = {"selection": label.split(" ")[0], "setting": setting(variant["parameters"])}
+            found.append(score_selections(one, names, expert, scored["expert"], box).assign(**own))
+    return pd.concat(found)
 
 
 def score_maps(
@@ -40,61 +99,66 @@ def score_maps(
     regions: Mapping[str, np.ndarray],
     names: Sequence[str],
     box: Letterbox,
-    tolerances: Sequence[float],
+    tolerances: Sequence[float | str],
+    pixel_mm: float | None = None,
+    wholly: Sequence[str] = (),
 ) -> pd.DataFrame:
-    """The pointing game of K maps on each region.
+    """The scores of K maps on each region: the pointing game, the mass and, on those in `wholly`, rank and auprc.
 
     maps: (K, size, size) on the square the network saw, one per name in `methods`; regions: bool (height, width)
     each, of those that are annotated; names: the regions to score, a union as parts joined by "+", undefined where
-    not annotated. tolerances: pixels of an input 224 pixels wide, the input being the square, of which the longer side
-    of the image takes all.
-    Columns method, setting, region, score, value; score "pointing", and "pointing-chance", the share of the image
-    within the tolerance of the region, which a point set at random would hit.
+    not annotated. tolerances: as of `tolerance_in_pixels`; pixel_mm: millimetres of a pixel of the annotation.
+    Columns method, setting, region, score, value; beside each score, with the method blank, its chance, such as
+    "pointing-chance", the share of the image within the tolerance of the region, which a point set at random would hit.
     """
     rows = []
     full = from_square(maps, box)
-    for tolerance in tolerances:
-        pixels = tolerance / 224 * max(box.height, box.width)
-        for name in names:
-            region = reference_regions.combine(regions, name)
-            if region is None:
-                hits, chance = np.full(len(methods), np.nan), np.nan
-            else:
+    unknown = np.full(len(methods), np.nan)
+    for name in names:
+        region = reference_regions.combine(regions, name)
+        for tolerance in tolerances:
+            pixels = tolerance_in_pixels(tolerance, box, pixel_mm)
+            hits, chance = unknown, np.nan
+            if region is not None and not np.isnan(pixels):
                 # within the tolerance of a region is inside the dilated region, which gives the chance as well
-                region = reference_regions.dilate(region, pixels)
-                hits = score(full, torch.from_numpy(region)[None], "pointing").numpy()
+                within = reference_regions.dilate(region, pixels)
+                hits = score(full, torch.from_numpy(within)[None], "pointing").numpy()
+                chance = within.mean() if within.any() else np.nan
+            rows += _rows(methods, named(tolerance), name, "pointing", hits)
+            rows.append(("", named(tolerance), name, "pointing-chance", chance))
+        for measure in OF_MAPS if name in wholly else OF_MAPS[:1]:
+            values, chance = unknown, np.nan
+            if region is not None:
+                values = score(full, torch.from_numpy(region)[None], measure).numpy()
                 chance = region.mean() if region.any() else np.nan
-            for method, hit in zip(methods, hits):
-                common = {"method": method, "setting": f"tolerance={tolerance}/224", "region": name}
-                rows += [
-                    common | {"score": "pointing", "value": hit},
-                    common | {"score": "pointing-chance", "value": chance},
-                ]
-    return pd.DataFrame(rows)
+            rows += _rows(methods, "", name, measure, values)
+            rows.append(("", "", name, f"{measure}-chance", chance))
+    return pd.DataFrame(rows, columns=OWN)
 
 
 def score_selections(
     selected: Tensor, methods: Sequence[str], expert: np.ndarray | None, name: str, box: Letterbox
 ) -> pd.DataFrame:
-    """IoU of K selected regions with the expert's region `name`, the IoU that as large a region spread evenly would
-    have, and the selected area.
+    """The overlap of K selected regions with the expert's region `name` by every score of regions, the IoU that as large a
+    region spread evenly would have, and the selected area.
 
     selected: bool (K, size, size), one per name in `methods`; expert: bool (height, width), None where not annotated.
-    Columns method, region, score ("iou", "iou-chance", "area", a share of the image), value.
+    Columns as of `score_maps`; score "iou", "dice", "precision", "recall", "iou-chance", and "area", a share of the image. An empty region has
+    IoU, Dice and recall 0, and no precision.
     """
     full = from_square(selected, box)
     area = full.double().mean(dim=(1, 2))
-    undefined = torch.full_like(area, torch.nan)
-    overlap, chance = undefined, undefined
-    if expert is not None:
-        reference = torch.from_numpy(expert)[None]
-        overlap = score(full, reference, "iou")
-        chance = area_expected_iou(area, reference)
-    values = {(name, "iou"): overlap, (name, "iou-chance"): chance, ("", "area"): area}
-    return pd.DataFrame(
-        [
-            {"method": method, "region": region, "score": measure, "value": float(value)}
-            for (region, measure), column in values.items()
-            for method, value in zip(methods, column)
-        ]
-    )
+    rows = _rows(methods, "", "", "area", area.numpy())
+    unknown = np.full(len(methods), np.nan)
+    for measure in OF_REGIONS:
+        values = unknown
+        if expert is not None:
+            values = score(full, torch.from_numpy(expert)[None], measure).numpy()
+        rows += _rows(methods, "", name, measure, values)
+    by_chance = unknown if expert is None else area_expected_iou(area, torch.from_numpy(expert)[None]).numpy()
+    rows += _rows(methods, "", name, "iou-chance", by_chance)
+    return pd.DataFrame(rows, columns=OWN)
+
+
+def _rows(methods: Sequence[str], where: str, region: str, measure: str, values: np.ndarray) -> list[tuple]:
+    return [(method, where, region, measure, value) for method, value in zip(methods, values)]

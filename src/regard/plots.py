@@ -266,6 +266,59 @@ def means(table: pd.DataFrame, panels: Sequence[tuple[str, Mapping]], nulls: Seq
     return figure
 
 
+def grid(values: pd.DataFrame, doubtful: pd.DataFrame, label: str, nulls: Sequence[str]) -> Figure:
+    """`values` from 0 up, a row per heat map and a column per selection, as colour and number; null maps in grey letters.
+
+    doubtful: bool of the same shape, whose numbers stand in brackets; label: of the colours.
+    """
+    figure, axes = _grid(1, 1, (1.8 + 0.85 * values.shape[1], 0.9 + 0.23 * len(values)))
+    place = axes[0, 0]
+    largest = float(np.nanmax(values.to_numpy())) or 1.0
+    shown = place.imshow(values.to_numpy(dtype=float), cmap="cividis", vmin=0, vmax=largest, aspect="auto")
+    for (row, column), value in np.ndenumerate(values.to_numpy(dtype=float)):
+        text = "–" if np.isnan(value) else f"({value:.2f})" if doubtful.iloc[row, column] else f"{value:.2f}"
+        place.text(
+            column, row, text, ha="center", va="center", color="black" if value > 0.6 * largest else "white", fontsize=7
+        )
+    place.set_xticks(range(values.shape[1]), values.columns, rotation=25, ha="right")
+    place.set_yticks(range(len(values)), values.index)
+    for tick, name in zip(place.get_yticklabels(), values.index):
+        tick.set_color("#666666" if name in nulls else "black")
+    place.spines[:].set_visible(False)
+    place.tick_params(length=0)
+    figure.colorbar(shown, ax=place, label=label, shrink=0.8)
+    return figure
+
+
+def sweep(table: pd.DataFrame, headline: Mapping[str, str]) -> Figure:
+    """Mean IoU with its interval, and the median selected area below, at each setting of each selection, a line per map.
+
+    table: rows of `summary` of one score; headline: the setting of each selection that was named beforehand, ringed.
+    """
+    names = [name for name in headline if name in set(table["selection"])]
+    methods = list(dict.fromkeys(table["method"]))
+    figure, axes = _grid(2, len(names), (7.2 / len(names), 1.9))
+    for column, name in enumerate(names):
+        rows = table[table["selection"] == name]
+        settings = sorted(dict.fromkeys(rows["setting"]), key=lambda text: (text.count(";"), len(text), text))
+        for number, method in enumerate(methods):
+            own = rows[rows["method"] == method].set_index("setting").reindex(settings)
+            at, colour = np.arange(len(settings)) + 0.08 * (number - (len(methods) - 1) / 2), REGION_COLOURS[number]
+            axes[0, column].vlines(at, own["ci_low"], own["ci_high"], color=colour)
+            axes[0, column].plot(at, own["mean"], "o", color=colour, markersize=4, label=method)
+            axes[1, column].plot(at, own["selected_area"], "o", color=colour, markersize=4)
+            first = settings.index(headline[name])
+            axes[0, column].plot(at[first], own["mean"].iloc[first], "o", color="black", fillstyle="none", markersize=8)
+        axes[0, column].set(title=name, ylim=(0, None), ylabel="mean IoU" if not column else None)
+        axes[0, column].set_xticks(range(len(settings)), [""] * len(settings))
+        axes[1, column].set(ylim=(0, 1), ylabel="median area" if not column else None)
+        axes[1, column].set_xticks(
+            range(len(settings)), [text.replace(";", "\n") for text in settings], rotation=40, ha="right"
+        )
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=len(methods))
+    return figure
+
+
 def contact_sheet(
     table: pd.DataFrame,
     images: Sequence[np.ndarray],

@@ -1,17 +1,57 @@
-"""Figures printed in the papers: references to stand beside ours, never targets."""
+"""What the papers print: figures and orders to stand beside ours, never targets."""
 
-# name in params.yaml (`published`) -> the paper, what its classifier achieved, and, where it has one, its pointing
-# figure: the share of correctly classified cases in which the maximum of the method's map lay in the region
+# name in params.yaml (`published`) -> the paper; `figures`: what its classifier achieved; `means`: a mean that it gives (or
+# by another rule of regard.claims.RULES a value to be reached), and the row of summary.csv beside it; `orders`: what comes
+# before what, and the row of pairs.csv that tells
 PUBLISHED = {
     # Byra et al., J Ultrason 2022;22(89):70-75, abstract: 272 masses, private data
     "byra-2022": {
         "paper": "Byra 2022",
         "figures": {"auroc": 0.887, "accuracy": 0.835, "sensitivity": 0.801, "specificity": 0.868},
-        "pointing": {
-            "claim": "three-regions",
-            "method": "cam",
-            "region": "mass+peritumoral+below",
-            "value": 0.71,
-        },
+        "means": [
+            {
+                "claim": "three-regions",
+                "value": 0.71,
+                "row": {"score": "pointing", "method": "cam", "region": "mass+peritumoral+below", "stratum": "correct"},
+            }
+        ],
+    },
+    # Nedjar et al., arXiv 2305.20058, abstract: gradient with MeanShift satisfied; no figures
+    "nedjar-2023": {
+        "paper": "Nedjar 2023",
+        "orders": [
+            {"claim": f"{first} over {second}{said}", "row": {"selection": selection, "first": first, "second": second}}
+            for selection, said in (("meanshift", ""), ("top-area", ", equal area"))
+            for first, second in (("gradient", "lrp-z"), ("gradient", "lrp-epsilon"))
+        ]
+        + [
+            {"claim": f"meanshift over {second}", "row": {"method": "gradient", "first": "meanshift", "second": second}}
+            for second in ("kmeans", "bins")
+        ],
+    },
+    # Alam et al., Nordic Machine Intelligence 3:27 (2023): Grad-CAM has the best mean IoU; the masks of LRP cover the image
+    "alam-2023": {
+        "paper": "Alam 2023",
+        "orders": [
+            {
+                "claim": f"grad-cam over {second}",
+                "row": {"selection": "otsu", "first": "grad-cam@alam-2023", "second": second},
+            }
+            for second in ("lrp-epsilon@alam-2023", "lime@alam-2023", "shap@alam-2023", "ones")
+        ],
+        "means": [
+            {
+                "claim": "lrp covers the image",
+                "value": 0.9,
+                "rule": "at least",
+                "row": {
+                    "score": "area",
+                    "method": "lrp-epsilon@alam-2023",
+                    "selection": "otsu@alam-2023",
+                    "stratum": "all",
+                    "target": "all findings",
+                },
+            }
+        ],
     },
 }

@@ -4,12 +4,14 @@ import torch
 from torch import Tensor
 
 
-def pointing(maps: Tensor, reference: Tensor, tolerance: float = 0.0) -> Tensor:
-    """The pointing game (Zhang et al. 2018): 1 where the map's maximum lies within `tolerance` pixels of the reference.
+def pointing(maps: Tensor, reference: Tensor, tolerance: float = 0.0, pixel_mm: float | None = None) -> Tensor:
+    """The pointing game (Zhang et al. 2018): 1 where the map's maximum lies within `tolerance` of the reference.
 
-    maps: real (N, H, W); reference: bool (N, H, W). Tied maxima point at the pixel nearest their mean position, so a
-    constant map points at the centre. NaN for an empty reference or a map with NaN.
+    maps: real (N, H, W); reference: bool (N, H, W), of one part or several, the nearest of which counts. tolerance: in
+    pixels, or in millimetres of which a pixel has `pixel_mm`. Tied maxima point at the pixel nearest their mean
+    position, so a constant map points at the centre. NaN for an empty reference or a map with NaN.
     """
+    tolerance = tolerance if pixel_mm is None else tolerance / pixel_mm
     rows, columns = points(maps).unbind(1)
     undefined = ~reference.flatten(1).any(dim=1) | rows.isnan()
     if tolerance == 0:  # the distance to every pixel is not needed to look one up
@@ -37,21 +39,106 @@ def points(maps: Tensor) -> Tensor:
     return found.masked_fill(broken[:, None], torch.nan)
 
 
-def iou(regions: Tensor, reference: Tensor) -> Tensor:
-    """Intersection over union (Jaccard 1901) of bool regions (N, H, W); 0 for an empty region, NaN for an empty
-    reference.
+def iou(regions: Tensor, reference: Tensor, empty: float = 0.0) -> Tensor:
+    """Intersection over union (Jaccard 1901) of bool regions (N, H, W); `empty` for an empty region (NaN leaves it
+    undefined), NaN for an empty reference.
 
     Raises ValueError for regions that are not bool.
     """
+    both, selected, drawn = _overlap(regions, reference, "iou")
+    return _defined(both / (selected + drawn - both), selected, drawn, empty)
+
+
+def dice(regions: Tensor, reference: Tensor, empty: float = 0.0) -> Tensor:
+    """Dice's coefficient (Dice 1945), twice the intersection over the sum of both areas; else as `iou`."""
+    both, selected, drawn = _overlap(regions, reference, "dice")
+    return _defined(2 * both / (selected + drawn), selected, drawn, empty)
+
+
+def precision(regions: Tensor, reference: Tensor) -> Tensor:
+    """The share of a bool region (N, H, W) that lies in the reference; NaN for an empty region or reference."""
+    both, selected, drawn = _overlap(regions, reference, "precision")
+    return _defined(both / selected, selected, drawn, torch.nan)
+
+
+def recall(regions: Tensor, reference: Tensor) -> Tensor:
+    """The share of the reference that a bool region (N, H, W) covers, 0 for an empty one; NaN for an empty reference."""
+    both, selected, drawn = _overlap(regions, reference, "recall")
+    return _defined(both / drawn, selected, drawn, 0.0)
+
+
+def _overlap(regions: Tensor, reference: Tensor, name: str) -> tuple[Tensor, Tensor, Tensor]:
     if regions.dtype != torch.bool:
-        raise ValueError(f"iou compares bool regions, not {regions.dtype}; select a region from the map first")
-    both = (regions & reference).sum(dim=(1, 2)).double()
-    either = (regions | reference).sum(dim=(1, 2)).double()
-    return (both / either).masked_fill(~reference.flatten(1).any(dim=1), torch.nan)
+        raise ValueError(f"{name} compares bool regions, not {regions.dtype}; select a region from the map first")
+    return tuple(each.sum(dim=(1, 2)).double() for each in (regions & reference, regions, reference))
+
+
+def _defined(values: Tensor, selected: Tensor, drawn: Tensor, empty: float) -> Tensor:
+    return values.masked_fill(selected == 0, empty).masked_fill(drawn == 0, torch.nan)
+
+
+def mass(maps: Tensor, reference: Tensor) -> Tensor:
+    """Relevance mass accuracy (Arras et al. 2022, eq. 1): the share of the positive relevance that lies in the reference.
+
+    maps: real (N, H, W). NaN for an empty reference, a map without positive relevance and one that is not finite.
+    """
+    positive = maps.double().clamp(min=0)
+    share = (positive * reference).sum(dim=(1, 2)) / positive.sum(dim=(1, 2))
+    return _of_maps(share, maps, reference)
+
+
+def rank(maps: Tensor, reference: Tensor) -> Tensor:
+    """Relevance rank accuracy (Arras et al. 2022, eq. 2): of the K pixels of highest value, K the size of the reference,
+    the share that lies in it. Where the K-th value is tied, its pixels have the remaining places in equal parts.
+
+    maps: real (N, H, W). NaN for an empty reference and a map that is not finite.
+    """
+    flat, inside = maps.double().flatten(1), reference.flatten(1)
+    count = inside.sum(dim=1, keepdim=True)
+    cut = flat.sort(dim=1, descending=True).values.gather(1, (count - 1).clamp(min=0))
+    above, tied = flat > cut, flat == cut
+    places = (count - above.sum(dim=1, keepdim=True)) / tied.sum(dim=1, keepdim=True)
+    hits = (above & inside).sum(dim=1) + places[:, 0] * (tied & inside).sum(dim=1)
+    return _of_maps(hits / count[:, 0], maps, reference)
+
+
+def auprc(maps: Tensor, reference: Tensor) -> Tensor:
+    """Area under the precision-recall curve of the pixels, by steps (average precision), a tied value as one step.
+
+    maps: real (N, H, W). A constant map has the reference's share of the image. NaN for an empty reference and a map that is
+    not finite.
+    """
+    flat, inside = maps.double().flatten(1), reference.flatten(1)
+    ordered, order = flat.sort(dim=1, descending=True)
+    hits = inside.gather(1, order).double().cumsum(1)
+    places = torch.arange(1, flat.shape[1] + 1, device=flat.device)
+    step = torch.ones_like(inside)
+    step[:, :-1] = ordered[:, :-1] != ordered[:, 1:]  # the last of each tied value
+    reached = torch.where(step, hits, 0.0)
+    before = reached.cummax(1).values.roll(1, dims=1)
+    before[:, 0] = 0
+    area = (torch.where(step, hits - before, 0.0) * hits / places).sum(dim=1) / hits[:, -1]
+    return _of_maps(area, maps, reference)
+
+
+def _of_maps(values: Tensor, maps: Tensor, reference: Tensor) -> Tensor:
+    """`values` of maps (N, H, W), NaN where the reference is empty or the map is not finite."""
+    broken = ~torch.isfinite(maps).flatten(1).all(dim=1) | ~reference.flatten(1).any(dim=1)
+    return values.masked_fill(broken, torch.nan)
 
 
 # name -> function (maps or regions, reference, **parameters) -> (N,)
-SCORES = {"iou": iou, "pointing": pointing}
+SCORES = {
+    "iou": iou,
+    "dice": dice,
+    "precision": precision,
+    "recall": recall,
+    "pointing": pointing,
+    "mass": mass,
+    "rank": rank,
+    "auprc": auprc,
+}
+OF_REGIONS = ("iou", "dice", "precision", "recall")  # the others are of maps
 
 
 def score(maps_or_regions: Tensor, reference: Tensor, name: str = "iou", **parameters) -> Tensor:

@@ -1,46 +1,195 @@
 """Selection: from a heat map to a region, so that it can be laid over the expert's.
 
-Selectors act on positive relevance: pixels at or below zero are never selected.
+Selectors see `values` (N, H, W) made from the maps by OF: what takes no part is -inf and is never selected. By default
+that is all relevance at or below zero. A map with no values, or with values that form a single group, selects nothing.
 """
 
-from concurrent.futures import ThreadPoolExecutor
+import inspect
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
+import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
 
-from regard.kernels import bandwidth_1d, mean_shift_1d
-from regard.kernels.mean_shift import RESOLUTION
+from regard import kernels
+from regard.kernels.mean_shift_1d import RESOLUTION
+
+NONE = -torch.inf  # the value of a pixel that takes no part
+
+# name -> the values that a selector sees of signed, raw maps
+OF = {
+    "positive": lambda maps: torch.where(maps > 0, maps, NONE),
+    "absolute": lambda maps: torch.where(maps != 0, maps.abs(), NONE),
+    "signed": lambda maps: maps,
+}
 
 
-def meanshift(maps: Tensor, bandwidth: float | None = None, quantile: float = 0.3) -> Tensor:
-    """Everything above the most populous mode of the positive values (mean shift, Comaniciu and Meer 2002).
+def bins(values: Tensor, bins: int = 10, keep: str = "above") -> Tensor:
+    """Everything above the most populous of `bins` bins of equal width between the least and the largest value, of
+    several the lowest; keep="top": the top bin alone.
 
-    bandwidth: in units of the map; None takes scikit-learn's rule, the mean distance to the `quantile` nearest values.
-    Degenerate maps select nothing: no positive value, an estimated bandwidth of zero (many equal values) or below what
-    the kernel resolves, or a most populous mode with none above it.
+    Raises ValueError for less than two bins and another `keep`.
     """
-    with ThreadPoolExecutor(torch.get_num_threads()) as threads:  # maps are independent, torch lets go of the lock
-        return torch.stack(list(threads.map(lambda values: _above_most_populous(values, bandwidth, quantile), maps)))
+    _check_keep(keep)
+    if isinstance(bins, bool) or not isinstance(bins, int) or bins < 2:
+        raise ValueError(f"bins must be a whole number, at least 2, not {bins!r}")
+    flat = values.flatten(1).double()
+    among = flat > NONE
+    low = flat.masked_fill(~among, torch.inf).amin(dim=1, keepdim=True)
+    width = (flat.amax(dim=1, keepdim=True) - low) / bins
+    parted = width > 0  # false for NaN, so where nothing takes part
+    place = ((flat - low) / torch.where(parted, width, 1.0)).nan_to_num(0, neginf=0, posinf=0).long().clamp(0, bins - 1)
+    counts = torch.zeros(len(flat), bins, dtype=torch.float64, device=flat.device).scatter_add_(
+        1, place, among.double()
+    )
+    rank = torch.arange(bins, device=flat.device)
+    most = rank.expand_as(counts).masked_fill(counts < counts.amax(dim=1, keepdim=True), bins).amin(dim=1, keepdim=True)
+    chosen = place == bins - 1 if keep == "top" else place > most
+    return (chosen & among & parted).view_as(values)
 
 
-def _above_most_populous(values: Tensor, bandwidth: float | None, quantile: float) -> Tensor:
-    region = values > 0
-    positive = values[region]
-    if not len(positive):
-        return region
-    width = bandwidth
-    if width is None:
-        width = bandwidth_1d(positive, quantile)
-        if width < RESOLUTION * float(positive.max()) or width == 0:
-            return torch.zeros_like(region)
-    labels, modes = mean_shift_1d(positive, width)
-    members = torch.bincount(labels, minlength=len(modes))
-    region[region.clone()] = modes[labels] > modes[members.argmax()]
+def kmeans(values: Tensor, k: int = 3, space: str = "value") -> Tensor:
+    """The group of the largest values among k (k-means, the optimum).
+
+    space="position" groups (x, y, value) instead, each in units of the longer side or of the map's largest absolute
+    value, by scikit-learn's KMeans from ten starts; the group of the largest mean value is kept.
+    Raises ValueError for a k below 2 and another space.
+    """
+    if isinstance(k, bool) or not isinstance(k, int) or k < 2:
+        raise ValueError(f"k must be a whole number of groups, at least 2, not {k!r}")
+    if _by_position(space):
+        return _each(values, lambda one: _kmeans_position(one, k))
+    return _each(values, lambda one: _kmeans_value(one, k))
+
+
+def _kmeans_value(values: Tensor, k: int) -> Tensor:
+    region = values > NONE
+    if region.any():
+        labels, centres = kernels.kmeans_1d(values[region], k)
+        groups = int((~centres.isnan()).sum())
+        region[region.clone()] = (labels == groups - 1) & (groups > 1)
     return region
 
 
-def top_area(maps: Tensor, area: float = 0.1) -> Tensor:
-    """The pixels of highest positive value, `area` of the map: the reference with the area under control.
+def meanshift(
+    values: Tensor,
+    bandwidth: float | None = None,
+    quantile: float = 0.3,
+    keep: str = "above",
+    space: str = "value",
+    side: int = 64,
+) -> Tensor:
+    """Everything above the most populous mode of the values (mean shift, Comaniciu and Meer 2002); keep="top": what
+    belongs to the highest mode alone, unless it is the only one.
+
+    bandwidth: in units of the map; None takes scikit-learn's rule, the mean distance to the `quantile` nearest values.
+    An estimate of zero (many equal values), or below what the kernel resolves, selects nothing.
+    space="position" groups (x, y, value) as `kmeans` does, at most `side` pixels a side, larger maps averaged to it; a
+    mode is above another if its value is.
+    Raises ValueError for another `keep` or space.
+    """
+    _check_keep(keep)
+    if _by_position(space):
+        return _each(values, lambda one: _meanshift_position(one, bandwidth, quantile, keep, side))
+    return _each(values, lambda one: _meanshift_value(one, bandwidth, quantile, keep))
+
+
+def _meanshift_value(values: Tensor, bandwidth: float | None, quantile: float, keep: str) -> Tensor:
+    region = values > NONE
+    taking = values[region]
+    if not len(taking):
+        return region
+    width = kernels.bandwidth_1d(taking, quantile) if bandwidth is None else bandwidth
+    if bandwidth is None and (width < RESOLUTION * float(taking.abs().max()) or width == 0):
+        return torch.zeros_like(region)
+    labels, modes = kernels.mean_shift_1d(taking, width)
+    region[region.clone()] = _above(modes, labels, keep)
+    return region
+
+
+def _above(heights: Tensor, labels: Tensor, keep: str) -> Tensor:
+    """Which members of groups, of `heights` (K,), lie above the most populous group, or in the highest of several."""
+    if keep == "top":
+        return heights[labels] == (heights.max() if len(heights) > 1 else torch.inf)
+    members = torch.bincount(labels, minlength=len(heights))
+    return heights[labels] > heights[members.argmax()]
+
+
+def _meanshift_position(values: Tensor, bandwidth: float | None, quantile: float, keep: str, side: int) -> Tensor:
+    from sklearn.cluster import estimate_bandwidth  # takes a second
+
+    small = _averaged(values, side)
+    region, points = small > NONE, _points(small)
+    if len(points) > 1:
+        width = estimate_bandwidth(points.numpy(), quantile=quantile, n_samples=500, random_state=0)
+        width = width if bandwidth is None else bandwidth
+        if width > 0:
+            labels, modes = kernels.mean_shift(points.to(values.device), width)
+            region[region.clone()] = _above(modes[:, 2], labels, keep)
+            return _enlarged(region, values)
+    return torch.zeros_like(values, dtype=torch.bool)
+
+
+def _kmeans_position(values: Tensor, k: int) -> Tensor:
+    from sklearn.cluster import KMeans  # takes a second
+
+    region, points = values > NONE, _points(values).numpy()
+    if len(np.unique(points[:, 2])) < 2 or len(points) < k:
+        return torch.zeros_like(region)
+    found = KMeans(k, n_init=10, random_state=0).fit(points)
+    top = found.cluster_centers_[:, 2].argmax()
+    region[region.clone()] = torch.from_numpy(found.labels_ == top).to(region.device)
+    return region
+
+
+def _points(values: Tensor) -> Tensor:
+    """(x, y, value) of what takes part, (n, 3) float64 on the CPU: shares of the longer side and of the largest value."""
+    values = values.double().cpu()
+    rows, columns = (values > NONE).nonzero().unbind(1)
+    taking = values[rows, columns]
+    largest = taking.abs().max() if len(taking) and taking.any() else 1.0
+    return torch.stack([columns / max(values.shape), rows / max(values.shape), taking / largest], dim=1)
+
+
+def _averaged(values: Tensor, side: int) -> Tensor:
+    """`values` at no more than `side` pixels a side: means of what takes part, none where nothing does."""
+    if max(values.shape) <= side:
+        return values
+    size = [max(1, round(length * side / max(values.shape))) for length in values.shape]
+    pool = lambda given: functional.adaptive_avg_pool2d(given[None, None].double(), size)[0, 0]
+    share = pool(values > NONE)
+    return torch.where(share > 0, pool(torch.where(values > NONE, values, 0.0)) / share, NONE)
+
+
+def _enlarged(region: Tensor, values: Tensor) -> Tensor:
+    """A region at the size of `values`, of which only what takes part."""
+    larger = functional.interpolate(region[None, None].double(), values.shape, mode="nearest-exact")[0, 0] > 0.5
+    return larger & (values > NONE)
+
+
+def otsu(values: Tensor, min_max: bool = False) -> Tensor:
+    """What lies above Otsu's threshold of the values, in 256 bins.
+
+    min_max: the whole map, what takes no part as 0, is first scaled to whole numbers from 0 to 255, as
+    CheXlocalize does (Saporta et al. 2022); of signed maps (`of="signed"`) this keeps the sign out of sight.
+    """
+    flat = values.flatten(1).double()
+    among = flat > NONE
+    if min_max:
+        flat = flat.masked_fill(~among, 0.0)
+        low, high = flat.amin(dim=1, keepdim=True), flat.amax(dim=1, keepdim=True)
+        flat = torch.where(high > low, (255 * (flat - low) / (high - low)).floor(), 0.0)
+    threshold = kernels.otsu(flat)[:, None]
+    threshold = (
+        threshold.round() if min_max else threshold
+    )  # the middle of a grey value's bin is off it by less than 0.5
+    return ((flat > threshold) & among).view_as(values)
+
+
+def top_area(values: Tensor, area: float = 0.1) -> Tensor:
+    """The pixels of highest value, `area` of the map: the reference with the area under control.
 
     The number of pixels is rounded down, and a tie across the cut is left out as a whole, so the selected area is never
     larger. area is in (0, 1].
@@ -48,33 +197,116 @@ def top_area(maps: Tensor, area: float = 0.1) -> Tensor:
     """
     if not 0 < area <= 1:
         raise ValueError(f"the area must be in (0, 1], not {area}")
-    flat = maps.flatten(1)
+    flat = values.flatten(1)
     count = int(area * flat.shape[1] + 1e-9)  # 0.29 * 100 is 28.999...
     if not count:
-        return torch.zeros_like(maps, dtype=torch.bool)
+        return torch.zeros_like(values, dtype=torch.bool)
     ordered = flat.sort(dim=1, descending=True).values
     cut = ordered[:, count - 1 : count]
     tied = count < flat.shape[1] and ordered[:, count : count + 1] == cut
-    chosen = torch.where(torch.as_tensor(tied, device=maps.device), flat > cut, flat >= cut)
-    return (chosen & (flat > 0)).view_as(maps)
+    chosen = torch.where(torch.as_tensor(tied, device=values.device), flat > cut, flat >= cut)
+    return (chosen & (flat > NONE)).view_as(values)
 
 
-# name -> function (maps, **parameters) -> bool (N, H, W)
-SELECTIONS = {"meanshift": meanshift, "top-area": top_area}
+def relative_max(values: Tensor, share: float = 0.2) -> Tensor:
+    """What has at least `share` of the map's largest value (0.2 as in DeepMiner, Wu et al. 2018); nothing where that is
+    not positive, or where all that takes part has one value.
+
+    share is in (0, 1]. Raises ValueError for another.
+    """
+    if not 0 < share <= 1:
+        raise ValueError(f"the share of the maximum must be in (0, 1], not {share}")
+    flat = values.flatten(1)
+    largest = flat.amax(dim=1, keepdim=True)
+    least = flat.masked_fill(flat == NONE, torch.inf).amin(dim=1, keepdim=True)
+    return ((flat >= share * largest) & (largest > 0) & (largest > least)).view_as(values)
 
 
-def select(maps: Tensor, method: str = "meanshift", **parameters) -> Tensor:
+# name -> function (values, **parameters) -> bool (N, H, W)
+SELECTIONS = {
+    "bins": bins,
+    "kmeans": kmeans,
+    "meanshift": meanshift,
+    "otsu": otsu,
+    "top-area": top_area,
+    "relative-max": relative_max,
+}
+
+
+def select(maps: Tensor, method: str = "meanshift", of: str = "positive", **parameters) -> Tensor:
     """Regions, bool (N, H, W), from heat maps (N, H, W), signed and raw.
 
-    method: a name in SELECTIONS; `parameters` are that method's own. A map that is not finite everywhere selects
-    nothing.
-    Raises ValueError for an unknown method or maps of another shape.
+    method: a name in SELECTIONS; `parameters` are that method's own. of: the relevance that counts, a name in OF. A map
+    that is not finite everywhere selects nothing.
+    Raises ValueError for an unknown method, parameter or `of`, or maps of another shape.
     """
-    if method not in SELECTIONS:
-        raise ValueError(f"unknown selection {method!r}; known are {', '.join(SELECTIONS)}")
+    check(method, of, parameters)
     if maps.ndim != 3:
         raise ValueError(f"maps must be (N, H, W), not {tuple(maps.shape)}")
     if not len(maps):
         return torch.zeros_like(maps, dtype=torch.bool)
     valid = torch.isfinite(maps).flatten(1).all(1)[:, None, None]
-    return SELECTIONS[method](torch.where(valid, maps, torch.zeros_like(maps)), **parameters)
+    return SELECTIONS[method](torch.where(valid, OF[of](maps), NONE), **parameters)
+
+
+def check(method: str, of: str = "positive", parameters: dict | None = None) -> None:
+    """Raise ValueError for a selection, kind of relevance or parameter that there is not."""
+    if method not in SELECTIONS:
+        raise ValueError(f"unknown selection {method!r}; known are {', '.join(SELECTIONS)}")
+    if of not in OF:
+        raise ValueError(f"unknown relevance of={of!r}; known are {', '.join(OF)}")
+    known = defaults(method)
+    for name in parameters or {}:
+        if name not in known:
+            raise ValueError(f"selection {method!r} has no parameter {name!r}; known are of, {', '.join(known)}")
+
+
+def variants(selections: Mapping[str, Mapping], sweep: Mapping[str, Mapping] = MappingProxyType({})) -> dict[str, dict]:
+    """What a study selects by, {label: {"method": ..., "parameters": ...}}.
+
+    selections: name -> parameters; a name is a method, or a method and what it is called after, as in "otsu@alam-2023".
+    sweep: name -> {parameter: values}; each value but the one in `selections` is a variant, labelled as in
+    "kmeans k=2". A sweep of what is not in `selections` is left out.
+    Raises ValueError for what `check` refuses, and for parameters or values that are no block or list.
+    """
+    found = {}
+    for name, parameters in selections.items():
+        if not isinstance(parameters, Mapping):
+            raise ValueError(f"selection {name!r} must be a block of parameters, {{}} for none, not {parameters!r}")
+        found[name] = {"method": name.split("@")[0], "parameters": dict(parameters)}
+    for name, swept in sweep.items():
+        check(name.split("@")[0])
+        if not isinstance(swept, Mapping):
+            raise ValueError(f"the sweep of {name!r} must be a block of lists, not {swept!r}")
+        for parameter, values in swept.items() if name in selections else ():
+            if not isinstance(values, list):
+                raise ValueError(f"the sweep of {name!r} needs a list of values of {parameter!r}, not {values!r}")
+            own = found[name]
+            for value in values:
+                if own["parameters"].get(parameter, defaults(own["method"]).get(parameter)) != value:
+                    found[f"{name} {parameter}={value}"] = own | {"parameters": own["parameters"] | {parameter: value}}
+    for one in found.values():
+        rest = {key: value for key, value in one["parameters"].items() if key != "of"}
+        check(one["method"], one["parameters"].get("of", "positive"), rest)
+    return found
+
+
+def defaults(method: str) -> dict:
+    """The parameters of a selection, as they are without being given."""
+    return {name: one.default for name, one in list(inspect.signature(SELECTIONS[method]).parameters.items())[1:]}
+
+
+def _check_keep(keep: str) -> None:
+    if keep not in ("above", "top"):
+        raise ValueError(f"keep must be above (the most populous group) or top, not {keep!r}")
+
+
+def _by_position(space: str) -> bool:
+    if space not in ("value", "position"):
+        raise ValueError(f"the space of the groups must be value or position, not {space!r}")
+    return space == "position"
+
+
+def _each(values: Tensor, selected: Callable[[Tensor], Tensor]) -> Tensor:
+    """`selected` of each map."""
+    return torch.stack([selected(one) for one in values])

@@ -2,7 +2,7 @@
 
 import functools
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pandas as pd
@@ -60,21 +60,36 @@ def mean_interval(values: np.ndarray, patients: np.ndarray, draws: int, seed: in
 
     The same as `interval` of the weighted mean, computed at once. All NaN without a defined value.
     """
-    values, patients = np.asarray(values, dtype=float), np.asarray(patients)
-    defined = ~np.isnan(values)
-    values, patients = values[defined], patients[defined]
-    if not len(values):
-        return float("nan"), float("nan"), float("nan")
-    if len(set(patients)) < 2:
-        return float(values.mean()), float("nan"), float("nan")
-    return float(values.mean()), *_percentiles(_means(values, patients, draws, seed))
+    return tuple(float(each[0]) for each in mean_intervals(np.asarray(values, float)[:, None], patients, draws, seed))
 
 
-def _means(values: np.ndarray, patients: np.ndarray, draws: int, seed: int) -> np.ndarray:
-    """The mean of `values` in each resample of patients, from the sums of each patient: (draws,)."""
-    names, member = np.unique(patients.astype(str), return_inverse=True)
-    weights = _weights(len(names), draws, seed)
-    return (weights @ np.bincount(member, values)) / (weights @ np.bincount(member))
+def mean_intervals(
+    values: np.ndarray, patients: np.ndarray, draws: int, seed: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """`mean_interval` of each column of values (N, K): means, low and high ends (K,). Columns share their resamples."""
+    mean, low, high = np.full((3, values.shape[1]), np.nan)
+    for columns, sums, counts in _by_patient(values, patients):
+        mean[columns] = sums.sum(axis=0) / counts.sum()
+        if len(counts) > 1:
+            weights = _weights(len(counts), draws, seed)
+            means = (weights @ sums) / (weights @ counts)[:, None]
+            low[columns], high[columns] = np.quantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
+    return mean, low, high
+
+
+def _by_patient(values: np.ndarray, patients: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Columns of values (N, K) that are defined for the same cases, together: which they are, their sums (P, k) and the
+    number of cases (P,) of each patient who has any, patients by name."""
+    patients, defined = np.asarray(patients).astype(str), ~np.isnan(values)
+    alike = {}
+    for column in range(values.shape[1]):
+        alike.setdefault(defined[:, column].tobytes(), []).append(column)
+    for columns in map(np.array, alike.values()):
+        rows = defined[:, columns[0]]
+        if rows.any():
+            names, member = np.unique(patients[rows], return_inverse=True)
+            belongs = (member == np.arange(len(names))[:, None]).astype(float)
+            yield columns, belongs @ values[np.ix_(rows, columns)], belongs.sum(axis=1)
 
 
 @functools.lru_cache(maxsize=16)
@@ -82,29 +97,51 @@ def _weights(patients: int, draws: int, seed: int) -> np.ndarray:
     return _counts(patients, draws, seed).astype(float)
 
 
-def paired(first: np.ndarray, second: np.ndarray, patients: np.ndarray, draws: int, seed: int) -> dict:
-    """Mean difference first - second on the same cases, interval over patients, two-sided bootstrap p.
+def contrasts(differences: np.ndarray, patients: np.ndarray, draws: int, flips: int, seed: int) -> pd.DataFrame:
+    """What the paired differences (N, K) of K contrasts say, a row each; NaN is undefined, left out and not counted.
 
-    p inverts the percentile interval: twice the smaller share of resampled differences on one side of zero, with one
-    added to count and total
-    (Davison and Hinkley 1997, eq. 4.11), so never zero; and never less than 2^(1 - m), the chance that the m patients whose
-    means differ all do so in one direction: a bootstrap of few patients is surer than they can be. Cases where either is undefined are left out and not counted in
-    n_cases.
+    difference: the mean over the cases; ci_low, ci_high: its interval, as of `mean_interval`. effect: the mean over the
+    standard deviation of the patients' mean differences (Cohen 1988, d_z), NaN where they do not differ. p: two-sided, of
+    a sign-flip test over patients (Fisher 1935): under no difference the summed difference of each patient could as
+    well have had the other sign; the share of `flips` draws of all signs that give a sum as large, one added to count and
+    total (Phipson and Smyth 2010). n_cases, n_patients: those with a defined difference. All but the mean and the
+    counts are NaN with fewer than two patients.
     """
+    differences = np.asarray(differences, dtype=float)
+    found = dict(zip(("difference", "ci_low", "ci_high"), mean_intervals(differences, patients, draws, seed)))
+    found |= {name: np.full(differences.shape[1], np.nan) for name in ("effect", "p")}
+    found |= {name: np.zeros(differences.shape[1], int) for name in ("n_cases", "n_patients")}
+    for columns, sums, counts in _by_patient(differences, patients):
+        found["n_cases"][columns], found["n_patients"][columns] = counts.sum(), len(counts)
+        if len(counts) > 1:
+            means = sums / counts[:, None]
+            spread = means.std(axis=0, ddof=1)
+            found["effect"][columns] = np.divide(
+                means.mean(axis=0), spread, out=np.full(len(columns), np.nan), where=spread > 1e-12
+            )
+            for part in np.array_split(np.arange(len(columns)), -(-len(columns) // 64)):
+                found["p"][columns[part]] = _sign_flips(sums[:, part], flips, seed)
+    return pd.DataFrame(found)
+
+
+def _sign_flips(sums: np.ndarray, flips: int, seed: int) -> np.ndarray:
+    """Two-sided p of each column of the patients' sums (P, k)."""
+    observed = np.abs(sums.sum(axis=0))
+    as_large = np.abs(_signs(len(sums), flips, seed) @ sums) >= observed - 1e-9 * np.abs(sums).sum(axis=0)
+    return (as_large.sum(axis=0) + 1) / (flips + 1)
+
+
+@functools.lru_cache(maxsize=2)
+def _signs(patients: int, flips: int, seed: int) -> np.ndarray:
+    return np.random.default_rng([seed, 1]).integers(0, 2, (flips, patients)) * 2.0 - 1
+
+
+def paired(
+    first: np.ndarray, second: np.ndarray, patients: np.ndarray, draws: int, seed: int, flips: int | None = None
+) -> dict:
+    """Row of `contrasts` of first - second (N,) on the same cases; flips: draws of signs, without as many as `draws`."""
     difference = np.asarray(first, dtype=float) - np.asarray(second, dtype=float)
-    defined = ~np.isnan(difference)
-    difference, patients = difference[defined], np.asarray(patients)[defined]
-    row = {"difference": float("nan"), "ci_low": float("nan"), "ci_high": float("nan"), "p": float("nan")}
-    row |= {"n_cases": len(difference), "n_patients": len(set(patients))}
-    if row["n_cases"]:
-        row["difference"] = float(difference.mean())
-    if row["n_patients"] > 1:
-        means = _means(difference, patients, draws, seed)
-        row["ci_low"], row["ci_high"] = _percentiles(means)
-        tail = min((means <= 0).sum(), (means >= 0).sum())
-        differing = int((pd.Series(difference).groupby(patients).mean() != 0).sum())
-        row["p"] = float(min(1.0, max(2 * (tail + 1) / (draws + 1), 2.0 ** (1 - differing))))
-    return row
+    return contrasts(difference[:, None], patients, draws, draws if flips is None else flips, seed).iloc[0].to_dict()
 
 
 def holm(p: pd.Series) -> pd.Series:

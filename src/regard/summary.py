@@ -1,13 +1,12 @@
-"""From scores of cases to tables: means with intervals over patients, paired differences, the papers' own figures."""
+"""From scores of cases to tables: means with intervals over patients, and paired differences."""
 
-import json
+import itertools
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
 
-from regard import project, tables
-from regard.published import PUBLISHED
-from regard.statistics import holm, mean_interval, paired, seed_of
+from regard.statistics import contrasts, holm, mean_intervals, seed_of
 
 KEYS = ["study", "data", "target_role", "method", "selection", "setting", "region", "score"]
 COLUMNS = [
@@ -31,12 +30,41 @@ COLUMNS = [
     "selected_area",
     "chance",
     "n_maps",
+    "lift",
+    "flagged",
     "profile",
 ]
 POOLED = "all findings"  # the target of what is averaged over the findings of a study
-PAIRED = ["difference", "ci_low", "ci_high", "n_cases", "n_patients", "n_maps", "p"]
-EMPTY_RULE = "undefined is left out and counted; an empty selection has IoU 0"
-TESTED_FROM = 40  # test patients; a claim about fewer is "not tested"
+PAIRS = [
+    "study",
+    "data",
+    "target",
+    "target_role",
+    "method",
+    "selection",
+    "setting",
+    "region",
+    "score",
+    "stratum",
+    "first",
+    "second",
+]
+PAIRS += [
+    "difference",
+    "ci_low",
+    "ci_high",
+    "effect",
+    "n_cases",
+    "n_patients",
+    "n_maps",
+    "p",
+    "p_holm",
+    "family",
+    "flagged",
+    "profile",
+]
+EMPTY_RULES = ("an empty selection has 0", "an empty selection is left out and counted")
+FLAGGED = (0.001, 0.9)  # median areas below and above which a selection says nothing
 
 
 def blocks(explanations: pd.DataFrame) -> list[tuple[str, str, pd.DataFrame]]:
@@ -55,10 +83,11 @@ def blocks(explanations: pd.DataFrame) -> list[tuple[str, str, pd.DataFrame]]:
 
 
 def strata(explanations: pd.DataFrame, labels: bool = True) -> dict[str, np.ndarray]:
-    """The groups of cases every mean is given for: all, each class, correct and incorrect ones, and both together.
+    """The groups of rows every mean is given for: all, each class, correct and incorrect ones, and both together; of
+    findings, those of cases with one, with two, and with more.
 
-    explanations: one row per case with `label` and the bool `correct`; labels: whether to group by class, which the
-    blocks of findings are already. Returns bool masks of its rows.
+    explanations: one row per case, or per finding of a case, with `label` and the bool `correct`; labels: whether to group by class,
+    which the blocks of findings are already. Returns bool masks of its rows.
     """
     groups = {"all": np.full(len(explanations), True)}
     correct = explanations["correct"].to_numpy(bool)
@@ -68,7 +97,17 @@ def strata(explanations: pd.DataFrame, labels: bool = True) -> dict[str, np.ndar
         groups[label] = (explanations["label"] == label).to_numpy()
     groups |= outcome
     groups |= {f"{label}+{name}": groups[label] & rows for label in names for name, rows in outcome.items()}
+    if "n_findings" in explanations:
+        count = explanations["n_findings"].to_numpy()
+        groups |= {"1 finding": count == 1, "2 findings": count == 2, "3 or more findings": count >= 3}
     return groups
+
+
+def counted(explanations: pd.DataFrame) -> pd.DataFrame:
+    """`explanations` with the column n_findings, how many findings of a case are explained; as they are without findings."""
+    if not (explanations["target_role"] == "finding").any():
+        return explanations
+    return explanations.assign(n_findings=explanations.groupby("case")["target"].transform("nunique"))
 
 
 def summarise(
@@ -81,51 +120,79 @@ def summarise(
     n_cases: distinct cases; n_maps: the values a mean is over, each counting alike (more than the cases where all
     findings are pooled); n_undefined: those left out. A map that was not made (slow methods may explain a subset of the
     cases) is neither: its row says less cases.
-    `selected_area` is the median share of the image that the selection covers, over all cases of the stratum. All maps
-    share the resamples of a stratum, so that equal values have equal intervals.
+    `selected_area` is the median share of the image that the selection covers, over all cases of the stratum, `flagged` whether that
+    is too little or too much to say anything (FLAGGED). `lift` is the mean over the chance. Overlaps have a row for each EMPTY_RULES.
+    All maps share the resamples of a stratum, so that equal values have equal intervals.
     """
     scores = _blank(scores)
     rows = []
-    for target, role, explained in blocks(explanations):
+    for target, role, explained in blocks(counted(explanations)):
         where = pd.MultiIndex.from_frame(explained[["case", "target"]])
-        patients, groups = explained["patient"].to_numpy(), strata(explained, labels=role != "finding")
-        cases = explained["case"].to_numpy()
+        groups = strata(explained, labels=role != "finding")
         columns, made = {}, {}
         for key, table in scores[scores["target_role"] == role].groupby(KEYS, sort=False):
             column = table.set_index(["case", "target"])["value"]
             columns[key], made[key] = column.reindex(where).to_numpy(), where.isin(column.index)
-        for key, values in columns.items():
-            if not made[key].any():  # a slow method that explained none of these
-                continue
-            described = dict(zip(KEYS, key))
-            if described["score"].endswith("-chance") or described["score"] == "area":
-                continue
-            chance = columns[(*key[:-1], f"{described['score']}-chance")]
-            area = columns[(*key[:-2], "", "area")] if described["selection"] else None
-            for stratum, group in groups.items():
-                inside = group & made[key]
-                value, patient = values[inside], patients[inside]
-                defined = ~np.isnan(value)
-                mean, low, high = mean_interval(value, patient, draws, seed_of(seed, described["study"], stratum))
-                rows.append(
-                    described
-                    | {
-                        "target": target,
-                        "stratum": stratum,
-                        "empty_rule": EMPTY_RULE,
-                        "mean": mean,
-                        "ci_low": low,
-                        "ci_high": high,
-                        "n_cases": len(set(cases[inside][defined])),
-                        "n_patients": len(set(patient[defined])),
-                        "n_undefined": int((~defined).sum()),
-                        "selected_area": np.nan if area is None or not inside.any() else float(np.median(area[inside])),
-                        "chance": float(chance[inside][defined].mean()) if defined.any() else np.nan,
-                        "n_maps": int(defined.sum()),
-                        "profile": profile,
-                    }
-                )
-    return pd.DataFrame(rows)[COLUMNS]
+        rows += _means(columns, made, groups, explained, {"target": target, "profile": profile}, draws, seed)
+    found = pd.DataFrame(rows)
+    return found.assign(lift=found["mean"] / found["chance"].where(found["chance"] > 0))[COLUMNS]
+
+
+def _means(
+    columns: dict, made: dict, groups: dict, explained: pd.DataFrame, common: dict, draws: int, seed: int
+) -> list[dict]:
+    """Rows of `summarise` for one block: values and whether they were made, (N,) each, by key."""
+    chosen = []
+    for key in columns:
+        measure, selection = key[-1], key[KEYS.index("selection")]
+        if not made[key].any() or measure.endswith("-chance"):
+            continue  # a slow method that explained none of these, or what stands beside a score
+        area = columns[(*key[:-2], "", "area")] if selection else None
+        chosen.append((key, columns[key], area, ""))
+        if measure in ("iou", "dice"):
+            chosen[-1] = (*chosen[-1][:3], EMPTY_RULES[0])
+            chosen.append((key, np.where(area == 0, np.nan, columns[key]), area, EMPTY_RULES[1]))
+    if not chosen:
+        return []
+    patients, cases = explained["patient"].to_numpy(), explained["case"].to_numpy()
+    values = np.stack([np.where(made[key], value, np.nan) for key, value, *_ in chosen], axis=1)
+    study = chosen[0][0][KEYS.index("study")]
+    intervals = {
+        stratum: mean_intervals(values[group], patients[group], draws, seed_of(seed, study, stratum))
+        for stratum, group in groups.items()
+    }
+    rows = []
+    for number, (key, value, area, rule) in enumerate(chosen):
+        chance = _chance(columns, key)
+        for stratum, group in groups.items():
+            inside = group & made[key]
+            defined = inside & ~np.isnan(value)
+            mean, low, high = (float(each[number]) for each in intervals[stratum])
+            median = np.nan if area is None or not inside.any() else float(np.median(area[inside]))
+            rows.append(
+                dict(zip(KEYS, key))
+                | common
+                | {"stratum": stratum, "empty_rule": rule, "mean": mean, "ci_low": low, "ci_high": high}
+                | {"n_cases": len(set(cases[defined])), "n_patients": len(set(patients[defined]))}
+                | {"n_undefined": int((inside & np.isnan(value)).sum()), "n_maps": int(defined.sum())}
+                | {"selected_area": median, "flagged": _flagged(median)}
+                | {"chance": float(chance[defined].mean()) if defined.any() else np.nan}
+            )
+    return rows
+
+
+def _chance(columns: dict, key: tuple) -> np.ndarray:
+    """What stands beside a score: by the method's selected area, or the same for all maps, or nothing (an area)."""
+    alike = dict(zip(KEYS, key)) | {"score": f"{key[-1]}-chance"}
+    for of in (alike, alike | {"method": ""}):
+        if tuple(of.values()) in columns:
+            return columns[tuple(of.values())]
+    return np.full(len(columns[key]), np.nan)
+
+
+def _flagged(area: float) -> bool:
+    """Whether a median area supports no claim about an order; never without a selection."""
+    return not np.isnan(area) and not FLAGGED[0] <= area <= FLAGGED[1]
 
 
 def pairs(
@@ -137,47 +204,112 @@ def pairs(
     draws: int,
     profile: str,
     seed: int = 0,
+    flips: int | None = None,
+    primary: Mapping | None = None,
+    selections: Mapping[str, str] | None = None,
 ) -> pd.DataFrame:
-    """Paired differences of each method with each null map and each later method, Holm-adjusted within the table.
+    """Paired differences on the same cases, for the predicted class, or for all findings together, over all cases and
+    over the correct ones.
 
-    For the predicted class, or for all findings together, over all cases and over the correct ones: pointing at the
-    first of the tolerances on each of `regions` (the expert's, and the union a study names), and the IoU of every
-    selection. Columns as in the architecture: first, second, difference, interval, p, p_holm. Raises ValueError for so
-    few draws that no adjusted p value could be small.
+    Each method with each null map and each later method: pointing at the first of the tolerances and the mass on
+    each of `regions` (the expert's, and the union a study names), and the IoU of every selection. And for each method each
+    selection with each later one, in IoU; then `method` is filled and `selection` and `setting` are blank.
+    selections: name and setting of those compared, without all; an empty selection has IoU 0. draws: of the bootstrap, flips: of the signs
+    (see `statistics.contrasts`), without as many as draws. primary: entries of rows, such as {"score": "pointing"}, that make up
+    the study's primary endpoint: p values are adjusted after Holm within it, and apart from it within the rest. flagged:
+    the area that a method selects, median over the cases, is so small or large that the row supports no claim.
+    Raises ValueError for so few flips that no adjusted p value could be small, and for a primary endpoint of no rows.
     """
-    target, role, explained = headline(explanations)
-    scores = scores[
-        (scores["target_role"] == role) & scores["region"].isin(regions) & scores["score"].isin(["pointing", "iou"])
-    ].pipe(_blank)
-    pointing = scores["score"] == "pointing"
-    tolerance = next(iter(scores.loc[pointing, "setting"]), None)
-    scores = scores[~pointing | (scores["setting"] == tolerance)]
-    contrasts = [(first, second) for place, first in enumerate(methods) for second in [*methods[place + 1 :], *nulls]]
-    keys = ["study", "data", "target_role", "selection", "setting", "region", "score"]
+    target, role, explained = headline(counted(explanations))
+    flips = draws if flips is None else flips
+    scores = scores[(scores["target_role"] == role)].pipe(_blank)
+    area = scores[scores["score"] == "area"]
+    scores = scores[scores["region"].isin(regions) & scores["score"].isin(["pointing", "mass", "iou"])]
+    tolerance = next(iter(scores.loc[scores["score"] == "pointing", "setting"]), None)
+    scores = scores[(scores["score"] != "pointing") | (scores["setting"] == tolerance)]
+    if selections is not None:
+        kept = pd.MultiIndex.from_tuples([*selections.items(), ("", ""), ("", tolerance)])
+        scores = scores[pd.MultiIndex.from_frame(scores[["selection", "setting"]]).isin(kept)]
     where = pd.MultiIndex.from_frame(explained[["case", "target"]])
-    patients, groups = explained["patient"].to_numpy(), strata(explained, labels=False)
-    rows = []
-    for key, table in scores.groupby(keys, sort=False):
-        wide = table.pivot(index=["case", "target"], columns="method", values="value").reindex(where)
-        for stratum in ("all", "correct"):
-            inside = groups[stratum]
-            for first, second in contrasts:
-                one, other = wide[first].to_numpy()[inside], wide[second].to_numpy()[inside]
-                found = paired(one, other, patients[inside], draws, seed_of(seed, key[0], stratum))
-                cases = explained["case"].to_numpy()[inside][~np.isnan(one - other)]
-                described = dict(zip(keys, key)) | {
-                    "target": target,
-                    "stratum": stratum,
-                    "first": first,
-                    "second": second,
-                }
-                rows.append(described | found | {"n_cases": len(set(cases)), "n_maps": found["n_cases"]})
-    if 2 * len(rows) / (draws + 1) > 0.05:
-        raise ValueError(
-            f"{draws} draws cannot make any of {len(rows)} adjusted p values less than 0.05; raise `draws`"
+    by = lambda table, keys: {
+        key: rows.set_index(["case", "target"])["value"].reindex(where).to_numpy()
+        for key, rows in table.groupby(keys, sort=False)
+    }
+    keys = ["study", "data", "target_role", "region", "score", "selection", "setting", "method"]
+    columns, areas = by(scores, keys), by(area, ["selection", "setting", "method"])
+    asked = [*_between_methods(columns, methods, nulls), *_between_selections(columns, methods)]
+    groups = strata(explained, labels=False)
+    tables = []
+    for stratum in ("all", "correct"):
+        inside = groups[stratum]
+        rows = explained[inside]
+        differences = [columns[one][inside] - columns[other][inside] for _, one, other in asked]
+        if not differences:
+            continue
+        found = contrasts(
+            np.stack(differences, axis=1),
+            rows["patient"].to_numpy(),
+            draws,
+            flips,
+            seed_of(seed, asked[0][1][0], stratum),
         )
-    result = pd.DataFrame(rows, columns=["study", "data", "target", *keys[2:], "stratum", "first", "second", *PAIRED])
-    return result.assign(p_holm=holm(result["p"]), profile=profile)
+        found = found.rename(columns={"n_cases": "n_maps"})
+        cases = rows["case"].to_numpy()
+        found["n_cases"] = [len(set(cases[~np.isnan(difference)])) for difference in differences]
+        median = {key: np.nanmedian(value[inside]) if inside.any() else np.nan for key, value in areas.items()}
+        found["flagged"] = [
+            any(_flagged(median.get(key[5:], np.nan)) for key in pair[1:] if key[7] in methods) for pair in asked
+        ]
+        described = pd.DataFrame([said for said, _, _ in asked]).assign(target=target, stratum=stratum, profile=profile)
+        tables.append(pd.concat([described, found], axis=1))
+    table = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=PAIRS)
+    return _adjusted(table, primary or {}, flips)[PAIRS]
+
+
+def _between_methods(columns: dict, methods: list[str], nulls: list[str]) -> list[tuple[dict, tuple, tuple]]:
+    """What is compared where only the method differs: a description, and the keys of the two."""
+    found = []
+    for where in dict.fromkeys(key[:-1] for key in columns):
+        study, data, role, region, measure, selection, setting = where
+        common = {"study": study, "data": data, "target_role": role, "method": "", "selection": selection}
+        common |= {"setting": setting, "region": region, "score": measure}
+        for place, first in enumerate(methods):
+            for second in [*methods[place + 1 :], *nulls]:
+                if (*where, first) in columns and (*where, second) in columns:
+                    found.append((common | {"first": first, "second": second}, (*where, first), (*where, second)))
+    return found
+
+
+def _between_selections(columns: dict, methods: list[str]) -> list[tuple[dict, tuple, tuple]]:
+    """What is compared where only the selection differs, in IoU."""
+    found, regions = [], {}
+    for key in columns:
+        if key[4] == "iou" and key[7] in methods:
+            regions.setdefault((*key[:5], key[7]), []).append(key)
+    for (study, data, role, region, measure, method), keys in regions.items():
+        common = {"study": study, "data": data, "target_role": role, "method": method, "selection": "", "setting": ""}
+        for first, second in itertools.combinations(keys, 2):
+            said = common | {"region": region, "score": measure, "first": first[5], "second": second[5]}
+            found.append((said, first, second))
+    return found
+
+
+def _adjusted(table: pd.DataFrame, primary: Mapping, flips: int) -> pd.DataFrame:
+    """`table` with the columns family and p_holm, adjusted within each family."""
+    first = np.full(len(table), bool(primary))
+    for column, value in primary.items():
+        first &= (table[column] == value).to_numpy()
+    if primary and not first.any():
+        said = ", ".join(f"{column} {value!r}" for column, value in primary.items())
+        raise ValueError(f"params.yaml: the primary endpoint ({said}) is none of the comparisons that are made")
+    table = table.assign(family=np.where(first, "primary", "secondary"), p_holm=np.nan)
+    for name, rows in table.groupby("family"):
+        if len(rows) / (flips + 1) > 0.05:
+            raise ValueError(
+                f"{flips} draws of signs cannot make any of {len(rows)} adjusted p values less than 0.05; raise `flips`"
+            )
+        table.loc[rows.index, "p_holm"] = holm(rows["p"])
+    return table
 
 
 def headline(explanations: pd.DataFrame) -> tuple[str, str, pd.DataFrame]:
@@ -185,95 +317,8 @@ def headline(explanations: pd.DataFrame) -> tuple[str, str, pd.DataFrame]:
     return next(block for block in blocks(explanations) if block[1] == "predicted" or block[0] == POOLED)
 
 
-def verdict(value: float, low: float, high: float, paper: float, n_patients: int, data: str) -> str:
-    """Whether a printed figure is reproduced: "holds" if it lies in the interval, else "does not hold".
-
-    "not tested" with fewer than TESTED_FROM patients, "undecided" without an interval or a printed figure; a result on
-    phantoms decides nothing about patients and says "on phantoms:".
-    """
-    if n_patients < TESTED_FROM:
-        return "not tested"
-    found = (
-        "undecided"
-        if np.isnan([value, low, high, paper]).any()
-        else "holds"
-        if low <= paper <= high
-        else "does not hold"
-    )
-    return f"on phantoms: {found}" if data == "phantom" else found
-
-
-def claims(summary: pd.DataFrame, performance: pd.DataFrame, published: dict[str, str]) -> pd.DataFrame:
-    """The papers' figures beside ours, for each study of `published`, {study: name in PUBLISHED}; a row per claim."""
-    counted = ["study", "data", "target", "value", "ci_low", "ci_high", "n_cases", "n_patients", "profile"]
-    rows = []
-    for study, name in sorted(published.items()):
-        known = PUBLISHED[name]
-        before = len(rows)
-        reached = performance[(performance["study"] == study) & (performance["start"] == "transfer")]
-        reached = reached[reached["metric"].isin(known["figures"])]
-        setting = reached["metric"].map(lambda metric: "" if metric == "auroc" else "threshold=tuning split")
-        rows.append(reached[counted].assign(claim=reached["metric"], setting=setting, chance=np.nan))
-        told = known["figures"]
-        if "pointing" in known:
-            told = told | {known["pointing"]["claim"]: known["pointing"]["value"]}
-            share = summary[
-                (summary["study"] == study)
-                & (summary["region"] == known["pointing"]["region"])
-                & (summary["method"] == known["pointing"]["method"])
-                & (summary["stratum"] == "correct")
-                & (summary["target_role"] == "predicted")
-                & (summary["score"] == "pointing")
-            ].rename(columns={"mean": "value"})
-            rows.append(share[[*counted, "setting", "chance"]].assign(claim=known["pointing"]["claim"]))
-        for part in rows[before:]:
-            part.insert(0, "paper_value", part["claim"].map(told))
-            part.insert(0, "paper", known["paper"])
-    columns = [
-        "claim",
-        "paper",
-        "paper_value",
-        "study",
-        "data",
-        "target",
-        "setting",
-        "value",
-        "ci_low",
-        "ci_high",
-        "chance",
-    ]
-    columns += ["n_cases", "n_patients", "profile"]
-    table = pd.concat(rows)[columns] if rows else pd.DataFrame(columns=columns)
-    return table.assign(
-        verdict=[
-            verdict(row.value, row.ci_low, row.ci_high, row.paper_value, row.n_patients, row.data)
-            for row in table.itertuples()
-        ]
-    )
-
-
-def write() -> None:
-    """Gather results/study/*/ in results/summary.csv, pairs.csv, performance.csv and claims.csv, studies by name."""
-    root = project.root()
-    known = project.parameters(root)["studies"]
-    folders = [
-        folder for folder in sorted((root / "results" / "study").glob("*/compare")) if folder.parent.name in known
-    ]
-    if not folders:
-        raise FileNotFoundError("no results/study/*/compare: run the studies first (dvc repro)")
-    gathered = {
-        name: pd.concat([tables.read(folder / f"{name}.csv") for folder in folders]) for name in ("summary", "pairs")
-    }
-    gathered["performance"] = pd.concat(
-        [tables.read(folder.parent / "train" / "performance.csv") for folder in folders]
-    )
-    told = {folder.parent.name: json.loads((folder / "settings.json").read_text()) for folder in folders}
-    published = {study: settings["published"] for study, settings in told.items() if settings.get("published")}
-    gathered["claims"] = claims(gathered["summary"], gathered["performance"], published)
-    for name, table in gathered.items():
-        tables.write(table, root / "results" / f"{name}.csv")
-
-
 def _blank(scores: pd.DataFrame) -> pd.DataFrame:
     """`scores` with undefined keys as empty text."""
-    return scores.assign(**{key: scores[key].astype(object).fillna("") for key in ("selection", "setting", "region")})
+    return scores.assign(
+        **{key: scores[key].astype(object).fillna("") for key in ("method", "selection", "setting", "region")}
+    )

@@ -1,9 +1,23 @@
 """Shared kernels: batched, the same code on CPU and CUDA, each tested against a plain reference."""
 
+from regard.kernels.kmeans import kmeans_1d
 from regard.kernels.local import masked_logits, windowed_logits
-from regard.kernels.mean_shift import bandwidth_1d, mean_shift_1d
+from regard.kernels.mean_shift import mean_shift
+from regard.kernels.mean_shift_1d import bandwidth_1d, mean_shift_1d
 from regard.kernels.memory import at_once
+from regard.kernels.otsu import otsu
 from regard.kernels.perturb import evaluator
 from regard.kernels.relevance import relevance
 
-__all__ = ["at_once", "bandwidth_1d", "evaluator", "masked_logits", "mean_shift_1d", "relevance", "windowed_logits"]
+__all__ = [
+    "at_once",
+    "bandwidth_1d",
+    "evaluator",
+    "kmeans_1d",
+    "masked_logits",
+    "mean_shift",
+    "mean_shift_1d",
+    "otsu",
+    "relevance",
+    "windowed_logits",
+]

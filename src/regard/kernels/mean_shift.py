@@ -1,129 +1,78 @@
-"""Mean shift (Comaniciu and Meer 2002) with a flat kernel on one-dimensional values, exact and fast.
+"""Mean shift (Comaniciu and Meer 2002) with a flat kernel on points of up to three dimensions, such as (x, y, value).
 
-On sorted values a window is a run, its ends come from two binary searches and its mean from two prefix sums. Paths that
-meet stay together, so each distinct position is followed once. The stopping rule, the merging of modes and the
-labels are those of scikit-learn's MeanShift: the modes and labels are the same. (A value that lies within rounding of
-a window's end may fall on the other side of it, since a prefix sum and a direct sum round differently.)
+All pairs of a position and a point are looked at, a tile at a time, so that memory grows with the number of points and
+not with its square; on CUDA a Triton kernel keeps the tile on the chip. The stopping rule, the merging of modes and the
+labels are those of scikit-learn's MeanShift. Paths that meet in the same position go on as one.
 """
 
 import torch
 from torch import Tensor
 
-RESOLUTION = 1e-8  # the smallest bandwidth that prefix sums resolve, as a share of the largest absolute value
+TILE = 1 << 22  # pairs in memory at a time
 
 
-def mean_shift_1d(values: Tensor, bandwidth: float | Tensor, max_iter: int = 300) -> tuple:
-    """Cluster real values by flat-kernel mean shift; bandwidth is the half-width of the window, > 0.
+def mean_shift(points: Tensor, bandwidth: float, max_iter: int = 300) -> tuple[Tensor, Tensor]:
+    """Cluster points (N, D), D at most 3, by flat-kernel mean shift; bandwidth is the radius of the window, > 0.
 
-    values: (N,) gives labels (N,) int64, in the order of the input, and modes (K,) float64, the most populous first.
-    values: (B, N), with a bandwidth for all or (B,), gives labels (B, N) and a list of B mode tensors.
-    Raises ValueError for empty or non-finite values, another shape, and a bandwidth that is not positive or less than
-    RESOLUTION times the largest absolute value.
+    Returns labels (N,) int64, in the order of the input, and modes (K, D) float64, the most populous first.
+    Raises ValueError for another shape, no or non-finite points, and a bandwidth that is not positive.
     """
-    if values.ndim == 2:
-        widths = torch.as_tensor(bandwidth)
-        if not len(values) or widths.numel() not in (1, len(values)):
-            raise ValueError(f"{len(values)} rows of values need one bandwidth or one each, not {widths.numel()}")
-        widths = widths.expand(len(values))
-        pairs = [mean_shift_1d(row, float(width), max_iter) for row, width in zip(values, widths)]
-        return torch.stack([labels for labels, _ in pairs]), [modes for _, modes in pairs]
-    if values.ndim != 1:
-        raise ValueError(f"mean shift clusters values (N,) or (B, N), not {tuple(values.shape)}")
-    if values.numel() == 0 or not torch.isfinite(values).all():
-        raise ValueError("mean shift needs at least one value, all of them finite")
-    if not bandwidth > 0 or bandwidth < RESOLUTION * float(values.abs().max()):
-        raise ValueError(
-            f"the bandwidth of mean shift must be positive and at least {RESOLUTION} of the largest value, "
-            f"not {bandwidth}"
-        )
-    ordered = values.double().sort().values
-    centres, counts = _climb(ordered, float(bandwidth), max_iter)
-    modes = _merge(centres, counts, float(bandwidth))
-    return _nearest(values.double(), modes), modes
-
-
-def _climb(ordered: Tensor, bandwidth: float, max_iter: int) -> tuple[Tensor, Tensor]:
-    """Where the path from every value ends: distinct end points, and how many values lie in the window there."""
-    distinct, repeats = ordered.unique_consecutive(return_counts=True)
-    members = torch.cat([repeats.new_zeros(1), repeats.cumsum(0)])
-    sums = torch.cat([ordered.new_zeros(1), (distinct * repeats).cumsum(0)])
-    position = distinct
-    centres, counts = [], []
+    if points.ndim != 2 or not 1 <= points.shape[1] <= 3 or not len(points) or not torch.isfinite(points).all():
+        raise ValueError(f"mean shift clusters finite points (N, D), D from 1 to 3, not {tuple(points.shape)}")
+    if not bandwidth > 0:
+        raise ValueError(f"the bandwidth of mean shift must be positive, not {bandwidth}")
+    points = points.double()
+    position, centres, counts = points.unique(dim=0), [], []
     for iteration in range(max_iter + 1):
-        first, last = _window(distinct, position, bandwidth)
-        count = members[last] - members[first]
-        mean = (sums[last] - sums[first]) / count
-        done = (mean - position).abs() <= 1e-3 * bandwidth
+        total, count = window_sums(points, position, bandwidth)
+        mean = total / count[:, None]
+        done = (mean - position).square().sum(dim=1).sqrt() <= 1e-3 * bandwidth
         if iteration == max_iter:
             done = torch.ones_like(done)
-        # the end points themselves are summed afresh, without the rounding of the prefix sums
-        slices = zip(members[first[done]].tolist(), members[last[done]].tolist())
-        centres += [ordered[start:end].mean() for start, end in slices]
+        centres.append(mean[done])
         counts.append(count[done])
-        position = mean[~done].unique_consecutive()  # means of sorted positions are sorted
+        position = mean[~done].unique(dim=0)
         if not len(position):
             break
-    centre, where = torch.stack(centres).unique(return_inverse=True)
-    count = torch.zeros(len(centre), dtype=torch.int64, device=centre.device)
-    return centre, count.scatter_reduce(0, where, torch.cat(counts), "amax")
+    modes = _merge(torch.cat(centres), torch.cat(counts), bandwidth)
+    return _nearest(points, modes), modes
 
 
-def _window(distinct: Tensor, position: Tensor, bandwidth: float) -> tuple[Tensor, Tensor]:
-    """First and one-past-last index of the distinct values at a distance of at most `bandwidth` from each position.
+def window_sums(points: Tensor, positions: Tensor, bandwidth: float) -> tuple[Tensor, Tensor]:
+    """Sum (M, D) and number (M,) of the points (N, D) within `bandwidth` of each position (M, D), float64."""
+    if points.is_cuda:
+        from regard.kernels.mean_shift_triton import window_sums as on_chip  # Triton comes with CUDA builds alone
 
-    position +- bandwidth is rounded; the distances themselves decide about the value on either side of each end.
-    """
-    near = lambda index: (distinct[index.clamp(0, len(distinct) - 1)] - position).abs() <= bandwidth
-    first = torch.searchsorted(distinct, position - bandwidth)
-    first = torch.where((first > 0) & near(first - 1), first - 1, torch.where(near(first), first, first + 1))
-    last = torch.searchsorted(distinct, position + bandwidth, right=True)
-    last = torch.where((last < len(distinct)) & near(last), last + 1, torch.where(near(last - 1), last, last - 1))
-    return first, last
+        return on_chip(points, positions, bandwidth)
+    counted = torch.cat([points, torch.ones_like(points[:, :1])], dim=1)
+    sums = [
+        _inside(points, part, bandwidth).double() @ counted for part in positions.split(max(1, TILE // len(points)))
+    ]
+    found = torch.cat(sums)
+    return found[:, :-1], found[:, -1]
+
+
+def _inside(points: Tensor, positions: Tensor, bandwidth: float) -> Tensor:
+    """Which points (N, D) lie within `bandwidth` of which positions (M, D): bool (M, N)."""
+    squared = sum((position[:, None] - point[None, :]) ** 2 for position, point in zip(positions.T, points.T))
+    return squared <= bandwidth**2
 
 
 def _merge(centres: Tensor, counts: Tensor, bandwidth: float) -> Tensor:
     """The centres that survive: from the most populous down, each removes all others within the bandwidth."""
-    by_value = centres.argsort(descending=True, stable=True)
-    order = by_value[counts[by_value].argsort(descending=True, stable=True)]
-    remaining, modes = centres[order], []
+    centres, place = centres.unique(dim=0, return_inverse=True)  # ascending by the first coordinate, then the next
+    most = counts.new_zeros(len(centres)).scatter_reduce(0, place, counts, "amax")
+    order = most.flip(0).argsort(descending=True, stable=True)
+    remaining, modes = centres.flip(0)[order], []
     while len(remaining):
         modes.append(remaining[0])
-        remaining = remaining[(remaining - remaining[0]).abs() > bandwidth]
+        remaining = remaining[~_inside(remaining, remaining[:1], bandwidth)[0]]
     return torch.stack(modes)
 
 
-def _nearest(values: Tensor, modes: Tensor) -> Tensor:
-    """Index of the nearest mode of each value."""
-    by_value = modes.argsort()
-    borders = (modes[by_value][1:] + modes[by_value][:-1]) / 2
-    return by_value[torch.searchsorted(borders, values)]
-
-
-def bandwidth_1d(values: Tensor, quantile: float = 0.3) -> float:
-    """scikit-learn's `estimate_bandwidth` of values (N,): the mean distance to the k-th nearest value, itself counted.
-
-    k = floor(N * quantile), at least 1. The k nearest of a value are a run of the sorted values; a binary search finds
-    it.
-    Raises ValueError for no values or a quantile outside (0, 1].
-    """
-    if values.numel() == 0:
-        raise ValueError("a bandwidth needs at least one value")
-    if not 0 < quantile <= 1:
-        raise ValueError(f"the quantile must be in (0, 1], not {quantile}")
-    ordered = values.double().sort().values
-    if ordered[0] == ordered[-1]:
-        return 0.0
-    count, index = len(ordered), torch.arange(len(ordered), device=values.device)
-    k = max(1, int(count * quantile))
-    low, high = (index - k + 1).clamp(min=0), index.clamp(max=count - k)
-    while (low < high).any():  # the run starts where reaching left stops being the larger of the two distances
-        middle = (low + high) // 2
-        left_is_larger = ordered[index] - ordered[middle] > ordered[middle + k - 1] - ordered[index]
-        low, high = (
-            torch.where(left_is_larger & (low < high), middle + 1, low),
-            torch.where(left_is_larger, high, middle),
-        )
-    reach = lambda start: torch.maximum(ordered[index] - ordered[start], ordered[start + k - 1] - ordered[index])
-    before = (low - 1).clamp(min=0)
-    before = torch.where(before + k - 1 >= index, before, low)
-    return float(torch.minimum(reach(low), reach(before)).mean())
+def _nearest(points: Tensor, modes: Tensor) -> Tensor:
+    """Index of the nearest mode (K, D) of each point (N, D)."""
+    parts = points.split(max(1, TILE // len(modes)))
+    return torch.cat(
+        [torch.cdist(part, modes, compute_mode="donot_use_mm_for_euclid_dist").argmin(1) for part in parts]
+    )

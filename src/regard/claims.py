@@ -1,0 +1,158 @@
+"""What the papers claim, beside what is found here: a verdict for each, from the tables, by a stated rule."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from regard.published import PUBLISHED
+
+TESTED_FROM = 40  # test patients; a claim about fewer is "not tested"
+
+# rule of a claim -> (it holds, it does not hold), of an interval from low to high and the paper's value; neither: undecided
+RULES = {
+    "within the interval": lambda low, high, paper: (low <= paper <= high, not low <= paper <= high),
+    "above zero": lambda low, high, paper: (low > 0, high < 0),
+    "at least": lambda low, high, paper: (low >= paper, high < paper),
+}
+COLUMNS = [
+    "claim",
+    "paper",
+    "paper_value",
+    "study",
+    "data",
+    "target",
+    "setting",
+    "statistic",
+    "rule",
+    "value",
+    "ci_low",
+]
+COLUMNS += ["ci_high", "chance", "n_cases", "n_patients", "flagged", "profile", "verdict"]
+MEASURED = ["study", "data", "target", "value", "ci_low", "ci_high", "n_cases", "n_patients", "profile"]
+
+
+def verdict(
+    low: float,
+    high: float,
+    paper: float,
+    n_patients: int,
+    data: str,
+    rule: str = "within the interval",
+    flagged: bool = False,
+) -> str:
+    """What an interval says of a claim: "holds", "does not hold" or "undecided", by one of RULES.
+
+    "not tested" with fewer than TESTED_FROM patients; "undecided" without an interval or a value to compare with, and where the
+    selected areas are too small or large to order anything (flagged). A result on phantoms decides nothing about patients and
+    says "on phantoms:".
+    """
+    if n_patients < TESTED_FROM:
+        return "not tested"
+    found = "undecided"
+    if not flagged and not np.isnan([low, high]).any() and not (np.isnan(paper) and rule != "above zero"):
+        holds, fails = RULES[rule](low, high, paper)
+        found = "holds" if holds else "does not hold" if fails else "undecided"
+    return f"on phantoms: {found}" if data == "phantom" else found
+
+
+def claims(
+    summary: pd.DataFrame, pairs: pd.DataFrame, performance: pd.DataFrame, published: Mapping[str, str]
+) -> pd.DataFrame:
+    """The claims of the papers that studies reproduce, {study: name in PUBLISHED}, a row each; columns COLUMNS.
+
+    summary, pairs, performance: the gathered tables, from which alone the verdicts come.
+    """
+    rows = []
+    for study, name in sorted(published.items()):
+        known = PUBLISHED[name]
+        ours = [table[table["study"] == study] for table in (summary, pairs, performance)]
+        found = [*_figures(known, ours[2]), *_shares(known, ours[0]), *_orders(known, ours[1], ours[0])]
+        rows += [part.assign(paper=known["paper"]) for part in found]
+    table = pd.concat(rows) if rows else pd.DataFrame(columns=COLUMNS)
+    table["flagged"] = [flagged is True or flagged == "True" for flagged in table["flagged"].tolist()]
+    decided = [
+        verdict(row.ci_low, row.ci_high, row.paper_value, row.n_patients, row.data, row.rule, row.flagged)
+        for row in table.itertuples()
+    ]
+    return table.assign(verdict=decided)[COLUMNS]
+
+
+def _figures(known: Mapping, performance: pd.DataFrame) -> list[pd.DataFrame]:
+    """What the paper's classifier achieved, beside ours after transfer learning."""
+    figures = known.get("figures", {})
+    reached = performance[(performance["start"] == "transfer") & performance["metric"].isin(figures)]
+    setting = reached["metric"].map(lambda metric: "" if metric == "auroc" else "threshold=tuning split")
+    return [
+        reached[MEASURED].assign(
+            claim=reached["metric"],
+            paper_value=reached["metric"].map(figures),
+            setting=setting,
+            statistic=reached["metric"],
+            rule="within the interval",
+            chance=np.nan,
+            flagged=False,
+        )
+    ]
+
+
+def _shares(known: Mapping, summary: pd.DataFrame) -> list[pd.DataFrame]:
+    """Means that the paper gives, or that must reach a value: rows of summary.csv, one for each setting."""
+    found = []
+    for told in known.get("means", []):
+        rows = _where(summary, told["row"])
+        rows = rows[~rows["target_role"].eq("true")].rename(columns={"mean": "value"})
+        found.append(
+            rows[[*MEASURED, "chance", "setting"]].assign(
+                claim=told["claim"],
+                paper_value=told["value"],
+                statistic=f"mean {told['row']['score']}",
+                rule=told.get("rule", "within the interval"),
+                flagged=False,
+            )
+        )
+    return found
+
+
+def _orders(known: Mapping, pairs: pd.DataFrame, summary: pd.DataFrame) -> list[pd.DataFrame]:
+    """One before another, in the mean of the paired differences: rows of pairs.csv. An order that was not compared, since
+    one of the two explains a subset of the cases, is a row without a value."""
+    found = []
+    for told in known.get("orders", []):
+        wanted = {"stratum": "all", "score": "iou", "method": "", "selection": ""} | told["row"]
+        rows = _either_way(pairs, wanted)
+        if rows.empty:
+            key = "method" if wanted["selection"] else "selection"
+            of = {name: wanted[name] for name in ("stratum", "score")}
+            few = _where(summary, of)
+            few = few[few[key].isin([wanted["first"], wanted["second"]])].nsmallest(1, "n_patients")
+            rows = few.assign(value=np.nan, ci_low=np.nan, ci_high=np.nan)
+        setting = f"selection {wanted['selection']}" if wanted["selection"] else f"method {wanted['method']}"
+        found.append(
+            rows[MEASURED].assign(
+                claim=told["claim"],
+                paper_value=np.nan,
+                setting=setting,
+                statistic=f"mean paired difference in {wanted['score']}, {wanted['first']} - {wanted['second']}",
+                rule="above zero",
+                chance=np.nan,
+                flagged=rows["flagged"] if "flagged" in rows else False,
+            )
+        )
+    return found
+
+
+def _either_way(pairs: pd.DataFrame, wanted: Mapping) -> pd.DataFrame:
+    """The rows of a contrast, turned round where the table has the second first; the difference as `value`."""
+    turned = _where(pairs, dict(wanted) | {"first": wanted["second"], "second": wanted["first"]})
+    low, high = -turned["ci_high"], -turned["ci_low"]
+    turned = turned.assign(difference=-turned["difference"], ci_low=low, ci_high=high)
+    return pd.concat([_where(pairs, wanted), turned]).rename(columns={"difference": "value"})
+
+
+def _where(table: pd.DataFrame, equal: Mapping) -> pd.DataFrame:
+    """The rows with these entries; an undefined one is blank."""
+    rows = pd.Series(True, table.index)
+    for column, value in equal.items():
+        rows &= table[column].astype(object).fillna("").eq(value)
+    return table[rows]

@@ -1,0 +1,30 @@
+"""The tables of all studies together, and the papers' claims beside them."""
+
+import json
+
+import pandas as pd
+
+from regard import project, tables
+from regard.claims import claims
+
+
+def write() -> None:
+    """Gather results/study/*/ in results/summary.csv, pairs.csv, performance.csv and claims.csv, studies by name."""
+    root = project.root()
+    known = project.parameters(root)["studies"]
+    folders = [
+        folder for folder in sorted((root / "results" / "study").glob("*/compare")) if folder.parent.name in known
+    ]
+    if not folders:
+        raise FileNotFoundError("no results/study/*/compare: run the studies first (dvc repro)")
+    gathered = {
+        name: pd.concat([tables.read(folder / f"{name}.csv") for folder in folders]) for name in ("summary", "pairs")
+    }
+    gathered["performance"] = pd.concat(
+        [tables.read(folder.parent / "train" / "performance.csv") for folder in folders]
+    )
+    told = {folder.parent.name: json.loads((folder / "settings.json").read_text()) for folder in folders}
+    published = {study: settings["published"] for study, settings in told.items() if settings.get("published")}
+    gathered["claims"] = claims(gathered["summary"], gathered["pairs"], gathered["performance"], published)
+    for name, table in gathered.items():
+        tables.write(table, root / "results" / f"{name}.csv")
