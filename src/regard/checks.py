@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from regard import cases, project, regions
 from regard.published import PUBLISHED
 
-STAGES = ("prepare", "train", "attribute", "select", "compare")
+STAGES = ("prepare", "train", "attribute", "select", "examine", "compare")
 STUDY = ("like", "root", "published")  # what a study says beside its stages
 OPTIONAL = {"train": ("threads",)}  # knobs of a stage without an entry in its shared block
 TAKEN = ("other", "shortcut", "finding", "expert")  # names of regions and outlines beside the structures

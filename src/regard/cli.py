@@ -97,11 +97,18 @@ def _parser() -> argparse.ArgumentParser:
         ("study", "a study of params.yaml"),
         ("target", "folder to write"),
     )
+    command("studies", _studies, "the studies of params.yaml, a line each")
     command(
         "stage",
         _stage,
         "pipeline: run the notebook of one stage for one study",
         ("notebook", "name of the notebook, e.g. 2_train"),
+        ("study", "a study of params.yaml"),
+    )
+    command(
+        "examine",
+        _examine,
+        "pipeline: whether to believe the heat maps of a study: faithfulness, randomised networks, stability, agreement",
         ("study", "a study of params.yaml"),
     )
     command(
@@ -227,11 +234,24 @@ def _settings(options: argparse.Namespace) -> None:
     pipeline.write_settings(options.study, Path(options.target))
 
 
+def _studies(options: argparse.Namespace) -> None:
+    from regard import project
+
+    print("\n".join(project.parameters()["studies"]))
+
+
 def _stage(options: argparse.Namespace) -> None:
     from regard import pipeline
 
     stage = options.notebook.split("_", 1)[1]
     pipeline.run(options.notebook, Path("results", "study", options.study, stage), {"study": options.study})
+
+
+def _examine(options: argparse.Namespace) -> None:
+    from regard import examination, pipeline
+
+    with pipeline.replaced(Path("results", "study", options.study, "examine")) as target:
+        examination.run(options.study, target)
 
 
 def _costs(options: argparse.Namespace) -> None:

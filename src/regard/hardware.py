@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-THREADS = 2  # fixed: CPU results repeat for one thread count only
+THREADS = 1  # fixed: CPU results repeat for one thread count only; studies run beside each other instead
 
 
 def deterministic(threads: int = THREADS) -> torch.device:

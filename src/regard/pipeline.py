@@ -9,6 +9,8 @@ import re
 import shutil
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 # The one grammar with which jsonschema would check internationalised web addresses takes longer to build than everything
@@ -164,6 +166,25 @@ def run(notebook: str, output: Path, parameters: dict) -> None:
         costs = root / "results" / "costs"
         costs.mkdir(parents=True, exist_ok=True)
         measured.replace(costs / f"{parameters['study']}.csv")
+    _put(partial, output)
+
+
+@contextmanager
+def replaced(output: Path) -> Iterator[Path]:
+    """A folder to fill, which becomes the folder `output` (from the project's root) when all has gone well, and else nothing."""
+    output = project.root() / output
+    partial = project.root() / "build" / "partial" / output.relative_to(project.root() / "results")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    try:
+        yield partial
+    except BaseException:
+        shutil.rmtree(partial)
+        raise
+    _put(partial, output)
+
+
+def _put(partial: Path, output: Path) -> None:
     shutil.rmtree(output, ignore_errors=True)
     output.parent.mkdir(parents=True, exist_ok=True)
     partial.rename(output)

@@ -1,0 +1,223 @@
+"""Whether to believe the heat maps of a study: faithfulness and sanity of each method on the cases that all methods explain."""
+
+import inspect
+import itertools
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+import xarray as xr
+from torch import Tensor
+
+from regard import arrays, backbones, faithfulness, geometry, hardware, project, regions, sanity, tables
+from regard.attribution import METHODS, PERTURBATION, attribute
+from regard.statistics import mean_intervals, seed_of
+
+KEYS = ["check", "method", "control", "measure", "level"]
+COLUMNS = [
+    "study",
+    "data",
+    "target_role",
+    *KEYS,
+    "mean",
+    "ci_low",
+    "ci_high",
+    "n_maps",
+    "n_patients",
+    "n_undefined",
+    "profile",
+]
+SIMILARITIES = {"rank correlation": sanity.rank_correlation, "SSIM": sanity.structural_similarity}
+
+
+def run(study: str, target: Path) -> None:
+    """Examine the maps that stage attribute stored of a study and write to the folder `target`: values.csv (a row per map
+    and measure), trust.csv (their means with 95 % intervals over patients), curves.csv (the mean curves) and cascade.nc (maps
+    of the first case as the network is drawn anew).
+
+    Of the subset that all methods explain, for the class each case was given, or its findings.
+    """
+    settings = project.settings(study, "examine")
+    folder = project.root() / "results" / "study" / study
+    device = hardware.deterministic()
+    maps = arrays.opened(folder / "attribute" / "maps.nc")
+    model, description = backbones.read(folder / "train" / "model.safetensors")
+    table = tables.read(folder / "prepare" / "cases.csv").set_index("case")
+    chosen = _chosen(tables.read(folder / "train" / "explanations.csv"), maps)
+    images = arrays.opened(folder / "prepare" / "images.nc")["images"].sel(case=chosen["case"].to_numpy()).to_numpy()
+    case = Examined(
+        model.to(device),
+        backbones.inputs(torch.from_numpy(images)).to(device),
+        torch.tensor([description["classes"].index(name) for name in chosen["target"]], device=device),
+        chosen,
+    )
+    drawn = {
+        name: torch.from_numpy(
+            np.stack([arrays.pick(maps, name, *one) for one in zip(chosen["case"], chosen["target"])])
+        )
+        for name in maps.data_vars
+    }
+    checks = (
+        _faithful(case, maps, drawn, settings),
+        _removed(case, table, folder),
+        _sane(case, maps, drawn, settings, target),
+        _agreement(maps, drawn),
+    )
+    rows, points = [], []
+    for said, values in itertools.chain(*checks):
+        if "shares" in said:
+            points += [
+                {key: said[key] for key in ("method", "control", "measure")} | {"share": share, "mean": mean}
+                for share, mean in zip(said.pop("shares"), values.mean(dim=0).tolist())
+            ]
+            values = values.mean(dim=1)
+        rows.append(
+            chosen[["case", "patient", "target", "target_role"]].assign(**said, value=values.double().cpu().numpy())
+        )
+    values = pd.concat(rows).assign(study=study, data=maps.attrs["data"], profile=settings["profile"])
+    tables.write(values, target / "values.csv")
+    tables.write(pd.DataFrame(points), target / "curves.csv")
+    tables.write(means(values, settings["draws"], settings["seed"]), target / "trust.csv")
+
+
+class Examined:
+    """What is examined: a network, its inputs and the targets (n,), and a row of `chosen` for each."""
+
+    def __init__(self, model: torch.nn.Module, images: Tensor, targets: Tensor, chosen: pd.DataFrame):
+        self.model, self.images, self.targets, self.chosen = model, images, targets, chosen
+        self.several = bool((chosen["target_role"] == "finding").all())
+
+    def first(self, count: int) -> "Examined":
+        return Examined(self.model, self.images[:count], self.targets[:count], self.chosen[:count])
+
+
+def means(values: pd.DataFrame, draws: int, seed: int) -> pd.DataFrame:
+    """Mean of each check, method, control, measure and level with its interval over patients; columns COLUMNS."""
+    rows = []
+    for key, part in values.groupby(["study", "data", "target_role", "profile", *KEYS], sort=False, dropna=False):
+        mean, low, high = mean_intervals(
+            part[["value"]].to_numpy(float), part["patient"].to_numpy(), draws, seed_of(seed, key[0])
+        )
+        defined = part["value"].notna()
+        row = dict(zip(["study", "data", "target_role", "profile", *KEYS], key))
+        row |= {"mean": mean[0], "ci_low": low[0], "ci_high": high[0], "n_maps": int(defined.sum())}
+        rows.append(row | {"n_patients": part["patient"][defined].nunique(), "n_undefined": int((~defined).sum())})
+    return pd.DataFrame(rows)[COLUMNS]
+
+
+def _chosen(explained: pd.DataFrame, maps: xr.Dataset) -> pd.DataFrame:
+    headline = explained[explained["target_role"] != "true"]
+    inside = [arrays.key(row.case, row.target) in maps.indexes["subset"] for row in headline.itertuples()]
+    return headline[inside].reset_index(drop=True)
+
+
+def _of(maps: xr.Dataset, name: str) -> dict:
+    """The method a map was made by, and its parameters."""
+    return {"method": maps[name].attrs["method"]} | json.loads(maps[name].attrs["parameters"])
+
+
+def _said(check: str, method: str = "", control: str = "", measure: str = "", level: str = "", **more) -> dict:
+    return {"check": check, "method": method, "control": control, "measure": measure, "level": level} | more
+
+
+def _faithful(
+    case: Examined, maps: xr.Dataset, drawn: dict[str, Tensor], settings: dict
+) -> Iterator[tuple[dict, Tensor]]:
+    """Deletion, insertion and ROAD curves of each method's maps, of maps as smooth, and of pixels in random order."""
+    asked = [("", "random", faithfulness.random_maps(case.images))]
+    for name, heat in drawn.items():
+        if maps[name].attrs["kind"] == "method":
+            asked += [(name, "", heat), (name, "as smooth", faithfulness.alike(heat.to(case.images), case.images))]
+    given = (case.model, case.images, case.targets)
+    kind = hardware.precision(case.images.device, settings["precision"])
+    common = {"several": case.several, "precision": str(kind).removeprefix("torch.")}
+    steps = np.linspace(0, 1, settings["steps"] + 1).tolist()
+    for method, control, heat in asked:
+        heat = heat.to(case.images)
+        for mode in faithfulness.MODES:
+            values = faithfulness.curves(*given, heat, mode, settings["steps"], **common)
+            yield _said("faithfulness", method, control, mode, shares=steps), values
+        for least, measure in ((False, "ROAD, most relevant first"), (True, "ROAD, least relevant first")):
+            values = faithfulness.road(*given, heat, settings["shares"], least, **common)
+            yield _said("faithfulness", method, control, measure, shares=settings["shares"]), values
+
+
+def _removed(case: Examined, table: pd.DataFrame, folder: Path) -> Iterator[tuple[dict, Tensor]]:
+    """How much the logit falls when a region of the expert's is imputed."""
+    described = regions.description(folder / "prepare" / "regions")
+    size = case.images.shape[-1]
+    masks = {name: torch.zeros(len(case.chosen), size, size, dtype=torch.bool) for name in described["names"]}
+    for row, explained in enumerate(case.chosen.itertuples()):
+        of = table.loc[explained.case]
+        drawn = regions.read(folder / "prepare" / "regions", explained.case, described["drawn"])
+        drawn = regions.of_finding(drawn, explained.target) if described["expert"] == "finding" else drawn
+        for name in masks:
+            if name in drawn:
+                box = geometry.letterbox(of["height"], of["width"], size)
+                masks[name][row] = torch.from_numpy(geometry.mask_to_square(drawn[name], box))
+    for name, mask in masks.items():
+        if name != "other":
+            mask = mask.to(case.images.device)
+            yield (
+                _said("removal", measure="fall of the logit", level=name),
+                faithfulness.removed(case.model, case.images, case.targets, mask),
+            )
+
+
+def _sane(
+    case: Examined, maps: xr.Dataset, drawn: dict[str, Tensor], settings: dict, target: Path
+) -> Iterator[tuple[dict, Tensor]]:
+    """Similarity of each method's maps to those of a network that forgets, of noisy images, of another seed, and of other images."""
+    shown = {}
+    given = (case.model, case.images, case.targets)
+    for name, heat in drawn.items():
+        if maps[name].attrs["kind"] != "method":
+            continue
+        own = _of(maps, name)
+        if own["method"] not in PERTURBATION or settings["slow"]:
+            steps = list(sanity.cascade(*given, levels=settings["levels"], memory=settings["memory"], **own))
+            for number, (lowest, again) in enumerate(steps):
+                yield from _similar("cascade", name, heat, again, f"{number + 1} of {len(steps)}")
+            shown[name] = (
+                ("level", "y", "x"),
+                torch.stack([heat[0], *(again[0] for _, again in steps)]).float().numpy(),
+            )
+            again = attribute(
+                case.model, sanity.noisy(case.images, settings["noise"]), case.targets, memory=settings["memory"], **own
+            )
+            yield from _similar("noise", name, heat, again.cpu())
+            lowest_names = ["trained", *(lowest for lowest, _ in steps)]
+        few = case.first(settings["seeds"])
+        if _draws(own) and len(few.images):
+            again = attribute(few.model, few.images, few.targets, memory=settings["memory"], **own | {"seed": 1}).cpu()
+            values = torch.full((2, len(heat)), torch.nan, dtype=torch.float64)
+            for row, similarity in enumerate(SIMILARITIES.values()):
+                values[row, : len(again)] = similarity(heat[: len(again)], again)
+            for measure, value in zip(SIMILARITIES, values):
+                yield _said("seed", name, measure=measure), value
+        yield from _similar("unrelated", name, *sanity.unrelated(heat))
+    attributes = {"case": case.chosen["case"][0], "target": case.chosen["target"][0]}
+    arrays.write(xr.Dataset(shown, {"level": lowest_names}, attributes), target / "cascade.nc")
+
+
+def _draws(own: dict) -> bool:
+    """Whether a method has random numbers of its own; SHAP over boxes, which it halves as the logit says, has none."""
+    halving = own["method"] == "shap" and own.get("algorithm", "partition") == "partition"
+    return "seed" in inspect.signature(METHODS[own["method"]]).parameters and not halving
+
+
+def _similar(check: str, method: str, one: Tensor, other: Tensor, level: str = "") -> Iterator[tuple[dict, Tensor]]:
+    for measure, similarity in SIMILARITIES.items():
+        yield _said(check, method, measure=measure, level=level), similarity(one, other)
+
+
+def _agreement(maps: xr.Dataset, drawn: dict[str, Tensor]) -> Iterator[tuple[dict, Tensor]]:
+    """Rank correlation of each two methods' maps of the same image; `level` is the second."""
+    methods = [name for name in drawn if maps[name].attrs["kind"] == "method"]
+    for place, first in enumerate(methods):
+        for second in methods[place + 1 :]:
+            values = sanity.rank_correlation(drawn[first], drawn[second])
+            yield _said("agreement", first, measure="rank correlation", level=second), values

@@ -1,0 +1,70 @@
+"""Sanity: does a heat map change when it must, and stay when it should?
+
+It must change with the weights of the network (Adebayo et al. 2018), and should not with a little noise in the image or with
+the seed of its own random numbers.
+"""
+
+import copy
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from scipy.stats import rankdata
+from torch import Tensor, nn
+
+from regard.attribution import attribute
+from regard.attribution.nulls import reinitialised
+from regard.attribution.seeds import generator
+
+
+def cascade(
+    model: nn.Module, images: Tensor, targets: Tensor, method: str, levels: int = 5, seed: int = 0, **parameters
+) -> Iterator[tuple[str, Tensor]]:
+    """Maps (N, H, W) of networks whose layers are drawn anew from the head downwards, ever more of them: the name of the
+    lowest such layer and the maps, `levels` times; the first has a new head alone, the last new weights throughout.
+
+    parameters: of the method, as in `attribute`. Raises ValueError for fewer than two levels.
+    """
+    if levels < 2:
+        raise ValueError(f"a cascade needs at least two levels, not {levels}")
+    blank = reinitialised(model, seed)
+    learned = [name for name, module in model.named_modules() if list(module.parameters(recurse=False))][::-1]
+    for level in range(levels):
+        count = 1 + round(level * (len(learned) - 1) / (levels - 1))
+        partly = copy.deepcopy(model)
+        for name in learned[:count]:
+            partly.get_submodule(name).load_state_dict(blank.get_submodule(name).state_dict())
+        yield learned[count - 1], attribute(partly, images, targets, method, **parameters).cpu()
+
+
+def rank_correlation(one: Tensor, other: Tensor) -> Tensor:
+    """Spearman's correlation over the pixels of each pair of maps (N, H, W), ties with their mean rank: (N,), float64; NaN
+    where a map is constant."""
+    first, second = (torch.from_numpy(rankdata(maps.flatten(1).cpu().numpy(), axis=1)) for maps in (one, other))
+    first, second = (each - each.mean(dim=1, keepdim=True) for each in (first, second))
+    return (first * second).sum(dim=1) / (first.norm(dim=1) * second.norm(dim=1))
+
+
+def structural_similarity(one: Tensor, other: Tensor) -> Tensor:
+    """The mean structural similarity (Wang et al. 2004) of each pair of maps (N, H, W), each map over its largest absolute
+    value: (N,), float64."""
+    from skimage.metrics import structural_similarity as of_pair  # takes a second
+
+    scaled = [
+        (maps.double() / maps.abs().amax(dim=(1, 2), keepdim=True).clamp(min=1e-30)).cpu().numpy()
+        for maps in (one, other)
+    ]
+    return torch.tensor([of_pair(first, second, data_range=2.0) for first, second in zip(*scaled)], dtype=torch.float64)
+
+
+def noisy(images: Tensor, amount: float = 0.05, seed: int = 0) -> Tensor:
+    """`images` (N, C, H, W) with Gaussian noise, the same in all channels, of standard deviation `amount` in units of the
+    network's input, drawn from the image's content and `seed`."""
+    shape = tuple(images.shape[-2:])
+    noise = np.stack([generator(seed, image, "noise").standard_normal(shape) for image in images])
+    return images + amount * torch.from_numpy(noise).to(images)[:, None]
+
+
+def unrelated(maps: Tensor) -> tuple[Tensor, Tensor]:
+    """Pairs of maps (N, H, W) of different images, each with the next: what two maps have in common for no reason."""
+    return maps, maps.roll(1, dims=0)
