@@ -12,9 +12,9 @@ unexport PYTHONDONTWRITEBYTECODE
 # `dvc repro` runs stages one after the other, each on one core; studies know nothing of each other, so JOBS of them run
 # beside each other first, each a chain of its own, and the last `dvc repro` runs what gathers them.
 reproduce: $(VENV)/installed
-	dvc repro clean settings prepare
+	dvc repro clean settings
 	python -m regard studies | xargs -P $(JOBS) -I STUDY dvc repro --single-item \
-		train@STUDY attribute@STUDY select@STUDY examine@STUDY compare@STUDY
+		prepare@STUDY train@STUDY attribute@STUDY select@STUDY examine@STUDY compare@STUDY
 	dvc repro
 
 full: $(VENV)/installed

@@ -109,7 +109,7 @@ def test_the_studies_that_readme_writes_are_right():
 )
 def test_a_misspelt_knob_is_refused(entry, message):
     params = copy.deepcopy(project.parameters(Path(__file__).parent.parent))
-    params["studies"]["mine"] = {"like": "chest", "root": "real/mine", "train": {"threads": 1}}
+    params["studies"]["mine"] = {"like": "chest", "root": "real/mine", "train": {"epochs": 1}}
     checks.study("mine", params)
     params["studies"]["mine"] |= entry
     with pytest.raises(KeyError, match=re.escape(message)):

@@ -7,7 +7,17 @@ import pandas as pd
 import pytest
 from statsmodels.stats.multitest import multipletests
 
-from regard.statistics import contrasts, holm, interval, mean_interval, paired, resamples, seed_of
+from regard.statistics import (
+    contrasts,
+    difference_between,
+    holm,
+    interval,
+    mean_interval,
+    paired,
+    permuted,
+    resamples,
+    seed_of,
+)
 
 NAN = float("nan")
 
@@ -234,3 +244,27 @@ def test_the_interval_of_a_difference_covers_it():
         row = paired(own + random.normal(0.3, 1, len(patients)), np.zeros(len(patients)), patients, 400, seed)
         hits.append(row["ci_low"] <= 0.3 <= row["ci_high"])
     assert 0.92 <= np.mean(hits) <= 0.98
+
+
+def test_maps_that_know_nothing_hit_the_regions_of_others_as_often():
+    """Each map hits every region or none: dealing the regions out anew changes nothing; own regions alone: nothing else is as good."""
+    patients = np.repeat(np.arange(12), 2)
+    alike = np.tile(np.arange(24) % 2, (24, 1)).T
+    found = permuted(alike, patients, 500, 0)
+    assert (found["value"], found["permuted"], found["p"]) == (0.5, 0.5, 1.0)
+    own = permuted(np.eye(24), patients, 500, 0)
+    assert own["value"] == 1 and own["permuted"] < 0.1 and own["p"] == pytest.approx(1 / 501)
+    assert np.isnan(permuted(np.eye(3), ["a"] * 3, 100, 0)["p"])
+
+
+def test_dealing_out_is_even():
+    """Two cases of patient a, one of b: a's cases get their own patient's regions half of the time, each as often."""
+    hits = np.array([[1, 0, 0], [0, 0, 0], [0, 0, 0]])
+    assert permuted(hits, list("aab"), 40000, 1)["permuted"] == pytest.approx(1 / 3 * 1 / 2 * 1 / 2, abs=0.005)
+
+
+def test_difference_between_groups_by_hand():
+    values, patients = np.array([1.0, 3.0, 0.0, NAN, 2.0]), np.arange(5)
+    value, low, high = difference_between(values, np.array([1, 1, 0, 0, 0], bool), patients, 2000, 0)
+    assert value == pytest.approx(2.0 - 1.0) and low < 0 < high
+    assert difference_between(-values, np.array([1, 1, 0, 0, 0], bool), patients, 2000, 0)[0] == pytest.approx(-1)

@@ -9,7 +9,6 @@ from regard.published import PUBLISHED
 
 STAGES = ("prepare", "train", "attribute", "select", "examine", "compare")
 STUDY = ("like", "root", "published")  # what a study says beside its stages
-OPTIONAL = {"train": ("threads",)}  # knobs of a stage without an entry in its shared block
 TAKEN = ("other", "shortcut", "finding", "expert")  # names of regions and outlines beside the structures
 
 
@@ -54,7 +53,7 @@ def knobs(name: str, params: Mapping) -> None:
     )
     for stage in STAGES:
         if isinstance(block := entries.get(stage), Mapping):
-            known(block, {*params[stage], *OPTIONAL.get(stage, ())}, f"study {name!r}, {stage}")
+            known(block, {*params[stage]}, f"study {name!r}, {stage}")
 
 
 def attribution(settings: Mapping, pool: str) -> None:

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from regard import arrays
 from regard import regions as reference_regions
-from regard.geometry import Letterbox, from_square
-from regard.scores import OF_REGIONS, area_expected_iou, score
+from regard.geometry import Letterbox, from_square, inner
+from regard.scores import OF_REGIONS, area_expected_iou, points, score
 
 COLUMNS = (
     "study",
@@ -158,6 +158,23 @@ def score_selections(
     by_chance = unknown if expert is None else area_expected_iou(area, torch.from_numpy(expert)[None]).numpy()
     rows += _rows(methods, "", name, "iou-chance", by_chance)
     return pd.DataFrame(rows, columns=OWN)
+
+
+def place_of_maximum(heat: np.ndarray, box: Letterbox) -> tuple[float, float]:
+    """Where a map (size, size) on the square has its maximum within the image, ties as in the pointing game: (down, across),
+    shares of the image's height and width."""
+    part = heat[inner(box)]
+    row, column = points(torch.from_numpy(np.ascontiguousarray(part))[None])[0].tolist()
+    return (row + 0.5) / part.shape[0], (column + 0.5) / part.shape[1]
+
+
+def crossed(places: Sequence[tuple[float, float]], regions: Sequence[np.ndarray]) -> np.ndarray:
+    """Which places lie in which regions, bool (N, M): places (down, across), shares of the height and width of their own
+    image; regions bool (height, width), of images of any size."""
+    inside = lambda region, down, across: region[int(down * region.shape[0]), int(across * region.shape[1])]
+    return np.array([[inside(region, *place) for region in regions] for place in places], dtype=bool).reshape(
+        len(places), len(regions)
+    )
 
 
 def _rows(methods: Sequence[str], where: str, region: str, measure: str, values: np.ndarray) -> list[tuple]:

@@ -144,6 +144,47 @@ def paired(
     return contrasts(difference[:, None], patients, draws, draws if flips is None else flips, seed).iloc[0].to_dict()
 
 
+def permuted(hits: np.ndarray, patients: np.ndarray, draws: int, seed: int) -> dict:
+    """Whether maps hit the regions of their own cases more often than those of other patients.
+
+    hits: bool or 0/1 (N, N), whether the map of case n hits the region of case m; patients (N,). In each draw the regions of
+    all patients are dealt out anew, a case getting one of the patient's that it was dealt; p: one-sided, one added to count and total.
+    Returns value (the share of own hits), permuted (the mean over the draws), p, n_cases and n_patients; p is NaN with fewer
+    than two patients.
+    """
+    hits = np.asarray(hits, dtype=float)
+    names, member = np.unique(np.asarray(patients, dtype=str), return_inverse=True)
+    found = {"value": float(np.diag(hits).mean()) if len(hits) else np.nan, "permuted": np.nan, "p": np.nan}
+    found |= {"n_cases": len(hits), "n_patients": len(names)}
+    if len(names) > 1:
+        random = np.random.default_rng(seed)
+        order = np.argsort(member, kind="stable")
+        count = np.bincount(member)
+        begin = np.cumsum(count) - count
+        dealt = np.argsort(random.random((draws, len(names))), axis=1)[:, member]
+        others = order[begin[dealt] + (random.random(dealt.shape) * count[dealt]).astype(int)]
+        means = hits[np.arange(len(hits)), others].mean(axis=1)
+        found["permuted"] = float(means.mean())
+        found["p"] = float(((means >= found["value"] - 1e-12).sum() + 1) / (draws + 1))
+    return found
+
+
+def difference_between(
+    values: np.ndarray, groups: np.ndarray, patients: np.ndarray, draws: int, seed: int
+) -> tuple[float, float, float]:
+    """Mean of the values (N,) in the group less that outside it, and its 95 % percentile interval over patients; groups: bool
+    (N,). NaN values are left out."""
+    defined = ~np.isnan(values)
+    values, inside, patients = values[defined], np.asarray(groups, float)[defined], np.asarray(patients)[defined]
+
+    def statistic(weights: np.ndarray) -> np.ndarray:
+        with np.errstate(invalid="ignore", divide="ignore"):
+            one, other = ((weights * side) @ values / (weights * side).sum(axis=1) for side in (inside, 1 - inside))
+        return one - other
+
+    return interval(statistic, patients, draws, seed)
+
+
 def holm(p: pd.Series) -> pd.Series:
     """Holm-adjusted p values (Holm 1979) over the defined ones; undefined stay undefined."""
     from statsmodels.stats.multitest import multipletests  # slow to import

@@ -35,7 +35,7 @@ def run(
             f"trials train a study's network on its images as they are: {study!r} has `train: false` or a `shortcut`"
         )
     augmentation.check(settings["augment"])
-    device, rows = hardware.deterministic(settings.get("threads", hardware.THREADS)), []
+    device, rows = hardware.deterministic(), []
     keys = ("epochs", "learning_rate", "weight_decay", "batch", "patience", "class_weights", "blank", "augment")
     fitting = {key: settings[key] for key in keys} | {"dtype": hardware.precision(device, settings["precision"])}
     for draw, found in _sets(prepare, draws):
