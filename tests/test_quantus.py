@@ -28,7 +28,11 @@ def test_scores_are_those_of_quantus(name):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         theirs = CALLS[name]()(
-            model=None, x_batch=np.zeros((24, 1, 32, 32)), y_batch=np.zeros(24, int), a_batch=maps[:, None], s_batch=masks[:, None]
+            model=None,
+            x_batch=np.zeros((24, 1, 32, 32)),
+            y_batch=np.zeros(24, int),
+            a_batch=maps[:, None],
+            s_batch=masks[:, None],
         )
     found = score(torch.from_numpy(maps), torch.from_numpy(masks), name)
     np.testing.assert_allclose(found, np.asarray(theirs, dtype=float), rtol=1e-6)

@@ -1,9 +1,12 @@
 """From maps to the tables of the paper, on cases small enough to be done by hand."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+import xarray as xr
 
 from regard import claims, comparison, gathering, regions, summary, tables
 from regard.geometry import letterbox
@@ -532,6 +535,73 @@ def test_selections_by_hand(size):
     assert list(found["half"][["iou", "area"]]) == pytest.approx([24 / (1600 + 36), 0.5])
     assert found["half", "iou-chance"] == pytest.approx(half * share / (half + share - half * share))
     assert list(found["none"][["iou", "iou-chance", "area"]]) == [0, 0, 0]
+
+
+def test_all_scores_of_one_explanation():
+    """A map with its maximum in the mass; its region by two settings; the other finding lies where the map has nothing."""
+    box, other = letterbox(40, 80, 80), np.roll(MASS, 20, axis=1)
+    heat = torch.zeros(80, 80)
+    heat[20:60, :] = from_pixels(MASS)
+    maps = xr.Dataset({"cam": (("map", "y", "x"), heat[None].numpy())}, {"map": ["a nodule"]})
+    chosen = torch.stack([heat > 0, heat > 9])[:, None].numpy()
+    said = {"otsu": {"method": "otsu", "parameters": {}}, "otsu k=2": {"method": "otsu", "parameters": {"k": 2}}}
+    selected = xr.Dataset(
+        {"cam": (("selection", "map", "y", "x"), chosen)},
+        {"map": ["a nodule"], "selection": list(said)},
+        {"variants": json.dumps(said)},
+    )
+    scored = {"parts": ["finding", "other"], "others": ["effusion"], "expert": "finding"}
+    regions_of = {"finding": MASS, "other": ~MASS, "effusion": other}
+    found = comparison.score_explanation(maps, [selected], "a", "nodule", regions_of, scored, box, [0, "5 mm"], 0.5)
+    value = found.astype(object).fillna("").set_index(["method", "selection", "setting", "region", "score"])["value"]
+    assert (
+        value["cam", "", "tolerance=0/224", "finding", "pointing"] == 1 and value["cam", "", "", "finding", "mass"] == 1
+    )
+    assert value["cam", "", "tolerance=5 mm", "other", "pointing"] == 1, (
+        "ten pixels from the middle of the mass is outside it"
+    )
+    assert (
+        value["cam", "", "tolerance=0/224", "effusion", "pointing"] == 0
+        and value["cam", "", "", "effusion", "mass"] == 0
+    )
+    assert value["cam", "", "", "finding", "auprc"] == 1 and ("cam", "", "", "other", "auprc") not in value
+    assert ("cam", "", "tolerance=5 mm", "effusion", "pointing") not in value
+    assert value["cam", "otsu", "", "finding", "iou"] == 1 and value["cam", "otsu", "k=2", "finding", "iou"] == 0
+    assert value["cam", "otsu", "", "", "area"] == pytest.approx(MASS.mean())
+    assert value["", "", "tolerance=0/224", "finding", "pointing-chance"] == pytest.approx(MASS.mean())
+
+
+def from_pixels(mask):
+    """A mask of 40 x 80 as the middle of a square of 80."""
+    return torch.from_numpy(mask).float()
+
+
+def test_tolerances_in_millimetres_need_the_pixel_size():
+    box = letterbox(40, 80, 80)
+    assert comparison.tolerance_in_pixels(15, box, None) == pytest.approx(15 / 224 * 80)
+    assert comparison.tolerance_in_pixels("5 mm", box, 0.5) == 10 and np.isnan(
+        comparison.tolerance_in_pixels("5 mm", box, None)
+    )
+    for wrong in ("5", "mm", "-1 mm", "5 cm", "inf mm"):
+        with pytest.raises(ValueError, match="tolerance"):
+            comparison.tolerance_in_pixels(wrong, box, 0.5)
+    found = comparison.score_maps(impulse((16, 40), box), ["cam"], PARTS, ["mass"], box, ["5 mm"])
+    assert found.loc[found["score"].str.startswith("pointing"), "value"].isna().all(), (
+        "without it the score is undefined"
+    )
+
+
+def test_places_are_shares_of_their_own_image():
+    """The maximum in the upper left quarter of a wide image lies there in a tall one as well."""
+    box = letterbox(40, 80, 80)
+    place = comparison.place_of_maximum(impulse((10, 20), box)[0].numpy(), box)
+    assert place == pytest.approx((10.5 / 40, 20.5 / 80))
+    corner = np.zeros((90, 30), bool)
+    corner[:45, :15] = True
+    np.testing.assert_array_equal(
+        comparison.crossed([place, (0.9, 0.1)], [corner, ~corner]), [[True, False], [False, True]]
+    )
+    assert comparison.crossed([], []).shape == (0, 0)
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,11 @@ from regard import backbones
 from regard.faithfulness import curves
 from regard.scores import score
 
-METRICS = {"pointing": quantus.PointingGame, "mass": quantus.RelevanceMassAccuracy, "rank": quantus.RelevanceRankAccuracy}
+METRICS = {
+    "pointing": quantus.PointingGame,
+    "mass": quantus.RelevanceMassAccuracy,
+    "rank": quantus.RelevanceRankAccuracy,
+}
 
 
 def alternating(calls: dict, rounds: int) -> dict[str, list[float]]:
@@ -59,16 +63,25 @@ def main() -> None:
     for name, metric in METRICS.items():
         calls = {
             "ours": lambda: score(*placed, name),
-            "Quantus": lambda: metric(disable_warnings=True, normalise=False)(a_batch=maps[:, None], s_batch=masks[:, None], **nothing),
+            "Quantus": lambda: metric(disable_warnings=True, normalise=False)(
+                a_batch=maps[:, None], s_batch=masks[:, None], **nothing
+            ),
         }
         rows += row(name, alternating(calls, options.rounds), 64)
     model = backbones.build("vgg19_bn", 2, width=options.width)
-    images, heat = torch.from_numpy(random.normal(0, 1, (8, 3, 160, 160))).float(), torch.from_numpy(random.normal(0, 1, (8, 160, 160)))
+    images, heat = (
+        torch.from_numpy(random.normal(0, 1, (8, 3, 160, 160))).float(),
+        torch.from_numpy(random.normal(0, 1, (8, 160, 160))),
+    )
     targets = torch.zeros(8, dtype=torch.int64)
 
     def flipping():
         metric = quantus.PixelFlipping(
-            features_in_step=160 * 160 // options.steps, disable_warnings=True, softmax=True, perturb_baseline="mean", return_auc_per_sample=True
+            features_in_step=160 * 160 // options.steps,
+            disable_warnings=True,
+            softmax=True,
+            perturb_baseline="mean",
+            return_auc_per_sample=True,
         )
         return metric(model, images.numpy(), targets.numpy(), a_batch=heat.numpy()[:, None], device="cpu", batch_size=8)
 

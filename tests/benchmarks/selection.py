@@ -74,7 +74,9 @@ def main() -> None:
         rows.append({"kernel": f"mean shift, {size} x {size}, bandwidth included", "ms": 1e3 * spent})
         for k in (2, 3, 4):
             peer = KMeans(k, n_init=10, random_state=0)
-            times, found = alternating({"ours": lambda: kmeans_1d(placed, k), "peer": lambda: peer.fit(array)}, options.rounds)
+            times, found = alternating(
+                {"ours": lambda: kmeans_1d(placed, k), "peer": lambda: peer.fit(array)}, options.rounds
+            )
             better = inertia(array[:, 0], found["ours"][0].cpu().numpy()) / found["peer"].inertia_
             rows.append(row(f"k-means, k = {k}, {size} x {size}", times, same=better <= 1 + 1e-9))
         batch = torch.stack([heat_map(size, seed) for seed in range(16)])

@@ -1,0 +1,128 @@
+"""The stage `examine` on a made study of four images: what it writes, that it repeats, and that a perfect map is faithful."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+import xarray as xr
+import yaml
+
+from regard import arrays, backbones, examination, regions, tables
+from regard.attribution import attribute
+
+CASES = ["a", "b", "c", "d"]
+SETTINGS = {
+    "memory": 1.0,
+    "precision": "float32",
+    "steps": 4,
+    "shares": [0.3],
+    "levels": 2,
+    "noise": 0.05,
+    "seeds": 1,
+    "slow": False,
+    "draws": 200,
+}
+METHODS = {"gradient-x-input": {}, "grad-cam": {}, "lime": {"evaluations": 20}}
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    """A folder with what the stage reads, made as the stages before it make it."""
+    root = tmp_path_factory.mktemp("project")
+    (root / "dvc.yaml").touch()
+    params = {
+        "profile": "quick",
+        "profiles": {"quick": {}},
+        "seed": 1,
+        "studies": {"s": {"root": "data"}},
+        "examine": SETTINGS,
+    }
+    (root / "params.yaml").write_text(yaml.safe_dump(params))
+    folder = root / "results" / "study" / "s"
+    for stage in ("prepare", "train", "attribute"):
+        (folder / stage).mkdir(parents=True)
+    random = np.random.default_rng(0)
+    images = random.integers(0, 256, (4, 48, 48), dtype=np.uint8)
+    arrays.write(
+        xr.Dataset({"images": (("case", "y", "x"), images)}, {"case": CASES}), folder / "prepare" / "images.nc"
+    )
+    table = pd.DataFrame(
+        {"case": CASES, "patient": list("ppqr"), "height": 48, "width": 48, "data": "made", "split": "test"}
+    )
+    tables.write(table, folder / "prepare" / "cases.csv")
+    mask = np.zeros((48, 48), bool)
+    mask[10:30, 12:30] = True
+    for case in CASES:
+        regions.write({"tumour": mask}, folder / "prepare" / "regions", case)
+    regions.describe(folder / "prepare" / "regions", ["tumour", "other"], "tumour", "structures")
+    explained = table[["case", "patient"]].assign(target="yes", target_role="predicted", label="yes", correct=True)
+    tables.write(explained, folder / "train" / "explanations.csv")
+    model = backbones.build("vgg19_bn", 2, width=0.25)
+    backbones.write(
+        model, folder / "train" / "model.safetensors", name="vgg19_bn", width=0.25, pool="avg", classes=["no", "yes"]
+    )
+    labels, targets = [arrays.key(case, "yes") for case in CASES], [1] * 4
+    maps = {}
+    for name, parameters in METHODS.items():
+        made = attribute(model, backbones.inputs(torch.from_numpy(images)), targets, name, **parameters)
+        attributes = {"kind": "method", "method": name, "parameters": json.dumps(parameters)}
+        maps[name] = (("subset", "y", "x"), made.numpy(), attributes)
+    dataset = xr.Dataset(maps, {"subset": labels}, attrs={"data": "made", "size": 48})
+    arrays.write(dataset, folder / "attribute" / "maps.nc")
+    return root
+
+
+@pytest.fixture(scope="module")
+def examined(study, tmp_path_factory):
+    target = tmp_path_factory.mktemp("examined")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(study)
+        examination.run("s", target)
+    return target
+
+
+def test_every_check_of_every_method_is_there(examined, study):
+    trust = tables.read(examined / "trust.csv").astype(object).fillna("")
+    assert list(trust.columns) == examination.COLUMNS and set(trust["n_maps"]) <= {0, 1, 4}
+    count = trust.groupby(["check", "method"]).size()
+    faithful = {("faithfulness", name): 8 for name in METHODS} | {("faithfulness", ""): 4}
+    assert {key: count[key] for key in faithful} == faithful, "four measures of the maps and of maps as smooth"
+    assert count["removal", ""] == 1, "the region, and not the rest"
+    for name in METHODS:
+        assert count["unrelated", name] == 2
+        slow = name == "lime"
+        assert count.get(("cascade", name), 0) == (0 if slow else 4) and count.get(("noise", name), 0) == (
+            0 if slow else 2
+        )
+        assert count.get(("seed", name), 0) == (2 if slow else 0)
+    assert len(trust[trust["check"] == "agreement"]) == 3
+    seeds = trust[trust["check"] == "seed"]
+    assert set(seeds["n_maps"]) == {1} and set(seeds["n_undefined"]) == {3}, "one case has another seed"
+    assert (trust.loc[trust["check"] != "removal", "mean"].astype(float).abs() <= 1 + 1e-9).all()
+
+
+def test_areas_are_means_of_the_curves(examined):
+    trust, curves = (tables.read(examined / name) for name in ("trust.csv", "curves.csv"))
+    pick = lambda table: table[
+        (table["method"] == "grad-cam") & table["control"].isna() & (table["measure"] == "deletion")
+    ]
+    assert pick(curves)["share"].tolist() == [0, 0.25, 0.5, 0.75, 1]
+    assert pick(trust)["mean"].iloc[0] == pytest.approx(pick(curves)["mean"].mean(), rel=1e-4)
+
+
+def test_pictures_of_the_cascade_begin_with_the_stored_map(examined, study):
+    drawn, maps = arrays.read(examined / "cascade.nc"), arrays.read(study / "results/study/s/attribute/maps.nc")
+    assert drawn["level"].to_numpy().tolist()[:2] == ["trained", "head"] and set(drawn.data_vars) == {
+        "gradient-x-input",
+        "grad-cam",
+    }
+    np.testing.assert_array_equal(drawn["grad-cam"][0], maps["grad-cam"][0])
+
+
+def test_it_repeats(examined, study, tmp_path, monkeypatch):
+    monkeypatch.chdir(study)
+    examination.run("s", tmp_path)
+    for name in ("trust.csv", "values.csv", "curves.csv", "cascade.nc"):
+        assert (tmp_path / name).read_bytes() == (examined / name).read_bytes()
