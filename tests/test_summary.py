@@ -591,6 +591,30 @@ def test_tolerances_in_millimetres_need_the_pixel_size():
     )
 
 
+def test_people_agree_by_hand():
+    """Two readers share two of four pixels each: IoU 1/3, Dice, precision and recall 1/2. A third who drew nothing is no reference,
+    and as a region has IoU 0 with both."""
+    mine, hers, none = np.zeros((3, 4, 4), bool)
+    mine[0], hers[0, :2], hers[1, :2] = True, True, True
+    pair = comparison.score_readers([mine, hers], "mass").set_index("score")["value"]
+    assert pair.to_dict() == pytest.approx({"iou": 1 / 3, "dice": 1 / 2, "precision": 1 / 2, "recall": 1 / 2})
+    three = comparison.score_readers([mine, hers, none], "mass").set_index("score")["value"]
+    assert three["iou"] == pytest.approx((1 / 3 + 1 / 3 + 0 + 0) / 4) and three["precision"] == pytest.approx(1 / 2)
+    assert comparison.score_readers([none, none], "mass")["value"].isna().all()
+    drawn = {"mass": mine, "mass-1": mine, "mass-2": hers, "mass-like": none, "submass-1": none, "other": ~mine}
+    assert len(regions.readers(drawn, "mass")) == 2 and list(regions.other_findings(drawn, "nodule")) == [
+        "mass",
+        "mass-like",
+    ]
+    people = comparison.score_readers([mine, hers], "mass").assign(selection="").to_dict("records")
+    scores = pd.concat(
+        [table()]
+        + [column([row["value"]] * 4, row["score"], method=row["method"], selection="", setting="") for row in people]
+    )
+    row = one(summary.summarise(scores, PREDICTIONS, 100, "q"), method=comparison.HUMAN, score="iou", stratum="all")
+    assert row["mean"] == pytest.approx(1 / 3) and row["n_cases"] == 4 and row["empty_rule"] == ""
+
+
 def test_places_are_shares_of_their_own_image():
     """The maximum in the upper left quarter of a wide image lies there in a tall one as well."""
     box = letterbox(40, 80, 80)

@@ -7,7 +7,7 @@ import torch
 from conftest import make_cases
 
 from regard import backbones, training
-from regard.performance import auroc
+from regard.performance import auroc, called
 
 CLASSES = ["benign", "malignant"]
 SETTINGS = dict(classes=CLASSES, epochs=12, learning_rate=3e-3, weight_decay=0.01, batch=4, patience=12, seed=1)
@@ -162,3 +162,28 @@ def test_a_line_per_epoch_under_dvc(data, monkeypatch, capsys):
     trained(data, epochs=2, report=training.reporter("transfer", 2))
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 2 and lines[1].startswith("transfer: epoch 2 of at most 2, training loss ")
+
+
+@pytest.mark.parametrize("kind", ["label", "findings"])
+def test_out_of_fold_predictions_are_of_networks_that_saw_no_image_of_the_patient(data, monkeypatch, kind):
+    """Each case is held out once, with all of its patient's, and its threshold is that of its own network."""
+    images, labels, _ = data
+    patients = np.arange(len(images)) // 2
+    targets = labels if kind == "label" else torch.stack([labels, 1 - labels], dim=1).float()
+    splits, cuts = [], iter(np.linspace(0.1, 0.9, 4))
+    monkeypatch.setattr(training, "fit", lambda model, images, targets, split, **_: splits.append(split))
+    monkeypatch.setattr(training, "thresholds", lambda *_: np.full(1 if kind == "label" else 2, next(cuts)))
+    build = lambda: backbones.build("vgg19_bn", 2, width=0.0625, seed=len(splits))
+    found, cut = training.out_of_fold(build, images, targets, patients, 4, kind, classes=CLASSES, seed=0)
+    held = np.array([split == "test" for split in splits])
+    assert (held.sum(axis=0) == 1).all() and len(splits) == 4
+    for number, split in enumerate(splits):
+        assert not set(patients[split == "test"]) & set(patients[split != "test"])
+        assert not set(patients[split == "train"]) & set(patients[split == "tune"])
+        model = backbones.build("vgg19_bn", 2, width=0.0625, seed=number)
+        wanted = training.probabilities(training.predict(model, images[split == "test"]), kind)
+        np.testing.assert_allclose(found[split == "test"], wanted, rtol=1e-5)
+    assert cut.shape == ((1, len(images)) if kind == "label" else (len(images), 2)) and len(np.unique(cut)) == 4
+    assert called(found, cut, kind).shape == ((len(images),) if kind == "label" else (len(images), 2))
+    with pytest.raises(ValueError, match="two folds"):
+        training.out_of_fold(build, images, targets, patients, 1, kind, classes=CLASSES, seed=0)

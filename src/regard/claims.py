@@ -79,10 +79,11 @@ def claims(
 
 
 def _figures(known: Mapping, performance: pd.DataFrame) -> list[pd.DataFrame]:
-    """What the paper's classifier achieved, beside ours after transfer learning."""
+    """What the paper's classifier achieved, beside ours after transfer learning, on the test patients and out of fold."""
     figures = known.get("figures", {})
-    reached = performance[(performance["start"] == "transfer") & performance["metric"].isin(figures)]
-    setting = reached["metric"].map(lambda metric: "" if metric == "auroc" else "threshold=tuning split")
+    starts = {"transfer": "threshold=tuning split", "out of fold": "out of fold"}
+    reached = performance[performance["start"].isin(starts) & performance["metric"].isin(figures)]
+    setting = reached["start"].map(starts).mask((reached["metric"] == "auroc") & (reached["start"] == "transfer"), "")
     return [
         reached[MEASURED].assign(
             claim=reached["metric"],

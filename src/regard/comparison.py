@@ -1,5 +1,6 @@
 """Scores of one case's heat maps and selected regions against the expert's regions, on the grid of the annotation."""
 
+import itertools
 import json
 from collections.abc import Mapping, Sequence
 
@@ -31,6 +32,7 @@ COLUMNS = (
 )
 OWN = ["method", "setting", "region", "score", "value"]  # of them, what a heat map or a region says itself
 OF_MAPS = ("mass", "rank", "auprc")
+HUMAN = "another reader"
 
 
 def setting(parameters: Mapping) -> str:
@@ -70,11 +72,12 @@ def score_explanation(
     box: Letterbox,
     tolerances: Sequence[float | str],
     pixel_mm: float | None = None,
+    readers: Sequence[np.ndarray] = (),
 ) -> pd.DataFrame:
     """All scores of the maps and selected regions that explain one case for one target; columns selection and OWN.
 
     maps: as stage 3 stores them; selected: those of stage 4, of which each variable is a map's regions along `selection`, the name
-    and parameters of each in the attribute `variants`, as JSON. regions: bool (height, width), of those that are annotated. scored: names
+    and parameters of each in the attribute `variants`, as JSON. readers: what each of several readers drew, for HUMAN. regions: bool (height, width), of those that are annotated. scored: names
     of what is scored: `parts`, with all tolerances; `others` with the first; and `expert`, a union of parts or one of
     them, wholly and with the selected regions.
     """
@@ -84,6 +87,8 @@ def score_explanation(
     if scored["others"]:
         found.append(score_maps(heat, there, regions, scored["others"], box, tolerances[:1], pixel_mm))
     expert = reference_regions.combine(regions, scored["expert"])
+    if len(readers) > 1:
+        found.append(score_readers(readers, scored["expert"]))
     for dataset in selected:
         names = [name for name in there if name in dataset]
         chosen = np.stack([arrays.pick(dataset, name, case, target) for name in names], axis=1)
@@ -157,6 +162,19 @@ def score_selections(
         rows += _rows(methods, "", name, measure, values)
     by_chance = unknown if expert is None else area_expected_iou(area, torch.from_numpy(expert)[None]).numpy()
     rows += _rows(methods, "", name, "iou-chance", by_chance)
+    return pd.DataFrame(rows, columns=OWN)
+
+
+def score_readers(readers: Sequence[np.ndarray], name: str) -> pd.DataFrame:
+    """How well people agree about the region `name`: each reader's against each other reader's, the mean over the pairs
+    that are defined (a reader who drew nothing is no reference). Method HUMAN, the ceiling of what a map can be asked for."""
+    masks = torch.from_numpy(np.stack(readers))
+    first, second = zip(*itertools.permutations(range(len(masks)), 2))
+    rows = []
+    for measure in OF_REGIONS:
+        values = score(masks[list(first)], masks[list(second)], measure)
+        defined = values[~values.isnan()]
+        rows.append((HUMAN, "", name, measure, float(defined.mean()) if len(defined) else np.nan))
     return pd.DataFrame(rows, columns=OWN)
 
 

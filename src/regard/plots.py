@@ -229,8 +229,15 @@ def selections(
     return figure
 
 
-def means(table: pd.DataFrame, panels: Sequence[tuple[str, Mapping]], nulls: Sequence[str], label: str) -> Figure:
-    """Mean and 95 % interval of each method, a panel per selection of rows of `summary`; chance as a mark beside it.
+def means(
+    table: pd.DataFrame,
+    panels: Sequence[tuple[str, Mapping]],
+    nulls: Sequence[str],
+    label: str,
+    ceiling: float | None = None,
+) -> Figure:
+    """Mean and 95 % interval of each method, a panel per selection of rows of `summary`; chance as a mark beside it, and what
+    one reader reaches against another, where there are several, as a line.
 
     panels: pairs of a title and {column: value} that pick one row per method; null maps are grey. label: of the x axis. A
     method with less maps than others says how many.
@@ -247,6 +254,8 @@ def means(table: pd.DataFrame, panels: Sequence[tuple[str, Mapping]], nulls: Seq
         place.hlines(height, rows["ci_low"], rows["ci_high"], colors=colours, linewidth=2)
         place.scatter(rows["mean"], height, c=colours, s=22, zorder=3)
         place.scatter(rows["chance"], height, marker="|", c=CHANCE_COLOUR, s=70, zorder=4)
+        if ceiling is not None:
+            place.axvline(ceiling, color="black", linewidth=0.8)
         place.set(title=title, xlim=(0, 1), ylim=(-0.6, len(methods) - 0.4), xlabel=label)
         place.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
         few = rows["n_maps"] < rows["n_maps"].max()

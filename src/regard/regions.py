@@ -18,6 +18,7 @@ They are disjoint, an earlier name wins, and all are clipped to the image.
 """
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -178,6 +179,17 @@ def of_finding(regions: Mapping[str, np.ndarray], finding: str) -> dict[str, np.
     """The regions FINDING of one finding, none where it is not annotated, and SHORTCUT where there is one."""
     marker = {name: regions[name] for name in (SHORTCUT,) if name in regions}
     return ({"finding": regions[finding], "other": ~regions[finding]} | marker) if finding in regions else marker
+
+
+def readers(regions: Mapping[str, np.ndarray], name: str) -> list[np.ndarray]:
+    """What each of several readers drew as `name`: the regions `name-1`, `name-2` and so on."""
+    return [mask for other, mask in regions.items() if re.fullmatch(re.escape(name) + r"-\d+", other)]
+
+
+def other_findings(regions: Mapping[str, np.ndarray], finding: str) -> dict[str, np.ndarray]:
+    """The regions of the other findings of a case, single readers' left out."""
+    own = (finding, "other", SHORTCUT)
+    return {name: mask for name, mask in regions.items() if name not in own and not re.search(r"-\d+$", name)}
 
 
 def write_outline(regions: Mapping[str, np.ndarray], expert: str, folder: Path, case: str) -> None:

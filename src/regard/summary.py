@@ -149,7 +149,7 @@ def _means(
             continue  # a slow method that explained none of these, or what stands beside a score
         area = columns[(*key[:-2], "", "area")] if selection else None
         chosen.append((key, columns[key], area, ""))
-        if measure in ("iou", "dice"):
+        if measure in ("iou", "dice") and selection:
             chosen[-1] = (*chosen[-1][:3], EMPTY_RULES[0])
             chosen.append((key, np.where(area == 0, np.nan, columns[key]), area, EMPTY_RULES[1]))
     if not chosen:

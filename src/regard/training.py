@@ -169,6 +169,50 @@ def fit(
     return pd.DataFrame(history)
 
 
+def out_of_fold(
+    build: Callable[[], nn.Sequential],
+    images: Tensor,
+    targets: Tensor,
+    patients: np.ndarray,
+    folds: int,
+    kind: str,
+    report: Callable[[str], Callable[[dict], None]] = lambda name: lambda row: None,
+    **fitting,
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Probabilities (N, classes) of every case from a network that saw none of its patient's images, and thresholds.
+
+    build: gives a network to train, the same each time; patients (N,) fall into `folds` folds of about as many cases of each class
+    (or combination of findings), and a quarter of the others tunes: epoch and threshold of a fold come from its own training
+    patients. fitting: of `fit`. The thresholds are those of each case's network: (1, N) for two classes, (N, findings), None for more
+    classes; `performance.called` takes them. Raises ValueError for fewer than two folds, and what `fit` and `thresholds` raise.
+    """
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    if folds < 2:
+        raise ValueError(f"out-of-fold predictions need at least two folds, not {folds}")
+    names = [str(row) for row in targets.tolist()]
+    parts = lambda rows, count: StratifiedGroupKFold(count, shuffle=True, random_state=fitting["seed"]).split(
+        rows, [names[row] for row in rows], patients[rows]
+    )
+    everything = np.arange(len(images))
+    found, cuts = np.full((len(images), len(fitting["classes"])), np.nan), None
+    for number, (rest, held) in enumerate(parts(everything, folds), start=1):
+        split = np.full(len(images), "test")
+        split[rest] = "train"
+        _, tuning = next(parts(rest, 4))
+        split[rest[tuning]] = "tune"
+        model = build()
+        fit(model, images, targets, split, report=report(f"fold {number} of {folds}"), **fitting)
+        scores = probabilities(predict(model, images), kind)
+        tune = split == "tune"
+        cut = thresholds(targets[tune], scores[tune], fitting["classes"], kind)
+        found[held] = scores[held]
+        if cut is not None:
+            cuts = np.full((len(images), len(cut)), np.nan) if cuts is None else cuts
+            cuts[held] = cut
+    return found, cuts if cuts is None or kind == "findings" else cuts.T
+
+
 def _mean_auroc(targets: Tensor, logits: Tensor) -> float:
     kind = "findings" if targets.is_floating_point() else "label"
     found = [auroc(positive, score) for _, positive, score in one_against_rest(targets, probabilities(logits, kind))]
