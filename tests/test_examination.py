@@ -22,6 +22,7 @@ SETTINGS = {
     "noise": 0.05,
     "seeds": 1,
     "slow": False,
+    "honest": "s",
     "draws": 200,
 }
 METHODS = {"gradient-x-input": {}, "grad-cam": {}, "lime": {"evaluations": 20}}
@@ -55,8 +56,9 @@ def study(tmp_path_factory):
     mask = np.zeros((48, 48), bool)
     mask[10:30, 12:30] = True
     for case in CASES:
-        regions.write({"tumour": mask}, folder / "prepare" / "regions", case)
-    regions.describe(folder / "prepare" / "regions", ["tumour", "other"], "tumour", "structures")
+        marker = {} if case == "d" else {regions.SHORTCUT: mask.T}
+        regions.write({"tumour": mask} | marker, folder / "prepare" / "regions", case)
+    regions.describe(folder / "prepare" / "regions", ["tumour", regions.SHORTCUT, "other"], "tumour", "structures")
     explained = table[["case", "patient"]].assign(target="yes", target_role="predicted", label="yes", correct=True)
     tables.write(explained, folder / "train" / "explanations.csv")
     model = backbones.build("vgg19_bn", 2, width=0.25)
@@ -85,11 +87,11 @@ def examined(study, tmp_path_factory):
 
 def test_every_check_of_every_method_is_there(examined, study):
     trust = tables.read(examined / "trust.csv").astype(object).fillna("")
-    assert list(trust.columns) == examination.COLUMNS and set(trust["n_maps"]) <= {0, 1, 4}
+    assert list(trust.columns) == examination.COLUMNS and set(trust["n_maps"]) <= {0, 1, 3, 4}
     count = trust.groupby(["check", "method"]).size()
     faithful = {("faithfulness", name): 8 for name in METHODS} | {("faithfulness", ""): 4}
     assert {key: count[key] for key in faithful} == faithful, "four measures of the maps and of maps as smooth"
-    assert count["removal", ""] == 1, "the region, and not the rest"
+    assert count["removal", ""] == 2, "the region and the marker, and not the rest"
     for name in METHODS:
         assert count["unrelated", name] == 2
         slow = name == "lime"
@@ -101,6 +103,16 @@ def test_every_check_of_every_method_is_there(examined, study):
     seeds = trust[trust["check"] == "seed"]
     assert set(seeds["n_maps"]) == {1} and set(seeds["n_undefined"]) == {3}, "one case has another seed"
     assert (trust.loc[trust["check"] != "removal", "mean"].astype(float).abs() <= 1 + 1e-9).all()
+
+
+def test_an_honest_network_is_asked_about_the_same_marker(examined):
+    """Here it is the same network, so that both put as much on the marker; case d has none."""
+    values = tables.read(examined / "values.csv")
+    exposed = values[values["check"] == "exposure"].astype({"control": object}).fillna({"control": ""})
+    by = exposed.pivot(index=["method", "case"], columns="control", values="value")
+    np.testing.assert_allclose(by[""], by["honest network"], rtol=1e-4)
+    assert by[""].isna().groupby("case").all().to_dict() == {"a": False, "b": False, "c": False, "d": True}
+    assert by[""].dropna().between(0, 1).all()
 
 
 def test_areas_are_means_of_the_curves(examined):

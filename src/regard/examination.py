@@ -3,7 +3,7 @@
 import inspect
 import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ from torch import Tensor
 
 from regard import arrays, backbones, faithfulness, geometry, hardware, project, regions, sanity, tables
 from regard.attribution import METHODS, PERTURBATION, attribute
+from regard.scores import score
 from regard.statistics import mean_intervals, seed_of
 
 KEYS = ["check", "method", "control", "measure", "level"]
@@ -64,6 +65,7 @@ def run(study: str, target: Path) -> None:
         _faithful(case, maps, drawn, settings),
         _removed(case, table, folder),
         _sane(case, maps, drawn, settings, target),
+        _exposed(case, table, maps, drawn, folder, settings),
         _agreement(maps, drawn),
     )
     rows, points = [], []
@@ -147,9 +149,17 @@ def _faithful(
 
 def _removed(case: Examined, table: pd.DataFrame, folder: Path) -> Iterator[tuple[dict, Tensor]]:
     """How much the logit falls when a region of the expert's is imputed."""
+    names = [name for name in regions.description(folder / "prepare" / "regions")["names"] if name != "other"]
+    for name, mask in _masks(case, table, folder, names).items():
+        fall = faithfulness.removed(case.model, case.images, case.targets, mask.to(case.images.device))
+        yield _said("removal", measure="fall of the logit", level=name), fall
+
+
+def _masks(case: Examined, table: pd.DataFrame, folder: Path, names: Sequence[str]) -> dict[str, Tensor]:
+    """Regions of the cases on the square the network sees, bool (n, size, size) by name; empty where there is none."""
     described = regions.description(folder / "prepare" / "regions")
     size = case.images.shape[-1]
-    masks = {name: torch.zeros(len(case.chosen), size, size, dtype=torch.bool) for name in described["names"]}
+    masks = {name: torch.zeros(len(case.chosen), size, size, dtype=torch.bool) for name in names}
     for row, explained in enumerate(case.chosen.itertuples()):
         of = table.loc[explained.case]
         drawn = regions.read(folder / "prepare" / "regions", explained.case, described["drawn"])
@@ -158,13 +168,26 @@ def _removed(case: Examined, table: pd.DataFrame, folder: Path) -> Iterator[tupl
             if name in drawn:
                 box = geometry.letterbox(of["height"], of["width"], size)
                 masks[name][row] = torch.from_numpy(geometry.mask_to_square(drawn[name], box))
-    for name, mask in masks.items():
-        if name != "other":
-            mask = mask.to(case.images.device)
-            yield (
-                _said("removal", measure="fall of the logit", level=name),
-                faithfulness.removed(case.model, case.images, case.targets, mask),
-            )
+    return masks
+
+
+def _exposed(
+    case: Examined, table: pd.DataFrame, maps: xr.Dataset, drawn: dict[str, Tensor], folder: Path, settings: dict
+) -> Iterator[tuple[dict, Tensor]]:
+    """The share of positive relevance on a burnt-in marker, of this network and of an honest one shown the same images; NaN where
+    there is no marker. `settings["honest"]` is the study whose network that is, "" for none."""
+    if not settings["honest"]:
+        return
+    honest, told = backbones.read(folder.parent / settings["honest"] / "train" / "model.safetensors")
+    if unknown := sorted(set(case.chosen["target"]) - set(told["classes"])):
+        raise ValueError(f"params.yaml: examine, honest: the network of {settings['honest']!r} knows no {unknown[0]!r}")
+    targets = torch.tensor([told["classes"].index(name) for name in case.chosen["target"]], device=case.images.device)
+    marker = _masks(case, table, folder, [regions.SHORTCUT])[regions.SHORTCUT]
+    for name, heat in drawn.items():
+        if maps[name].attrs["kind"] == "method":
+            yield _said("exposure", name, measure="mass"), score(heat, marker, "mass")
+            again = attribute(honest.to(case.images.device), case.images, targets, memory=settings["memory"], **_of(maps, name))
+            yield _said("exposure", name, "honest network", "mass"), score(again.cpu(), marker, "mass")
 
 
 def _sane(

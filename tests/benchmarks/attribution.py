@@ -19,6 +19,7 @@ import pandas as pd
 import torch
 from captum.attr import Occlusion
 from lime.lime_image import LimeImageExplainer
+from PIL import Image
 from scipy.ndimage import uniform_filter
 from scipy.stats import spearmanr
 from torch import nn
@@ -27,7 +28,7 @@ from zennit.composites import LayerMapComposite
 from zennit.rules import Epsilon, Norm, Pass
 from zennit.types import Activation, AvgPool, Convolution
 
-from regard import backbones
+from regard import backbones, project
 from regard.attribution import attribute
 from regard.attribution.cost import counted
 from regard.attribution.gradient import input_gradient
@@ -37,6 +38,7 @@ from regard.kernels.perturb import PRECISIONS, evaluator
 
 SIZE, WINDOW, STRIDE = 224, 32, 16
 CHUNK = 8  # 256 on a GPU
+ASKED = list(PRECISIONS)
 Calls = dict[str, Callable[[], object]]
 
 
@@ -118,18 +120,18 @@ def bare(model: nn.Module, image: torch.Tensor, count: int) -> None:
             model(shown[: min(CHUNK, count - start)])
 
 
-def smooth(device: str) -> torch.Tensor:
-    noise = torch.randn(1, 3, 14, 14, generator=torch.Generator().manual_seed(0))
-    picture = nn.functional.interpolate(noise, (SIZE, SIZE), mode="bicubic").sigmoid()  # as a picture, between 0 and 1
-    mean, std = (torch.tensor(value).view(1, 3, 1, 1) for value in (backbones.MEAN, backbones.STD))
-    return ((picture - mean) / std).to(device)
+def picture(device: str) -> torch.Tensor:
+    """The first ultrasound phantom: a picture has edges and grain, which decide how much there is to hide."""
+    path = sorted((project.root() / "data" / "ultrasound" / "images").iterdir())[0]
+    grey = np.asarray(Image.open(path).convert("L").resize((SIZE, SIZE), Image.Resampling.BILINEAR))
+    return backbones.inputs(torch.from_numpy(grey.copy())[None]).to(device)
 
 
 def perturbation(device: str, rounds: int, method: str, settings: dict, user: Callable, given: Callable) -> list[dict]:
     """Rows of one method: user(model) is the library as it is called, given(function) the library with our network."""
-    model, image = network(device), smooth(device)
+    model, image = network(device), picture(device)
     costs, calls = {}, {"library": lambda: user(model, image)}
-    for precision in PRECISIONS:
+    for precision in ASKED:
 
         def ours(precision=precision):
             with counted(model) as costs[precision]:
@@ -158,7 +160,7 @@ def perturbation(device: str, rounds: int, method: str, settings: dict, user: Ca
             "library, our network / ours": ratio(times, f"library {precision}", precision),
             "rank corr.": rank(maps[precision], maps["library"]),
         }
-        for precision in PRECISIONS
+        for precision in ASKED
     ]
 
 
@@ -274,10 +276,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--evaluations", type=int, default=1000)
+    parser.add_argument("--precisions", nargs="+", default=list(PRECISIONS), choices=list(PRECISIONS))
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--only", nargs="+", default=list(TABLES), choices=list(TABLES))
     options = parser.parse_args()
-    global CHUNK
+    global CHUNK, ASKED
+    ASKED = options.precisions
     CHUNK = 256 if options.device.startswith("cuda") else CHUNK
     for name in options.only:
         table = pd.DataFrame(TABLES[name](options.device, options.rounds, options.evaluations)).set_index("method")
