@@ -379,7 +379,7 @@ def cascade(image: np.ndarray, maps: Mapping[str, np.ndarray], levels: Sequence[
     """A row per method: its map (levels, H, W) of one image as ever more layers, from the head down to `levels`, are drawn
     anew. Red speaks for the class, blue against it; each map is scaled for the eye by itself."""
     figure, axes = _grid(len(maps), len(levels) + 1, (1.15, 1.15))
-    for row, (name, heats) in zip(axes, maps.items()):
+    for number, (row, (name, heats)) in enumerate(zip(axes, maps.items())):
         _picture(row[0], image)
         row[0].set_title(name, fontsize=7)
         for place, heat, level in zip(row[1:], heats, levels):
@@ -387,8 +387,8 @@ def cascade(image: np.ndarray, maps: Mapping[str, np.ndarray], levels: Sequence[
             signed = bool((heat < 0).any())
             place.imshow(heat, cmap="RdBu_r" if signed else "magma", vmin=-scale if signed else 0, vmax=scale)
             place.set_axis_off()
-            if row is axes[0]:
-                place.set_title(level.replace("features.", ""), fontsize=6)
+            if number == 0:
+                place.set_title(level if level == "trained" else f"down to\n{level.replace('features.', '')}", fontsize=6)
     return figure
 
 
