@@ -126,7 +126,8 @@ def _orders(known: Mapping, pairs: pd.DataFrame, summary: pd.DataFrame) -> list[
             key = "method" if wanted["selection"] else "selection"
             of = {name: wanted[name] for name in ("stratum", "score")}
             few = _where(summary, of)
-            few = few[few[key].isin([wanted["first"], wanted["second"]])].nsmallest(1, "n_patients")
+            headline = few["target"].isin(HEADLINES) & few["target_role"].ne("true")
+            few = few[headline & few[key].isin([wanted["first"], wanted["second"]])].nsmallest(1, "n_patients")
             rows = few.assign(value=np.nan, ci_low=np.nan, ci_high=np.nan)
         setting = f"selection {wanted['selection']}" if wanted["selection"] else f"method {wanted['method']}"
         found.append(
