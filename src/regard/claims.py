@@ -7,6 +7,7 @@ import pandas as pd
 
 from regard.published import PUBLISHED
 
+HEADLINES = ("all findings", "each case's own")  # targets of the rows that claims are made on
 TESTED_FROM = 40  # test patients; a claim about fewer is "not tested"
 
 # rule of a claim -> (it holds, it does not hold), of an interval from low to high and the paper's value; neither: undecided
