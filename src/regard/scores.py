@@ -95,7 +95,8 @@ def rank(maps: Tensor, reference: Tensor) -> Tensor:
     """
     flat, inside = maps.double().flatten(1), reference.flatten(1)
     count = inside.sum(dim=1, keepdim=True)
-    cut = flat.sort(dim=1, descending=True).values.gather(1, (count - 1).clamp(min=0))
+    place = (flat.shape[1] - count[:, 0] + 1).clamp(max=flat.shape[1]).tolist()  # of the K-th largest, from below
+    cut = flat.new_tensor([row.kthvalue(at).values.item() for row, at in zip(flat, place)])[:, None]
     above, tied = flat > cut, flat == cut
     places = (count - above.sum(dim=1, keepdim=True)) / tied.sum(dim=1, keepdim=True)
     hits = (above & inside).sum(dim=1) + places[:, 0] * (tied & inside).sum(dim=1)

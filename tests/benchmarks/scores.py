@@ -79,11 +79,17 @@ def main() -> None:
         metric = quantus.PixelFlipping(
             features_in_step=160 * 160 // options.steps,
             disable_warnings=True,
-            softmax=True,
             perturb_baseline="mean",
-            return_auc_per_sample=True,
         )
-        return metric(model, images.numpy(), targets.numpy(), a_batch=heat.numpy()[:, None], device="cpu", batch_size=8)
+        return metric(
+            model,
+            images.numpy(),
+            targets.numpy(),
+            a_batch=heat.numpy()[:, None],
+            device="cpu",
+            batch_size=8,
+            softmax=True,
+        )
 
     calls = {
         "ours": lambda: curves(model, images, targets, heat, steps=options.steps),
