@@ -8,7 +8,7 @@ from scipy.sparse.linalg import spsolve
 from torch import nn
 
 from regard import backbones
-from regard.faithfulness import alike, blurred, curves, impute, random_maps, ranks, removed, road
+from regard.faithfulness import alike, area, blurred, curves, impute, random_maps, ranks, removed, road
 
 SIDE = 16
 
@@ -152,7 +152,25 @@ def test_a_region_that_counts_is_missed(case):
     away = corner.flip(1).flip(2)
     torch.testing.assert_close(removed(model, images, targets, away), torch.zeros(2).double(), atol=1e-9, rtol=0)
     assert (removed(model, images, targets, corner) > 1).all()
-    assert removed(model, images, targets, corner & False).isnan().all()
+    one_of_three = torch.stack([corner[0] & False, corner[0] | True, corner[0]])
+    found = removed(model, images[[0, 0, 0]], targets[[0, 0, 0]], one_of_three)
+    assert found.isnan().tolist() == [True, True, False], (
+        "nothing and everything say nothing, and leave the others alone"
+    )
+
+
+def test_areas_by_hand():
+    found = area(torch.tensor([[1.0, 0.0, 0.0, 0.0, 0.0], [1.0, 1.0, 1.0, 1.0, 1.0]]))
+    torch.testing.assert_close(found, torch.tensor([0.125, 1.0]))
+
+
+def test_a_broken_map_is_undefined_and_leaves_its_neighbour_alone(case):
+    model, images, targets, maps = case
+    broken = maps.clone()
+    broken[0, 3, 3] = torch.nan
+    for call in (curves, road):
+        found = call(model, images, targets, broken)
+        assert found[0].isnan().all() and torch.equal(found[1], call(model, images, targets, maps)[1])
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from skimage.metrics import structural_similarity as of_pair
 
 from regard import backbones
 from regard.attribution import attribute, nulls
+from regard.attribution.nulls import reinitialised
 from regard.sanity import cascade, noisy, rank_correlation, structural_similarity, unrelated
 
 IMAGES = torch.from_numpy(np.random.default_rng(0).normal(0, 1, (3, 3, 48, 48)))
@@ -31,11 +32,12 @@ def test_a_cascade_goes_from_the_head_down_to_a_network_that_learned_nothing(nam
 
 
 def test_a_new_head_leaves_the_features():
-    """Grad-CAM of a network with a new head is the same features, weighed anew."""
+    """The CAM of a network with a new head is the same features, weighed by the head of one that learned nothing."""
     model = backbones.build("vgg19_bn", 2, width=0.25).double()
-    (_, maps), *_ = cascade(model, IMAGES, TARGETS, "cam", levels=2)
-    new = {name: value for name, value in model.named_parameters()}
-    assert maps.shape == (3, 48, 48) and set(new) == set(dict(model.named_parameters()))
+    (_, maps), *_ = cascade(model, IMAGES, TARGETS, "cam", levels=2, seed=3)
+    with torch.no_grad():
+        model.head.load_state_dict(reinitialised(model, 3).head.state_dict())
+    torch.testing.assert_close(maps, attribute(model, IMAGES, TARGETS, "cam"))
     with pytest.raises(ValueError, match="two levels"):
         next(cascade(model, IMAGES, TARGETS, "cam", levels=1))
 
@@ -61,7 +63,8 @@ def test_structural_similarity_is_scikit_images_and_a_scale_changes_nothing():
     np.testing.assert_allclose(structural_similarity(one, other), wanted, rtol=1e-9)
     np.testing.assert_allclose(structural_similarity(7 * one, other), wanted, rtol=1e-9)
     np.testing.assert_allclose(structural_similarity(one, one), 1)
-    assert torch.isfinite(structural_similarity(0 * one, other)).all()
+    for constant in (0 * one, 0 * one + 3, one / 0):
+        assert structural_similarity(constant, other).isnan().all() and rank_correlation(constant, other).isnan().all()
 
 
 def test_noise_belongs_to_the_image():
@@ -73,6 +76,7 @@ def test_noise_belongs_to_the_image():
     torch.testing.assert_close(away[:, 0], away[:, 1], atol=1e-5, rtol=0)
 
 
-def test_unrelated_maps_are_of_different_images():
-    one, other = unrelated(torch.arange(3.0)[:, None, None].expand(3, 2, 2))
-    assert (one != other).all()
+def test_unrelated_maps_are_of_different_patients():
+    """Two findings of one image, two images of one patient, and one patient alone."""
+    assert unrelated(["p", "p", "q", "r", "r"]) == [2, 2, 3, 0, 0]
+    assert unrelated(["p", "p"]) == [None, None] and unrelated([]) == []

@@ -19,7 +19,7 @@ def study(name: str, params: dict | None = None) -> None:
     prepare, compare = (project.settings(name, stage, params) for stage in ("prepare", "compare"))
     targets(prepare)
     attribution(project.settings(name, "attribute", params), project.settings(name, "train", params)["pool"])
-    selection(project.settings(name, "select", params))
+    selection(project.settings(name, "select", params), project.settings(name, "attribute", params))
     known = regions.names(prepare["regions"], prepare["structures"])
     if compare["together"]:
         regions.check_parts(compare["together"], known, f"study {name!r}, compare, together")
@@ -83,8 +83,10 @@ def attribution(settings: Mapping, pool: str) -> None:
         raise ValueError(f"{where} `memory` must be a positive number of gigabytes, not {memory!r}")
 
 
-def selection(settings: Mapping) -> None:
-    """Raise ValueError for a selection, sweep or parameter that there is not. settings: of the stage select."""
+def selection(settings: Mapping, attribute: Mapping) -> None:
+    """Raise ValueError for a selection, sweep, parameter or map that there is not. settings: of the stage select; attribute: of
+    that stage."""
+    from regard.attribution import PRESETS
     from regard.selection import variants
 
     where = f"params.yaml: study {settings['study']!r}, select:"
@@ -93,6 +95,11 @@ def selection(settings: Mapping) -> None:
             raise ValueError(f"{where} `{knob}` must be a block of names and their parameters, not {settings[knob]!r}")
     if not settings["selections"]:
         raise ValueError(f"{where} `selections` is empty: no region would be compared with the expert's")
+    maps = [*attribute["methods"], *attribute["nulls"]]
+    maps += [f"{method}@{preset}" for preset in attribute["presets"] for method in PRESETS[preset]]
+    for name in settings["swept"]:
+        if name not in maps:
+            raise ValueError(f"{where} `swept` has no map {name!r}; those of this study are {', '.join(maps)}")
     try:
         variants(settings["selections"], settings["sweep"])
     except ValueError as error:

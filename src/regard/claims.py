@@ -6,9 +6,12 @@ import numpy as np
 import pandas as pd
 
 from regard.published import PUBLISHED
+from regard.summary import EMPTY_RULES, POOLED
 
-HEADLINES = ("all findings", "each case's own")  # targets of the rows that claims are made on
+HEADLINES = (POOLED, "each case's own")  # targets of the rows that claims are made on
 TESTED_FROM = 40  # test patients; a claim about fewer is "not tested"
+
+SMALL = 0.05  # a p value, adjusted after Holm, that an order needs beside an interval on one side of zero
 
 # rule of a claim -> (it holds, it does not hold), of an interval from low to high and the paper's value; neither: undecided
 RULES = {
@@ -29,7 +32,7 @@ COLUMNS = [
     "value",
     "ci_low",
 ]
-COLUMNS += ["ci_high", "chance", "n_cases", "n_patients", "flagged", "profile", "verdict"]
+COLUMNS += ["ci_high", "p_holm", "chance", "n_cases", "n_patients", "flagged", "profile", "verdict"]
 MEASURED = ["study", "data", "target", "value", "ci_low", "ci_high", "n_cases", "n_patients", "profile"]
 
 
@@ -41,8 +44,10 @@ def verdict(
     data: str,
     rule: str = "within the interval",
     flagged: bool = False,
+    p: float = float("nan"),
 ) -> str:
-    """What an interval says of a claim: "holds", "does not hold" or "undecided", by one of RULES.
+    """What an interval says of a claim: "holds", "does not hold" or "undecided", by one of RULES. An order needs an adjusted
+    p below SMALL as well, whichever way it goes.
 
     "not tested" with fewer than TESTED_FROM patients; "undecided" without an interval or a value to compare with, and where the
     selected areas are too small or large to order anything (flagged). A result on phantoms decides nothing about patients and
@@ -53,7 +58,8 @@ def verdict(
     found = "undecided"
     if not flagged and not np.isnan([low, high]).any() and not (np.isnan(paper) and rule != "above zero"):
         holds, fails = RULES[rule](low, high, paper)
-        found = "holds" if holds else "does not hold" if fails else "undecided"
+        sure = rule != "above zero" or p < SMALL
+        found = "undecided" if not sure else "holds" if holds else "does not hold" if fails else "undecided"
     return f"on phantoms: {found}" if data == "phantom" else found
 
 
@@ -73,7 +79,7 @@ def claims(
     table = pd.concat(rows) if rows else pd.DataFrame(columns=COLUMNS)
     table["flagged"] = [flagged is True or flagged == "True" for flagged in table["flagged"].tolist()]
     decided = [
-        verdict(row.ci_low, row.ci_high, row.paper_value, row.n_patients, row.data, row.rule, row.flagged)
+        verdict(row.ci_low, row.ci_high, row.paper_value, row.n_patients, row.data, row.rule, row.flagged, row.p_holm)
         for row in table.itertuples()
     ]
     return table.assign(verdict=decided)[COLUMNS]
@@ -92,6 +98,7 @@ def _figures(known: Mapping, performance: pd.DataFrame) -> list[pd.DataFrame]:
             setting=setting,
             statistic=reached["metric"],
             rule="within the interval",
+            p_holm=np.nan,
             chance=np.nan,
             flagged=False,
         )
@@ -110,6 +117,7 @@ def _shares(known: Mapping, summary: pd.DataFrame) -> list[pd.DataFrame]:
                 paper_value=told["value"],
                 statistic=f"mean {told['row']['score']}",
                 rule=told.get("rule", "within the interval"),
+                p_holm=np.nan,
                 flagged=False,
             )
         )
@@ -124,12 +132,7 @@ def _orders(known: Mapping, pairs: pd.DataFrame, summary: pd.DataFrame) -> list[
         wanted = {"stratum": "all", "score": "iou", "method": "", "selection": ""} | told["row"]
         rows = _either_way(pairs, wanted)
         if rows.empty:
-            key = "method" if wanted["selection"] else "selection"
-            of = {name: wanted[name] for name in ("stratum", "score")}
-            few = _where(summary, of)
-            headline = few["target"].isin(HEADLINES) & few["target_role"].ne("true")
-            few = few[headline & few[key].isin([wanted["first"], wanted["second"]])].nsmallest(1, "n_patients")
-            rows = few.assign(value=np.nan, ci_low=np.nan, ci_high=np.nan)
+            rows = _fewest(summary, wanted)
         setting = f"selection {wanted['selection']}" if wanted["selection"] else f"method {wanted['method']}"
         found.append(
             rows[MEASURED].assign(
@@ -138,11 +141,27 @@ def _orders(known: Mapping, pairs: pd.DataFrame, summary: pd.DataFrame) -> list[
                 setting=setting,
                 statistic=f"mean paired difference in {wanted['score']}, {wanted['first']} - {wanted['second']}",
                 rule="above zero",
+                p_holm=rows["p_holm"],
                 chance=np.nan,
-                flagged=rows["flagged"] if "flagged" in rows else False,
+                flagged=rows["flagged"],
             )
         )
     return found
+
+
+def _fewest(summary: pd.DataFrame, wanted: Mapping) -> pd.DataFrame:
+    """A row without a value for an order that was not compared: of the two, the one that fewer patients have, as it stands in
+    summary.csv with the empty selections as 0; no patients where neither is there."""
+    key = "method" if wanted["selection"] else "selection"
+    fixed = {name: wanted[name] for name in ("stratum", "score", "selection" if wanted["selection"] else "method")}
+    rows = _where(summary, fixed)
+    headline = rows["target"].isin(HEADLINES) & rows["target_role"].ne("true") & rows["empty_rule"].eq(EMPTY_RULES[0])
+    two = [rows[headline & rows[key].eq(wanted[place])] for place in ("first", "second")]
+    some = pd.concat(two).nsmallest(1, "n_patients") if all(len(part) for part in two) else rows[:0]
+    blank = {name: np.nan for name in ("value", "ci_low", "ci_high", "p_holm")} | {"flagged": False}
+    if some.empty:
+        some = summary[["study", "data", "profile"]][:1].assign(target="", n_cases=0, n_patients=0)
+    return some.assign(**blank)
 
 
 def _either_way(pairs: pd.DataFrame, wanted: Mapping) -> pd.DataFrame:

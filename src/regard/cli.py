@@ -111,6 +111,13 @@ def _parser() -> argparse.ArgumentParser:
         "pipeline: whether to believe the heat maps of a study: faithfulness, randomised networks, stability, agreement",
         ("study", "a study of params.yaml"),
     )
+    exposed = command(
+        "expose",
+        _expose,
+        "how much relevance lies on the marker that a study's network learned from, beside an honest network (minutes)",
+        ("study", "a study of params.yaml with prepare.shortcut, after its stage attribute"),
+    )
+    exposed.add_argument("--honest", required=True, help="a study whose network saw no marker, after its stage train")
     command(
         "costs", _costs, "what a heat map of each method costs in each study: passes, seconds, memory, as last measured"
     )
@@ -252,6 +259,17 @@ def _examine(options: argparse.Namespace) -> None:
 
     with pipeline.replaced(Path("results", "study", options.study, "examine")) as target:
         examination.run(options.study, target)
+
+
+def _expose(options: argparse.Namespace) -> None:
+    from regard import examination
+
+    found = examination.expose(options.study, options.honest)
+    print(
+        found[["method", "control", "mean", "ci_low", "ci_high", "n_maps", "n_patients"]]
+        .round(3)
+        .to_string(index=False)
+    )
 
 
 def _costs(options: argparse.Namespace) -> None:

@@ -91,6 +91,8 @@ def score_explanation(
         found.append(score_readers(readers, scored["expert"]))
     for dataset in selected:
         names = [name for name in there if name in dataset]
+        if not names:  # a sweep of methods that did not explain this case
+            continue
         chosen = np.stack([arrays.pick(dataset, name, case, target) for name in names], axis=1)
         for (label, variant), one in zip(json.loads(dataset.attrs["variants"]).items(), torch.from_numpy(chosen)):
             own = {"selection": label.split(" ")[0], "setting": setting(variant["parameters"])}

@@ -42,30 +42,12 @@ def run(study: str, target: Path) -> None:
     Of the subset that all methods explain, for the class each case was given, or its findings.
     """
     settings = project.settings(study, "examine")
-    folder = project.root() / "results" / "study" / study
-    device = hardware.deterministic()
-    maps = arrays.opened(folder / "attribute" / "maps.nc")
-    model, description = backbones.read(folder / "train" / "model.safetensors")
-    table = tables.read(folder / "prepare" / "cases.csv").set_index("case")
-    chosen = _chosen(tables.read(folder / "train" / "explanations.csv"), maps)
-    images = arrays.opened(folder / "prepare" / "images.nc")["images"].sel(case=chosen["case"].to_numpy()).to_numpy()
-    case = Examined(
-        model.to(device),
-        backbones.inputs(torch.from_numpy(images)).to(device),
-        torch.tensor([description["classes"].index(name) for name in chosen["target"]], device=device),
-        chosen,
-    )
-    drawn = {
-        name: torch.from_numpy(
-            np.stack([arrays.pick(maps, name, *one) for one in zip(chosen["case"], chosen["target"])])
-        )
-        for name in maps.data_vars
-    }
+    case, maps, drawn, table, folder = _read(study)
+    chosen = case.chosen
     checks = (
         _faithful(case, maps, drawn, settings),
         _removed(case, table, folder),
         _sane(case, maps, drawn, settings, target),
-        _exposed(case, table, maps, drawn, folder, settings),
         _agreement(maps, drawn),
     )
     rows, points = [], []
@@ -75,7 +57,7 @@ def run(study: str, target: Path) -> None:
                 {key: said[key] for key in ("method", "control", "measure")} | {"share": share, "mean": mean}
                 for share, mean in zip(said.pop("shares"), values.mean(dim=0).tolist())
             ]
-            values = values.mean(dim=1)
+            values = faithfulness.area(values) if said["measure"] in faithfulness.MODES else values.mean(dim=1)
         rows.append(
             chosen[["case", "patient", "target", "target_role"]].assign(**said, value=values.double().cpu().numpy())
         )
@@ -83,6 +65,37 @@ def run(study: str, target: Path) -> None:
     tables.write(values, target / "values.csv")
     tables.write(pd.DataFrame(points), target / "curves.csv")
     tables.write(means(values, settings["draws"], settings["seed"]), target / "trust.csv")
+
+
+def expose(study: str, honest: str) -> pd.DataFrame:
+    """The share of positive relevance that each method puts on a burnt-in marker, of the network of `study`, which was trained with it
+    (`prepare.shortcut`), and of that of the study `honest`, shown the same images: rows as of `means`, the second with the control
+    "honest network". Maps are made anew; a case without a marker is undefined.
+
+    Raises ValueError where no case has a marker, and for an honest network that knows other classes.
+    """
+    settings = project.settings(study, "examine")
+    case, maps, drawn, table, folder = _read(study)
+    marker = _masks(case, table, folder, [regions.SHORTCUT])[regions.SHORTCUT]
+    if not marker.any():
+        raise ValueError(
+            f"no explained case of {study!r} has a marker: set prepare.shortcut of the study in params.yaml"
+        )
+    model, told = backbones.read(folder.parent / honest / "train" / "model.safetensors")
+    if unknown := sorted(set(case.chosen["target"]) - set(told["classes"])):
+        raise ValueError(f"the network of {honest!r} knows no {unknown[0]!r}, which {study!r} explains")
+    targets = torch.tensor([told["classes"].index(name) for name in case.chosen["target"]], device=case.images.device)
+    rows = []
+    for name, heat in drawn.items():
+        if maps[name].attrs["kind"] == "method":
+            again = attribute(
+                model.to(case.images.device), case.images, targets, memory=settings["memory"], **_of(maps, name)
+            )
+            for control, shown in (("", heat), ("honest network", again.cpu())):
+                said = _said("exposure", name, control, "mass")
+                rows.append(case.chosen.assign(**said, value=score(shown, marker, "mass").numpy()))
+    values = pd.concat(rows).assign(study=study, data=maps.attrs["data"], profile=settings["profile"])
+    return means(values, settings["draws"], settings["seed"])
 
 
 class Examined:
@@ -108,6 +121,28 @@ def means(values: pd.DataFrame, draws: int, seed: int) -> pd.DataFrame:
         row |= {"mean": mean[0], "ci_low": low[0], "ci_high": high[0], "n_maps": int(defined.sum())}
         rows.append(row | {"n_patients": part["patient"][defined].nunique(), "n_undefined": int((~defined).sum())})
     return pd.DataFrame(rows)[COLUMNS]
+
+
+def _read(study: str) -> tuple[Examined, xr.Dataset, dict[str, Tensor], pd.DataFrame, Path]:
+    """What is examined of a study, its stored maps, those of the cases examined (n, H, W) by name, the cases, and the folder."""
+    folder = project.root() / "results" / "study" / study
+    device = hardware.deterministic()
+    maps = arrays.opened(folder / "attribute" / "maps.nc")
+    model, description = backbones.read(folder / "train" / "model.safetensors")
+    table = tables.read(folder / "prepare" / "cases.csv").set_index("case")
+    chosen = _chosen(tables.read(folder / "train" / "explanations.csv"), maps)
+    images = arrays.opened(folder / "prepare" / "images.nc")["images"].sel(case=chosen["case"].to_numpy()).to_numpy()
+    case = Examined(
+        model.to(device),
+        backbones.inputs(torch.from_numpy(images)).to(device),
+        torch.tensor([description["classes"].index(name) for name in chosen["target"]], device=device),
+        chosen,
+    )
+    where = list(zip(chosen["case"], chosen["target"]))
+    drawn = {
+        name: torch.from_numpy(np.stack([arrays.pick(maps, name, *one) for one in where])) for name in maps.data_vars
+    }
+    return case, maps, drawn, table, folder
 
 
 def _chosen(explained: pd.DataFrame, maps: xr.Dataset) -> pd.DataFrame:
@@ -171,35 +206,17 @@ def _masks(case: Examined, table: pd.DataFrame, folder: Path, names: Sequence[st
     return masks
 
 
-def _exposed(
-    case: Examined, table: pd.DataFrame, maps: xr.Dataset, drawn: dict[str, Tensor], folder: Path, settings: dict
-) -> Iterator[tuple[dict, Tensor]]:
-    """The share of positive relevance on a burnt-in marker, of this network and of an honest one shown the same images; NaN where
-    there is no marker. `settings["honest"]` is the study whose network that is, "" for none."""
-    if not settings["honest"]:
-        return
-    honest, told = backbones.read(folder.parent / settings["honest"] / "train" / "model.safetensors")
-    if unknown := sorted(set(case.chosen["target"]) - set(told["classes"])):
-        raise ValueError(f"params.yaml: examine, honest: the network of {settings['honest']!r} knows no {unknown[0]!r}")
-    targets = torch.tensor([told["classes"].index(name) for name in case.chosen["target"]], device=case.images.device)
-    marker = _masks(case, table, folder, [regions.SHORTCUT])[regions.SHORTCUT]
-    for name, heat in drawn.items():
-        if maps[name].attrs["kind"] == "method":
-            yield _said("exposure", name, measure="mass"), score(heat, marker, "mass")
-            again = attribute(honest.to(case.images.device), case.images, targets, memory=settings["memory"], **_of(maps, name))
-            yield _said("exposure", name, "honest network", "mass"), score(again.cpu(), marker, "mass")
-
-
 def _sane(
     case: Examined, maps: xr.Dataset, drawn: dict[str, Tensor], settings: dict, target: Path
 ) -> Iterator[tuple[dict, Tensor]]:
     """Similarity of each method's maps to those of a network that forgets, of noisy images, of another seed, and of other images."""
-    shown = {}
+    shown, unrelated = {}, sanity.unrelated(case.chosen["patient"].tolist())
     given = (case.model, case.images, case.targets)
     for name, heat in drawn.items():
         if maps[name].attrs["kind"] != "method":
             continue
         own = _of(maps, name)
+        others = torch.stack([torch.full_like(heat[0], torch.nan) if row is None else heat[row] for row in unrelated])
         if own["method"] not in PERTURBATION or settings["slow"]:
             steps = list(sanity.cascade(*given, levels=settings["levels"], memory=settings["memory"], **own))
             for number, (lowest, again) in enumerate(steps):
@@ -221,7 +238,7 @@ def _sane(
                 values[row, : len(again)] = similarity(heat[: len(again)], again)
             for measure, value in zip(SIMILARITIES, values):
                 yield _said("seed", name, measure=measure), value
-        yield from _similar("unrelated", name, *sanity.unrelated(heat))
+        yield from _similar("unrelated", name, heat, others)
     attributes = {"case": case.chosen["case"][0], "target": case.chosen["target"][0]}
     arrays.write(xr.Dataset(shown, {"level": lowest_names}, attributes), target / "cascade.nc")
 

@@ -73,7 +73,7 @@ def curves(
 
     maps: (N, H, W), one for each of the images (N, C, H, W); several: the findings of an image do not exclude each other
     (sigmoid in place of softmax). precision, chunk: as of `kernels.evaluator`, and images at a time, which changes
-    nothing. The mean of a curve is the area under it. Raises ValueError for an unknown mode and maps of another shape.
+    nothing. NaN for a map that is not finite. Raises ValueError for an unknown mode and maps of another shape.
     """
     if mode not in MODES:
         raise ValueError(f"unknown mode {mode!r} of a curve; known are {', '.join(MODES)}")
@@ -82,7 +82,8 @@ def curves(
     ends = [round(step * maps[0].numel() / steps) for step in range(steps + 1)]
     taken = torch.stack([place < end for end in ends], dim=1)
     shown = taken if mode == "insertion" else ~taken
-    return _probabilities(model, images, blurred(images)[:, None], shown, targets, several, precision, chunk)
+    found = _probabilities(model, images, blurred(images)[:, None], shown, targets, several, precision, chunk)
+    return found.masked_fill(~torch.isfinite(maps).flatten(1).all(dim=1)[:, None], torch.nan)
 
 
 def road(
@@ -108,7 +109,8 @@ def road(
     place = ranks(-maps if least else maps, images, seed)
     shown = torch.stack([place >= round(share * maps[0].numel()) for share in shares], dim=1)
     filled = torch.stack([impute(images, ~one, seed) for one in shown.unbind(1)], dim=1)
-    return _probabilities(model, images, filled, shown, targets, several, precision, chunk)
+    found = _probabilities(model, images, filled, shown, targets, several, precision, chunk)
+    return found.masked_fill(~torch.isfinite(maps).flatten(1).all(dim=1)[:, None], torch.nan)
 
 
 def impute(images: Tensor, hidden: Tensor, seed: int = 0, tolerance: float = 1e-3) -> Tensor:
@@ -154,9 +156,15 @@ def _neighbours(values: Tensor) -> Tensor:
 @torch.no_grad()
 def removed(model: nn.Module, images: Tensor, targets: Tensor, hidden: Tensor, seed: int = 0) -> Tensor:
     """How much the logit of each target falls (N,) when the pixels `hidden`, bool (N, H, W), are imputed; NaN where none
-    are."""
-    fall = _logits(model, images, targets) - _logits(model, impute(images, hidden, seed), targets)
-    return fall.masked_fill(~hidden.flatten(1).any(dim=1), torch.nan)
+    or all are."""
+    able = hidden.flatten(1).any(dim=1) & ~hidden.flatten(1).all(dim=1)
+    filled = impute(images, hidden & able[:, None, None], seed)
+    return (_logits(model, images, targets) - _logits(model, filled, targets)).masked_fill(~able, torch.nan)
+
+
+def area(curve: Tensor) -> Tensor:
+    """The area under curves (N, steps + 1) over equal steps from 0 to 1, by trapezoids: (N,)."""
+    return torch.trapezoid(curve, dim=1) / (curve.shape[1] - 1)
 
 
 def _logits(model: nn.Module, images: Tensor, targets: Tensor) -> Tensor:

@@ -388,7 +388,9 @@ def cascade(image: np.ndarray, maps: Mapping[str, np.ndarray], levels: Sequence[
             place.imshow(heat, cmap="RdBu_r" if signed else "magma", vmin=-scale if signed else 0, vmax=scale)
             place.set_axis_off()
             if number == 0:
-                place.set_title(level if level == "trained" else f"down to\n{level.replace('features.', '')}", fontsize=6)
+                place.set_title(
+                    level if level == "trained" else f"down to\n{level.replace('features.', '')}", fontsize=6
+                )
     return figure
 
 

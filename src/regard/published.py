@@ -34,9 +34,10 @@ PUBLISHED = {
         "paper": "Alam 2023",
         "orders": [
             {
-                "claim": f"grad-cam over {second}",
-                "row": {"selection": "otsu", "first": "grad-cam@alam-2023", "second": second},
+                "claim": f"grad-cam over {second}{said}",
+                "row": {"selection": selection, "first": "grad-cam@alam-2023", "second": second},
             }
+            for selection, said in (("otsu@alam-2023", ""), ("otsu", ", positive relevance"))
             for second in ("lrp-epsilon@alam-2023", "lime@alam-2023", "shap@alam-2023", "ones")
         ],
         "means": [

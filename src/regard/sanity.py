@@ -5,7 +5,7 @@ the seed of its own random numbers.
 """
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
@@ -39,22 +39,25 @@ def cascade(
 
 def rank_correlation(one: Tensor, other: Tensor) -> Tensor:
     """Spearman's correlation over the pixels of each pair of maps (N, H, W), ties with their mean rank: (N,), float64; NaN
-    where a map is constant."""
+    where a map is constant or not finite."""
     first, second = (torch.from_numpy(rankdata(maps.flatten(1).cpu().numpy(), axis=1)) for maps in (one, other))
     first, second = (each - each.mean(dim=1, keepdim=True) for each in (first, second))
-    return (first * second).sum(dim=1) / (first.norm(dim=1) * second.norm(dim=1))
+    broken = ~torch.isfinite(one).flatten(1).all(dim=1).cpu() | ~torch.isfinite(other).flatten(1).all(dim=1).cpu()
+    return ((first * second).sum(dim=1) / (first.norm(dim=1) * second.norm(dim=1))).masked_fill(broken, torch.nan)
 
 
 def structural_similarity(one: Tensor, other: Tensor) -> Tensor:
     """The mean structural similarity (Wang et al. 2004) of each pair of maps (N, H, W), each map over its largest absolute
-    value: (N,), float64."""
+    value: (N,), float64; NaN where a map is constant or not finite, as its rank correlation is."""
     from skimage.metrics import structural_similarity as of_pair  # takes a second
 
-    scaled = [
-        (maps.double() / maps.abs().amax(dim=(1, 2), keepdim=True).clamp(min=1e-30)).cpu().numpy()
-        for maps in (one, other)
-    ]
-    return torch.tensor([of_pair(first, second, data_range=2.0) for first, second in zip(*scaled)], dtype=torch.float64)
+    scaled, defined = [], torch.full((len(one),), True)
+    for maps in (one.double().cpu(), other.double().cpu()):
+        flat = maps.flatten(1)
+        defined &= torch.isfinite(flat).all(dim=1) & (flat.amax(dim=1) > flat.amin(dim=1))
+        scaled.append((maps / maps.abs().amax(dim=(1, 2), keepdim=True)).numpy())
+    values = [of_pair(*pair, data_range=2.0) if able else np.nan for *pair, able in zip(*scaled, defined.tolist())]
+    return torch.tensor(values, dtype=torch.float64)
 
 
 def noisy(images: Tensor, amount: float = 0.05, seed: int = 0) -> Tensor:
@@ -65,6 +68,9 @@ def noisy(images: Tensor, amount: float = 0.05, seed: int = 0) -> Tensor:
     return images + amount * torch.from_numpy(noise).to(images)[:, None]
 
 
-def unrelated(maps: Tensor) -> tuple[Tensor, Tensor]:
-    """Pairs of maps (N, H, W) of different images, each with the next: what two maps have in common for no reason."""
-    return maps, maps.roll(1, dims=0)
+def unrelated(patients: Sequence[str]) -> list[int | None]:
+    """For each of N maps the next one of another patient, round the end; None where there is none. What two such maps have in
+    common, they have for no reason."""
+    count = len(patients)
+    later = lambda row: ((row + step) % count for step in range(1, count))
+    return [next((other for other in later(row) if patients[other] != patients[row]), None) for row in range(count)]

@@ -128,6 +128,14 @@ def _of_maps(values: Tensor, maps: Tensor, reference: Tensor) -> Tensor:
     return values.masked_fill(broken, torch.nan)
 
 
+FLAGGED = (0.001, 0.9)  # median areas of a selection, shares of the image, below and above which it says nothing
+
+
+def says_nothing(area: float) -> bool:
+    """Whether a selection of this median area supports no claim about an order; never without a selection (NaN)."""
+    return bool(area < FLAGGED[0] or area > FLAGGED[1])
+
+
 # name -> function (maps or regions, reference, **parameters) -> (N,)
 SCORES = {
     "iou": iou,

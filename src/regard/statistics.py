@@ -144,29 +144,41 @@ def paired(
     return contrasts(difference[:, None], patients, draws, draws if flips is None else flips, seed).iloc[0].to_dict()
 
 
-def permuted(hits: np.ndarray, patients: np.ndarray, draws: int, seed: int) -> dict:
+def permuted(hits: np.ndarray, patients: np.ndarray, draws: int, seed: int, groups: np.ndarray | None = None) -> dict:
     """Whether maps hit the regions of their own cases more often than those of other patients.
 
     hits: bool or 0/1 (N, N), whether the map of case n hits the region of case m; patients (N,). In each draw the regions of
-    all patients are dealt out anew, a case getting one of the patient's that it was dealt; p: one-sided, one added to count and total.
-    Returns value (the share of own hits), permuted (the mean over the draws), p, n_cases and n_patients; p is NaN with fewer
-    than two patients.
+    all patients are dealt out anew, a case getting one of the patient's that it was dealt; groups (N,): within groups of what can
+    stand for one another, such as the regions of one finding. p: one-sided, one added to count and total.
+    Returns value (the share of own hits), permuted (the mean over the draws), p, n_cases (rows) and n_patients; permuted and p are
+    NaN where no group has two patients.
     """
-    hits = np.asarray(hits, dtype=float)
-    names, member = np.unique(np.asarray(patients, dtype=str), return_inverse=True)
+    hits, patients = np.asarray(hits, dtype=float), np.asarray(patients, dtype=str)
+    groups = np.zeros(len(hits)) if groups is None else np.asarray(groups)
     found = {"value": float(np.diag(hits).mean()) if len(hits) else np.nan, "permuted": np.nan, "p": np.nan}
-    found |= {"n_cases": len(hits), "n_patients": len(names)}
-    if len(names) > 1:
-        random = np.random.default_rng(seed)
-        order = np.argsort(member, kind="stable")
-        count = np.bincount(member)
-        begin = np.cumsum(count) - count
-        dealt = np.argsort(random.random((draws, len(names))), axis=1)[:, member]
-        others = order[begin[dealt] + (random.random(dealt.shape) * count[dealt]).astype(int)]
-        means = hits[np.arange(len(hits)), others].mean(axis=1)
+    found |= {"n_cases": len(hits), "n_patients": len(set(patients))}
+    random, total, able = np.random.default_rng(seed), np.zeros(draws), False
+    for group in dict.fromkeys(groups.tolist()):
+        rows = np.flatnonzero(groups == group)
+        dealt = _dealt(patients[rows], draws, random)
+        able |= dealt is not None
+        total += hits[rows, rows].sum() if dealt is None else hits[rows, rows[dealt]].sum(axis=1)
+    if able:
+        means = total / len(hits)
         found["permuted"] = float(means.mean())
         found["p"] = float(((means >= found["value"] - 1e-12).sum() + 1) / (draws + 1))
     return found
+
+
+def _dealt(patients: np.ndarray, draws: int, random: np.random.Generator) -> np.ndarray | None:
+    """For each draw and row (draws, n) the row whose region it is dealt; None for one patient alone."""
+    names, member = np.unique(patients, return_inverse=True)
+    if len(names) < 2:
+        return None
+    order, count = np.argsort(member, kind="stable"), np.bincount(member)
+    begin = np.cumsum(count) - count
+    whose = np.argsort(random.random((draws, len(names))), axis=1)[:, member]
+    return order[begin[whose] + (random.random(whose.shape) * count[whose]).astype(int)]
 
 
 def difference_between(

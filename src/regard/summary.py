@@ -6,6 +6,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from regard.scores import says_nothing
 from regard.statistics import contrasts, holm, mean_intervals, seed_of
 
 KEYS = ["study", "data", "target_role", "method", "selection", "setting", "region", "score"]
@@ -64,7 +65,6 @@ PAIRS += [
     "profile",
 ]
 EMPTY_RULES = ("an empty selection has 0", "an empty selection is left out and counted")
-FLAGGED = (0.001, 0.9)  # median areas below and above which a selection says nothing
 
 
 def blocks(explanations: pd.DataFrame) -> list[tuple[str, str, pd.DataFrame]]:
@@ -121,7 +121,7 @@ def summarise(
     findings are pooled); n_undefined: those left out. A map that was not made (slow methods may explain a subset of the
     cases) is neither: its row says less cases.
     `selected_area` is the median share of the image that the selection covers, over all cases of the stratum, `flagged` whether that
-    is too little or too much to say anything (FLAGGED). `lift` is the mean over the chance. Overlaps have a row for each EMPTY_RULES.
+    is too little or too much to say anything. `lift` is the mean over the chance. Overlaps have a row for each EMPTY_RULES.
     All maps share the resamples of a stratum, so that equal values have equal intervals.
     """
     scores = _blank(scores)
@@ -175,7 +175,7 @@ def _means(
                 | {"stratum": stratum, "empty_rule": rule, "mean": mean, "ci_low": low, "ci_high": high}
                 | {"n_cases": len(set(cases[defined])), "n_patients": len(set(patients[defined]))}
                 | {"n_undefined": int((inside & np.isnan(value)).sum()), "n_maps": int(defined.sum())}
-                | {"selected_area": median, "flagged": _flagged(median)}
+                | {"selected_area": median, "flagged": says_nothing(median)}
                 | {"chance": float(chance[defined].mean()) if defined.any() else np.nan}
             )
     return rows
@@ -188,11 +188,6 @@ def _chance(columns: dict, key: tuple) -> np.ndarray:
         if tuple(of.values()) in columns:
             return columns[tuple(of.values())]
     return np.full(len(columns[key]), np.nan)
-
-
-def _flagged(area: float) -> bool:
-    """Whether a median area supports no claim about an order; never without a selection."""
-    return not np.isnan(area) and not FLAGGED[0] <= area <= FLAGGED[1]
 
 
 def pairs(
@@ -258,7 +253,7 @@ def pairs(
         found["n_cases"] = [len(set(cases[~np.isnan(difference)])) for difference in differences]
         median = {key: np.nanmedian(value[inside]) if inside.any() else np.nan for key, value in areas.items()}
         found["flagged"] = [
-            any(_flagged(median.get(key[5:], np.nan)) for key in pair[1:] if key[7] in methods) for pair in asked
+            any(says_nothing(median.get(key[5:], np.nan)) for key in pair[1:] if key[7] in methods) for pair in asked
         ]
         described = pd.DataFrame([said for said, _, _ in asked]).assign(target=target, stratum=stratum, profile=profile)
         tables.append(pd.concat([described, found], axis=1))
