@@ -111,7 +111,7 @@ def test_an_honest_network_is_asked_about_the_same_marker(study, monkeypatch):
     by = found.pivot(index="method", columns="control", values="mean")
     np.testing.assert_allclose(by[""], by["honest network"], rtol=1e-4)
     assert set(by.index) == set(METHODS) and found["mean"].dropna().between(0, 1).all()
-    assert set(found.loc[found["method"] == "lime", "n_undefined"]) == {1}
+    assert set(found.loc[found["method"] == "gradient-x-input", "n_undefined"]) == {1}
 
 
 def test_areas_are_means_of_the_curves(examined):
