@@ -13,7 +13,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # beside each other first, each a chain of its own, and the last `dvc repro` runs what gathers them.
 reproduce: $(VENV)/installed
 	dvc repro clean settings
-	python -m regard studies | sort | xargs -P $(JOBS) -I STUDY dvc --wait-for-lock repro --single-item \
+	python -m regard studies | xargs -P $(JOBS) -I STUDY dvc --wait-for-lock repro --single-item \
 		prepare@STUDY train@STUDY attribute@STUDY select@STUDY examine@STUDY compare@STUDY
 	dvc repro
 
