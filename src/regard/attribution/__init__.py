@@ -67,8 +67,9 @@ def attribute(
 
     model: a classifier in eval mode that gives logits (N, classes); it is left as it was.
     images: normalised network input, float (N, C, H, W); targets: N class indices, never guessed.
-    method: a name in METHODS; `parameters` are that method's own. memory: gigabytes that activations may take, which says
-    how many images (or masks) go through the network together, or `batch` says it; neither changes anything else.
+    method: a name in METHODS; `parameters` are that method's own. memory: gigabytes that activations may take (of two images
+    on a CPU at least), which says how many images (or masks) go through the network together, or `batch` says it; neither
+    changes anything else.
     Raises ValueError for an unknown method or parameter, images that are no finite float (N, C, H, W), targets of another length or outside the classes, a model in training
     mode or with a weight that is not finite, an architecture the method does not cover, and a map that is not finite.
     """
@@ -78,11 +79,13 @@ def attribute(
         return images.new_zeros((0, *images.shape[-2:]), dtype=torch.float32)
     if batch is None:
         batch = batch_within(memory, model, images[0], method, **parameters)
-    images = images.detach()
+    images = images.detach().contiguous()
+    if not (images.is_cuda or _forward_only(method, parameters)):
+        batch = _steady(batch)
     if method in PERTURBATION:
         parameters = {"chunk": batch} | parameters
     parts = zip(images.split(batch), targets.split(batch))
-    maps = torch.cat([METHODS[method](model, part, target, **parameters) for part, target in parts])
+    maps = torch.cat([_explained(METHODS[method], model, part, target, parameters) for part, target in parts])
     if not torch.isfinite(maps).all():
         broken = (~torch.isfinite(maps)).flatten(1).any(1).nonzero().flatten().tolist()
         raise ValueError(
@@ -94,9 +97,29 @@ def attribute(
 def batch_within(memory: float, model: nn.Module, image: Tensor, method: str, **parameters) -> int:
     """How many images like `image` (C, H, W), or masks of it, `method` puts through `model` together to stay within
     `memory` gigabytes of activations."""
-    forward_only = method in PERTURBATION and parameters.get("algorithm") != "gradient"
+    forward_only = _forward_only(method, parameters)
     share = HUNGRIER.get(method, FORWARD if forward_only else BACKWARD)
-    return at_once(model, image, memory, share, most=256 if image.is_cuda else 32)
+    batch = at_once(model, image, memory, share, most=256 if image.is_cuda else 32)
+    return batch if image.is_cuda or forward_only else _steady(batch)
+
+
+def _forward_only(method: str, parameters: dict) -> bool:
+    return method in PERTURBATION and parameters.get("algorithm") != "gradient"
+
+
+def _steady(batch: int) -> int:
+    """The even number from 2 to 8 next to `batch`. On a CPU convolutions add up an image alone, one of an odd number
+    (several threads) and one of many in another order than one of a few pairs; that is rounding, but where a ReLU's input
+    is zero but for rounding it opens or shuts the gradient."""
+    return max(2, min(8, batch - batch % 2))
+
+
+def _explained(function: Callable, model: nn.Module, images: Tensor, targets: Tensor, parameters: dict) -> Tensor:
+    """Maps of one part; the last image of an odd number goes along twice (see `_steady`)."""
+    if images.is_cuda or len(images) % 2 == 0 or "chunk" in parameters:
+        return function(model, images, targets, **parameters)
+    images, targets = (torch.cat([values, values[-1:]]) for values in (images, targets))
+    return function(model, images, targets, **parameters)[:-1]
 
 
 def check(model: nn.Module, images: Tensor, targets: Tensor | Sequence[int], method: str) -> Tensor:
