@@ -524,6 +524,25 @@ def test_grad_cam_equals_captum_and_is_cam_by_a_constant(model, images):
     assert (attribute(model, images, TARGETS, "grad-cam", relu=True) >= 0).all()
 
 
+def test_grad_cam_of_an_earlier_layer_equals_captum(model, images):
+    """At a layer in the middle, whatever overwrites its output; the last feature map is the same by its name."""
+    names = [name for name, _ in model.features.named_children()]
+    for name in (names[len(names) // 2], names[-1]):
+        wanted = LayerGradCam(model, model.features.get_submodule(name)).attribute(images.clone(), TARGETS)
+        wanted = nn.functional.interpolate(wanted, (48, 48), mode="bilinear")[:, 0]
+        found = attribute(model, images, TARGETS, "grad-cam", layer=f"features.{name}")
+        assert torch.allclose(found, wanted.float(), atol=1e-7 * max(1, float(wanted.detach().abs().max())))
+    assert torch.allclose(found, attribute(model, images, TARGETS, "grad-cam"), atol=1e-7)
+
+
+def test_grad_cam_refuses_a_layer_without_a_feature_map(images):
+    model = network("resnet18").float()
+    for layer, message in (("features.99", "has no layer 'features.99'"), ("head", "gives no feature map")):
+        with pytest.raises(ValueError, match=message):
+            attribute(model, images.float(), TARGETS, "grad-cam", layer=layer)
+    assert not any(module._forward_hooks for module in model.modules())
+
+
 def test_cam_refuses_a_network_it_is_not_defined_for(images):
     for name in ("vgg16_bn", "resnet18", "densenet121"):
         with pytest.raises(ValueError, match="average pool"):

@@ -104,7 +104,7 @@ def test_the_studies_that_readme_writes_are_right():
         ({"trian": {"epochs": 1}}, "has no knob 'trian'; did you mean 'train'"),
         ({"train": {"epoch": 3}}, "train has no knob 'epoch'; did you mean 'epochs'"),
         ({"prepare": {"structure": ["mass"]}}, "did you mean 'structures'"),
-        ({"compare": {"zzz": 1}}, "'zzz'; known are draws"),
+        ({"compare": {"zzz": 1}}, "'zzz'; known are around, draws"),
     ],
 )
 def test_a_misspelt_knob_is_refused(entry, message):
@@ -131,6 +131,8 @@ def test_a_misspelt_knob_is_refused(entry, message):
         ({"methods": {"lime": 5}}, "'lime' must be a block of parameters"),
         ({"subset": -1}, "`subset` must be a number of test cases"),
         ({"memory": 0}, "`memory` must be a positive number"),
+        ({"tuned": ["gradcam"]}, "`tuned` has no map 'gradcam'; those of this study are gradient"),
+        ({"methods": {"grad-cam@early": {"layr": "x"}}}, "'grad-cam@early' has no parameter 'layr'; known are relu"),
     ],
 )
 def test_what_attribution_cannot_do_is_said_before_anything_is_trained(change, message):
@@ -140,9 +142,18 @@ def test_what_attribution_cannot_do_is_said_before_anything_is_trained(change, m
         checks.study("ultrasound", params)
 
 
+@pytest.mark.parametrize("count", [-1, 2.5, True, "all"])
+def test_a_number_of_patients_to_explain_is_a_number(count):
+    params = project.parameters()
+    params["studies"]["ultrasound"]["train"] = {"explained": count}
+    with pytest.raises(ValueError, match="study 'ultrasound', train: `explained` must be a number of test patients"):
+        checks.study("ultrasound", params)
+
+
 def test_the_full_profile_explains_all_test_cases_of_every_study():
     params = project.parameters() | {"profile": "full"}
     for name in params["studies"]:
+        assert project.settings(name, "train", params)["explained"] == 0
         assert project.settings(name, "attribute", params)["subset"] == 0
 
 

@@ -7,7 +7,7 @@ import torch
 from sklearn.metrics import average_precision_score, recall_score, roc_auc_score
 
 from regard import performance as module
-from regard.performance import auprc, auroc, called, explanations, performance, predictions
+from regard.performance import auprc, auroc, called, explanations, performance, predictions, sampled
 
 
 @pytest.mark.parametrize("decimals", [1, 6])
@@ -149,6 +149,17 @@ def test_what_is_explained_of_findings():
         ("c", "q", "x", "finding", "x", False),
         ("c", "q", "y", "finding", "y", True),
     ]
+
+
+def test_patients_to_be_explained_are_drawn_whole_and_whatever_was_called():
+    rows = pd.DataFrame(
+        {"case": range(40), "patient": [f"p{row // 2}" for row in range(40)], "correct": [True, False] * 20}
+    )
+    few = sampled(rows, 7, seed=3)
+    assert few["patient"].nunique() == 7 and len(few) == 14 and few["case"].is_monotonic_increasing
+    other = sampled(rows.assign(correct=True)[::-1], 7, seed=3)
+    assert set(other["patient"]) == set(few["patient"]) != set(sampled(rows, 7, seed=4)["patient"])
+    assert sampled(rows, 0, seed=3) is rows and len(sampled(rows, 99, seed=3)) == 40
 
 
 def test_what_is_called():

@@ -20,6 +20,7 @@ def study(name: str, params: dict | None = None) -> None:
     targets(prepare)
     attribution(project.settings(name, "attribute", params), project.settings(name, "train", params)["pool"])
     selection(project.settings(name, "select", params), project.settings(name, "attribute", params))
+    explained(project.settings(name, "train", params))
     known = regions.names(prepare["regions"], prepare["structures"])
     if compare["together"]:
         regions.check_parts(compare["together"], known, f"study {name!r}, compare, together")
@@ -32,6 +33,16 @@ def study(name: str, params: dict | None = None) -> None:
     if compare["published"] and compare["published"] not in PUBLISHED:
         raise KeyError(
             f"params.yaml: study {name!r} has published {compare['published']!r}; known are {', '.join(PUBLISHED)}"
+        )
+
+
+def explained(settings: Mapping) -> None:
+    """Raise ValueError for a number of patients to be explained that is none. settings: of the stage train."""
+    count = settings["explained"]
+    if isinstance(count, bool) or not isinstance(count, int) or count < 0:
+        raise ValueError(
+            f"params.yaml: study {settings['study']!r}, train: `explained` must be a number of test patients, 0 for all, "
+            f"not {count!r}"
         )
 
 
@@ -67,15 +78,20 @@ def attribution(settings: Mapping, pool: str) -> None:
             raise ValueError(f"{where} `{knob}` must be a block of names and their parameters, not {settings[knob]!r}")
     for knob, known in (("methods", METHODS), ("presets", PRESETS), ("nulls", NULLS)):
         for name in settings[knob]:
-            if name not in known:
+            if (name.split("@")[0] if knob == "methods" else name) not in known:
                 raise ValueError(f"{where} `{knob}` has no {name!r}; known are {', '.join(known)}")
     for knob, known in (("methods", METHODS), ("nulls", NULLS)):
         for name, parameters in settings[knob].items():
             if not isinstance(parameters, Mapping):
                 raise ValueError(f"{where} {name!r} must be a block of parameters, {{}} for none, not {parameters!r}")
-            check_parameters(f"{where} {name!r}", known[name], parameters)
-    if "cam" in settings["methods"] and pool != "avg":
+            check_parameters(f"{where} {name!r}", known[name.split("@")[0]], parameters)
+    if any(name.split("@")[0] == "cam" for name in settings["methods"]) and pool != "avg":
         raise ValueError(f"{where} cam needs `pool: avg`, not {pool!r}; leave it out with `methods: {{cam: null}}`")
+    for name in settings["tuned"]:
+        if name not in maps_of(settings):
+            raise ValueError(
+                f"{where} `tuned` has no map {name!r}; those of this study are {', '.join(maps_of(settings))}"
+            )
     subset, memory = settings["subset"], settings["memory"]
     if isinstance(subset, bool) or not isinstance(subset, int) or subset < 0:
         raise ValueError(f"{where} `subset` must be a number of test cases, 0 for all, not {subset!r}")
@@ -83,10 +99,17 @@ def attribution(settings: Mapping, pool: str) -> None:
         raise ValueError(f"{where} `memory` must be a positive number of gigabytes, not {memory!r}")
 
 
+def maps_of(attribute: Mapping) -> list[str]:
+    """The names of a study's maps; attribute: the settings of that stage."""
+    from regard.attribution import PRESETS
+
+    presets = [f"{method}@{preset}" for preset in attribute["presets"] for method in PRESETS[preset]]
+    return [*attribute["methods"], *attribute["nulls"], *presets]
+
+
 def selection(settings: Mapping, attribute: Mapping) -> None:
     """Raise ValueError for a selection, sweep, parameter or map that there is not. settings: of the stage select; attribute: of
     that stage."""
-    from regard.attribution import PRESETS
     from regard.selection import variants
 
     where = f"params.yaml: study {settings['study']!r}, select:"
@@ -95,8 +118,7 @@ def selection(settings: Mapping, attribute: Mapping) -> None:
             raise ValueError(f"{where} `{knob}` must be a block of names and their parameters, not {settings[knob]!r}")
     if not settings["selections"]:
         raise ValueError(f"{where} `selections` is empty: no region would be compared with the expert's")
-    maps = [*attribute["methods"], *attribute["nulls"]]
-    maps += [f"{method}@{preset}" for preset in attribute["presets"] for method in PRESETS[preset]]
+    maps = maps_of(attribute)
     for name in settings["swept"]:
         if name not in maps:
             raise ValueError(f"{where} `swept` has no map {name!r}; those of this study are {', '.join(maps)}")

@@ -12,8 +12,9 @@ from torch import Tensor
 
 from regard import arrays
 from regard import regions as reference_regions
-from regard.geometry import Letterbox, from_square, inner
+from regard.geometry import Letterbox, from_square, inner, without_padding
 from regard.scores import OF_REGIONS, area_expected_iou, points, score
+from regard.selection import select
 
 COLUMNS = (
     "study",
@@ -90,8 +91,8 @@ def score_explanation(
     if len(readers) > 1:
         found.append(score_readers(readers, scored["expert"]))
     for dataset in selected:
-        names = [name for name in there if name in dataset]
-        if not names:  # a sweep of methods that did not explain this case
+        names = [name for name in there if name in dataset and arrays.has(dataset, name, case, target)]
+        if not names:  # a sweep of methods that did not explain this case, or a class without a tuned threshold
             continue
         chosen = np.stack([arrays.pick(dataset, name, case, target) for name in names], axis=1)
         for (label, variant), one in zip(json.loads(dataset.attrs["variants"]).items(), torch.from_numpy(chosen)):
@@ -178,6 +179,42 @@ def score_readers(readers: Sequence[np.ndarray], name: str) -> pd.DataFrame:
         defined = values[~values.isnan()]
         rows.append((HUMAN, "", name, measure, float(defined.mean()) if len(defined) else np.nan))
     return pd.DataFrame(rows, columns=OWN)
+
+
+def tuned_share(
+    maps: Tensor, experts: Sequence[np.ndarray], boxes: Sequence[Letterbox], shares: Sequence[float]
+) -> tuple[float, list[float]]:
+    """Of `shares` of each map's maximum the one whose regions (`selection.relative_max`) have the largest mean IoU with the
+    expert's, the lowest of several, and the mean of each; as CheXlocalize (Saporta et al. 2022) tunes its thresholds.
+
+    maps: (N, size, size) on the square, of cases nothing is tested on; experts: bool (height, width), as annotated.
+    """
+    means = []
+    for share in shares:
+        chosen = without_padding(lambda inner: select(inner, "relative-max", share=share), maps, boxes)
+        each = zip(chosen, experts, boxes)
+        overlaps = [
+            score(from_square(one[None], box), torch.from_numpy(drawn)[None], "iou") for one, drawn, box in each
+        ]
+        means.append(float(torch.cat(overlaps).mean()))
+    return shares[int(np.argmax(means))], means
+
+
+def around(knobs: Mapping[str, float], sweep: Mapping[str, Sequence[float]]) -> dict[str, dict[str, float]]:
+    """How regions around a mass are built otherwise, {label: parameters of `regions.around_mass`}, the declared way first.
+
+    knobs: those parameters as declared; sweep: "ring" -> factors of the ring's width, however it is given, and
+    "below_height" -> heights. Raises ValueError for another name.
+    """
+    widths = ("ring_mm", "ring_radius", "ring_image")
+    found = {"as declared": dict(knobs)}
+    for name, values in sweep.items():
+        if name not in ("ring", "below_height"):
+            raise ValueError(f"params.yaml: compare.around has no {name!r}; known are ring, below_height")
+        for value in values:
+            changed = {key: value * knobs[key] for key in widths} if name == "ring" else {name: value}
+            found[f"ring x {value}" if name == "ring" else f"{name} {value}"] = dict(knobs) | changed
+    return found
 
 
 def place_of_maximum(heat: np.ndarray, box: Letterbox) -> tuple[float, float]:

@@ -13,7 +13,9 @@ def deterministic(threads: int = THREADS) -> torch.device:
     """Make torch repeat itself on one kind of machine; returns the device to compute on, CUDA when there."""
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.set_num_threads(threads)
-    torch.use_deterministic_algorithms(True, warn_only=True)  # bilinear upsampling has no such backward on CUDA
+    # a warning where there is none: bilinear upsampling has no such backward on CUDA. The other function that sets it
+    # imports torch's compiler, which takes seconds and is not used.
+    torch.set_deterministic_debug_mode("warn")
     torch.utils.deterministic.fill_uninitialized_memory = False  # a debugging aid that costs 7 % of a training step
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 

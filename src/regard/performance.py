@@ -208,6 +208,15 @@ def predictions(
     return pd.concat(rows).sort_index(kind="stable").reset_index(drop=True)
 
 
+def sampled(explanations: pd.DataFrame, patients: int, seed: int) -> pd.DataFrame:
+    """The rows of so many patients, drawn by lot whatever was called of them, in the order they have; patients=0: all."""
+    everybody = sorted(set(explanations["patient"]))
+    if not patients or patients >= len(everybody):
+        return explanations
+    drawn = np.random.default_rng(seed).permutation(everybody)[:patients]
+    return explanations[explanations["patient"].isin(drawn)].reset_index(drop=True)
+
+
 def explanations(predictions: pd.DataFrame, kind: str) -> pd.DataFrame:
     """What is explained of the rows of `predictions`: case, patient, target, target_role, label, correct.
 

@@ -30,23 +30,57 @@ def cam(model: nn.Module, images: Tensor, targets: Tensor) -> Tensor:
     return upsample(weighted, images.shape[-2:])
 
 
-def grad_cam(model: nn.Module, images: Tensor, targets: Tensor, relu: bool = False, guided: bool = False) -> Tensor:
+def grad_cam(
+    model: nn.Module, images: Tensor, targets: Tensor, relu: bool = False, guided: bool = False, layer: str = ""
+) -> Tensor:
     """Grad-CAM maps (N, H, W) of the last feature map, signed (Selvaraju et al. 2017, eq. 1 and 2).
 
     The weight of a channel is the mean of its gradient. relu=True applies the paper's last step; left out by
     default, because what speaks against a class is data too. With average pool and linear head Grad-CAM is CAM / (h w).
     guided=True counts the gradient only where it and the activation are positive (the gate of guided backpropagation,
     Springenberg et al. 2015, at this one layer), which several published codes call Grad-CAM.
+    layer: the name of a module whose output is taken in place of the last feature map, such as "features.38".
+    Raises ValueError for a layer that there is not, that has no feature map, or that the logit does not hang on.
     """
-    features, _, _ = _parts(model, "grad-cam")
-    with torch.no_grad():
-        activations = features(images)
-    activations.requires_grad_(True)
-    with torch.enable_grad():
-        logits = model.head(model.flatten(model.pool(activations))).gather(1, targets[:, None]).sum()
-        (gradient,) = torch.autograd.grad(logits, activations)
-    activations = activations.detach()
+    activations, gradient = _at(model, images, targets, layer) if layer else _last(model, images, targets)
     if guided:
         gradient = gradient.clamp(min=0) * (activations > 0)
     weighted = (activations * gradient.mean(dim=(2, 3), keepdim=True)).sum(dim=1)
     return upsample(weighted.relu() if relu else weighted, images.shape[-2:])
+
+
+def _last(model: nn.Module, images: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+    """The last feature map (N, K, h, w) and the gradient of the target logits with respect to it."""
+    features, pool, head = _parts(model, "grad-cam")
+    with torch.no_grad():
+        activations = features(images)
+    activations.requires_grad_(True)
+    with torch.enable_grad():
+        logits = head(model.flatten(pool(activations))).gather(1, targets[:, None]).sum()
+        (gradient,) = torch.autograd.grad(logits, activations)
+    return activations.detach(), gradient
+
+
+def _at(model: nn.Module, images: Tensor, targets: Tensor, layer: str) -> tuple[Tensor, Tensor]:
+    """As `_last`, of the output of the module `layer`."""
+    known = dict(model.named_modules())
+    if layer not in known:
+        raise ValueError(f"grad-cam: the model has no layer {layer!r}; its layers are those of model.named_modules()")
+    kept = []
+
+    def cut(module: nn.Module, given: tuple, output: Tensor) -> Tensor:
+        kept.append(output.detach().requires_grad_(True))
+        return kept[-1].clone()  # a module behind it may overwrite what it is given
+
+    hook = known[layer].register_forward_hook(cut)
+    try:
+        with torch.enable_grad():
+            logits = model(images).gather(1, targets[:, None]).sum()
+            found = (
+                torch.autograd.grad(logits, kept[-1:], allow_unused=True) if kept and logits.requires_grad else [None]
+            )
+    finally:
+        hook.remove()
+    if found[0] is None or kept[-1].ndim != 4:
+        raise ValueError(f"grad-cam: layer {layer!r} gives no feature map (N, K, h, w) that the logit hangs on")
+    return kept[-1].detach(), found[0]
