@@ -1,7 +1,7 @@
 # `make reproduce` and `make test` need Python >= 3.11, git and a package index; everything else goes into .venv.
 PYTHON ?= python3
 VENV := .venv
-JOBS ?= 2
+JOBS ?= 3
 # DVC's stages call `python -m regard`: this environment's Python comes first.
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 # Compiling every imported module anew costs each stage several seconds.
@@ -12,9 +12,9 @@ unexport PYTHONDONTWRITEBYTECODE
 # `dvc repro` runs stages one after the other, each on one core; studies know nothing of each other, so JOBS of them run
 # beside each other first, each a chain of its own, and the last `dvc repro` runs what gathers them.
 reproduce: $(VENV)/installed
-	dvc repro clean settings
+	dvc repro clean
 	python -m regard studies | xargs -P $(JOBS) -I STUDY dvc --wait-for-lock repro --single-item \
-		prepare@STUDY train@STUDY attribute@STUDY select@STUDY examine@STUDY compare@STUDY
+		settings@STUDY prepare@STUDY train@STUDY attribute@STUDY select@STUDY examine@STUDY compare@STUDY
 	dvc repro
 
 full: $(VENV)/installed

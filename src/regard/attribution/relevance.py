@@ -35,9 +35,17 @@ def lrp_alpha2beta1(model: nn.Module, images: Tensor, targets: Tensor, epsilon: 
 
     Raises ValueError for a module no rule covers.
     """
-    from zennit.rules import AlphaBeta
+    from zennit.core import BasicHook, stabilize
+    from zennit.rules import AlphaBeta, ClampMod
 
-    rule = AlphaBeta(alpha=2.0, beta=1.0)
+    positive = BasicHook(
+        input_modifiers=[lambda given: given.clone()] * 2,  # one tensor twice would have the gradients of both
+        param_modifiers=[ClampMod(min=0.0), ClampMod(max=0.0)],
+        output_modifiers=[lambda output: output] * 2,
+        gradient_mapper=lambda gradient, outputs: [gradient / stabilize(output) for output in outputs],
+        reducer=lambda given, gradients: 2 * given[0] * gradients[0] - given[1] * gradients[1],
+    )
+    rule = _either(AlphaBeta(alpha=2.0, beta=1.0), positive)
     return _by_zennit(model, images, targets, epsilon, convolution=rule, dense=rule)
 
 
@@ -56,15 +64,36 @@ def lrp_composite(
 
     Raises ValueError for an unknown rule and for a module no rule covers.
     """
-    from zennit.rules import Epsilon, Flat, Gamma, ZBox, ZPlus
+    from zennit.core import BasicHook
+    from zennit.rules import ClampMod, Epsilon, Flat, Gamma, ZBox, ZPlus
 
     black, white = (((value - torch.tensor(MEAN)) / torch.tensor(STD)).view(1, 3, 1, 1).to(images) for value in (0, 1))
-    rules = {"z+": ZPlus(), "gamma": Gamma(gamma=gamma)}
+    rules = {"z+": _either(ZPlus(), BasicHook(param_modifiers=[ClampMod(min=0.0)])), "gamma": Gamma(gamma=gamma)}
     firsts = {"flat": Flat(), "zbox": ZBox(low=black, high=white)}
     for name, known in ((convolution, rules), (first, firsts)):
         if name not in known:
             raise ValueError(f"unknown rule {name!r}; known are {', '.join(known)}")
     return _by_zennit(model, images, targets, epsilon, rules[convolution], Epsilon(epsilon=epsilon), firsts[first])
+
+
+def _either(rule, positive):
+    """A rule of zennit's that is `rule` on layers whose input has a negative value, and on others `positive`: `rule` without
+    the passes that show a layer the negative part of its input, which give zeros behind every ReLU."""
+    from zennit.core import Hook
+
+    class Either(Hook):
+        def forward(self, module, given, output):
+            self.stored_tensors["input"] = given
+
+        def backward(self, module, grad_input, grad_output):
+            chosen = (positive if (self.stored_tensors["input"][0] >= 0).all() else rule).copy()
+            chosen.stored_tensors["input"] = self.stored_tensors["input"]
+            return chosen.backward(module, grad_input, grad_output)
+
+        def copy(self):
+            return Either()
+
+    return Either()
 
 
 def _by_zennit(model, images, targets, epsilon, convolution, dense, first=None) -> Tensor:
