@@ -42,3 +42,19 @@ def test_regions_built_otherwise_change_one_knob_at_a_time():
     assert built["below_height 0.5"]["below"].sum() < built["as declared"]["below"].sum()
     with pytest.raises(ValueError, match="compare.around has no 'depth'"):
         comparison.around(knobs, {"depth": [1]})
+
+
+def test_maxima_in_regions_built_around_a_mass():
+    """A mass of 10 x 20 pixels of 1 mm in 60 x 60: a maximum 7 mm beside it lies in a ring of 10 mm, not in one of 5 mm."""
+    mask = np.zeros((60, 60), bool)
+    mask[20:30, 20:40] = True
+    within, beside = (25.5 / 60, 30.5 / 60), (25.5 / 60, 46.5 / 60)
+    knobs = {"ring_radius": 0.25, "ring_image": 0.03, "below_height": 1.0}
+    narrow = comparison.hits_around(
+        [mask, None], [1.0, 1.0], [[within, beside]] * 2, "mass+peritumoral", ring_mm=5.0, **knobs
+    )
+    wide = comparison.hits_around(
+        [mask, None], [1.0, 1.0], [[within, beside]] * 2, "mass+peritumoral", ring_mm=10.0, **knobs
+    )
+    assert narrow[0, :2].tolist() == [1, 0] and wide[0, :2].tolist() == [1, 1]
+    assert 200 / 3600 < narrow[0, 2] < wide[0, 2] < 1 and np.isnan(narrow[1]).all()

@@ -217,6 +217,29 @@ def around(knobs: Mapping[str, float], sweep: Mapping[str, Sequence[float]]) -> 
     return found
 
 
+def hits_around(
+    masses: Sequence[np.ndarray | None],
+    spacings: Sequence[float | None],
+    places: Sequence[Sequence[tuple[float, float]]],
+    region: str,
+    **knobs: float,
+) -> np.ndarray:
+    """Whether maxima lie in `region` (a union, joined by +) as `regions.around_mass` builds it with `knobs`: (N, K + 1), 1 or 0 for
+    each of the K places of each of N cases, and last the share of the image that the region takes.
+
+    masses: bool (height, width), None where not annotated; spacings: mm per pixel, None where unknown; places: as of
+    `place_of_maximum`. NaN for a case without a mass.
+    """
+    rows = []
+    for mass, spacing, where in zip(masses, spacings, places):
+        if mass is None or not mass.any():
+            rows.append(np.full(len(where) + 1, np.nan))
+            continue
+        built = reference_regions.combine(reference_regions.around_mass(mass, spacing, **knobs), region)
+        rows.append(np.append(crossed(where, [built])[:, 0].astype(float), built.mean()))
+    return np.stack(rows)
+
+
 def place_of_maximum(heat: np.ndarray, box: Letterbox) -> tuple[float, float]:
     """Where a map (size, size) on the square has its maximum within the image, ties as in the pointing game: (down, across),
     shares of the image's height and width."""

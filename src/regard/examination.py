@@ -14,6 +14,7 @@ from torch import Tensor
 
 from regard import arrays, backbones, faithfulness, geometry, hardware, project, regions, sanity, tables
 from regard.attribution import METHODS, PERTURBATION, attribute
+from regard.performance import sampled
 from regard.scores import score
 from regard.statistics import mean_intervals, seed_of
 
@@ -42,7 +43,7 @@ def run(study: str, target: Path) -> None:
     Of the subset that all methods explain, for the class each case was given, or its findings.
     """
     settings = project.settings(study, "examine")
-    case, maps, drawn, table, folder = _read(study)
+    case, maps, drawn, table, folder = _read(study, settings)
     chosen = case.chosen
     checks = (
         _faithful(case, maps, drawn, settings),
@@ -75,7 +76,7 @@ def expose(study: str, honest: str) -> pd.DataFrame:
     Raises ValueError where no case has a marker, and for an honest network that knows other classes.
     """
     settings = project.settings(study, "examine")
-    case, maps, drawn, table, folder = _read(study)
+    case, maps, drawn, table, folder = _read(study, settings)
     marker = _masks(case, table, folder, [regions.SHORTCUT])[regions.SHORTCUT]
     if not marker.any():
         raise ValueError(
@@ -123,14 +124,14 @@ def means(values: pd.DataFrame, draws: int, seed: int) -> pd.DataFrame:
     return pd.DataFrame(rows)[COLUMNS]
 
 
-def _read(study: str) -> tuple[Examined, xr.Dataset, dict[str, Tensor], pd.DataFrame, Path]:
+def _read(study: str, settings: dict) -> tuple[Examined, xr.Dataset, dict[str, Tensor], pd.DataFrame, Path]:
     """What is examined of a study, its stored maps, those of the cases examined (n, H, W) by name, the cases, and the folder."""
     folder = project.root() / "results" / "study" / study
     device = hardware.deterministic()
     maps = arrays.opened(folder / "attribute" / "maps.nc")
     model, description = backbones.read(folder / "train" / "model.safetensors")
     table = tables.read(folder / "prepare" / "cases.csv").set_index("case")
-    chosen = _chosen(tables.read(folder / "train" / "explanations.csv"), maps)
+    chosen = _chosen(tables.read(folder / "train" / "explanations.csv"), maps, settings)
     images = arrays.opened(folder / "prepare" / "images.nc")["images"].sel(case=chosen["case"].to_numpy()).to_numpy()
     case = Examined(
         model.to(device),
@@ -145,10 +146,10 @@ def _read(study: str) -> tuple[Examined, xr.Dataset, dict[str, Tensor], pd.DataF
     return case, maps, drawn, table, folder
 
 
-def _chosen(explained: pd.DataFrame, maps: xr.Dataset) -> pd.DataFrame:
+def _chosen(explained: pd.DataFrame, maps: xr.Dataset, settings: dict) -> pd.DataFrame:
     headline = explained[explained["target_role"] != "true"]
     inside = [arrays.key(row.case, row.target) in maps.indexes["subset"] for row in headline.itertuples()]
-    return headline[inside].reset_index(drop=True)
+    return sampled(headline[inside].reset_index(drop=True), settings["patients"], settings["seed"])
 
 
 def _of(maps: xr.Dataset, name: str) -> dict:

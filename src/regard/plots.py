@@ -239,15 +239,19 @@ def means(
     """Mean and 95 % interval of each method, a panel per selection of rows of `summary`; chance as a mark beside it, and what
     one reader reaches against another, where there are several, as a line.
 
-    panels: pairs of a title and {column: value} that pick one row per method; null maps are grey. label: of the x axis. A
-    method with less maps than others says how many.
+    panels: pairs of a title and {column: value} that pick one row per method; null maps are grey. label: of the x axis, which
+    ends at 1 or, where all values are below a half, at the tenth above them. A method with less maps than others says how many.
     """
     methods = list(dict.fromkeys(table["method"]))
     figure, axes = _grid(1, len(panels), (max(1.9, 7.2 / len(panels)), 0.6 + 0.22 * len(methods)))
-    for place, (title, wanted) in zip(axes[0], panels):
-        rows = table
-        for column, value in wanted.items():
-            rows = rows[rows[column] == value]
+    picked = [
+        table[np.logical_and.reduce([table[key] == value for key, value in wanted.items()])] for _, wanted in panels
+    ]
+    largest = np.nanmax(
+        [ceiling or 0.0, *(np.nanmax([0.0, *rows[["ci_high", "chance"]].to_numpy().ravel()]) for rows in picked)]
+    )
+    end = 1.0 if largest > 0.5 else max(0.1, float(np.ceil(10 * largest)) / 10)
+    for place, (title, _), rows in zip(axes[0], panels, picked):
         rows = rows.set_index("method").reindex(methods)
         height = np.arange(len(methods))[::-1]
         colours = [NULL_COLOUR if method in nulls else METHOD_COLOUR for method in methods]
@@ -256,8 +260,8 @@ def means(
         place.scatter(rows["chance"], height, marker="|", c=CHANCE_COLOUR, s=70, zorder=4)
         if ceiling is not None:
             place.axvline(ceiling, color="black", linewidth=0.8)
-        place.set(title=title, xlim=(0, 1), ylim=(-0.6, len(methods) - 0.4), xlabel=label)
-        place.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
+        place.set(title=title, xlim=(0, end), ylim=(-0.6, len(methods) - 0.4), xlabel=label)
+        place.set_xticks([0, end / 2, end], [f"{tick:.2g}" for tick in (0, end / 2, end)])
         few = rows["n_maps"] < rows["n_maps"].max()
         names = [f"{method} ({rows['n_maps'][method]:.0f} maps)" if few[method] else method for method in methods]
         place.set_yticks(height, names if place is axes[0, 0] else [""] * len(methods))
@@ -375,12 +379,17 @@ def curves(points: pd.DataFrame, methods: Sequence[str]) -> Figure:
     return figure
 
 
-def cascade(image: np.ndarray, maps: Mapping[str, np.ndarray], levels: Sequence[str]) -> Figure:
+def cascade(
+    image: np.ndarray, maps: Mapping[str, np.ndarray], levels: Sequence[str], outline: np.ndarray | None = None
+) -> Figure:
     """A row per method: its map (levels, H, W) of one image as ever more layers, from the head down to `levels`, are drawn
-    anew. Red speaks for the class, blue against it; each map is scaled for the eye by itself."""
+    anew. Red speaks for the class, blue against it; each map is scaled for the eye by itself. outline: the expert's region on
+    the image, bool (H, W)."""
     figure, axes = _grid(len(maps), len(levels) + 1, (1.15, 1.15))
     for number, (row, (name, heats)) in enumerate(zip(axes, maps.items())):
         _picture(row[0], image)
+        if outline is not None and outline.any():
+            _outline(row[0], outline, "white")
         row[0].set_title(name, fontsize=7)
         for place, heat, level in zip(row[1:], heats, levels):
             scale = np.quantile(np.abs(heat), 0.995) or np.abs(heat).max() or 1.0
