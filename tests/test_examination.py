@@ -16,6 +16,7 @@ CASES = ["a", "b", "c", "d"]
 SETTINGS = {
     "memory": 1.0,
     "precision": "float32",
+    "patients": 0,
     "steps": 4,
     "shares": [0.3],
     "levels": 2,
