@@ -538,7 +538,12 @@ def test_grad_cam_of_an_earlier_layer_equals_captum(model, images):
 
 def test_grad_cam_refuses_a_layer_without_a_feature_map(images):
     model = network("resnet18").float()
-    for layer, message in (("features.99", "has no layer 'features.99'"), ("head", "gives no feature map")):
+    wrong = {
+        "features.99": "has no layer 'features.99'",
+        "head": "gives no feature map",
+        "pool": "gives no feature map",
+    }
+    for layer, message in wrong.items():
         with pytest.raises(ValueError, match=message):
             attribute(model, images.float(), TARGETS, "grad-cam", layer=layer)
     assert not any(module._forward_hooks for module in model.modules())

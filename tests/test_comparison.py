@@ -29,6 +29,14 @@ def test_a_threshold_knows_no_units_and_an_empty_selection_counts_as_nothing():
     assert halved[1] == pytest.approx([mean * 5 / 6 for mean in wanted[1]])
 
 
+def test_a_map_that_meets_no_region_has_no_threshold_and_the_lowest_of_equal_ones_is_taken():
+    experts = [np.eye(10, dtype=bool)]
+    share, means = comparison.tuned_share(torch.zeros(1, 10, 10), experts, [BOX], [0.1, 0.9])
+    assert np.isnan(share) and means == [0, 0]
+    steps = torch.where(torch.eye(10) > 0, 1.0, 0.05)[None]
+    assert comparison.tuned_share(steps, experts, [BOX], [0.01, 0.3, 0.6])[0] == 0.3
+
+
 def test_regions_built_otherwise_change_one_knob_at_a_time():
     knobs = {"ring_mm": 5.0, "ring_radius": 0.25, "ring_image": 0.03, "below_height": 1.0}
     found = comparison.around(knobs, {"ring": [2.0], "below_height": [0.5]})

@@ -9,6 +9,7 @@ from regard.published import PUBLISHED
 
 STAGES = ("prepare", "train", "attribute", "select", "examine", "compare")
 STUDY = ("like", "root", "published")  # what a study says beside its stages
+BLANKS = ("ignore", "zeros", "ones")  # what `train.blank` may be; regard.training has what they mean
 TAKEN = ("other", "shortcut", "finding", "expert")  # names of regions and outlines beside the structures
 
 
@@ -20,12 +21,17 @@ def study(name: str, params: dict | None = None) -> None:
     targets(prepare)
     attribution(project.settings(name, "attribute", params), project.settings(name, "train", params)["pool"])
     selection(project.settings(name, "select", params), project.settings(name, "attribute", params))
-    explained(project.settings(name, "train", params))
+    explained(project.settings(name, "train", params), project.settings(name, "examine", params))
     known = regions.names(prepare["regions"], prepare["structures"])
     if compare["together"]:
         regions.check_parts(compare["together"], known, f"study {name!r}, compare, together")
     from regard import comparison, geometry  # which no stage but one needs
 
+    if compare["around"] and prepare["regions"] != "mass":
+        raise ValueError(
+            f"params.yaml: study {name!r}, compare: `around` is for `regions: mass`, not {prepare['regions']!r}"
+        )
+    comparison.around({key: prepare[key] for key in comparison.KNOBS}, compare["around"])
     for tolerance in compare["tolerances"]:
         if isinstance(tolerance, bool) or not isinstance(tolerance, int | float | str):
             raise ValueError(f"params.yaml: study {name!r}, compare: {tolerance!r} is no tolerance")
@@ -36,14 +42,24 @@ def study(name: str, params: dict | None = None) -> None:
         )
 
 
-def explained(settings: Mapping) -> None:
-    """Raise ValueError for a number of patients to be explained that is none. settings: of the stage train."""
-    count = settings["explained"]
-    if isinstance(count, bool) or not isinstance(count, int) or count < 0:
-        raise ValueError(
-            f"params.yaml: study {settings['study']!r}, train: `explained` must be a number of test patients, 0 for all, "
-            f"not {count!r}"
-        )
+def explained(train: Mapping, examine: Mapping) -> None:
+    """Raise ValueError for a number of patients that is none and for a meaning of blanks that there is not. train, examine: the
+    settings of these stages."""
+    for stage, knob, count in (
+        ("train", "explained", train["explained"]),
+        ("examine", "patients", examine["patients"]),
+    ):
+        if isinstance(count, bool) or not isinstance(count, int) or count < 0:
+            raise ValueError(
+                f"params.yaml: study {train['study']!r}, {stage}: `{knob}` must be a number of test patients, 0 for all, "
+                f"not {count!r}"
+            )
+    for blank in [train["blank"], *train["blanks"]]:
+        if blank not in BLANKS:
+            raise ValueError(
+                f"params.yaml: study {train['study']!r}, train: an unknown finding counts as one of {', '.join(BLANKS)}, "
+                f"not as {blank!r}"
+            )
 
 
 def knobs(name: str, params: Mapping) -> None:
@@ -70,7 +86,7 @@ def knobs(name: str, params: Mapping) -> None:
 def attribution(settings: Mapping, pool: str) -> None:
     """Raise ValueError for a method, preset, null map or parameter that there is not, and a subset or bound that cannot
     be: said here, and not after a network was trained. settings: of the stage attribute; pool: the network's."""
-    from regard.attribution import METHODS, NULLS, PRESETS, check_parameters  # takes seconds
+    from regard.attribution import METHODS, NULLS, PERTURBATION, PRESETS, check_parameters  # takes seconds
 
     where = f"params.yaml: study {settings['study']!r}, attribute:"
     for knob in ("methods", "nulls"):
@@ -87,11 +103,17 @@ def attribution(settings: Mapping, pool: str) -> None:
             check_parameters(f"{where} {name!r}", known[name.split("@")[0]], parameters)
     if any(name.split("@")[0] == "cam" for name in settings["methods"]) and pool != "avg":
         raise ValueError(f"{where} cam needs `pool: avg`, not {pool!r}; leave it out with `methods: {{cam: null}}`")
+    if settings["precision"] not in ("auto", "float32", "bfloat16"):
+        raise ValueError(f"{where} `precision` must be auto, float32 or bfloat16, not {settings['precision']!r}")
+    names = [name for name in maps_of(settings) if name not in settings["nulls"]]
+    for name in names:
+        if names.count(name) > 1 or name.endswith("@"):
+            raise ValueError(f"{where} {name!r} needs a label of its own behind the @, which no preset has")
     for name in settings["tuned"]:
-        if name not in maps_of(settings):
-            raise ValueError(
-                f"{where} `tuned` has no map {name!r}; those of this study are {', '.join(maps_of(settings))}"
-            )
+        if name not in names:
+            raise ValueError(f"{where} `tuned` has no map {name!r}; those of this study are {', '.join(names)}")
+        if name.split("@")[0] in PERTURBATION and settings["subset"]:
+            raise ValueError(f"{where} {name!r} explains a subset of the cases and cannot be `tuned`; set `subset: 0`")
     subset, memory = settings["subset"], settings["memory"]
     if isinstance(subset, bool) or not isinstance(subset, int) or subset < 0:
         raise ValueError(f"{where} `subset` must be a number of test cases, 0 for all, not {subset!r}")
@@ -118,6 +140,15 @@ def selection(settings: Mapping, attribute: Mapping) -> None:
             raise ValueError(f"{where} `{knob}` must be a block of names and their parameters, not {settings[knob]!r}")
     if not settings["selections"]:
         raise ValueError(f"{where} `selections` is empty: no region would be compared with the expert's")
+    shares = settings["shares"]
+    if (
+        not isinstance(shares, list)
+        or not shares
+        or not all(isinstance(one, int | float) and 0 < one <= 1 for one in shares)
+    ):
+        raise ValueError(
+            f"{where} `shares` must be a list of shares of the maximum, above 0 and up to 1, not {shares!r}"
+        )
     maps = maps_of(attribute)
     for name in settings["swept"]:
         if name not in maps:

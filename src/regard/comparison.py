@@ -34,6 +34,7 @@ COLUMNS = (
 OWN = ["method", "setting", "region", "score", "value"]  # of them, what a heat map or a region says itself
 OF_MAPS = ("mass", "rank", "auprc")
 HUMAN = "another reader"
+KNOBS = ("ring_mm", "ring_radius", "ring_image", "below_height")  # of regions around a mass, as stage prepare has them
 
 
 def setting(parameters: Mapping) -> str:
@@ -184,8 +185,9 @@ def score_readers(readers: Sequence[np.ndarray], name: str) -> pd.DataFrame:
 def tuned_share(
     maps: Tensor, experts: Sequence[np.ndarray], boxes: Sequence[Letterbox], shares: Sequence[float]
 ) -> tuple[float, list[float]]:
-    """Of `shares` of each map's maximum the one whose regions (`selection.relative_max`) have the largest mean IoU with the
-    expert's, the lowest of several, and the mean of each; as CheXlocalize (Saporta et al. 2022) tunes its thresholds.
+    """Of `shares` of each map's maximum, ascending, the one whose regions (`selection.relative_max`) have the largest mean IoU
+    with the expert's, the lowest of several, and the mean of each; as CheXlocalize (Saporta et al. 2022) tunes its thresholds.
+    NaN where no share meets the expert's region anywhere.
 
     maps: (N, size, size) on the square, of cases nothing is tested on; experts: bool (height, width), as annotated.
     """
@@ -197,7 +199,7 @@ def tuned_share(
             score(from_square(one[None], box), torch.from_numpy(drawn)[None], "iou") for one, drawn, box in each
         ]
         means.append(float(torch.cat(overlaps).mean()))
-    return shares[int(np.argmax(means))], means
+    return shares[int(np.argmax(means))] if max(means) > 0 else float("nan"), means
 
 
 def around(knobs: Mapping[str, float], sweep: Mapping[str, Sequence[float]]) -> dict[str, dict[str, float]]:
@@ -206,13 +208,12 @@ def around(knobs: Mapping[str, float], sweep: Mapping[str, Sequence[float]]) -> 
     knobs: those parameters as declared; sweep: "ring" -> factors of the ring's width, however it is given, and
     "below_height" -> heights. Raises ValueError for another name.
     """
-    widths = ("ring_mm", "ring_radius", "ring_image")
     found = {"as declared": dict(knobs)}
     for name, values in sweep.items():
         if name not in ("ring", "below_height"):
             raise ValueError(f"params.yaml: compare.around has no {name!r}; known are ring, below_height")
         for value in values:
-            changed = {key: value * knobs[key] for key in widths} if name == "ring" else {name: value}
+            changed = {key: value * knobs[key] for key in KNOBS[:3]} if name == "ring" else {name: value}
             found[f"ring x {value}" if name == "ring" else f"{name} {value}"] = dict(knobs) | changed
     return found
 

@@ -15,6 +15,7 @@ from torch import Tensor
 from regard import arrays, backbones, faithfulness, geometry, hardware, project, regions, sanity, tables
 from regard.attribution import METHODS, PERTURBATION, attribute
 from regard.performance import sampled
+from regard.kernels import evaluator
 from regard.scores import score
 from regard.statistics import mean_intervals, seed_of
 
@@ -169,9 +170,9 @@ def _faithful(
     for name, heat in drawn.items():
         if maps[name].attrs["kind"] == "method":
             asked += [(name, "", heat), (name, "as smooth", faithfulness.alike(heat.to(case.images), case.images))]
-    given = (case.model, case.images, case.targets)
-    kind = hardware.precision(case.images.device, settings["precision"])
-    common = {"several": case.several, "precision": str(kind).removeprefix("torch.")}
+    kind = str(hardware.precision(case.images.device, settings["precision"])).removeprefix("torch.")
+    given = (evaluator(case.model, kind), case.images, case.targets)  # once, for the many curves
+    common = {"several": case.several, "precision": kind}
     steps = np.linspace(0, 1, settings["steps"] + 1).tolist()
     for method, control, heat in asked:
         heat = heat.to(case.images)

@@ -79,6 +79,8 @@ def attribute(
         return images.new_zeros((0, *images.shape[-2:]), dtype=torch.float32)
     if batch is None:
         batch = batch_within(memory, model, images[0], method, **parameters)
+    if batch < 1:
+        raise ValueError(f"batch must be a number of images, at least 1, not {batch}")
     images = images.detach().contiguous(memory_format=torch.channels_last)  # a fifth faster on a CPU
     if not (images.is_cuda or _forward_only(method, parameters)):
         batch = _steady(batch)

@@ -7,23 +7,29 @@ network whose batch norms are part of its convolutions.
 """
 
 import copy
+import weakref
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+_MADE: weakref.WeakKeyDictionary[nn.Module, str] = (
+    weakref.WeakKeyDictionary()
+)  # what `evaluator` gave, and its precision
 
 
 def evaluator(model: nn.Module, precision: str = "float32") -> nn.Module:
     """A copy of `model` (eval mode) that is quick to run: channels_last, in the named precision, and in every nn.Sequential
     batch norm merged into the convolution before it and ReLUs in place. `model` is left alone.
 
-    Dense layers and global pools stay in float32: what a mask changes is often less than bfloat16's step at a logit.
+    One that was made so before, in this precision, is given back as it is. Dense layers and global pools stay in float32: what a mask changes is often less than bfloat16's step at a logit.
     Raises ValueError for an unknown precision.
     """
     if precision not in PRECISIONS:
         raise ValueError(f"unknown precision {precision!r}; known are {', '.join(PRECISIONS)}")
+    if _MADE.get(model) == precision:
+        return model
     kind = next(model.parameters()).dtype if precision == "float32" else PRECISIONS[precision]
     quick = copy.deepcopy(model).requires_grad_(False)
     for chain in [module for module in quick.modules() if isinstance(module, nn.Sequential)]:
@@ -33,6 +39,7 @@ def evaluator(model: nn.Module, precision: str = "float32") -> nn.Module:
         for module in quick.modules():
             if isinstance(module, nn.Linear | nn.AdaptiveAvgPool2d | nn.AdaptiveMaxPool2d):
                 module.float().register_forward_pre_hook(lambda module, given: tuple(each.float() for each in given))
+    _MADE[quick] = precision
     return quick
 
 
