@@ -79,15 +79,12 @@ def lrp_composite(
 def _either(rule, positive):
     """A rule of zennit's that is `rule` on layers whose input has a negative value, and on others `positive`: `rule` without
     the passes that show a layer the negative part of its input, which give zeros behind every ReLU."""
-    from zennit.core import Hook
+    from zennit.core import BasicHook
 
-    class Either(Hook):
-        def forward(self, module, given, output):
-            self.stored_tensors["input"] = given
-
+    class Either(BasicHook):
         def backward(self, module, grad_input, grad_output):
             chosen = (positive if (self.stored_tensors["input"][0] >= 0).all() else rule).copy()
-            chosen.stored_tensors["input"] = self.stored_tensors["input"]
+            chosen.stored_tensors = self.stored_tensors
             return chosen.backward(module, grad_input, grad_output)
 
         def copy(self):
