@@ -56,9 +56,11 @@ def study(tmp_path_factory):
     mask = np.zeros((48, 48), bool)
     mask[10:30, 12:30] = True
     for case in CASES:
-        marker = {} if case == "d" else {regions.SHORTCUT: mask.T}
-        regions.write({"tumour": mask} | marker, folder / "prepare" / "regions", case)
-    regions.describe(folder / "prepare" / "regions", ["tumour", regions.SHORTCUT, "other"], "tumour", "structures")
+        marks = {} if case == "d" else {regions.SHORTCUT: mask.T}
+        marks |= {"a": {regions.ARTEFACT: mask.T}, "b": {regions.ARTEFACT: mask & False}}.get(case, {})
+        regions.write({"tumour": mask} | marks, folder / "prepare" / "regions", case)
+    names = ["tumour", *regions.MARKS, "other"]
+    regions.describe(folder / "prepare" / "regions", names, "tumour", "structures")
     explained = table[["case", "patient"]].assign(target="yes", target_role="predicted", label="yes", correct=True)
     tables.write(explained, folder / "train" / "explanations.csv")
     model = backbones.build("vgg19_bn", 2, width=0.25)
@@ -70,8 +72,9 @@ def study(tmp_path_factory):
     for name, parameters in METHODS.items():
         made = attribute(model, backbones.inputs(torch.from_numpy(images)), targets, name, **parameters)
         attributes = {"kind": "method", "method": name, "parameters": json.dumps(parameters)}
-        maps[name] = (("subset", "y", "x"), made.numpy(), attributes)
-    dataset = xr.Dataset(maps, {"subset": labels}, attrs={"data": "made", "size": 48})
+        over = "subset" if name == "lime" else "map"
+        maps[name] = ((over, "y", "x"), made.numpy(), attributes)
+    dataset = xr.Dataset(maps, {"map": labels, "subset": labels}, attrs={"data": "made", "size": 48})
     arrays.write(dataset, folder / "attribute" / "maps.nc")
     return root
 
@@ -91,7 +94,7 @@ def test_every_check_of_every_method_is_there(examined, study):
     count = trust.groupby(["check", "method"]).size()
     faithful = {("faithfulness", name): 8 for name in METHODS} | {("faithfulness", ""): 4}
     assert {key: count[key] for key in faithful} == faithful, "four measures of the maps and of maps as smooth"
-    assert count["removal", ""] == 2, "the region and the marker, and not the rest"
+    assert count["removal", ""] == 3, "the region and the marks, and not the rest"
     for name in METHODS:
         assert count["unrelated", name] == 2
         slow = name == "lime"
@@ -102,7 +105,33 @@ def test_every_check_of_every_method_is_there(examined, study):
     assert len(trust[trust["check"] == "agreement"]) == 3
     seeds = trust[trust["check"] == "seed"]
     assert set(seeds["n_maps"]) == {1} and set(seeds["n_undefined"]) == {3}, "one case has another seed"
-    assert (pd.to_numeric(trust.loc[trust["check"] != "removal", "mean"]).dropna().abs() <= 1 + 1e-9).all()
+    falls = trust["measure"] == "fall of the logit"
+    assert (pd.to_numeric(trust.loc[~falls, "mean"]).dropna().abs() <= 1 + 1e-9).all()
+
+
+def test_artefacts_are_masked_where_there_are_some(examined, study):
+    """Case a alone has one; its map without it is that of the image with the artefact imputed, which the logit minds as told."""
+    values = tables.read(examined / "values.csv").astype(object).fillna("")
+    found = values[values["check"] == "artefact"]
+    assert set(found["case"]) == {"a"} and set(found["method"]) == {"", "gradient-x-input", "grad-cam"}
+    assert set(found["level"]) == {"", "tumour", regions.ARTEFACT}
+    removed = values[(values["check"] == "removal") & (values["level"] == regions.ARTEFACT)]
+    assert removed["value"].tolist()[1:] == [""] * 3, "an empty mask is not an artefact"
+    assert float(found.loc[found["measure"] == "fall of the logit", "value"].iloc[0]) == pytest.approx(
+        float(removed["value"].iloc[0]), rel=1e-5
+    )
+    maps = arrays.read(study / "results/study/s/attribute/maps.nc")["gradient-x-input"][0].to_numpy()
+    mask = np.zeros((48, 48), bool)
+    mask[10:30, 12:30] = True
+    own = found[(found["method"] == "gradient-x-input") & (found["control"] == "") & (found["measure"] == "mass")]
+    positive = maps.clip(min=0)
+    for name, region in {"tumour": mask, regions.ARTEFACT: mask.T}.items():
+        wanted = positive[region].sum() / positive.sum()
+        assert float(own.loc[own["level"] == name, "value"].iloc[0]) == pytest.approx(wanted, rel=1e-5)
+    both = found[(found["method"] == "gradient-x-input") & (found["measure"] == "mass")].pivot(
+        index="level", columns="control", values="value"
+    )
+    assert (both[""] != both["masked"]).all()
 
 
 def test_an_honest_network_is_asked_about_the_same_marker(study, monkeypatch):

@@ -47,8 +47,10 @@ def test_committed_set_is_what_the_code_draws(committed):
             assert row == {"case": case.case, "patient": case.patient} | case.labels | case.columns
             image = read(COMMITTED / "images" / f"{case.case}.png")
             assert np.abs(image - case.image.astype(int)).max() <= 1, case.case
-            mask = read(COMMITTED / "regions" / "mass" / f"{case.case}.png")
-            assert np.array_equal(mask, case.regions["mass"] * 255), case.case
+            for name in ("mass", "artefact"):
+                mask = read(COMMITTED / "regions" / name / f"{case.case}.png")
+                assert np.array_equal(mask, case.regions[name] * 255), case.case
+            assert case.regions["artefact"].any() == (row["artefact"] != "none")
 
 
 def test_committed_table_is_what_the_code_draws(committed):
@@ -119,7 +121,7 @@ def test_posterior_sign_shows_in_drawn_images():
         rng = np.random.default_rng([1, index])
         patient = ultrasound.sample(rng)
         patient["mass"]["attenuation"] = ultrasound.ATTENUATION[posterior][0]
-        image, mask, _, _ = ultrasound._view(rng, patient, "none")
+        image, mask, *_ = ultrasound._view(rng, patient, "none")
         under = np.logical_or.accumulate(mask, axis=0) & ~mask
         return image[under].mean()
 

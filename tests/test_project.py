@@ -52,6 +52,22 @@ def test_blocks_then_profile_then_like_then_study(profile, study, epochs, patien
     assert (found["study"], found["seed"], found["profile"]) == (study, 3, profile)
 
 
+def test_a_study_may_say_something_for_one_profile_alone():
+    """It wins over what the study says for all, is handed down by `like`, and loses to what the later study says."""
+    own = {"root": "r", "train": {"epochs": 5}, "profiles": {"full": {"train": {"epochs": 7, "pool": "own"}}}}
+    more = studies(own=own, after={"like": "own", "train": {"pool": "after"}})
+    for profile, study, epochs, pool in [
+        ("quick", "own", 5, "block"),
+        ("full", "own", 7, "own"),
+        ("full", "after", 7, "after"),
+    ]:
+        found = project.settings(study, "train", more | {"profile": profile})
+        assert (found["epochs"], found["pool"]) == (epochs, pool)
+        assert "profiles" not in project.study(study, more | {"profile": profile})
+    with pytest.raises(KeyError, match="study 'own' has no profile 'fast'; known are"):
+        project.settings("own", "train", studies(own=own | {"profiles": {"fast": {}}}))
+
+
 @pytest.mark.parametrize("study, root", [("base", "data/base"), ("middle", "data/middle"), ("top", "data/middle")])
 def test_a_root_is_handed_down_the_chain(study, root):
     assert project.settings(study, "select", PARAMS)["root"] == root

@@ -8,9 +8,9 @@ from regard import cases, project, regions
 from regard.published import PUBLISHED
 
 STAGES = ("prepare", "train", "attribute", "select", "examine", "compare")
-STUDY = ("like", "root", "published")  # what a study says beside its stages
+STUDY = ("like", "root", "published", "profiles")  # what a study says beside its stages
 BLANKS = ("ignore", "zeros", "ones")  # what `train.blank` may be; regard.training has what they mean
-TAKEN = ("other", "shortcut", "finding", "expert")  # names of regions and outlines beside the structures
+TAKEN = ("other", "shortcut", "artefact", "finding", "expert")  # names of regions and outlines beside the structures
 
 
 def study(name: str, params: dict | None = None) -> None:
@@ -78,9 +78,14 @@ def knobs(name: str, params: Mapping) -> None:
         {*STAGES, *STUDY, *project.COMMON, *(key for keys in project.TOLD.values() for key in keys)},
         f"study {name!r}",
     )
-    for stage in STAGES:
-        if isinstance(block := entries.get(stage), Mapping):
-            known(block, {*params[stage]}, f"study {name!r}, {stage}")
+    asked = {f"study {name!r}": entries}
+    for profile, own in (entries.get("profiles") or {}).items():
+        asked[f"study {name!r}, profiles, {profile}"] = own or {}
+        known(own or {}, {*STAGES}, f"study {name!r}, profiles, {profile}")
+    for where, blocks in asked.items():
+        for stage in STAGES:
+            if isinstance(block := blocks.get(stage), Mapping):
+                known(block, {*params[stage]}, f"{where}, {stage}")
 
 
 def attribution(settings: Mapping, pool: str) -> None:

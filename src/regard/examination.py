@@ -41,19 +41,23 @@ def run(study: str, target: Path) -> None:
     and measure), trust.csv (their means with 95 % intervals over patients), curves.csv (the mean curves) and cascade.nc (maps
     of the first case as the network is drawn anew).
 
-    Of the subset that all methods explain, for the class each case was given, or its findings.
+    Of the subset that all methods explain, for the class each case was given, or its findings; what masking artefacts changes, of
+    all explained cases that have one.
     """
     settings = project.settings(study, "examine")
     case, maps, drawn, table, folder = _read(study, settings)
-    chosen = case.chosen
     checks = (
         _faithful(case, maps, drawn, settings),
         _removed(case, table, folder),
         _sane(case, maps, drawn, settings, target),
         _agreement(maps, drawn),
     )
+    every = [(case.chosen, said, values) for said, values in itertools.chain(*checks)]
+    if touched := _with_artefact(table, folder):
+        case, _, drawn, *_ = _read(study, settings, touched)
+        every += [(case.chosen, said, values) for said, values in _audited(case, maps, drawn, table, folder, settings)]
     rows, points = [], []
-    for said, values in itertools.chain(*checks):
+    for chosen, said, values in every:
         if "shares" in said:
             points += [
                 {key: said[key] for key in ("method", "control", "measure")} | {"share": share, "mean": mean}
@@ -125,14 +129,20 @@ def means(values: pd.DataFrame, draws: int, seed: int) -> pd.DataFrame:
     return pd.DataFrame(rows)[COLUMNS]
 
 
-def _read(study: str, settings: dict) -> tuple[Examined, xr.Dataset, dict[str, Tensor], pd.DataFrame, Path]:
-    """What is examined of a study, its stored maps, those of the cases examined (n, H, W) by name, the cases, and the folder."""
+def _read(
+    study: str, settings: dict, only: Sequence[str] | None = None
+) -> tuple[Examined, xr.Dataset, dict[str, Tensor], pd.DataFrame, Path]:
+    """What is examined of a study, its stored maps, those of the cases examined (n, H, W) by name, the cases, and the folder.
+
+    only: the cases to examine, by the methods that explained all of them, instead of the subset that every method explained.
+    """
     folder = project.root() / "results" / "study" / study
     device = hardware.deterministic()
     maps = arrays.opened(folder / "attribute" / "maps.nc")
     model, description = backbones.read(folder / "train" / "model.safetensors")
     table = tables.read(folder / "prepare" / "cases.csv").set_index("case")
-    chosen = _chosen(tables.read(folder / "train" / "explanations.csv"), maps, settings)
+    explained = tables.read(folder / "train" / "explanations.csv")
+    chosen = _chosen(explained, maps, settings) if only is None else _of_cases(explained, only)
     images = arrays.opened(folder / "prepare" / "images.nc")["images"].sel(case=chosen["case"].to_numpy()).to_numpy()
     case = Examined(
         model.to(device),
@@ -141,9 +151,8 @@ def _read(study: str, settings: dict) -> tuple[Examined, xr.Dataset, dict[str, T
         chosen,
     )
     where = list(zip(chosen["case"], chosen["target"]))
-    drawn = {
-        name: torch.from_numpy(np.stack([arrays.pick(maps, name, *one) for one in where])) for name in maps.data_vars
-    }
+    known = [name for name in maps.data_vars if only is None or "subset" not in maps[name].dims]
+    drawn = {name: torch.from_numpy(np.stack([arrays.pick(maps, name, *one) for one in where])) for name in known}
     return case, maps, drawn, table, folder
 
 
@@ -151,6 +160,20 @@ def _chosen(explained: pd.DataFrame, maps: xr.Dataset, settings: dict) -> pd.Dat
     headline = explained[explained["target_role"] != "true"]
     inside = [arrays.key(row.case, row.target) in maps.indexes["subset"] for row in headline.itertuples()]
     return sampled(headline[inside].reset_index(drop=True), settings["patients"], settings["seed"])
+
+
+def _of_cases(explained: pd.DataFrame, cases: Sequence[str]) -> pd.DataFrame:
+    return explained[(explained["target_role"] != "true") & explained["case"].isin(cases)].reset_index(drop=True)
+
+
+def _with_artefact(table: pd.DataFrame, folder: Path) -> list[str]:
+    """The explained cases of which the set says that an artefact lies on the image."""
+    drawn = folder / "prepare" / "regions"
+    if regions.ARTEFACT not in regions.description(drawn)["names"]:
+        return []
+    explained = dict.fromkeys(tables.read(folder / "train" / "explanations.csv")["case"])
+    marks = {case: regions.read(drawn, case, [regions.ARTEFACT]).get(regions.ARTEFACT) for case in explained}
+    return [case for case, mark in marks.items() if mark is not None and mark.any()]
 
 
 def _of(maps: xr.Dataset, name: str) -> dict:
@@ -190,6 +213,34 @@ def _removed(case: Examined, table: pd.DataFrame, folder: Path) -> Iterator[tupl
     for name, mask in _masks(case, table, folder, names).items():
         fall = faithfulness.removed(case.model, case.images, case.targets, mask.to(case.images.device))
         yield _said("removal", measure="fall of the logit", level=name), fall
+
+
+def _audited(
+    case: Examined, maps: xr.Dataset, drawn: dict[str, Tensor], table: pd.DataFrame, folder: Path, settings: dict
+) -> Iterator[tuple[dict, Tensor]]:
+    """What changes when the artefacts of images are imputed: logit and decision, and of each method whether its map hits the
+    expert's region, and how much positive relevance it puts there and on the artefact. The control is "masked"."""
+    expert = regions.description(folder / "prepare" / "regions")["expert"]
+    parts = ["finding"] if expert == "finding" else expert.split("+")
+    masks = _masks(case, table, folder, [*parts, regions.ARTEFACT])
+    marked = masks[regions.ARTEFACT]
+    inside = torch.stack([masks[part] for part in parts]).any(dim=0)
+    image = torch.zeros_like(inside)  # without the padding, which is never scored
+    for row, name in enumerate(case.chosen["case"]):
+        image[(row, *geometry.inner(geometry.letterbox(*table.loc[name, ["height", "width"]], image.shape[-1])))] = True
+    filled = faithfulness.impute(case.images, marked.to(case.images.device))
+    fall = faithfulness.removed(case.model, case.images, case.targets, marked.to(case.images.device))
+    yield _said("artefact", measure="fall of the logit"), fall
+    for name, heat in drawn.items():
+        if maps[name].attrs["kind"] != "method":
+            continue
+        again = attribute(case.model, filled, case.targets, memory=settings["memory"], **_of(maps, name)).cpu()
+        for control, whole in (("", heat), ("masked", again)):
+            shown = torch.where(image, whole, whole.amin(dim=(1, 2), keepdim=True).clamp(max=0))
+            yield _said("artefact", name, control, "pointing", expert), score(shown, inside, "pointing")
+            yield _said("artefact", name, control, "mass", expert), score(shown, inside, "mass")
+            yield _said("artefact", name, control, "mass", regions.ARTEFACT), score(shown, marked, "mass")
+        yield _said("artefact", name, "", "rank correlation"), sanity.rank_correlation(heat, again)
 
 
 def _masks(case: Examined, table: pd.DataFrame, folder: Path, names: Sequence[str]) -> dict[str, Tensor]:

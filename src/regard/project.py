@@ -35,7 +35,7 @@ def _merge(base: dict, change: dict) -> dict:
 
 def study(name: str, params: dict | None = None) -> dict:
     """All settings of one study: the stage blocks, overridden by the profile, by what the study is `like`, by the
-    study.
+    study, each of these by what it says for the profile (`profiles` of the study).
 
     Raises KeyError for an unknown study or profile, ValueError for a `like` that goes round in circles and for a study
     that sets the profile.
@@ -60,7 +60,14 @@ def study(name: str, params: dict | None = None) -> dict:
     settings = {key: value for key, value in params.items() if key not in ("studies", "profiles")}
     settings = _merge(settings, params["profiles"][profile] or {})
     for current in reversed(chain):
-        settings = _merge(settings, {key: value for key, value in (studies[current] or {}).items() if key != "like"})
+        entries = dict(studies[current] or {})
+        entries.pop("like", None)
+        own = entries.pop("profiles", None) or {}
+        if unknown := sorted(set(own) - set(params["profiles"])):
+            raise KeyError(
+                f"params.yaml: study {current!r} has no profile {unknown[0]!r}; known are {sorted(params['profiles'])}"
+            )
+        settings = _merge(_merge(settings, entries), own.get(profile) or {})
     return settings
 
 

@@ -28,7 +28,9 @@ from scipy.ndimage import distance_transform_edt
 from regard.cases import decode, write_mask
 
 AROUND_MASS = ("mass", "peritumoral", "below", "above", "other")
-SHORTCUT = "shortcut"  # where a marker was burnt in; nobody's structure, so it may lie over any region and over `other`
+SHORTCUT = "shortcut"  # where a marker was burnt in on purpose, see regard.shortcut
+ARTEFACT = "artefact"  # where a set says that callipers, text or the like lie on its images
+MARKS = (SHORTCUT, ARTEFACT)  # nobody's structures, so they may lie over any region and over `other`
 FINDING = ("finding", "other")  # of each finding in turn, in a study of several
 
 
@@ -165,20 +167,20 @@ def write(regions: Mapping[str, np.ndarray], folder: Path, case: str) -> None:
 def read(folder: Path, case: str, names: Sequence[str]) -> dict[str, np.ndarray]:
     """The regions of one case that `write` put there, of those in `names`; one that is not annotated is left out.
 
-    `other` is what none of the rest covers, SHORTCUT aside, and is unknown, so left out, unless all are annotated.
+    `other` is what none of the rest covers, MARKS aside, and is unknown, so left out, unless all are annotated.
     """
     files = {name: folder / name / f"{case}.png" for name in names if name != "other"}
     regions = {name: np.asarray(decode(file)) == 255 for name, file in files.items() if file.is_file()}
-    drawn = [name for name in files if name != SHORTCUT]
+    drawn = [name for name in files if name not in MARKS]
     if "other" in names and all(name in regions for name in drawn):
         regions["other"] = ~np.logical_or.reduce([regions[name] for name in drawn])
     return regions
 
 
 def of_finding(regions: Mapping[str, np.ndarray], finding: str) -> dict[str, np.ndarray]:
-    """The regions FINDING of one finding, none where it is not annotated, and SHORTCUT where there is one."""
-    marker = {name: regions[name] for name in (SHORTCUT,) if name in regions}
-    return ({"finding": regions[finding], "other": ~regions[finding]} | marker) if finding in regions else marker
+    """The regions FINDING of one finding, none where it is not annotated, and MARKS where there are some."""
+    marks = {name: regions[name] for name in MARKS if name in regions}
+    return ({"finding": regions[finding], "other": ~regions[finding]} | marks) if finding in regions else marks
 
 
 def readers(regions: Mapping[str, np.ndarray], name: str) -> list[np.ndarray]:
@@ -188,7 +190,7 @@ def readers(regions: Mapping[str, np.ndarray], name: str) -> list[np.ndarray]:
 
 def other_findings(regions: Mapping[str, np.ndarray], finding: str) -> dict[str, np.ndarray]:
     """The regions of the other findings of a case, single readers' left out."""
-    own = (finding, "other", SHORTCUT)
+    own = (finding, "other", *MARKS)
     return {name: mask for name, mask in regions.items() if name not in own and not re.search(r"-\d+$", name)}
 
 

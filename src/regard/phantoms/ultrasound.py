@@ -91,18 +91,18 @@ def draw_patient(seed: int, index: int) -> Iterator[Case]:
     """Yield 1 to 3 views of one patient's mass, which depend on `seed` and `index` only.
 
     Images are uint8 (160, 160). The region "mass" is bool (160, 160): pixels of which the body of the mass, without
-    spicules and halo, makes up more than half.
+    spicules and halo, makes up more than half; "artefact": pixels that callipers or text were burnt into.
     """
     rng = np.random.default_rng([seed, index])
     patient = sample(rng)
     for view, artefact in enumerate(patient["artefacts"], start=1):
-        image, mask, width, height = _view(rng, patient, artefact)
+        image, mask, burnt, width, height = _view(rng, patient, artefact)
         yield Case(
             case=f"p{index:03d}-{view}",
             patient=f"p{index:03d}",
             labels={"label": patient["label"]},
             image=image,
-            regions={"mass": mask},
+            regions={"mass": mask, "artefact": burnt},
             columns={"site": patient["site"], "pixel_mm": f"{patient['depth'] / SIZE:.5f}", "reference": "exact"}
             | patient["signs"]
             | {"width_mm": f"{width:.2f}", "height_mm": f"{height:.2f}", "artefact": artefact},
@@ -233,7 +233,7 @@ def _pixels(fine):
 
 
 def _view(rng, patient, artefact):
-    """One image of a patient's mass: uint8 image, bool mask, and drawn width and height of the mass in mm."""
+    """One image of a patient's mass: uint8 image, bool masks of mass and artefact, and width and height of the mass in mm."""
     preset, depth = SITES[patient["site"]], patient["depth"]
     step = depth / (SIZE * FINE)
     tissue = _anatomy(rng, patient["breast"], depth, step)
@@ -251,12 +251,12 @@ def _view(rng, patient, artefact):
     gain = 2 * preset["frequency"] * rng.normal(0.64, 0.03) * rows / 10 + sliders[:, None] + rng.normal(0, 2)
     grey = display(envelope, gain, preset["dynamic_range"] + rng.normal(0, 2), preset["white"])
 
-    mask = _pixels(share) > 0.5
+    mask, clean = _pixels(share) > 0.5, grey.copy()
     if artefact == "calipers":
         _burn_calipers(rng, grey, mask)
     elif artefact == "text":
         _burn_text(rng, grey)
-    return np.rint(grey).astype(np.uint8), mask, width, height
+    return np.rint(grey).astype(np.uint8), mask, grey != clean, width, height
 
 
 def _anatomy(rng, breast, depth, step):
