@@ -178,6 +178,7 @@ def test_out_of_fold_predictions_are_of_networks_that_saw_no_image_of_the_patien
     held = np.array([split == "test" for split in splits])
     assert (held.sum(axis=0) == 1).all() and len(splits) == 4
     for number, split in enumerate(splits):
+        assert set(split) == {"train", "tune", "test"}
         assert not set(patients[split == "test"]) & set(patients[split != "test"])
         assert not set(patients[split == "train"]) & set(patients[split == "tune"])
         model = backbones.build("vgg19_bn", 2, width=0.0625, seed=number)

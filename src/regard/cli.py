@@ -123,7 +123,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     command("summary", _summary, "pipeline: gather the results of all studies in results/*.csv")
     command("figures", _figures, "pipeline: run the notebook that draws the paper's figures and tables")
-    command("paper", _paper, "pipeline: compile paper/paper.typ to paper/paper.pdf")
+    command(
+        "paper",
+        _paper,
+        "pipeline: compile paper/paper.typ with the committed results of `full` (paper/paper.pdf) and with this run's (results/paper.pdf)",
+    )
+    command("reference", _reference, "keep the results of this run in paper/reference/ as those of its profile")
     return parser
 
 
@@ -303,3 +308,9 @@ def _paper(options: argparse.Namespace) -> None:
     from regard import paper
 
     paper.compile()
+
+
+def _reference(options: argparse.Namespace) -> None:
+    from regard import project, reference
+
+    print(f"{reference.write().relative_to(project.root())}: commit it, then `dvc repro paper`")

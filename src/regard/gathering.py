@@ -9,7 +9,7 @@ from regard.claims import claims
 
 
 def write() -> None:
-    """Gather results/study/*/ in results/summary.csv, pairs.csv, performance.csv and claims.csv, studies by name."""
+    """Gather results/study/*/ in results/summary.csv, pairs.csv, performance.csv, trust.csv and claims.csv, studies by name."""
     root = project.root()
     known = project.parameters(root)["studies"]
     folders = [
@@ -20,9 +20,8 @@ def write() -> None:
     gathered = {
         name: pd.concat([tables.read(folder / f"{name}.csv") for folder in folders]) for name in ("summary", "pairs")
     }
-    gathered["performance"] = pd.concat(
-        [tables.read(folder.parent / "train" / "performance.csv") for folder in folders]
-    )
+    for name, stage in (("performance", "train"), ("trust", "examine")):
+        gathered[name] = pd.concat([tables.read(folder.parent / stage / f"{name}.csv") for folder in folders])
     told = {folder.parent.name: json.loads((folder / "settings.json").read_text()) for folder in folders}
     published = {study: settings["published"] for study, settings in told.items() if settings.get("published")}
     gathered["claims"] = claims(gathered["summary"], gathered["pairs"], gathered["performance"], published)

@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor
 
+from regard.kernels.ordered import largest
+
 
 def pointing(maps: Tensor, reference: Tensor, tolerance: float = 0.0, pixel_mm: float | None = None) -> Tensor:
     """The pointing game (Zhang et al. 2018): 1 where the map's maximum lies within `tolerance` of the reference.
@@ -95,8 +97,7 @@ def rank(maps: Tensor, reference: Tensor) -> Tensor:
     """
     flat, inside = maps.double().flatten(1), reference.flatten(1)
     count = inside.sum(dim=1, keepdim=True)
-    place = (flat.shape[1] - count[:, 0] + 1).clamp(max=flat.shape[1]).tolist()  # of the K-th largest, from below
-    cut = flat.new_tensor([row.kthvalue(at).values.item() for row, at in zip(flat, place)])[:, None]
+    cut = largest(flat, count[:, 0].clamp(min=1))[:, None]
     above, tied = flat > cut, flat == cut
     places = (count - above.sum(dim=1, keepdim=True)) / tied.sum(dim=1, keepdim=True)
     hits = (above & inside).sum(dim=1) + places[:, 0] * (tied & inside).sum(dim=1)

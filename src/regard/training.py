@@ -197,7 +197,7 @@ def out_of_fold(
     everything = np.arange(len(images))
     found, cuts = np.full((len(images), len(fitting["classes"])), np.nan), None
     for number, (rest, held) in enumerate(parts(everything, folds), start=1):
-        split = np.full(len(images), "test")
+        split = np.full(len(images), "test", dtype=object)
         split[rest] = "train"
         _, tuning = next(parts(rest, 4))
         split[rest[tuning]] = "tune"

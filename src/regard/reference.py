@@ -1,0 +1,51 @@
+"""The committed results of a profile, in paper/reference/<profile>/: what the paper's numbers come from, and what others compare with."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pandas as pd
+
+from regard import project, tables
+from regard.claims import HEADLINES
+
+FIGURES = ("paper.json", "maps.png", "pointing.svg")  # what paper.typ reads
+
+
+def headline(summary: pd.DataFrame) -> pd.DataFrame:
+    """The rows of summary.csv that claims are made on: of each case's own class, or all findings together."""
+    own = summary["target"].isin(HEADLINES) & summary["target_role"].ne("true")
+    return summary[own & summary["stratum"].isin(["all", "correct"])]
+
+
+def folder(profile: str) -> Path:
+    """Where the reference of a profile lies."""
+    return project.root() / "paper" / "reference" / profile
+
+
+def write() -> Path:
+    """Copy what the paper and the claims rest on from results/ to the reference of its profile, whole; returns the folder.
+
+    summary.csv with the rows of `headline`, pairs.csv with the primary endpoints; claims, performance, trust, and the paper's figures.
+    Raises FileNotFoundError for a missing result, ValueError for results of several profiles.
+    """
+    root = project.root()
+    kept = {
+        name: tables.read(root / "results" / f"{name}.csv")
+        for name in ("claims", "performance", "trust", "summary", "pairs")
+    }
+    profiles = sorted({profile for table in kept.values() for profile in table["profile"]})
+    if len(profiles) != 1:
+        raise ValueError(f"results/*.csv hold the profiles {', '.join(profiles)}: run all studies with one (dvc repro)")
+    kept["summary"], kept["pairs"] = headline(kept["summary"]), kept["pairs"].query("family == 'primary'")
+    target = folder(profiles[0])
+    partial = target.with_name(f".{target.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    (partial / "figures").mkdir(parents=True)
+    for name, table in kept.items():
+        tables.write(table, partial / f"{name}.csv")
+    for name in FIGURES:
+        shutil.copyfile(root / "results" / "figures" / name, partial / "figures" / name)
+    shutil.rmtree(target, ignore_errors=True)
+    os.replace(partial, target)
+    return target
