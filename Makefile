@@ -11,18 +11,23 @@ unexport PYTHONDONTWRITEBYTECODE
 
 # `dvc repro` runs stages one after the other, each on one core; studies know nothing of each other, so JOBS of them run
 # beside each other first, each a chain of its own, and the last `dvc repro` runs what gathers them.
+define studies
+dvc repro clean
+python -m regard studies | xargs -P $(JOBS) -I STUDY dvc --wait-for-lock repro --single-item \
+	settings@STUDY prepare@STUDY train@STUDY attribute@STUDY select@STUDY examine@STUDY compare@STUDY
+endef
+
 reproduce: $(VENV)/installed
-	dvc repro clean
-	python -m regard studies | xargs -P $(JOBS) -I STUDY dvc --wait-for-lock repro --single-item \
-		settings@STUDY prepare@STUDY train@STUDY attribute@STUDY select@STUDY examine@STUDY compare@STUDY
+	$(studies)
 	dvc repro
 
 # The same with the profile `full`, which stays in params.yaml; its results become the paper's.
 full: $(VENV)/installed
 	python -c 'from pathlib import Path; file = Path("params.yaml"); file.write_text(file.read_text().replace("profile: quick ", "profile: full ", 1))'
-	$(MAKE) reproduce JOBS=$(JOBS)
+	$(studies)
+	dvc repro figures
 	python -m regard reference
-	dvc repro paper
+	dvc repro
 
 test: $(VENV)/installed
 	python -m pytest

@@ -7,6 +7,7 @@ import torch
 from skimage.filters import threshold_otsu
 from sklearn.cluster import KMeans, MeanShift, estimate_bandwidth
 
+from regard import selection
 from regard.selection import SELECTIONS, select, variants
 
 
@@ -292,3 +293,12 @@ def test_unknown_methods_other_shapes_and_areas_are_refused():
     ]:
         with pytest.raises(ValueError, match=message):
             select(maps(0), method, **parameters)
+
+
+def test_collapsed_bandwidths_are_told_from_maps_without_values():
+    random = torch.rand(3, 16, 16, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    random[1] = -random[1]  # no value that takes part
+    random[2] = (random[2] > 0.5) + 1e-9 * random[2]  # nearly all the same two values
+    assert selection.collapsed(random, quantile=0.1).tolist() == [False, False, True]
+    assert not selection.select(random, "meanshift", quantile=0.1)[1:].any()
+    assert selection.select(random, "meanshift", quantile=0.1)[0].any()

@@ -5,7 +5,9 @@ import itertools
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 from statsmodels.stats.multitest import multipletests
+from statsmodels.stats.proportion import proportion_confint
 
 from regard.statistics import (
     contrasts,
@@ -13,6 +15,7 @@ from regard.statistics import (
     holm,
     interval,
     mean_interval,
+    mean_intervals,
     paired,
     permuted,
     resamples,
@@ -42,31 +45,61 @@ def weighted_mean(values):
     return statistic
 
 
-def test_the_interval_covers_and_needs_its_clusters():
-    """About 95 % of the intervals hold the truth; resampling images in place of patients falls well short."""
+@pytest.mark.parametrize("patients", [12, 20, 60])
+def test_the_interval_covers_and_needs_its_clusters(patients):
+    """About 95 % of the intervals hold the truth, of few patients as well; resampling images in place of patients falls well short."""
     hits, naive = [], []
     for seed in range(400):
-        values, patients = clustered(np.random.default_rng(seed), mean=0.7)
-        _, low, high = mean_interval(values, patients, 400, seed)
+        values, names = clustered(np.random.default_rng(seed), patients, mean=0.7)
+        _, low, high = mean_interval(values, names, 400, seed)
         hits.append(low <= 0.7 <= high)
         _, low, high = mean_interval(values, np.arange(len(values)), 400, seed)
         naive.append(low <= 0.7 <= high)
-    assert 0.90 <= np.mean(hits) <= 0.98
+    assert 0.92 <= np.mean(hits) <= 0.98
     assert np.mean(naive) < 0.85
+
+
+@pytest.mark.parametrize("patients", [12, 40, 60])
+@pytest.mark.parametrize("share", [0.5, 0.8, 0.95])
+def test_the_interval_of_a_share_covers(patients, share):
+    """Of hits that images of a patient have in common to some degree, drawn as a beta-binomial; near one, too, where a bootstrap does not."""
+    hits = []
+    for seed in range(400):
+        random = np.random.default_rng(seed)
+        names = np.repeat(np.arange(patients), random.integers(1, 4, patients))
+        own = random.beta(share * 7 / 3, (1 - share) * 7 / 3, patients)  # a correlation of 0.3
+        values = (random.random(len(names)) < own[names]).astype(float)
+        _, low, high = mean_intervals(values[:, None], names, 2, 0, np.array([True]))
+        hits.append(low[0] <= share <= high[0])
+    assert 0.92 <= np.mean(hits) <= 0.985
+
+
+def test_the_interval_of_a_share_by_hand():
+    """One image a patient is worth one case, but for the degrees of freedom; all hits leave room for misses."""
+    hits = np.array([1.0] * 30 + [0.0] * 10)
+    worth = 39 * (stats.norm.ppf(0.975) / stats.t.ppf(0.975, 39)) ** 2  # the sample's variance has 39 in place of 40
+    _, low, high = mean_intervals(hits[:, None], np.arange(40), 2, 0, np.array([True]))
+    assert (low[0], high[0]) == pytest.approx(proportion_confint(0.75 * worth, worth, method="wilson"))
+    _, low, high = mean_intervals(np.ones((40, 1)), np.arange(40), 2, 0, np.array([True]))
+    assert 0.90 < low[0] < 0.93 and high[0] == pytest.approx(1)
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_mean_interval_is_the_interval_of_the_weighted_mean(seed):
     values, patients = clustered(np.random.default_rng(seed), patients=12)
+    tail = stats.norm.cdf(-np.sqrt(12 / 11) * stats.t.ppf(0.975, 11))
     np.testing.assert_allclose(
-        mean_interval(values, patients, 300, seed), interval(weighted_mean(values), patients, 300, seed), rtol=1e-12
+        mean_interval(values, patients, 300, seed),
+        interval(weighted_mean(values), patients, 300, seed, tail),
+        rtol=1e-12,
     )
 
 
-def test_two_patients_by_hand():
-    """Resamples of {1, 0} and {1} have the means 1/2, 2/3 and 1, a quarter, a half and a quarter of the time."""
-    assert mean_interval([1, 0, 1], ["a", "a", "b"], 2000, 0) == pytest.approx((2 / 3, 0.5, 1))
-    assert mean_interval([4, 4, 4], ["a", "b", "c"], 100, 0) == (4, 4, 4)
+def test_few_patients_by_hand():
+    """Resamples of {1, 0} and {1} have the means 1/2, 2/3 and 1, a quarter, a half and a quarter of the time; so few have no interval."""
+    assert interval(weighted_mean(np.array([1.0, 0, 1])), ["a", "a", "b"], 2000, 0) == pytest.approx((2 / 3, 0.5, 1))
+    assert mean_interval([1, 0, 1], ["a", "a", "b"], 2000, 0) == pytest.approx((2 / 3, NAN, NAN), nan_ok=True)
+    assert mean_interval([4] * 5, list("abcde"), 100, 0) == (4, 4, 4)
 
 
 def test_row_order_does_not_matter():
@@ -150,7 +183,7 @@ def test_paired_by_hand():
     """Differences 1 (a, twice) and -2 (b): sums 2 and -2, which any signs give as large a sum as."""
     first, second, patients = np.array([2.0, 3.0, 0.0, NAN, 1.0]), np.array([1.0, 2.0, 2.0, 1.0, NAN]), list("aabbc")
     row = paired(first, second, patients, 999, 0)
-    assert (row["difference"], row["ci_low"], row["ci_high"]) == pytest.approx((0, -2, 1))
+    assert (row["difference"], row["ci_low"], row["ci_high"]) == pytest.approx((0, NAN, NAN), nan_ok=True)
     assert (row["n_cases"], row["n_patients"], row["p"]) == (3, 2, 1)
     assert row["effect"] == pytest.approx(-0.5 / np.std([1, -2], ddof=1)), "of the patients' means, 1 and -2"
 

@@ -10,7 +10,7 @@ import xarray as xr
 
 from regard import claims, comparison, gathering, regions, summary, tables
 from regard.geometry import letterbox
-from regard.statistics import mean_interval, seed_of
+from regard.statistics import mean_intervals, seed_of
 
 NAN = float("nan")
 UNION = "mass+peritumoral+below"
@@ -106,22 +106,22 @@ def test_pointing_by_hand(stratum, mean, chance, n_cases, n_patients, n_undefine
     row = one(summary.summarise(table(), PREDICTIONS, 200, "quick"), score="pointing", stratum=stratum)
     assert [row["mean"], row["chance"]] == pytest.approx([mean, chance], nan_ok=True)
     assert (row["n_cases"], row["n_patients"], row["n_undefined"]) == (n_cases, n_patients, n_undefined)
-    assert np.isnan(row["ci_low"]) == (n_patients < 2)
+    assert np.isnan(row["ci_low"]), "two patients are too few for an interval"
     assert np.isnan(row["selected_area"]) and row["selection"] == "" and row["profile"] == "quick"
 
 
 @pytest.mark.parametrize(
     "stratum, mean, chance, area",
     [
-        ("all", 0.25, 0.2, 0.3),
+        ("all", 0.25, 0.2, 0.2),
         ("benign", 0.25, 0.15, 0.15),
-        ("malignant", 0.25, 0.3, 0.65),
+        ("malignant", 0.25, 0.3, 0.4),
         ("incorrect", 0.0, 0.1, 0.2),
         ("malignant+incorrect", NAN, NAN, NAN),
     ],
 )
 def test_iou_by_hand(stratum, mean, chance, area):
-    """The selected area is the median of the stratum's cases, annotated or not."""
+    """The selected area is the median of the cases that are annotated: elsewhere there is nothing to select."""
     found = summary.summarise(table(), PREDICTIONS, 200, "quick")
     row = one(found, score="iou", stratum=stratum, empty_rule=summary.EMPTY_RULES[0])
     assert [row["mean"], row["chance"], row["selected_area"]] == pytest.approx([mean, chance, area], nan_ok=True)
@@ -137,7 +137,10 @@ def test_an_empty_selection_counts_as_zero_and_is_left_out_side_by_side():
     assert [(row["mean"], row["n_maps"], row["n_undefined"]) for row in rows] == [(0.25, 3, 1), (0.375, 2, 2)]
 
 
-@pytest.mark.parametrize("areas, flagged", [([0.0005] * 4, True), ([0.95] * 4, True), ([0.0, 0.0, 0.5, 0.5], False)])
+@pytest.mark.parametrize(
+    "areas, flagged",
+    [([0.0005] * 4, True), ([0.95] * 4, True), ([0.0, 0.1, 0.5, 0.5], False), ([0.0005, 0.0005, 0.5, 0.5], True)],
+)
 def test_a_median_area_that_says_nothing_is_flagged(areas, flagged):
     scores = pd.concat([table(), table(method="lrp")])
     scores.loc[(scores["score"] == "area") & (scores["method"] == "cam"), "value"] = areas
@@ -152,11 +155,24 @@ def test_a_median_area_that_says_nothing_is_flagged(areas, flagged):
 
 
 def test_the_interval_is_over_patients():
-    """Of patients {1, 0} and {1} the resampled means are 1/2, 2/3 and 1; over cases 0 would be among them."""
-    row = one(summary.summarise(table(), PREDICTIONS, 2000, "quick"), score="pointing", stratum="all")
-    assert (row["ci_low"], row["ci_high"]) == (0.5, 1.0)
-    wanted = mean_interval(HITS, PREDICTIONS["patient"].to_numpy(), 2000, seed_of(0, "s", "all"))
-    assert (row["mean"], row["ci_low"], row["ci_high"]) == pytest.approx(wanted)
+    """Five copies of the four cases, of ten patients: the mean as before, with the intervals of mean_intervals, Wilson's of hits."""
+    copies = [
+        frame.assign(case=frame["case"] + str(n), patient=frame["patient"] + str(n))
+        for n in range(5)
+        for frame in [PREDICTIONS]
+    ]
+    scores = [
+        frame.assign(case=frame["case"] + str(n), patient=frame["patient"] + str(n))
+        for n in range(5)
+        for frame in [table()]
+    ]
+    rows = pd.concat(copies, ignore_index=True)
+    found = summary.summarise(pd.concat(scores), rows, 2000, "quick")
+    for measure, values, share in (("pointing", HITS, True), ("iou", IOU, False)):
+        values = np.tile(np.array(values, float), 5)[:, None]
+        wanted = mean_intervals(values, rows["patient"], 2000, seed_of(0, "s", "all"), np.array([share]))
+        row = one(found[found["empty_rule"] != summary.EMPTY_RULES[1]], score=measure, stratum="all")
+        assert (row["mean"], row["ci_low"], row["ci_high"]) == pytest.approx([float(each[0]) for each in wanted])
 
 
 def test_summarise_has_its_columns_and_no_row_for_chance_and_area():
@@ -401,6 +417,9 @@ def test_claims_put_the_papers_figures_beside_ours():
         ),
         {"s": "byra-2022"},
     )
+    orders = found["claim"].str.startswith("cam over")
+    assert orders.sum() == 3 and set(found.loc[orders, "verdict"]) == {"not tested"}
+    found = found[~orders]
     assert list(found["claim"]) == ["auroc", "accuracy", "sensitivity", "three-regions"]
     assert list(found["target"]) == ["malignant"] * 3 + ["each case's own"]
     assert list(found["paper_value"]) == [0.887, 0.835, 0.801, 0.71]
@@ -425,9 +444,11 @@ def test_write_gathers_the_studies_by_name(tmp_path, monkeypatch):
         paired = summary.pairs(contrasts(), PREDICTIONS, ["cam"], ["ones"], EXPERT, 2000, "q")
         tables.write(paired.assign(study=study), folder / "compare/pairs.csv")
         tables.write(pd.DataFrame([measured(study=study)]), folder / "train/performance.csv")
+        (folder / "examine").mkdir()
+        tables.write(pd.DataFrame([{"study": study, "check": "noise", "mean": 0.5}]), folder / "examine/trust.csv")
         (folder / "compare/settings.json").write_text('{"published": "byra-2022"}')
     gathering.write()
-    for name in ("summary", "pairs", "performance", "claims"):
+    for name in ("summary", "pairs", "performance", "trust", "claims"):
         assert list(dict.fromkeys(pd.read_csv(tmp_path / f"results/{name}.csv")["study"])) == ["a", "b"]
     text = (tmp_path / "results/summary.csv").read_text()
     assert ",0.666667," in text and ",nan" not in text.lower() and "\r" not in text
@@ -713,6 +734,6 @@ def test_maps_that_were_not_made_are_not_undefined():
     slow = one(found, method="lime", score="pointing", stratum="all")
     assert (slow["mean"], slow["n_cases"], slow["n_maps"], slow["n_undefined"], slow["chance"]) == (1.0, 1, 1, 1, 0.1)
     area = one(found, method="lime", score="iou", stratum="all", empty_rule=summary.EMPTY_RULES[0])["selected_area"]
-    assert area == pytest.approx(0.5)
+    assert area == pytest.approx(0.1), "of case a alone, since d has no region"
     usual = one(found, method="cam", score="pointing", stratum="all")
     assert (usual["n_maps"], usual["n_undefined"]) == (3, 1)

@@ -11,11 +11,15 @@ from regard.summary import EMPTY_RULES, POOLED
 HEADLINES = (POOLED, "each case's own")  # targets of the rows that claims are made on
 TESTED_FROM = 40  # test patients; a claim about fewer is "not tested"
 
+WIDE = 0.1  # half the width of an interval, from which on it is too wide to say that a value in it was reproduced
 SMALL = 0.05  # a p value, adjusted after Holm, that an order needs beside an interval on one side of zero
 
 # rule of a claim -> (it holds, it does not hold), of an interval from low to high and the paper's value; neither: undecided
 RULES = {
-    "within the interval": lambda low, high, paper: (low <= paper <= high, not low <= paper <= high),
+    "within the interval": lambda low, high, paper: (
+        low <= paper <= high and high - low <= 2 * WIDE + 1e-9,
+        not low <= paper <= high,
+    ),
     "above zero": lambda low, high, paper: (low > 0, high < 0),
     "at least": lambda low, high, paper: (low >= paper, high < paper),
 }
@@ -47,7 +51,7 @@ def verdict(
     p: float = float("nan"),
 ) -> str:
     """What an interval says of a claim: "holds", "does not hold" or "undecided", by one of RULES. An order needs an adjusted
-    p below SMALL as well, whichever way it goes.
+    p below SMALL as well, whichever way it goes; a value within an interval wider than twice WIDE is undecided.
 
     "not tested" with fewer than TESTED_FROM patients; "undecided" without an interval or a value to compare with, and where the
     selected areas are too small or large to order anything (flagged). A result on phantoms decides nothing about patients and
@@ -111,6 +115,9 @@ def _shares(known: Mapping, summary: pd.DataFrame) -> list[pd.DataFrame]:
     for told in known.get("means", []):
         rows = _where(summary, told["row"])
         rows = rows[~rows["target_role"].eq("true")].rename(columns={"mean": "value"})
+        if rows.empty:
+            blank = dict.fromkeys(("value", "ci_low", "ci_high", "chance"), np.nan) | {"setting": "", "n_cases": 0, "n_patients": 0}
+            rows = summary[["study", "data", "profile"]][:1].assign(target="", **blank)
         found.append(
             rows[[*MEASURED, "chance", "setting"]].assign(
                 claim=told["claim"],
@@ -133,7 +140,8 @@ def _orders(known: Mapping, pairs: pd.DataFrame, summary: pd.DataFrame) -> list[
         rows = _either_way(pairs, wanted)
         if rows.empty:
             rows = _fewest(summary, wanted)
-        setting = f"selection {wanted['selection']}" if wanted["selection"] else f"method {wanted['method']}"
+        where = next((key for key in ("selection", "method") if wanted[key]), "region")
+        setting = f"{where} {wanted[where]}"
         found.append(
             rows[MEASURED].assign(
                 claim=told["claim"],
@@ -152,10 +160,10 @@ def _orders(known: Mapping, pairs: pd.DataFrame, summary: pd.DataFrame) -> list[
 def _fewest(summary: pd.DataFrame, wanted: Mapping) -> pd.DataFrame:
     """A row without a value for an order that was not compared: of the two, the one that fewer patients have, as it stands in
     summary.csv with the empty selections as 0; no patients where neither is there."""
-    key = "method" if wanted["selection"] else "selection"
-    fixed = {name: wanted[name] for name in ("stratum", "score", "selection" if wanted["selection"] else "method")}
+    key = "selection" if wanted["method"] else "method"
+    fixed = {name: value for name, value in wanted.items() if value and name not in ("first", "second")}
     rows = _where(summary, fixed)
-    headline = rows["target"].isin(HEADLINES) & rows["target_role"].ne("true") & rows["empty_rule"].eq(EMPTY_RULES[0])
+    headline = rows["target"].isin(HEADLINES) & rows["target_role"].ne("true") & rows["empty_rule"].fillna("").isin(["", EMPTY_RULES[0]])
     two = [rows[headline & rows[key].eq(wanted[place])] for place in ("first", "second")]
     some = pd.concat(two).nsmallest(1, "n_patients") if all(len(part) for part in two) else rows[:0]
     blank = {name: np.nan for name in ("value", "ci_low", "ci_high", "p_holm")} | {"flagged": False}

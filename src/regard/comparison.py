@@ -13,7 +13,7 @@ from torch import Tensor
 from regard import arrays
 from regard import regions as reference_regions
 from regard.geometry import Letterbox, from_square, inner, without_padding
-from regard.scores import OF_REGIONS, area_expected_iou, points, score
+from regard.scores import FLAGGED, OF_REGIONS, SCORES, area_expected_iou, points, score
 from regard.selection import select
 
 COLUMNS = (
@@ -32,7 +32,7 @@ COLUMNS = (
     "value",
 )
 OWN = ["method", "setting", "region", "score", "value"]  # of them, what a heat map or a region says itself
-OF_MAPS = ("mass", "rank", "auprc")
+OF_MAPS = tuple(name for name in SCORES if name not in (*OF_REGIONS, "pointing"))  # which know neither tolerance nor selection
 HUMAN = "another reader"
 KNOBS = ("ring_mm", "ring_radius", "ring_image", "below_height")  # of regions around a mass, as stage prepare has them
 
@@ -81,7 +81,7 @@ def score_explanation(
     maps: as stage 3 stores them; selected: those of stage 4, of which each variable is a map's regions along `selection`, the name
     and parameters of each in the attribute `variants`, as JSON. readers: what each of several readers drew, for HUMAN. regions: bool (height, width), of those that are annotated. scored: names
     of what is scored: `parts`, with all tolerances; `others` with the first; and `expert`, a union of parts or one of
-    them, wholly and with the selected regions.
+    them, wholly and with the selected regions; `others` with those of the headline selection `confused` as well.
     """
     there = [name for name in maps.data_vars if arrays.has(maps, name, case, target)]
     heat = torch.stack([torch.from_numpy(arrays.pick(maps, name, case, target)) for name in there])
@@ -99,6 +99,10 @@ def score_explanation(
         for (label, variant), one in zip(json.loads(dataset.attrs["variants"]).items(), torch.from_numpy(chosen)):
             own = {"selection": label.split(" ")[0], "setting": setting(variant["parameters"])}
             found.append(score_selections(one, names, expert, scored["expert"], box).assign(**own))
+            if dataset is selected[0] and own["selection"] == scored.get("confused"):
+                for other in scored["others"]:
+                    told = score_selections(one, names, regions[other], other, box)
+                    found.append(told[told["score"].isin(["iou", "iou-chance"])].assign(**own))
     return pd.concat(found)
 
 
@@ -152,20 +156,31 @@ def score_selections(
     region spread evenly would have, and the selected area.
 
     selected: bool (K, size, size), one per name in `methods`; expert: bool (height, width), None where not annotated.
-    Columns as of `score_maps`; score "iou", "dice", "precision", "recall", "iou-chance", and "area", a share of the image. An empty region has
-    IoU, Dice and recall 0, and no precision.
+    Columns as of `score_maps`; scores "iou", "dice", "precision", "recall", each with what as many pixels spread evenly would have
+    ("iou-chance"), "area", a share of the image, and "covers", 1 where that is nearly all of it (FLAGGED). An empty region has IoU, Dice and
+    recall 0, and no precision.
     """
     full = from_square(selected, box)
     area = full.double().mean(dim=(1, 2))
     rows = _rows(methods, "", "", "area", area.numpy())
+    rows += _rows(methods, "", "", "covers", (area > FLAGGED[1]).double().numpy())
     unknown = np.full(len(methods), np.nan)
     for measure in OF_REGIONS:
         values = unknown
         if expert is not None:
             values = score(full, torch.from_numpy(expert)[None], measure).numpy()
         rows += _rows(methods, "", name, measure, values)
-    by_chance = unknown if expert is None else area_expected_iou(area, torch.from_numpy(expert)[None]).numpy()
-    rows += _rows(methods, "", name, "iou-chance", by_chance)
+    by_chance = dict.fromkeys(OF_REGIONS, unknown)
+    if expert is not None and expert.any():
+        share, taken = expert.mean(), area.numpy()
+        by_chance = {
+            "iou": area_expected_iou(area, torch.from_numpy(expert)[None]).numpy(),
+            "dice": 2 * taken * share / (taken + share),
+            "precision": np.where(taken > 0, share, np.nan),
+            "recall": taken,
+        }
+    for measure, values in by_chance.items():
+        rows += _rows(methods, "", name, f"{measure}-chance", values)
     return pd.DataFrame(rows, columns=OWN)
 
 

@@ -41,18 +41,27 @@ def run(study: str, target: Path) -> None:
     and measure), trust.csv (their means with 95 % intervals over patients), curves.csv (the mean curves) and cascade.nc (maps
     of the first case as the network is drawn anew).
 
-    Of the subset that all methods explain, for the class each case was given, or its findings; what masking artefacts changes, of
-    all explained cases that have one.
+    For the class each case was given, or its findings, of patients drawn by lot; methods that explained a subset of the maps alone are
+    examined on that, and what masking artefacts changes on all explained cases that have one.
     """
     settings = project.settings(study, "examine")
     case, maps, drawn, table, folder = _read(study, settings)
     checks = (
-        _faithful(case, maps, drawn, settings),
+        _faithful(case, maps, drawn, settings, random=True),
         _removed(case, table, folder),
         _sane(case, maps, drawn, settings, target),
         _agreement(maps, drawn),
     )
     every = [(case.chosen, said, values) for said, values in itertools.chain(*checks)]
+    if "subset" in maps.dims and any("subset" in maps[name].dims for name in maps.data_vars):
+        case, _, drawn, *_ = _read(study, settings, "subset")
+        slow = {name: heat for name, heat in drawn.items() if "subset" in maps[name].dims}
+        checks = (
+            _faithful(case, maps, slow, settings),
+            _sane(case, maps, slow, settings),
+            _agreement(maps, drawn, list(slow)),
+        )
+        every += [(case.chosen, said, values) for said, values in itertools.chain(*checks)]
     if touched := _with_artefact(table, folder):
         case, _, drawn, *_ = _read(study, settings, touched)
         every += [(case.chosen, said, values) for said, values in _audited(case, maps, drawn, table, folder, settings)]
@@ -81,9 +90,17 @@ def expose(study: str, honest: str) -> pd.DataFrame:
     Raises ValueError where no case has a marker, and for an honest network that knows other classes.
     """
     settings = project.settings(study, "examine")
-    case, maps, drawn, table, folder = _read(study, settings)
+    folder = project.root() / "results" / "study" / study
+    everyone = tables.read(folder / "train" / "explanations.csv")["case"].unique().tolist()
+    found = [_exposed(study, honest, settings, of) for of in (everyone, "subset")]
+    return means(pd.concat(found), settings["draws"], settings["seed"])
+
+
+def _exposed(study: str, honest: str, settings: dict, of: Sequence[str] | str) -> pd.DataFrame:
+    """The rows that `expose` gives the means of; of: as of `_read`, "subset" for the methods that explained this alone."""
+    case, maps, drawn, table, folder = _read(study, settings, of)
     marker = _masks(case, table, folder, [regions.SHORTCUT])[regions.SHORTCUT]
-    if not marker.any():
+    if not marker.any() and of != "subset":
         raise ValueError(
             f"no explained case of {study!r} has a marker: set prepare.shortcut of the study in params.yaml"
         )
@@ -93,15 +110,14 @@ def expose(study: str, honest: str) -> pd.DataFrame:
     targets = torch.tensor([told["classes"].index(name) for name in case.chosen["target"]], device=case.images.device)
     rows = []
     for name, heat in drawn.items():
-        if maps[name].attrs["kind"] == "method":
+        if maps[name].attrs["kind"] == "method" and ("subset" in maps[name].dims) == (of == "subset"):
             again = attribute(
                 model.to(case.images.device), case.images, targets, memory=settings["memory"], **_of(maps, name)
             )
             for control, shown in (("", heat), ("honest network", again.cpu())):
                 said = _said("exposure", name, control, "mass")
                 rows.append(case.chosen.assign(**said, value=score(shown, marker, "mass").numpy()))
-    values = pd.concat(rows).assign(study=study, data=maps.attrs["data"], profile=settings["profile"])
-    return means(values, settings["draws"], settings["seed"])
+    return pd.concat(rows or [pd.DataFrame()]).assign(study=study, data=maps.attrs["data"], profile=settings["profile"])
 
 
 class Examined:
@@ -119,8 +135,9 @@ def means(values: pd.DataFrame, draws: int, seed: int) -> pd.DataFrame:
     """Mean of each check, method, control, measure and level with its interval over patients; columns COLUMNS."""
     rows = []
     for key, part in values.groupby(["study", "data", "target_role", "profile", *KEYS], sort=False, dropna=False):
+        share = np.array([key[-2] == "pointing"])  # 0 or 1
         mean, low, high = mean_intervals(
-            part[["value"]].to_numpy(float), part["patient"].to_numpy(), draws, seed_of(seed, key[0])
+            part[["value"]].to_numpy(float), part["patient"].to_numpy(), draws, seed_of(seed, key[0]), share
         )
         defined = part["value"].notna()
         row = dict(zip(["study", "data", "target_role", "profile", *KEYS], key))
@@ -130,11 +147,12 @@ def means(values: pd.DataFrame, draws: int, seed: int) -> pd.DataFrame:
 
 
 def _read(
-    study: str, settings: dict, only: Sequence[str] | None = None
+    study: str, settings: dict, of: Sequence[str] | str = "lot"
 ) -> tuple[Examined, xr.Dataset, dict[str, Tensor], pd.DataFrame, Path]:
     """What is examined of a study, its stored maps, those of the cases examined (n, H, W) by name, the cases, and the folder.
 
-    only: the cases to examine, by the methods that explained all of them, instead of the subset that every method explained.
+    of: "lot", so many patients as `settings` say; "subset", the maps that every method made; or the names of cases. Maps of methods
+    that explained the subset alone are left out but for "subset".
     """
     folder = project.root() / "results" / "study" / study
     device = hardware.deterministic()
@@ -142,7 +160,7 @@ def _read(
     model, description = backbones.read(folder / "train" / "model.safetensors")
     table = tables.read(folder / "prepare" / "cases.csv").set_index("case")
     explained = tables.read(folder / "train" / "explanations.csv")
-    chosen = _chosen(explained, maps, settings) if only is None else _of_cases(explained, only)
+    chosen = _chosen(explained, maps, settings, of)
     images = arrays.opened(folder / "prepare" / "images.nc")["images"].sel(case=chosen["case"].to_numpy()).to_numpy()
     case = Examined(
         model.to(device),
@@ -151,19 +169,19 @@ def _read(
         chosen,
     )
     where = list(zip(chosen["case"], chosen["target"]))
-    known = [name for name in maps.data_vars if only is None or "subset" not in maps[name].dims]
+    known = [name for name in maps.data_vars if of == "subset" or "subset" not in maps[name].dims]
     drawn = {name: torch.from_numpy(np.stack([arrays.pick(maps, name, *one) for one in where])) for name in known}
     return case, maps, drawn, table, folder
 
 
-def _chosen(explained: pd.DataFrame, maps: xr.Dataset, settings: dict) -> pd.DataFrame:
-    headline = explained[explained["target_role"] != "true"]
-    inside = [arrays.key(row.case, row.target) in maps.indexes["subset"] for row in headline.itertuples()]
-    return sampled(headline[inside].reset_index(drop=True), settings["patients"], settings["seed"])
-
-
-def _of_cases(explained: pd.DataFrame, cases: Sequence[str]) -> pd.DataFrame:
-    return explained[(explained["target_role"] != "true") & explained["case"].isin(cases)].reset_index(drop=True)
+def _chosen(explained: pd.DataFrame, maps: xr.Dataset, settings: dict, of: Sequence[str] | str) -> pd.DataFrame:
+    headline = explained[explained["target_role"] != "true"].reset_index(drop=True)
+    if of == "lot":
+        return sampled(headline, settings["patients"], settings["seed"])
+    if of == "subset":
+        inside = [arrays.key(row.case, row.target) in maps.indexes["subset"] for row in headline.itertuples()]
+        return headline[inside].reset_index(drop=True)
+    return headline[headline["case"].isin(of)].reset_index(drop=True)
 
 
 def _with_artefact(table: pd.DataFrame, folder: Path) -> list[str]:
@@ -186,10 +204,10 @@ def _said(check: str, method: str = "", control: str = "", measure: str = "", le
 
 
 def _faithful(
-    case: Examined, maps: xr.Dataset, drawn: dict[str, Tensor], settings: dict
+    case: Examined, maps: xr.Dataset, drawn: dict[str, Tensor], settings: dict, random: bool = False
 ) -> Iterator[tuple[dict, Tensor]]:
-    """Deletion, insertion and ROAD curves of each method's maps, of maps as smooth, and of pixels in random order."""
-    asked = [("", "random", faithfulness.random_maps(case.images))]
+    """Deletion, insertion and ROAD curves of each method's maps, of maps as smooth, and, where `random`, of pixels in random order."""
+    asked = [("", "random", faithfulness.random_maps(case.images))] if random else []
     for name, heat in drawn.items():
         if maps[name].attrs["kind"] == "method":
             asked += [(name, "", heat), (name, "as smooth", faithfulness.alike(heat.to(case.images), case.images))]
@@ -221,10 +239,8 @@ def _audited(
     """What changes when the artefacts of images are imputed: logit and decision, and of each method whether its map hits the
     expert's region, and how much positive relevance it puts there and on the artefact. The control is "masked"."""
     expert = regions.description(folder / "prepare" / "regions")["expert"]
-    parts = ["finding"] if expert == "finding" else expert.split("+")
-    masks = _masks(case, table, folder, [*parts, regions.ARTEFACT])
-    marked = masks[regions.ARTEFACT]
-    inside = torch.stack([masks[part] for part in parts]).any(dim=0)
+    masks = _masks(case, table, folder, [expert, regions.ARTEFACT])
+    marked, inside = masks[regions.ARTEFACT], masks[expert]
     image = torch.zeros_like(inside)  # without the padding, which is never scored
     for row, name in enumerate(case.chosen["case"]):
         image[(row, *geometry.inner(geometry.letterbox(*table.loc[name, ["height", "width"]], image.shape[-1])))] = True
@@ -253,17 +269,18 @@ def _masks(case: Examined, table: pd.DataFrame, folder: Path, names: Sequence[st
         drawn = regions.read(folder / "prepare" / "regions", explained.case, described["drawn"])
         drawn = regions.of_finding(drawn, explained.target) if described["expert"] == "finding" else drawn
         for name in masks:
-            if name in drawn:
+            if (mask := regions.combine(drawn, name)) is not None:
                 box = geometry.letterbox(of["height"], of["width"], size)
-                masks[name][row] = torch.from_numpy(geometry.mask_to_square(drawn[name], box))
+                masks[name][row] = torch.from_numpy(geometry.mask_to_square(mask, box))
     return masks
 
 
 def _sane(
-    case: Examined, maps: xr.Dataset, drawn: dict[str, Tensor], settings: dict, target: Path
+    case: Examined, maps: xr.Dataset, drawn: dict[str, Tensor], settings: dict, target: Path | None = None
 ) -> Iterator[tuple[dict, Tensor]]:
-    """Similarity of each method's maps to those of a network that forgets, of noisy images, of another seed, and of other images."""
-    shown, unrelated = {}, sanity.unrelated(case.chosen["patient"].tolist())
+    """Similarity of each method's maps to those of a network that forgets, of noisy images, of another seed, and of other images;
+    those of the first case as it forgets go to target/cascade.nc."""
+    shown, lowest_names, unrelated = {}, [], sanity.unrelated(case.chosen["patient"].tolist())
     given = (case.model, case.images, case.targets)
     for name, heat in drawn.items():
         if maps[name].attrs["kind"] != "method":
@@ -292,8 +309,9 @@ def _sane(
             for measure, value in zip(SIMILARITIES, values):
                 yield _said("seed", name, measure=measure), value
         yield from _similar("unrelated", name, heat, others)
-    attributes = {"case": case.chosen["case"][0], "target": case.chosen["target"][0]}
-    arrays.write(xr.Dataset(shown, {"level": lowest_names}, attributes), target / "cascade.nc")
+    if target is not None:
+        attributes = {"case": case.chosen["case"][0], "target": case.chosen["target"][0]}
+        arrays.write(xr.Dataset(shown, {"level": lowest_names}, attributes), target / "cascade.nc")
 
 
 def _draws(own: dict) -> bool:
@@ -307,10 +325,13 @@ def _similar(check: str, method: str, one: Tensor, other: Tensor, level: str = "
         yield _said(check, method, measure=measure, level=level), similarity(one, other)
 
 
-def _agreement(maps: xr.Dataset, drawn: dict[str, Tensor]) -> Iterator[tuple[dict, Tensor]]:
-    """Rank correlation of each two methods' maps of the same image; `level` is the second."""
+def _agreement(maps: xr.Dataset, drawn: dict[str, Tensor], of: Sequence[str] = ()) -> Iterator[tuple[dict, Tensor]]:
+    """Rank correlation of each two methods' maps of the same image; `level` is the second. of: only pairs that have one of
+    these among them."""
     methods = [name for name in drawn if maps[name].attrs["kind"] == "method"]
     for place, first in enumerate(methods):
         for second in methods[place + 1 :]:
+            if of and first not in of and second not in of:
+                continue
             values = sanity.rank_correlation(drawn[first], drawn[second])
             yield _said("agreement", first, measure="rank correlation", level=second), values

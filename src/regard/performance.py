@@ -217,6 +217,22 @@ def sampled(explanations: pd.DataFrame, patients: int, seed: int) -> pd.DataFram
     return explanations[explanations["patient"].isin(drawn)].reset_index(drop=True)
 
 
+def spread(explanations: pd.DataFrame, count: int) -> np.ndarray:
+    """The positions of about `count` rows, as many of each `label`, at least one: the first ones of patients who are not among them
+    yet, and only then others; count=0: all."""
+    if not count:
+        return np.arange(len(explanations))
+    rows = explanations.reset_index(drop=True)
+    share, taken, found = max(1, count // rows["label"].nunique()), set(), []
+    for _, own in rows.groupby("label", sort=False):
+        for _ in range(min(share, len(own))):
+            at = next((row for row, patient in own["patient"].items() if patient not in taken), own.index[0])
+            found.append(at)
+            taken.add(own["patient"][at])
+            own = own.drop(at)
+    return np.sort(found)
+
+
 def explanations(predictions: pd.DataFrame, kind: str) -> pd.DataFrame:
     """What is explained of the rows of `predictions`: case, patient, target, target_role, label, correct.
 

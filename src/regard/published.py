@@ -15,6 +15,13 @@ PUBLISHED = {
                 "row": {"score": "pointing", "method": "cam", "region": "mass+peritumoral+below", "stratum": "correct"},
             }
         ],
+        "orders": [  # which the paper does not ask, and its figure means nothing without
+            {
+                "claim": f"cam over {null}, three regions",
+                "row": {"score": "pointing", "region": "mass+peritumoral+below", "stratum": "correct", "first": "cam", "second": null},
+            }
+            for null in ("centre", "prior", "edges")
+        ],
     },
     # Nedjar et al., arXiv 2305.20058, abstract: gradient with MeanShift satisfied; no figures
     "nedjar-2023": {
@@ -26,7 +33,15 @@ PUBLISHED = {
         ]
         + [
             {"claim": f"meanshift over {second}", "row": {"method": "gradient", "first": "meanshift", "second": second}}
-            for second in ("kmeans", "bins")
+            for second in ("kmeans", "bins", "otsu")
+        ]
+        + [  # which the paper does not ask, and its order means nothing without
+            {
+                "claim": f"gradient over {null}{said}",
+                "row": {"selection": selection, "first": "gradient", "second": null},
+            }
+            for selection, said in (("meanshift", ""), ("top-area", ", equal area"))
+            for null in ("edges", "prior")
         ],
     },
     # Alam et al., Nordic Machine Intelligence 3:27 (2023): Grad-CAM has the best mean IoU; the masks of LRP cover the image
@@ -38,15 +53,15 @@ PUBLISHED = {
                 "row": {"selection": selection, "first": "grad-cam@alam-2023", "second": second},
             }
             for selection, said in (("otsu@alam-2023", ""), ("otsu", ", positive relevance"))
-            for second in ("lrp-epsilon@alam-2023", "lime@alam-2023", "shap@alam-2023", "ones")
+            for second in ("lrp-epsilon@alam-2023", "lime@alam-2023", "shap@alam-2023", "ones", "prior")
         ],
         "means": [
             {
-                "claim": "lrp covers the image",
+                "claim": "lrp covers the image",  # the share of masks that do
                 "value": 0.9,
                 "rule": "at least",
                 "row": {
-                    "score": "area",
+                    "score": "covers",
                     "method": "lrp-epsilon@alam-2023",
                     "selection": "otsu@alam-2023",
                     "stratum": "all",

@@ -96,13 +96,26 @@ def meanshift(
     return _each(values, lambda one: _meanshift_value(one, bandwidth, quantile, keep))
 
 
+def collapsed(maps: Tensor, quantile: float = 0.3, of: str = "positive") -> Tensor:
+    """Which maps (N, H, W) have values, but so many equal ones that mean shift's estimated bandwidth is zero or cannot be resolved, and
+    that `meanshift` therefore selects nothing of: bool (N,)."""
+    taking = [one[one > NONE] for one in OF[of](maps)]
+    return torch.tensor([bool(len(some)) and not _bandwidth(some, quantile) for some in taking], dtype=torch.bool)
+
+
+def _bandwidth(taking: Tensor, quantile: float) -> float:
+    """The estimated bandwidth of values (n,), 0 where it is below what the kernel resolves."""
+    width = kernels.bandwidth_1d(taking, quantile)
+    return width if width >= RESOLUTION * float(taking.abs().max()) else 0.0
+
+
 def _meanshift_value(values: Tensor, bandwidth: float | None, quantile: float, keep: str) -> Tensor:
     region = values > NONE
     taking = values[region]
     if not len(taking):
         return region
-    width = kernels.bandwidth_1d(taking, quantile) if bandwidth is None else bandwidth
-    if bandwidth is None and (width < RESOLUTION * float(taking.abs().max()) or width == 0):
+    width = _bandwidth(taking, quantile) if bandwidth is None else bandwidth
+    if not width:
         return torch.zeros_like(region)
     labels, modes = kernels.mean_shift_1d(taking, width)
     region[region.clone()] = _above(modes, labels, keep)

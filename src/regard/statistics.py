@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
 LEVEL = 0.95
+FEWEST = 5  # patients, with less of whom a mean has no interval
 
 
 def seed_of(*key: object) -> int:
@@ -32,49 +34,82 @@ def _counts(patients: int, draws: int, seed: int) -> np.ndarray:
 
 
 def interval(
-    statistic: Callable[[np.ndarray], np.ndarray], patients: np.ndarray, draws: int, seed: int
+    statistic: Callable[[np.ndarray], np.ndarray],
+    patients: np.ndarray,
+    draws: int,
+    seed: int,
+    tail: float = (1 - LEVEL) / 2,
 ) -> tuple[float, float, float]:
     """`statistic` of all cases and its 95 % percentile interval over patients.
 
     statistic: function of the weights (K, N) of the cases in K resamples, gives (K,). Resamples in which it is
-    undefined (NaN) are left out.
+    undefined (NaN) are left out. tail: the share of the resamples beyond either end.
     The interval is NaN with fewer than two patients.
     """
     patients = np.asarray(patients)
     value = float(statistic(np.ones((1, len(patients))))[0])
     if len(set(patients)) < 2:
         return value, float("nan"), float("nan")
-    return value, *_percentiles(np.asarray(statistic(resamples(patients, draws, seed)), dtype=float))
+    return value, *_percentiles(np.asarray(statistic(resamples(patients, draws, seed)), dtype=float), tail)
 
 
-def _percentiles(values: np.ndarray) -> tuple[float, float]:
+def _percentiles(values: np.ndarray, tail: float) -> tuple[float, float]:
     values = values[~np.isnan(values)]
     if not len(values):
         return float("nan"), float("nan")
-    low, high = np.quantile(values, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    low, high = np.quantile(values, [tail, 1 - tail])
     return float(low), float(high)
 
 
 def mean_interval(values: np.ndarray, patients: np.ndarray, draws: int, seed: int) -> tuple[float, float, float]:
-    """Mean over the cases and its 95 % percentile interval over patients; undefined values (NaN) are left out.
-
-    The same as `interval` of the weighted mean, computed at once. All NaN without a defined value.
-    """
+    """Mean over the cases and its 95 % interval over patients, as of `mean_intervals`; all NaN without a defined value."""
     return tuple(float(each[0]) for each in mean_intervals(np.asarray(values, float)[:, None], patients, draws, seed))
 
 
 def mean_intervals(
-    values: np.ndarray, patients: np.ndarray, draws: int, seed: int
+    values: np.ndarray, patients: np.ndarray, draws: int, seed: int, shares: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """`mean_interval` of each column of values (N, K): means, low and high ends (K,). Columns share their resamples."""
+    """Mean over the cases of each column of values (N, K) and the ends of its 95 % interval over patients, (K,) each; undefined values
+    (NaN) are left out. Columns share their resamples.
+
+    The interval is the bootstrap's expanded percentile interval (Hesterberg 2015): its tails are those at which Student's t of so
+    many patients would cut, since plain percentiles are too narrow for few. Of columns that are `shares`, bool (K,), with values of 0 and 1,
+    it is Wilson's, of as many independent cases as the patients are worth (Korn and Graubard 1998): a bootstrap of 39 hits of 40 hardly knows
+    misses, and one of 40 of 40 none. NaN with fewer than FEWEST patients.
+    """
     mean, low, high = np.full((3, values.shape[1]), np.nan)
     for columns, sums, counts in _by_patient(values, patients):
         mean[columns] = sums.sum(axis=0) / counts.sum()
-        if len(counts) > 1:
+        if len(counts) < FEWEST:
+            continue
+        of_shares = np.zeros(len(columns), bool) if shares is None else np.asarray(shares)[columns]
+        others = columns[~of_shares]
+        if len(others):
+            tail = _tail(len(counts))
             weights = _weights(len(counts), draws, seed)
-            means = (weights @ sums) / (weights @ counts)[:, None]
-            low[columns], high[columns] = np.quantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
+            means = (weights @ sums[:, ~of_shares]) / (weights @ counts)[:, None]
+            low[others], high[others] = np.quantile(means, [tail, 1 - tail], axis=0)
+        if of_shares.any():
+            low[columns[of_shares]], high[columns[of_shares]] = _wilson(sums[:, of_shares], counts)
     return mean, low, high
+
+
+def _tail(patients: int) -> float:
+    """The share of a bootstrap of means that lies beyond either end of the interval, for so many patients."""
+    return float(stats.norm.cdf(-np.sqrt(patients / (patients - 1)) * stats.t.ppf((1 + LEVEL) / 2, patients - 1)))
+
+
+def _wilson(sums: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Wilson's interval of shares from each patient's sums (P, k) and number of cases (P,)."""
+    patients, cases = len(counts), counts.sum()
+    share, z = sums.sum(axis=0) / cases, stats.norm.ppf((1 + LEVEL) / 2)
+    rest = (sums - share * counts[:, None]) / cases
+    variance = (rest**2).sum(axis=0) * patients / (patients - 1)
+    worth = np.divide(share * (1 - share), variance, out=np.full(len(share), float(patients)), where=variance > 0)
+    worth = np.minimum(worth, cases) * (z / stats.t.ppf((1 + LEVEL) / 2, patients - 1)) ** 2
+    middle = (share + z**2 / (2 * worth)) / (1 + z**2 / worth)
+    half = z / (1 + z**2 / worth) * np.sqrt(share * (1 - share) / worth + z**2 / (4 * worth**2))
+    return middle - half, middle + half
 
 
 def _by_patient(values: np.ndarray, patients: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
@@ -184,8 +219,8 @@ def _dealt(patients: np.ndarray, draws: int, random: np.random.Generator) -> np.
 def difference_between(
     values: np.ndarray, groups: np.ndarray, patients: np.ndarray, draws: int, seed: int
 ) -> tuple[float, float, float]:
-    """Mean of the values (N,) in the group less that outside it, and its 95 % percentile interval over patients; groups: bool
-    (N,). NaN values are left out."""
+    """Mean of the values (N,) in the group less that outside it, and its 95 % interval over patients, expanded as that of a mean; groups:
+    bool (N,). NaN values are left out."""
     defined = ~np.isnan(values)
     values, inside, patients = values[defined], np.asarray(groups, float)[defined], np.asarray(patients)[defined]
 
@@ -194,7 +229,8 @@ def difference_between(
             one, other = ((weights * side) @ values / (weights * side).sum(axis=1) for side in (inside, 1 - inside))
         return one - other
 
-    return interval(statistic, patients, draws, seed)
+    known = len(set(patients))
+    return interval(statistic, patients, draws, seed, _tail(known) if known > 1 else 0.0)
 
 
 def holm(p: pd.Series) -> pd.Series:

@@ -1,12 +1,12 @@
 """From scores of cases to tables: means with intervals over patients, and paired differences."""
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
-from regard.scores import says_nothing
+from regard.scores import OF_REGIONS, says_nothing
 from regard.statistics import contrasts, holm, mean_intervals, seed_of
 
 KEYS = ["study", "data", "target_role", "method", "selection", "setting", "region", "score"]
@@ -64,6 +64,7 @@ PAIRS += [
     "flagged",
     "profile",
 ]
+SHARES = ("pointing", "covers")  # scores that are 0 or 1
 EMPTY_RULES = ("an empty selection has 0", "an empty selection is left out and counted")
 
 
@@ -120,7 +121,7 @@ def summarise(
     n_cases: distinct cases; n_maps: the values a mean is over, each counting alike (more than the cases where all
     findings are pooled); n_undefined: those left out. A map that was not made (slow methods may explain a subset of the
     cases) is neither: its row says less cases.
-    `selected_area` is the median share of the image that the selection covers, over all cases of the stratum, `flagged` whether that
+    `selected_area` is the median share of the image that the selection covers, over the cases that could be scored, `flagged` whether that
     is too little or too much to say anything. `lift` is the mean over the chance. Overlaps have a row for each EMPTY_RULES.
     All maps share the resamples of a stratum, so that equal values have equal intervals.
     """
@@ -148,6 +149,8 @@ def _means(
         if not made[key].any() or measure.endswith("-chance"):
             continue  # a slow method that explained none of these, or what stands beside a score
         area = columns[(*key[:-2], "", "area")] if selection else None
+        if measure in OF_REGIONS and selection:  # of the cases that are scored: elsewhere there is nothing to select
+            area = np.where(np.isnan(columns[(*key[:-1], "iou")]), np.nan, area)
         chosen.append((key, columns[key], area, ""))
         if measure in ("iou", "dice") and selection:
             chosen[-1] = (*chosen[-1][:3], EMPTY_RULES[0])
@@ -157,8 +160,9 @@ def _means(
     patients, cases = explained["patient"].to_numpy(), explained["case"].to_numpy()
     values = np.stack([np.where(made[key], value, np.nan) for key, value, *_ in chosen], axis=1)
     study = chosen[0][0][KEYS.index("study")]
+    shares = np.array([key[-1] in SHARES for key, *_ in chosen])
     intervals = {
-        stratum: mean_intervals(values[group], patients[group], draws, seed_of(seed, study, stratum))
+        stratum: mean_intervals(values[group], patients[group], draws, seed_of(seed, study, stratum), shares)
         for stratum, group in groups.items()
     }
     rows = []
@@ -168,7 +172,7 @@ def _means(
             inside = group & made[key]
             defined = inside & ~np.isnan(value)
             mean, low, high = (float(each[number]) for each in intervals[stratum])
-            median = np.nan if area is None or not inside.any() else float(np.median(area[inside]))
+            median = np.nan if area is None else _median(area[inside])
             rows.append(
                 dict(zip(KEYS, key))
                 | common
@@ -179,6 +183,12 @@ def _means(
                 | {"chance": float(chance[defined].mean()) if defined.any() else np.nan}
             )
     return rows
+
+
+def _median(values: np.ndarray) -> float:
+    """The median of the defined values (n,), NaN where none is."""
+    defined = values[~np.isnan(values)]
+    return float(np.median(defined)) if len(defined) else np.nan
 
 
 def _chance(columns: dict, key: tuple) -> np.ndarray:
@@ -202,6 +212,7 @@ def pairs(
     flips: int | None = None,
     primary: Mapping | None = None,
     selections: Mapping[str, str] | None = None,
+    claimed: Sequence[Mapping] = (),
 ) -> pd.DataFrame:
     """Paired differences on the same cases, for the predicted class, or for all findings together, over all cases and
     over the correct ones.
@@ -211,8 +222,10 @@ def pairs(
     selection with each later one, in IoU; then `method` is filled and `selection` and `setting` are blank.
     selections: name and setting of those compared, without all; an empty selection has IoU 0. draws: of the bootstrap, flips: of the signs
     (see `statistics.contrasts`), without as many as draws. primary: entries of rows, such as {"score": "pointing"}, that make up
-    the study's primary endpoint: p values are adjusted after Holm within it, and apart from it within the rest. flagged:
-    the area that a method selects, median over the cases, is so small or large that the row supports no claim.
+    the study's primary endpoint; claimed: entries of rows that a paper's claims are about, either way round. Both were named before any
+    score was seen; p values are adjusted after Holm within the families primary, published (what else is claimed) and secondary (the rest).
+    flagged: the area that one of the two selects, median over the cases, is so small or large that the row supports no claim;
+    but the null map `ones` may select everything.
     Raises ValueError for so few flips that no adjusted p value could be small, and for a primary endpoint of no rows.
     """
     target, role, explained = headline(counted(explanations))
@@ -251,14 +264,18 @@ def pairs(
         found = found.rename(columns={"n_cases": "n_maps"})
         cases = rows["case"].to_numpy()
         found["n_cases"] = [len(set(cases[~np.isnan(difference)])) for difference in differences]
-        median = {key: np.nanmedian(value[inside]) if inside.any() else np.nan for key, value in areas.items()}
-        found["flagged"] = [
-            any(says_nothing(median.get(key[5:], np.nan)) for key in pair[1:] if key[7] in methods) for pair in asked
-        ]
+        scored = {key: inside & ~np.isnan(columns[key]) for pair in asked for key in pair[1:] if key[5:] in areas}
+        median = {key: _median(areas[key[5:]][rows]) for key, rows in scored.items()}
+        found["flagged"] = [any(_idle(key, median.get(key, np.nan)) for key in pair[1:]) for pair in asked]
         described = pd.DataFrame([said for said, _, _ in asked]).assign(target=target, stratum=stratum, profile=profile)
         tables.append(pd.concat([described, found], axis=1))
     table = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=PAIRS)
-    return _adjusted(table, primary or {}, flips)[PAIRS]
+    return _adjusted(table, primary or {}, claimed, flips)[PAIRS]
+
+
+def _idle(key: tuple, area: float) -> bool:
+    """Whether a region of this median area says nothing; key: of `pairs`, which ends with the method."""
+    return says_nothing(area) and not (key[7] == "ones" and area == 1)
 
 
 def _between_methods(columns: dict, methods: list[str], nulls: list[str]) -> list[tuple[dict, tuple, tuple]]:
@@ -289,15 +306,18 @@ def _between_selections(columns: dict, methods: list[str]) -> list[tuple[dict, t
     return found
 
 
-def _adjusted(table: pd.DataFrame, primary: Mapping, flips: int) -> pd.DataFrame:
+def _adjusted(table: pd.DataFrame, primary: Mapping, claimed: Sequence[Mapping], flips: int) -> pd.DataFrame:
     """`table` with the columns family and p_holm, adjusted within each family."""
-    first = np.full(len(table), bool(primary))
-    for column, value in primary.items():
-        first &= (table[column] == value).to_numpy()
+    first = _like(table, primary) if primary else np.full(len(table), False)
+    told = np.full(len(table), False)
+    for row in claimed:
+        wanted = {"stratum": "all", "score": "iou", "method": "", "selection": ""} | dict(row)
+        told |= _like(table, wanted) | _like(table, wanted | {"first": wanted["second"], "second": wanted["first"]})
     if primary and not first.any():
         said = ", ".join(f"{column} {value!r}" for column, value in primary.items())
         raise ValueError(f"params.yaml: the primary endpoint ({said}) is none of the comparisons that are made")
-    table = table.assign(family=np.where(first, "primary", "secondary"), p_holm=np.nan)
+    family = np.where(first, "primary", np.where(told, "published", "secondary"))
+    table = table.assign(family=family, p_holm=np.nan)
     for name, rows in table.groupby("family"):
         if len(rows) / (flips + 1) > 0.05:
             raise ValueError(
@@ -305,6 +325,13 @@ def _adjusted(table: pd.DataFrame, primary: Mapping, flips: int) -> pd.DataFrame
             )
         table.loc[rows.index, "p_holm"] = holm(rows["p"])
     return table
+
+
+def _like(table: pd.DataFrame, entries: Mapping) -> np.ndarray:
+    """Which rows have these entries, bool (N,)."""
+    return np.logical_and.reduce(
+        [np.full(len(table), True), *((table[key] == value) for key, value in entries.items())]
+    )
 
 
 def headline(explanations: pd.DataFrame) -> tuple[str, str, pd.DataFrame]:

@@ -1,0 +1,139 @@
+"""What clusters of activations are worth: how well they match tissue, what they say of the output, and whom they go with."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from regard import statistics
+from regard.performance import auroc
+
+
+def contingency(labels: np.ndarray, truth: np.ndarray, clusters: int, classes: int) -> np.ndarray:
+    """How many pixels have each cluster and each class, int (clusters, classes); labels, truth: ints of one shape, a truth of -1
+    is not counted."""
+    known = truth >= 0
+    return np.bincount(labels[known] * classes + truth[known], minlength=clusters * classes).reshape(clusters, classes)
+
+
+def adjusted_rand(table: np.ndarray) -> np.ndarray:
+    """Adjusted Rand index (Hubert and Arabie 1985) of tables of counts (..., clusters, classes): (...). NaN where it is undefined."""
+    pairs = lambda counts: counts.astype(float) * (counts - 1) / 2
+    total = pairs(table.sum((-2, -1)))
+    both, rows, columns = pairs(table).sum((-2, -1)), pairs(table.sum(-1)).sum(-1), pairs(table.sum(-2)).sum(-1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        expected = rows * columns / total
+        return (both - expected) / ((rows + columns) / 2 - expected)
+
+
+def best_iou(table: np.ndarray) -> np.ndarray:
+    """The largest IoU of each class with a cluster, (..., classes), of tables of counts (..., clusters, classes)."""
+    union = table.sum(-1, keepdims=True) + table.sum(-2, keepdims=True) - table
+    with np.errstate(invalid="ignore"):
+        return np.where(union > 0, table / np.maximum(union, 1), 0.0).max(-2)
+
+
+def tissue(drawn: dict[str, np.ndarray | None], structures: Sequence[str], shape: tuple[int, int]) -> np.ndarray | None:
+    """The number of the first of `structures` that each pixel lies in, one more where it lies in none: int (H, W) of masks (H, W). None
+    where one of the structures is not annotated."""
+    found = np.full(shape, len(structures))
+    for number in reversed(range(len(structures))):
+        if drawn.get(structures[number]) is None:
+            return None
+        found[drawn[structures[number]]] = number
+    return found
+
+
+def features(weights: Tensor, images: int) -> np.ndarray:
+    """What a tile has of each cluster, float64 (N, 2 K): the mean weight, then the largest, over its locations."""
+    each = weights.view(images, -1, weights.shape[1]).double()
+    return torch.cat([each.mean(dim=1), each.amax(dim=1)], dim=1).numpy()
+
+
+def regressed(train: np.ndarray, output: np.ndarray, test: np.ndarray) -> np.ndarray:
+    """What a ridge regression (standardised features, penalty 1) from `train` (n, F) to a network's output (n,) says of `test`."""
+    from sklearn.linear_model import Ridge
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    return make_pipeline(StandardScaler(), Ridge(1.0)).fit(train, output).predict(test)
+
+
+def r_squared(output: np.ndarray, found: np.ndarray) -> float:
+    """1 - the mean squared error over the variance; below zero for what is worse than the mean."""
+    return float(1 - np.mean((output - found) ** 2) / np.var(output))
+
+
+def variance_explained(values: np.ndarray, groups: np.ndarray) -> float:
+    """The share of the variance of `values` (n,) between `groups` (n,), eta squared; NaN for a constant."""
+    total = np.var(values)
+    if total == 0:
+        return float("nan")
+    means = {group: values[groups == group].mean() for group in set(groups)}
+    return float(np.var([means[group] for group in groups]) / total)
+
+
+def fidelity(
+    output: np.ndarray, said: np.ndarray, positive: np.ndarray, patients: np.ndarray, draws: int, seed: int
+) -> list[dict]:
+    """How well `said` (n,) gives a network's output (n,), as R squared, and tells the positive tiles (bool) apart, as AUROC; with
+    intervals over patients. A list of two rows: measure, value, ci_low, ci_high, n_cases, n_patients."""
+
+    def squared(weights: np.ndarray) -> np.ndarray:
+        total = weights.sum(axis=1)
+        mean = weights @ output / total
+        variance = weights @ output**2 / total - mean**2
+        return 1 - weights @ (output - said) ** 2 / total / variance
+
+    measures = {"R squared": squared, "AUROC": lambda weights: auroc(positive, said, weights)}
+    counted = {"n_cases": len(output), "n_patients": len(set(patients))}
+    found = []
+    for name, measure in measures.items():
+        value, low, high = statistics.interval(measure, patients, draws, seed)
+        found.append({"measure": name, "value": value, "ci_low": low, "ci_high": high} | counted)
+    return found
+
+
+def coefficients(
+    amounts: np.ndarray, output: np.ndarray, patients: np.ndarray, draws: int, seed: int
+) -> tuple[pd.DataFrame, float]:
+    """Least squares of the output (n,) of slides on how much they have of each cluster (n, K), standardised, with an intercept: a
+    row of coefficient, ci_low and ci_high for each cluster, over patients, and R squared. NaN for a cluster that does not vary."""
+    spread = amounts.std(axis=0)
+    scaled = np.where(spread > 0, (amounts - amounts.mean(axis=0)) / np.where(spread > 0, spread, 1), 0.0)
+    design = np.column_stack([np.ones(len(scaled)), scaled])
+    fit = lambda counts: np.linalg.lstsq(design * np.sqrt(counts)[:, None], output * np.sqrt(counts), rcond=None)[0]
+    whole = fit(np.ones(len(output)))
+    drawn = np.stack([fit(counts)[1:] for counts in statistics.resamples(patients, draws, seed)])
+    low, high = np.quantile(drawn, [0.025, 0.975], axis=0)
+    table = pd.DataFrame({"coefficient": whole[1:], "ci_low": low, "ci_high": high})
+    table[spread == 0] = np.nan
+    return table, r_squared(output, design @ whole)
+
+
+def summarised(values: pd.DataFrame, by: Sequence[str], draws: int, seed: int) -> pd.DataFrame:
+    """Means of the column `value` for each combination of `by`, with intervals over the column `patient`; undefined ones left out and
+    counted: value, ci_low, ci_high, n_cases, n_patients, n_undefined."""
+    rows = []
+    for key, part in values.groupby(list(by), sort=False):
+        mean, low, high = statistics.mean_intervals(
+            part[["value"]].to_numpy(float), part["patient"].to_numpy(), draws, seed
+        )
+        known = part["value"].notna()
+        row = dict(zip(by, key)) | {"value": mean[0], "ci_low": low[0], "ci_high": high[0], "n_cases": int(known.sum())}
+        rows.append(row | {"n_patients": part["patient"][known].nunique(), "n_undefined": int((~known).sum())})
+    return pd.DataFrame(rows)
+
+
+def against(values: pd.DataFrame, first: str, draws: int, flips: int, seed: int) -> pd.DataFrame:
+    """Paired differences of the dictionary `first` with each other one, of each measure of the long table `values` (case, patient,
+    dictionary, measure, value), on the same cases; p values adjusted after Holm over all of them. Columns measure, first, second and
+    those of `statistics.contrasts`."""
+    wide = values.pivot(index=["case", "patient"], columns=["measure", "dictionary"], values="value")
+    asked = [(measure, second) for measure, second in wide.columns if second != first]
+    differences = np.stack([wide[measure, first] - wide[measure, second] for measure, second in asked], axis=1)
+    found = statistics.contrasts(differences, wide.index.get_level_values("patient").to_numpy(), draws, flips, seed)
+    said = pd.DataFrame([{"measure": measure, "first": first, "second": second} for measure, second in asked])
+    return pd.concat([said, found], axis=1).assign(p_holm=statistics.holm(found["p"]))
