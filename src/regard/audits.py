@@ -45,7 +45,11 @@ def between(scores: pd.DataFrame, question: str, side: pd.Series, draws: int, se
         found = statistics.difference_between(part["value"].to_numpy(float), first, patients, draws, seed)
         rows.append({"question": question} | dict(zip(("method", "region", "score"), key)))
         rows[-1] |= dict(zip(("difference", "ci_low", "ci_high"), found))
-        rows[-1] |= {"n_first": int(first.sum()), "n_second": int((~first).sum()), "n_patients": part["patient"].nunique()}
+        rows[-1] |= {
+            "n_first": int(first.sum()),
+            "n_second": int((~first).sum()),
+            "n_patients": part["patient"].nunique(),
+        }
     return pd.DataFrame(rows)
 
 

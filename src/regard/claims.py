@@ -116,7 +116,11 @@ def _shares(known: Mapping, summary: pd.DataFrame) -> list[pd.DataFrame]:
         rows = _where(summary, told["row"])
         rows = rows[~rows["target_role"].eq("true")].rename(columns={"mean": "value"})
         if rows.empty:
-            blank = dict.fromkeys(("value", "ci_low", "ci_high", "chance"), np.nan) | {"setting": "", "n_cases": 0, "n_patients": 0}
+            blank = dict.fromkeys(("value", "ci_low", "ci_high", "chance"), np.nan) | {
+                "setting": "",
+                "n_cases": 0,
+                "n_patients": 0,
+            }
             rows = summary[["study", "data", "profile"]][:1].assign(target="", **blank)
         found.append(
             rows[[*MEASURED, "chance", "setting"]].assign(
@@ -163,7 +167,11 @@ def _fewest(summary: pd.DataFrame, wanted: Mapping) -> pd.DataFrame:
     key = "selection" if wanted["method"] else "method"
     fixed = {name: value for name, value in wanted.items() if value and name not in ("first", "second")}
     rows = _where(summary, fixed)
-    headline = rows["target"].isin(HEADLINES) & rows["target_role"].ne("true") & rows["empty_rule"].fillna("").isin(["", EMPTY_RULES[0]])
+    headline = (
+        rows["target"].isin(HEADLINES)
+        & rows["target_role"].ne("true")
+        & rows["empty_rule"].fillna("").isin(["", EMPTY_RULES[0]])
+    )
     two = [rows[headline & rows[key].eq(wanted[place])] for place in ("first", "second")]
     some = pd.concat(two).nsmallest(1, "n_patients") if all(len(part) for part in two) else rows[:0]
     blank = {name: np.nan for name in ("value", "ci_low", "ci_high", "p_holm")} | {"flagged": False}

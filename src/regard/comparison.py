@@ -32,7 +32,9 @@ COLUMNS = (
     "value",
 )
 OWN = ["method", "setting", "region", "score", "value"]  # of them, what a heat map or a region says itself
-OF_MAPS = tuple(name for name in SCORES if name not in (*OF_REGIONS, "pointing"))  # which know neither tolerance nor selection
+OF_MAPS = tuple(
+    name for name in SCORES if name not in (*OF_REGIONS, "pointing")
+)  # which know neither tolerance nor selection
 HUMAN = "another reader"
 KNOBS = ("ring_mm", "ring_radius", "ring_image", "below_height")  # of regions around a mass, as stage prepare has them
 

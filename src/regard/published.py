@@ -18,7 +18,13 @@ PUBLISHED = {
         "orders": [  # which the paper does not ask, and its figure means nothing without
             {
                 "claim": f"cam over {null}, three regions",
-                "row": {"score": "pointing", "region": "mass+peritumoral+below", "stratum": "correct", "first": "cam", "second": null},
+                "row": {
+                    "score": "pointing",
+                    "region": "mass+peritumoral+below",
+                    "stratum": "correct",
+                    "first": "cam",
+                    "second": null,
+                },
             }
             for null in ("centre", "prior", "edges")
         ],

@@ -1,9 +1,12 @@
 """Scores: how well a heat map or a region agrees with the expert's. Undefined is NaN, never zero."""
 
+import inspect
+
 import torch
 from torch import Tensor
 
 from regard.kernels.ordered import largest
+from regard.parameters import check
 
 
 def pointing(maps: Tensor, reference: Tensor, tolerance: float = 0.0, pixel_mm: float | None = None) -> Tensor:
@@ -12,7 +15,10 @@ def pointing(maps: Tensor, reference: Tensor, tolerance: float = 0.0, pixel_mm: 
     maps: real (N, H, W); reference: bool (N, H, W), of one part or several, the nearest of which counts. tolerance: in
     pixels, or in millimetres of which a pixel has `pixel_mm`. Tied maxima point at the pixel nearest their mean
     position, so a constant map points at the centre. NaN for an empty reference or a map with NaN.
+    Raises ValueError for a tolerance below zero or none, and a pixel size that is not positive.
     """
+    if not tolerance >= 0 or not (pixel_mm is None or pixel_mm > 0):
+        raise ValueError(f"the tolerance must be at least 0, a pixel larger than 0 mm; not {tolerance} and {pixel_mm}")
     tolerance = tolerance if pixel_mm is None else tolerance / pixel_mm
     rows, columns = points(maps).unbind(1)
     undefined = ~reference.flatten(1).any(dim=1) | rows.isnan()
@@ -171,6 +177,8 @@ def score(maps_or_regions: Tensor, reference: Tensor, name: str = "iou", **param
             f"{name} needs maps and references of one size (N, H, W), not "
             f"{tuple(maps_or_regions.shape)} and {tuple(reference.shape)}"
         )
+    taken = list(inspect.signature(SCORES[name]).parameters.values())[2:]
+    check(f"score {name!r}", {one.name: one.default for one in taken}, parameters)
     return SCORES[name](maps_or_regions, reference.expand(len(maps_or_regions), -1, -1), **parameters)
 
 

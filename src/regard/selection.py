@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from regard import kernels
+from regard import parameters as known_parameters
 from regard.kernels.mean_shift_1d import RESOLUTION
 
 NONE = -torch.inf  # the value of a pixel that takes no part
@@ -268,10 +269,7 @@ def check(method: str, of: str = "positive", parameters: dict | None = None) -> 
         raise ValueError(f"unknown selection {method!r}; known are {', '.join(SELECTIONS)}")
     if of not in OF:
         raise ValueError(f"unknown relevance of={of!r}; known are {', '.join(OF)}")
-    known = defaults(method)
-    for name in parameters or {}:
-        if name not in known:
-            raise ValueError(f"selection {method!r} has no parameter {name!r}; known are of, {', '.join(known)}")
+    known_parameters.check(f"selection {method!r}", {"of": of} | defaults(method), parameters or {})
 
 
 def variants(selections: Mapping[str, Mapping], sweep: Mapping[str, Mapping] = MappingProxyType({})) -> dict[str, dict]:

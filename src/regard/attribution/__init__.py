@@ -4,11 +4,12 @@ A heat map is float32 (N, H, W) at the input's resolution, signed and raw: no cl
 """
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
 
+from regard import parameters as known_parameters
 from regard.attribution.cam import cam, grad_cam
 from regard.attribution.gradient import gradient, gradient_x_input, integrated_gradients
 from regard.attribution.lime import lime
@@ -156,15 +157,11 @@ def check(model: nn.Module, images: Tensor, targets: Tensor | Sequence[int], met
     return targets.to(images.device, torch.int64)
 
 
-def check_parameters(what: str, function: Callable, parameters: Sequence[str]) -> None:
-    """Raise ValueError for names in `parameters` that `function` does not take beside what every method is given."""
+def check_parameters(what: str, function: Callable, given: Mapping) -> None:
+    """Raise ValueError for a parameter that `function` does not take beside what every method is given, or not of that kind."""
     taken = inspect.signature(function).parameters.values()
-    known = [one.name for one in taken if one.default is not one.empty]
-    if any(one.kind is one.VAR_KEYWORD for one in taken):  # the parameters of another method, checked there
-        return
-    for name in parameters:
-        if name not in known:
-            raise ValueError(f"{what} has no parameter {name!r}; known are {', '.join(known) or 'none'}")
+    if not any(one.kind is one.VAR_KEYWORD for one in taken):  # else the parameters of another method, checked there
+        known_parameters.check(what, {one.name: one.default for one in taken if one.default is not one.empty}, given)
 
 
 @torch.no_grad()
