@@ -13,8 +13,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # beside each other first, each a chain of its own, and the last `dvc repro` runs what gathers them.
 define studies
 dvc repro clean
-python -m regard studies | xargs -P $(JOBS) -I STUDY dvc --wait-for-lock repro --single-item \
-	settings@STUDY prepare@STUDY train@STUDY attribute@STUDY select@STUDY examine@STUDY compare@STUDY
+python -m regard targets | xargs -P $(JOBS) -L 1 dvc --wait-for-lock repro --single-item
 endef
 
 reproduce: $(VENV)/installed

@@ -8,11 +8,12 @@ import pytest
 import torch
 import xarray as xr
 
-from regard import claims, comparison, gathering, regions, summary, tables
+from regard import claims, comparison, concepts, gathering, regions, summary, tables
 from regard.geometry import letterbox
 from regard.statistics import mean_intervals, seed_of
 
 NAN = float("nan")
+CONCEPTS = pd.DataFrame(columns=concepts.COLUMNS)
 UNION = "mass+peritumoral+below"
 NAMES = [*regions.AROUND_MASS, UNION]
 # four cases of three patients; d is not annotated, so undefined
@@ -357,7 +358,11 @@ def test_an_order_is_a_row_of_pairs_whichever_way_round_and_its_verdict_follows_
     )
     nothing = pd.DataFrame(columns=[*measured()])
     found = claims.claims(
-        summarised.assign(target_role="predicted"), pd.DataFrame(rows).assign(**common), nothing, {"h": "nedjar-2023"}
+        summarised.assign(target_role="predicted"),
+        pd.DataFrame(rows).assign(**common),
+        nothing,
+        CONCEPTS,
+        {"h": "nedjar-2023"},
     )
     said = found.set_index("claim")
     assert said.loc["gradient over lrp-z", "verdict"] == "holds"
@@ -368,7 +373,11 @@ def test_an_order_is_a_row_of_pairs_whichever_way_round_and_its_verdict_follows_
     )
     rows[0] |= {"ci_low": -0.05}
     again = claims.claims(
-        summarised.assign(target_role="predicted"), pd.DataFrame(rows).assign(**common), nothing, {"h": "nedjar-2023"}
+        summarised.assign(target_role="predicted"),
+        pd.DataFrame(rows).assign(**common),
+        nothing,
+        CONCEPTS,
+        {"h": "nedjar-2023"},
     )
     assert again.set_index("claim").loc["gradient over lrp-z", "verdict"] == "undecided"
 
@@ -387,6 +396,32 @@ def measured(metric="auroc", start="transfer", low=0.8, n_patients=40, study="s"
         "target": "malignant",
         "profile": "quick",
     }
+
+
+def test_claims_about_clusters_are_rows_of_the_table_of_concepts():
+    """Changing a number changes the verdict; an order needs its p."""
+    row = dict.fromkeys(concepts.COLUMNS, "") | {
+        "study": "p",
+        "data": "clinic",
+        "n_patients": 50,
+        "ci_low": 0.1,
+        "ci_high": 0.3,
+        "p_holm": 0.01,
+    }
+    statistics = ["adjusted Rand index, nmf - colours", "AUROC, nmf", "rank correlation with occlusion", "another"]
+    table = pd.DataFrame([row | {"statistic": name} for name in statistics])
+    none = pd.DataFrame(columns=[*measured()])
+    every = lambda own: claims.claims(
+        pd.DataFrame(columns=summary.COLUMNS), pd.DataFrame(columns=summary.PAIRS), none, own, {"p": "bajger-2025"}
+    )
+    said = every(table).set_index("claim")["verdict"].to_dict()
+    assert said == {
+        "clusters match tissue better than colours": "holds",
+        "cluster weights tell tumours": "does not hold",
+        "clusters go with occlusion": "holds",
+    }
+    assert every(table.assign(p_holm=0.2))["verdict"].tolist() == ["undecided", "does not hold", "holds"]
+    assert every(table.assign(ci_low=-0.1))["verdict"].tolist() == ["undecided", "does not hold", "undecided"]
 
 
 def test_claims_put_the_papers_figures_beside_ours():
@@ -415,6 +450,7 @@ def test_claims_put_the_papers_figures_beside_ours():
                 measured(study="another"),
             ]
         ),
+        CONCEPTS,
         {"s": "byra-2022"},
     )
     orders = found["claim"].str.startswith("cam over")
@@ -446,9 +482,13 @@ def test_write_gathers_the_studies_by_name(tmp_path, monkeypatch):
         tables.write(pd.DataFrame([measured(study=study)]), folder / "train/performance.csv")
         (folder / "examine").mkdir()
         tables.write(pd.DataFrame([{"study": study, "check": "noise", "mean": 0.5}]), folder / "examine/trust.csv")
+        (folder / "clusters").mkdir()
+        tables.write(
+            pd.DataFrame([dict.fromkeys(concepts.COLUMNS, 0) | {"study": study}]), folder / "clusters/told.csv"
+        )
         (folder / "compare/settings.json").write_text('{"published": "byra-2022"}')
     gathering.write()
-    for name in ("summary", "pairs", "performance", "trust", "claims"):
+    for name in ("summary", "pairs", "performance", "trust", "concepts", "claims"):
         assert list(dict.fromkeys(pd.read_csv(tmp_path / f"results/{name}.csv")["study"])) == ["a", "b"]
     text = (tmp_path / "results/summary.csv").read_text()
     assert ",0.666667," in text and ",nan" not in text.lower() and "\r" not in text

@@ -68,17 +68,22 @@ def verdict(
 
 
 def claims(
-    summary: pd.DataFrame, pairs: pd.DataFrame, performance: pd.DataFrame, published: Mapping[str, str]
+    summary: pd.DataFrame,
+    pairs: pd.DataFrame,
+    performance: pd.DataFrame,
+    concepts: pd.DataFrame,
+    published: Mapping[str, str],
 ) -> pd.DataFrame:
     """The claims of the papers that studies reproduce, {study: name in PUBLISHED}, a row each; columns COLUMNS.
 
-    summary, pairs, performance: the gathered tables, from which alone the verdicts come.
+    summary, pairs, performance, concepts: the gathered tables, from which alone the verdicts come.
     """
     rows = []
     for study, name in sorted(published.items()):
         known = PUBLISHED[name]
-        ours = [table[table["study"] == study] for table in (summary, pairs, performance)]
+        ours = [table[table["study"] == study] for table in (summary, pairs, performance, concepts)]
         found = [*_figures(known, ours[2]), *_shares(known, ours[0]), *_orders(known, ours[1], ours[0])]
+        found += _of_concepts(known, ours[3])
         rows += [part.assign(paper=known["paper"]) for part in found]
     table = pd.concat(rows) if rows else pd.DataFrame(columns=COLUMNS)
     table["flagged"] = [flagged is True or flagged == "True" for flagged in table["flagged"].tolist()]
@@ -158,6 +163,16 @@ def _orders(known: Mapping, pairs: pd.DataFrame, summary: pd.DataFrame) -> list[
                 flagged=rows["flagged"],
             )
         )
+    return found
+
+
+def _of_concepts(known: Mapping, concepts: pd.DataFrame) -> list[pd.DataFrame]:
+    """What the paper says of clusters of activations: rows of concepts.csv, by their statistic."""
+    found = []
+    for told in known.get("concepts", []):
+        rows = concepts[concepts["statistic"] == told["statistic"]]
+        said = {"claim": told["claim"], "paper_value": told.get("value", np.nan), "rule": told["rule"]}
+        found.append(rows.assign(**said, chance=np.nan, flagged=False))
     return found
 
 

@@ -97,7 +97,7 @@ def _parser() -> argparse.ArgumentParser:
         ("study", "a study of params.yaml"),
         ("target", "folder to write"),
     )
-    command("studies", _studies, "the studies of params.yaml, a line each")
+    command("targets", _targets, "pipeline: the stages of each study of params.yaml in order, a line for each study")
     command(
         "stage",
         _stage,
@@ -246,10 +246,14 @@ def _settings(options: argparse.Namespace) -> None:
     pipeline.write_settings(options.study, Path(options.target))
 
 
-def _studies(options: argparse.Namespace) -> None:
+def _targets(options: argparse.Namespace) -> None:
     from regard import project
 
-    print("\n".join(project.parameters()["studies"]))
+    params = project.parameters()
+    for study in params["studies"]:
+        own = ["clusters"] if study in params["clusters"]["studies"] else []
+        stages = ["settings", "prepare", "train", *own, "attribute", "select", "examine", "compare"]
+        print(*(f"{stage}@{study}" for stage in stages))
 
 
 def _stage(options: argparse.Namespace) -> None:

@@ -6,10 +6,11 @@ import pandas as pd
 
 from regard import project, tables
 from regard.claims import claims
+from regard.concepts import COLUMNS
 
 
 def write() -> None:
-    """Gather results/study/*/ in results/summary.csv, pairs.csv, performance.csv, trust.csv and claims.csv, studies by name."""
+    """Gather results/study/*/ in results/summary.csv, pairs.csv, performance.csv, trust.csv, concepts.csv and claims.csv, studies by name."""
     root = project.root()
     known = project.parameters(root)["studies"]
     folders = [
@@ -22,8 +23,13 @@ def write() -> None:
     }
     for name, stage in (("performance", "train"), ("trust", "examine")):
         gathered[name] = pd.concat([tables.read(folder.parent / stage / f"{name}.csv") for folder in folders])
+    found = [folder.parent / "clusters" / "told.csv" for folder in folders]
+    told = [tables.read(file) for file in found if file.is_file()]
+    gathered["concepts"] = pd.concat(told) if told else pd.DataFrame(columns=COLUMNS)
     told = {folder.parent.name: json.loads((folder / "settings.json").read_text()) for folder in folders}
     published = {study: settings["published"] for study, settings in told.items() if settings.get("published")}
-    gathered["claims"] = claims(gathered["summary"], gathered["pairs"], gathered["performance"], published)
+    gathered["claims"] = claims(
+        *(gathered[name] for name in ("summary", "pairs", "performance", "concepts")), published
+    )
     for name, table in gathered.items():
         tables.write(table, root / "results" / f"{name}.csv")

@@ -76,4 +76,34 @@ PUBLISHED = {
             }
         ],
     },
+    # Bajger et al., arXiv 2511.14558, abstract: clusters match morphology, go with Grad-CAM, and predict; no figures. What a paper does not
+    # ask, but its words mean nothing without, is beside it: groups of colours, and occlusion, which is not made of the same activations
+    "bajger-2025": {
+        "paper": "Bajger 2025",
+        "concepts": [
+            {
+                "claim": "clusters match tissue better than colours",
+                "statistic": "adjusted Rand index, nmf - colours",
+                "rule": "above zero",
+            },
+            {
+                "claim": "clusters match tissue better than those of a random network",
+                "statistic": "adjusted Rand index, nmf - nmf, random network",
+                "rule": "above zero",
+            },
+            {"claim": "cluster weights tell tumours", "statistic": "AUROC, nmf", "rule": "at least", "value": 0.5},
+            {
+                "claim": "clusters go with grad-cam",
+                "statistic": "rank correlation with grad-cam",
+                "rule": "at least",
+                "value": 0.0,
+            },
+            {
+                "claim": "clusters go with occlusion",
+                "statistic": "rank correlation with occlusion",
+                "rule": "at least",
+                "value": 0.0,
+            },
+        ],
+    },
 }
