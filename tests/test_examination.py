@@ -144,6 +144,30 @@ def test_an_honest_network_is_asked_about_the_same_marker(study, monkeypatch):
     assert set(found.loc[found["method"] == "gradient-x-input", "n_undefined"]) == {1}
 
 
+def test_another_network_puts_another_share_on_the_marker(study, monkeypatch):
+    monkeypatch.chdir(study)
+    folder = study / "results" / "study" / "other" / "train"
+    folder.mkdir(parents=True)
+    model = backbones.build("vgg19_bn", 2, width=0.25, seed=9)
+    told = {"name": "vgg19_bn", "width": 0.25, "pool": "avg", "classes": ["no", "yes"]}
+    backbones.write(model, folder / "model.safetensors", **told)
+    found = examination.expose("s", "other").pivot(index="method", columns="control", values="mean")
+    assert (found[""] != found["honest network"]).loc["gradient-x-input"]
+
+
+def test_so_many_patients_are_drawn(study, tmp_path, monkeypatch):
+    """Two of three, with all of their images, whatever the subset is; LIME is examined on that."""
+    monkeypatch.chdir(study)
+    settings = yaml.safe_load((study / "params.yaml").read_text())
+    changed = settings | {"examine": SETTINGS | {"patients": 2}}
+    monkeypatch.setattr("regard.project.parameters", lambda *_: changed)
+    examination.run("s", tmp_path)
+    values = tables.read(tmp_path / "values.csv")
+    drawn = values[(values["check"] == "faithfulness") & (values["method"] != "lime")]
+    assert drawn["patient"].nunique() == 2
+    assert values.loc[(values["check"] == "faithfulness") & (values["method"] == "lime"), "case"].nunique() == 4
+
+
 def test_areas_are_means_of_the_curves(examined):
     trust, curves = (tables.read(examined / name) for name in ("trust.csv", "curves.csv"))
     pick = lambda table: table[

@@ -8,8 +8,9 @@ import pytest
 import torch
 import xarray as xr
 
-from regard import claims, comparison, concepts, gathering, regions, summary, tables
+from regard import claims, comparison, concepts, gathering, regions, statistics, summary, tables
 from regard.geometry import letterbox
+from regard.scores import says_nothing
 from regard.statistics import mean_intervals, seed_of
 
 NAN = float("nan")
@@ -153,6 +154,44 @@ def test_a_median_area_that_says_nothing_is_flagged(areas, flagged):
     assert not found.loc[(found["method"] == "lrp") | (found["score"] == "pointing"), "flagged"].any()
     compared = summary.pairs(scores, PREDICTIONS, ["cam", "lrp"], [], ["mass"], 2000, "quick")
     assert one(compared, score="iou", stratum="all")["flagged"] == flagged
+
+
+def test_families_are_adjusted_each_by_itself():
+    """Mass is the primary endpoint; IoU of cam over ones is claimed, the other way round; the rest is secondary."""
+    given = (contrasts(), PREDICTIONS, ["cam", "lrp"], ["ones"], EXPERT, 2000, "quick")
+    where = {"first": "ones", "second": "cam", "selection": SELECTED["selection"]}
+    found = summary.pairs(*given, primary={"score": "pointing", "region": "mass"}, claimed=[where])
+    first = (found["score"] == "pointing") & (found["region"] == "mass")
+    told = (
+        (found["score"] == "iou")
+        & (found["first"] == "cam")
+        & (found["second"] == "ones")
+        & (found["stratum"] == "all")
+    )
+    assert (found["family"] == np.where(first, "primary", np.where(told, "published", "secondary"))).all()
+    assert told.sum() == 1 and found.loc[told, "p_holm"].item() == found.loc[told, "p"].item()
+    for _, rows in found.groupby("family"):
+        np.testing.assert_allclose(rows["p_holm"], statistics.holm(rows["p"]))
+    with pytest.raises(ValueError, match="the primary endpoint .*'nowhere'.* is none of the comparisons"):
+        summary.pairs(*given, primary={"region": "nowhere"})
+
+
+@pytest.mark.parametrize(
+    "area, flagged", [(0.00099, True), (0.00101, False), (0.899, False), (0.901, True), (NAN, False)]
+)
+def test_the_ends_of_what_says_something(area, flagged):
+    assert says_nothing(area) == flagged
+
+
+def test_an_order_against_a_null_that_selects_nothing_is_flagged():
+    """And one against `ones`, which takes everything, is not."""
+    scores = pd.concat([table(), table(method="centre"), table(method="ones")])
+    area = scores["score"] == "area"
+    scores.loc[area & (scores["method"] == "centre"), "value"] = 0.0
+    scores.loc[area & (scores["method"] == "ones"), "value"] = 1.0
+    found = summary.pairs(scores, PREDICTIONS, ["cam"], ["centre", "ones"], ["mass"], 2000, "quick")
+    found = found[(found["score"] == "iou") & (found["stratum"] == "all")].set_index("second")["flagged"]
+    assert found.to_dict() == {"centre": True, "ones": False}
 
 
 def test_the_interval_is_over_patients():
@@ -408,8 +447,8 @@ def test_claims_about_clusters_are_rows_of_the_table_of_concepts():
         "ci_high": 0.3,
         "p_holm": 0.01,
     }
-    statistics = ["adjusted Rand index, nmf - colours", "AUROC, nmf", "rank correlation with occlusion", "another"]
-    table = pd.DataFrame([row | {"statistic": name} for name in statistics])
+    names = ["adjusted Rand index, nmf - colours", "AUROC, nmf", "rank correlation with occlusion", "another"]
+    table = pd.DataFrame([row | {"statistic": name} for name in names])
     none = pd.DataFrame(columns=[*measured()])
     every = lambda own: claims.claims(
         pd.DataFrame(columns=summary.COLUMNS), pd.DataFrame(columns=summary.PAIRS), none, own, {"p": "bajger-2025"}

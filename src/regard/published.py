@@ -2,7 +2,7 @@
 
 # name in params.yaml (`published`) -> the paper; `figures`: what its classifier achieved; `means`: a mean that it gives (or
 # by another rule of regard.claims.RULES a value to be reached), and the row of summary.csv beside it; `orders`: what comes
-# before what, and the row of pairs.csv that tells
+# before what, and the row of pairs.csv that tells; `concepts`: what it says of clusters of activations, and the row of concepts.csv
 PUBLISHED = {
     # Byra et al., J Ultrason 2022;22(89):70-75, abstract: 272 masses, private data
     "byra-2022": {

@@ -9,6 +9,7 @@ import pandas as pd
 from regard import project, tables
 from regard.claims import HEADLINES
 
+TABLES = ("claims", "performance", "trust", "concepts", "summary", "pairs")
 FIGURES = ("paper.json", "maps.png", "pointing.svg")  # what paper.typ reads
 
 
@@ -26,18 +27,15 @@ def folder(profile: str) -> Path:
 def write() -> Path:
     """Copy what the paper and the claims rest on from results/ to the reference of its profile, whole; returns the folder.
 
-    summary.csv with the rows of `headline`, pairs.csv with the primary endpoints; claims, performance, trust, and the paper's figures.
+    summary.csv with the rows of `headline`, pairs.csv without the secondary comparisons; claims, performance, trust, concepts, and the paper's figures.
     Raises FileNotFoundError for a missing result, ValueError for results of several profiles.
     """
     root = project.root()
-    kept = {
-        name: tables.read(root / "results" / f"{name}.csv")
-        for name in ("claims", "performance", "trust", "summary", "pairs")
-    }
+    kept = {name: tables.read(root / "results" / f"{name}.csv") for name in TABLES}
     profiles = sorted({profile for table in kept.values() for profile in table["profile"]})
     if len(profiles) != 1:
         raise ValueError(f"results/*.csv hold the profiles {', '.join(profiles)}: run all studies with one (dvc repro)")
-    kept["summary"], kept["pairs"] = headline(kept["summary"]), kept["pairs"].query("family == 'primary'")
+    kept["summary"], kept["pairs"] = headline(kept["summary"]), kept["pairs"].query("family != 'secondary'")
     target = folder(profiles[0])
     partial = target.with_name(f".{target.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
