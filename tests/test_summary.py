@@ -816,3 +816,19 @@ def test_maps_that_were_not_made_are_not_undefined():
     assert area == pytest.approx(0.1), "of case a alone, since d has no region"
     usual = one(found, method="cam", score="pointing", stratum="all")
     assert (usual["n_maps"], usual["n_undefined"]) == (3, 1)
+
+
+def test_changing_a_number_in_summary_changes_the_verdict():
+    """Of the share of CAM in the three regions, as it stands in summary.csv: its interval, its patients, its data."""
+    scores = pd.concat(column(HITS, score, region=UNION, **POINTING) for score in ("pointing", "pointing-chance"))
+    ours = summary.summarise(scores, PREDICTIONS, 100, "full").assign(n_patients=60, ci_low=0.6, ci_high=0.75)
+    none = (pd.DataFrame(columns=summary.PAIRS), pd.DataFrame(columns=[*measured()]), CONCEPTS, {"s": "byra-2022"})
+
+    def verdict(**change):
+        found = claims.claims(ours.assign(**change), *none).set_index("claim")
+        return found.loc["three-regions", "verdict"]
+
+    assert verdict(data="clinic") == "holds" and verdict(data="phantom") == "on phantoms: holds"
+    assert verdict(data="clinic", ci_high=0.7) == verdict(data="clinic", ci_low=0.72) == "does not hold"
+    assert verdict(data="clinic", n_patients=39) == "not tested"
+    assert verdict(data="clinic", ci_low=0.5) == verdict(data="clinic", ci_low=NAN) == "undecided", "too wide, and none"

@@ -1,5 +1,6 @@
 """Shared kernels: batched, the same code on CPU and CUDA, each tested against a plain reference."""
 
+from regard.kernels.activity import activity
 from regard.kernels.kmeans import kmeans_1d
 from regard.kernels.local import masked_logits, windowed_logits
 from regard.kernels.mean_shift import mean_shift
@@ -11,6 +12,7 @@ from regard.kernels.perturb import evaluator
 from regard.kernels.relevance import relevance
 
 __all__ = [
+    "activity",
     "at_once",
     "bandwidth_1d",
     "evaluator",

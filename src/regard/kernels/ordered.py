@@ -19,3 +19,13 @@ def largest(values: Tensor, place: Tensor) -> Tensor:
         return torch.stack([row.kthvalue(int(at) + 1).values for row, at in zip(values, below)])
     rows = zip(values.detach().numpy(), below.tolist())
     return torch.from_numpy(np.array([np.partition(row, at)[at] for row, at in rows]))
+
+
+def several_largest(values: Tensor, count: int) -> Tensor:
+    """The `count` largest of each row of values (N, P), in no order, all where P is no more; on a CPU by numpy, as in `largest`."""
+    count = min(count, values.shape[1])
+    if values.is_cuda:
+        return values.topk(count, dim=1).values
+    return torch.from_numpy(
+        np.partition(values.detach().numpy(), values.shape[1] - count, axis=1)[:, values.shape[1] - count :]
+    )

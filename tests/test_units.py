@@ -1,0 +1,155 @@
+"""Units: counted by hand, against numpy, and against the classifier itself."""
+
+import subprocess
+import sys
+import textwrap
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from regard import backbones, units
+from regard.kernels import activity
+
+RANDOM = np.random.default_rng(0)
+
+
+@pytest.mark.parametrize("parts", [1, 3, 10])
+def test_activity_is_that_of_all_values_sorted(parts):
+    maps = torch.from_numpy(RANDOM.gamma(0.5, 1, (40, 7, 5, 6)))
+    found = activity(maps.split(-(-40 // parts)), 40 * 30, share=0.05, images=8)
+    ordered = np.sort(maps.transpose(0, 1).flatten(1).numpy(), axis=1)[:, ::-1]
+    np.testing.assert_array_equal(found.threshold, ordered[:, int(0.05 * 1200) - 1])
+    strongest = maps.flatten(2).amax(2).numpy()
+    wanted = np.argsort(-strongest, axis=0, kind="stable")[:8].T
+    np.testing.assert_array_equal(found.images, wanted)
+    np.testing.assert_array_equal(found.largest, np.take_along_axis(strongest.T, wanted, 1))
+
+
+def test_activity_refuses_what_cannot_be():
+    with pytest.raises(ValueError, match="above 0 and below 1, not 1.5"):
+        activity([torch.ones(1, 2, 3, 3)], 9, share=1.5)
+    with pytest.raises(ValueError, match="have 9 locations, not the 10"):
+        activity([torch.ones(1, 2, 3, 3)], 10)
+
+
+def test_two_thousand_units_of_a_thousand_images_fit_one_gigabyte():
+    """2048 units, 1000 images, 28 x 28: 6.4 GB of float32 in all, of which eight images are there at a time."""
+    script = """
+        import resource, torch
+        from regard.kernels import activity
+        torch.set_num_threads(1)
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        base = torch.rand(8, 2048, 28, 28, generator=torch.Generator().manual_seed(0))
+        found = activity((base for _ in range(125)), 1000 * 784)
+        print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024)
+    """
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True, check=True)
+    assert int(done.stdout) < 1e9
+
+
+def test_a_whole_image_as_one_window_gives_the_classifiers_logits():
+    for name in ("resnet18", "vgg19_bn", "densenet121"):
+        model = backbones.build(name, 3, width=0.0625, seed=2)
+        images = torch.from_numpy(RANDOM.normal(0, 1, (2, 3, 96, 96))).float()
+        cells = tuple(model.features(images).shape[2:])
+        torch.testing.assert_close(units.dense(model, images, cells)[:, :, 0, 0], model(images), atol=1e-5, rtol=1e-4)
+        torch.testing.assert_close(units.dense(model, images).mean((2, 3)), model(images), atol=1e-5, rtol=1e-4)
+
+
+def test_a_window_gives_the_logits_of_the_matched_crop():
+    """Where no layer pads, a window of a whole image is the classifier on that crop, wherever it lies."""
+    torch.manual_seed(0)
+    features = nn.Sequential(
+        nn.Conv2d(3, 8, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(8, 16, 3), nn.ReLU(), nn.MaxPool2d(2)
+    )
+    model = nn.Sequential()
+    for name, module in {
+        "features": features,
+        "pool": nn.AdaptiveAvgPool2d(1),
+        "flatten": nn.Flatten(),
+        "head": nn.Linear(16, 3),
+    }.items():
+        model.add_module(name, module)
+    image = torch.randn(1, 3, 62, 70)
+    cells = tuple(model.features(image[..., :30, :30]).shape[2:])
+    found = units.dense(model.eval(), image, cells)
+    for row, column in [(0, 0), (1, 2), (found.shape[2] - 1, found.shape[3] - 1)]:
+        crop = image[..., 4 * row : 4 * row + 30, 4 * column : 4 * column + 30]
+        torch.testing.assert_close(found[..., row, column], model(crop), atol=1e-5, rtol=1e-4)
+
+
+def test_influences_of_the_mean_add_up_to_the_logit():
+    model = backbones.build("resnet18", 2, width=0.0625)
+    images = torch.from_numpy(RANDOM.normal(0, 1, (3, 3, 64, 64))).float()
+    maps = model.features(images)
+    found = units.influence(maps, model.head.weight[1], "mean").sum(1) + model.head.bias[1]
+    torch.testing.assert_close(found, model(images)[:, 1], atol=1e-5, rtol=1e-4)
+    assert (units.influence(maps, torch.ones(32), "max") >= units.influence(maps, torch.ones(32), "mean")).all()
+    with pytest.raises(ValueError, match="unknown amount 'sum'"):
+        units.influence(maps, model.head.weight[1], "sum")
+
+
+def test_ranking_by_hand():
+    """Two of four units on each of three images: unit 2 three times, 0 twice, 3 once, 1 never."""
+    influences = torch.tensor([[3.0, 0, 2, 1], [1, -1, 5, 0], [0, 0.5, 2, 2]])
+    influences[2, 1] = -3
+    table = units.ranking(influences, 2)
+    assert table["unit"].tolist() == [2, 0, 3] and table["images"].tolist() == [3, 2, 1]
+    assert units.coverage(influences, {2}, 2) == 0.5 and units.coverage(influences, {0, 2, 3}, 2) == 1
+
+
+def test_masks_of_both_rules():
+    maps = torch.zeros(2, 4, 4)
+    maps[:, 1, 1] = torch.tensor([1.0, 0.3])
+    found = units.published_masks(maps, torch.tensor([1.0, 1.0]), 4)
+    assert found[0].sum() == 1 and found[1].sum() == 1
+    assert units.published_masks(maps, torch.tensor([1.0, 2.0]), 4)[1].sum() == 0
+    assert units.dissection_masks(maps, torch.tensor([0.5, 0.5]), 4).sum((1, 2)).tolist() == [1, 0]
+
+
+def test_overlap_by_hand_and_by_chance():
+    masks, drawn = torch.zeros(2, 10, 10, dtype=torch.bool), torch.zeros(2, 10, 10, dtype=torch.bool)
+    masks[0, :2], drawn[0, 1:3] = True, True  # 20 pixels each, 10 shared
+    masks[1, :1] = True  # 10 pixels where nothing is drawn
+    value, chance = units.overlap(masks, drawn)
+    assert value == pytest.approx(10 / (30 + 10)) and chance == pytest.approx(4 / (36 + 10))
+    assert all(np.isnan(each) for each in units.overlap(masks, drawn & False))
+
+
+def test_units_that_are_removed_take_their_share():
+    model = backbones.build("resnet18", 2, width=0.0625)
+    maps = model.features(torch.from_numpy(RANDOM.normal(0, 1, (3, 3, 64, 64))).float())
+    towards = torch.tensor([-1.0, 1.0])
+    wanted = units.influence(maps, model.head.weight[1] - model.head.weight[0], "mean")[:, [3, 5]].sum(1)
+    torch.testing.assert_close(units.removed(model, maps, [3, 5], towards), wanted.double(), atol=1e-6, rtol=1e-4)
+
+
+def test_units_as_active_are_others_and_near():
+    means = torch.linspace(0, 1, 101)
+    found = units.alike(means, [50, 51], seed=0)
+    assert not set(found) & {50, 51} and len(set(found)) == 2
+    assert all(abs(float(means[one] - means[50])) < 0.1 for one in found) and found == units.alike(
+        means, [50, 51], seed=0
+    )
+    with pytest.raises(ValueError, match="3 units leave 1 to stand beside 2"):
+        units.alike(means[:3], [0, 1], 0)
+
+
+@pytest.mark.parametrize("text", [588, "588", "0588", "unit_588", "unit_0588", " unit_0588 "])
+def test_a_unit_is_the_same_however_it_is_written(text):
+    assert units.number(text) == 588 and units.name(units.number(text)) == "unit_0588"
+
+
+def test_every_unit_comes_back_and_the_published_loss_is_seen():
+    """Labels kept under padded names, looked up without padding: every unit below 1000 is lost, and none with `number`."""
+    known = {units.name(unit): f"label {unit}" for unit in range(0, 2048, 31)}
+    assert [units.number(key) for key in known] == list(range(0, 2048, 31)) and sorted(known) == list(known)
+    published = {unit: known.get("unit_" + str(unit)) for unit in range(0, 2048, 31)}
+    assert {unit for unit, label in published.items() if label is None} == set(range(0, 1000, 31))
+    typed = {units.number(key): label for key, label in known.items()}
+    assert all(typed[unit] == f"label {unit}" for unit in range(0, 2048, 31))
+    for wrong in ("unit", "unit_-1", "unit_5.0", ""):
+        with pytest.raises(ValueError, match="is no unit"):
+            units.number(wrong)
