@@ -151,7 +151,7 @@ def _read(
 ) -> tuple[Examined, xr.Dataset, dict[str, Tensor], pd.DataFrame, Path]:
     """What is examined of a study, its stored maps, those of the cases examined (n, H, W) by name, the cases, and the folder.
 
-    of: "lot", so many patients as `settings` say; "subset", the maps that every method made; or the names of cases. Maps of methods
+    of: "lot", one map of each of so many patients as `settings` say, or all maps; "subset", the maps that every method made; or the names of cases. Maps of methods
     that explained the subset alone are left out but for "subset".
     """
     folder = project.root() / "results" / "study" / study
@@ -177,7 +177,8 @@ def _read(
 def _chosen(explained: pd.DataFrame, maps: xr.Dataset, settings: dict, of: Sequence[str] | str) -> pd.DataFrame:
     headline = explained[explained["target_role"] != "true"].reset_index(drop=True)
     if of == "lot":
-        return sampled(headline, settings["patients"], settings["seed"])
+        drawn = sampled(headline, settings["patients"], settings["seed"])
+        return drawn.groupby("patient", sort=False).head(1).reset_index(drop=True) if settings["patients"] else drawn
     if of == "subset":
         inside = [arrays.key(row.case, row.target) in maps.indexes["subset"] for row in headline.itertuples()]
         return headline[inside].reset_index(drop=True)
