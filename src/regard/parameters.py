@@ -3,17 +3,16 @@
 import numbers
 from collections.abc import Mapping
 
-KINDS = (  # of a default, what a value must be, and how that is called; the first that fits
+KINDS = (  # of a default, what a value must be, and how that is called; the first that fits. Names may stand for numbers, too
     (bool, bool, "true or false"),
     (int, numbers.Integral, "a whole number"),
     (float, numbers.Real, "a number"),
-    (str, str, "a name"),
 )
 
 
 def check(what: str, known: Mapping, given: Mapping) -> None:
     """Raise ValueError when a name in `given` is not among the `known` ones, {name: default}, or its value is of another kind than the
-    default; one whose default is None may be anything. what: the function, for the message."""
+    default; one whose default is a name or None may be anything. what: the function, for the message."""
     for name, value in given.items():
         if name not in known:
             raise ValueError(f"{what} has no parameter {name!r}; known are {', '.join(known) or 'none'}")
