@@ -3,8 +3,7 @@
 import numbers
 from collections.abc import Mapping
 
-KINDS = (  # of a default, what a value must be, and how that is called; the first that fits. Names may stand for numbers, too
-    (bool, bool, "true or false"),
+KINDS = (  # of a default, what a value must be, and how that is called; where a name or a truth is usual, others may be meant
     (int, numbers.Integral, "a whole number"),
     (float, numbers.Real, "a number"),
 )
@@ -12,12 +11,12 @@ KINDS = (  # of a default, what a value must be, and how that is called; the fir
 
 def check(what: str, known: Mapping, given: Mapping) -> None:
     """Raise ValueError when a name in `given` is not among the `known` ones, {name: default}, or its value is of another kind than the
-    default; one whose default is a name or None may be anything. what: the function, for the message."""
+    default, of numbers; one whose default is no number may be anything. what: the function, for the message."""
     for name, value in given.items():
         if name not in known:
             raise ValueError(f"{what} has no parameter {name!r}; known are {', '.join(known) or 'none'}")
         for kind, wanted, called in KINDS:
-            if isinstance(known[name], kind):
-                if not isinstance(value, wanted) or (kind is not bool and isinstance(value, bool)):
+            if isinstance(known[name], kind) and not isinstance(known[name], bool):
+                if not isinstance(value, wanted) or isinstance(value, bool):
                     raise ValueError(f"{what}: parameter {name!r} must be {called}, not {value!r}")
                 break
