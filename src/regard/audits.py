@@ -20,7 +20,7 @@ def dealt(
 ) -> dict:
     """`statistics.permuted` of whether maxima hit the region of their own case, of the cases that are `inside`, bool (N,), and have one.
 
-    places: (row, column) of each maximum, NaN where there is none; masks: bool (H, W), empty or None where there is no region; rows:
+    places: (down, across) of each maximum, as shares of its image (see `comparison.crossed`), NaN where there is none; masks: bool (H, W), empty or None where there is no region; rows:
     the cases, with `patient` and, where regions are dealt within groups alone, the column `within`.
     """
     kept = [

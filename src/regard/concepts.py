@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 import torch
+from sklearn.metrics import r2_score
 from torch import Tensor
 
 from regard import statistics
@@ -78,11 +79,6 @@ def regressed(train: np.ndarray, output: np.ndarray, test: np.ndarray) -> np.nda
     return make_pipeline(StandardScaler(), Ridge(1.0)).fit(train, output).predict(test)
 
 
-def r_squared(output: np.ndarray, found: np.ndarray) -> float:
-    """1 - the mean squared error over the variance; below zero for what is worse than the mean."""
-    return float(1 - np.mean((output - found) ** 2) / np.var(output))
-
-
 def variance_explained(values: np.ndarray, groups: np.ndarray) -> float:
     """The share of the variance of `values` (n,) between `groups` (n,), eta squared; NaN for a constant."""
     total = np.var(values)
@@ -127,7 +123,7 @@ def coefficients(
     low, high = np.quantile(drawn, [0.025, 0.975], axis=0)
     table = pd.DataFrame({"coefficient": whole[1:], "ci_low": low, "ci_high": high})
     table[spread == 0] = np.nan
-    return table, r_squared(output, design @ whole)
+    return table, float(r2_score(output, design @ whole))
 
 
 def summarised(values: pd.DataFrame, by: Sequence[str], draws: int, seed: int) -> pd.DataFrame:

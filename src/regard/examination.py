@@ -1,4 +1,4 @@
-"""Whether to believe the heat maps of a study: faithfulness and sanity of each method on the cases that all methods explain."""
+"""Whether to believe the heat maps of a study: faithfulness and sanity of each method, on maps drawn by lot."""
 
 import inspect
 import itertools

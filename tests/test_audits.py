@@ -1,0 +1,54 @@
+"""Questions beside the means, done by hand: other patients' regions, groups of cases, and maps of one finding on another's region."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from regard import audits
+
+ROWS = pd.DataFrame({"case": list("abcd"), "patient": list("pqrs"), "target": ["x", "x", "y", "y"]})
+LEFT, RIGHT, NOTHING = np.zeros((3, 4, 4), bool)
+LEFT[:, :2], RIGHT[:, 2:] = True, True
+
+
+def test_hits_of_the_own_region_beside_those_of_others():
+    """Two maps point left and two right, each into its own region: half of the regions of others would be hit."""
+    places = [(0.5, 0.1), (0.5, 0.9), (0.5, 0.2), (0.5, 0.8)]
+    found = audits.dealt(places, [LEFT, RIGHT, LEFT, RIGHT], np.full(4, True), ROWS, 4000, 0)
+    assert found["value"] == 1 and found["permuted"] == pytest.approx(0.5, abs=0.02) and found["n_maps"] == 4
+    within = audits.dealt(places, [LEFT, RIGHT, RIGHT, LEFT], np.full(4, True), ROWS, 4000, 0, "target")
+    assert within["value"] == 0.5 and within["permuted"] == pytest.approx(0.5, abs=0.02)
+
+
+def test_cases_without_a_region_or_a_maximum_and_those_outside_are_left_out():
+    places = [(0.5, 0.1), (np.nan, np.nan), (0.5, 0.1), (0.5, 0.1)]
+    found = audits.dealt(places, [LEFT, LEFT, NOTHING, None], np.full(4, True), ROWS, 100, 0)
+    assert (found["value"], found["n_maps"], found["n_cases"]) == (1, 1, 1)
+    assert audits.dealt(places, [LEFT] * 4, np.array([False, True, True, True]), ROWS, 100, 0)["n_maps"] == 2
+
+
+def test_groups_of_cases_by_hand():
+    """Means 1 and 1/3 of two and three maps; the one in neither group, and the undefined one, are left out."""
+    values = [1.0, 1.0, 0.0, 1.0, 0.0, 0.0, np.nan]
+    scores = pd.DataFrame(
+        {"value": values, "patient": list("abcdefg"), "method": "cam", "region": "mass", "score": "pointing"}
+    )
+    side = pd.Series([True, True, False, False, False, np.nan, True], dtype=object)
+    found = audits.between(scores, "asked", side, 500, 0).iloc[0]
+    assert found["difference"] == pytest.approx(2 / 3) and found["ci_low"] <= 2 / 3 <= found["ci_high"]
+    assert (found["n_first"], found["n_second"], found["n_patients"]) == (2, 3, 5) and found["question"] == "asked"
+    assert audits.between(scores, "asked", ~side.fillna(False).astype(bool), 500, 0)["difference"][0] < 0
+
+
+def test_confusion_has_the_own_region_on_the_diagonal():
+    common = {"method": "cam", "selection": "otsu", "score": "iou", "stratum": "all"}
+    rows = [("x", "finding", 0.5), ("x", "y", 0.1), ("y", "finding", 0.4)]
+    table = pd.DataFrame([common | {"target": target, "region": region, "mean": mean} for target, region, mean in rows])
+    others = [
+        table.assign(method="lrp"),
+        table.assign(stratum="correct"),
+        table.assign(score="dice"),
+        table.assign(target="all findings"),
+    ]
+    found = audits.confusion(pd.concat([table, *others]), ["x", "y"], "cam", "otsu")
+    np.testing.assert_array_equal(found.to_numpy(), [[0.5, 0.1], [np.nan, 0.4]])
