@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from regard import cases, project, regions
 from regard.published import PUBLISHED
 
-STAGES = ("prepare", "train", "attribute", "select", "examine", "compare", "clusters")
+STAGES = ("prepare", "train", "attribute", "select", "examine", "compare", "clusters", "units")
 STUDY = ("like", "root", "published", "profiles")  # what a study says beside its stages
 BLANKS = ("ignore", "zeros", "ones")  # what `train.blank` may be; regard.training has what they mean
 TAKEN = ("other", "shortcut", "artefact", "finding", "expert")  # names of regions and outlines beside the structures

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from regard.published import PUBLISHED
+from regard.published import PUBLISHED, figure
 from regard.summary import EMPTY_RULES, POOLED
 
 HEADLINES = (POOLED, "each case's own")  # targets of the rows that claims are made on
@@ -96,14 +96,14 @@ def claims(
 
 def _figures(known: Mapping, performance: pd.DataFrame) -> list[pd.DataFrame]:
     """What the paper's classifier achieved, beside ours after transfer learning, on the test patients and out of fold."""
-    figures = known.get("figures", {})
     starts = {"transfer": "threshold=tuning split", "out of fold": "out of fold"}
-    reached = performance[performance["start"].isin(starts) & performance["metric"].isin(figures)]
+    printed = [figure(known, *key) for key in zip(performance["target"], performance["metric"])]
+    reached = performance.assign(paper_value=np.array(printed, float))
+    reached = reached[reached["start"].isin(starts) & reached["paper_value"].notna()]
     setting = reached["start"].map(starts).mask((reached["metric"] == "auroc") & (reached["start"] == "transfer"), "")
     return [
-        reached[MEASURED].assign(
+        reached[[*MEASURED, "paper_value"]].assign(
             claim=reached["metric"],
-            paper_value=reached["metric"].map(figures),
             setting=setting,
             statistic=reached["metric"],
             rule="within the interval",

@@ -121,6 +121,12 @@ def _parser() -> argparse.ArgumentParser:
     command(
         "costs", _costs, "what a heat map of each method costs in each study: passes, seconds, memory, as last measured"
     )
+    command(
+        "deepminer",
+        _deepminer,
+        "read DeepMiner's released labels and its 330 answers again, with intervals over exams",
+        ("folder", "the folder `deepminer` of the repository ddsm-visual-primitives, which you fetched"),
+    )
     command("summary", _summary, "pipeline: gather the results of all studies in results/*.csv")
     command("figures", _figures, "pipeline: run the notebook that draws the paper's figures and tables")
     command(
@@ -251,7 +257,7 @@ def _targets(options: argparse.Namespace) -> None:
 
     params = project.parameters()
     for study in params["studies"]:
-        own = ["clusters"] if study in params["clusters"]["studies"] else []
+        own = [stage for stage in ("clusters", "units") if study in params[stage]["studies"]]
         stages = ["settings", "prepare", "train", *own, "attribute", "select", "examine", "compare"]
         print(*(f"{stage}@{study}" for stage in stages))
 
@@ -279,6 +285,16 @@ def _expose(options: argparse.Namespace) -> None:
         .round(3)
         .to_string(index=False)
     )
+
+
+def _deepminer(options: argparse.Namespace) -> None:
+    from regard import deepminer
+
+    labels, answers = deepminer.labels(options.folder), deepminer.answers(options.folder)
+    print(deepminer.reanalysis(answers).round(3).to_string(index=False))
+    print(f"\n{len(labels)} labelled units; the published lookup finds {labels['found'].sum()} of them, and loses {(~labels['found']).sum()}")
+    for row in labels[labels["typed"] > 1].itertuples():
+        print(f"unit {row.unit} is typed {row.typed} times: {row.typed - 1} labels were overwritten")
 
 
 def _costs(options: argparse.Namespace) -> None:

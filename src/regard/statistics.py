@@ -195,9 +195,9 @@ def permuted(hits: np.ndarray, patients: np.ndarray, draws: int, seed: int, grou
     random, total, able = np.random.default_rng(seed), np.zeros(draws), False
     for group in dict.fromkeys(groups.tolist()):
         rows = np.flatnonzero(groups == group)
-        dealt = _dealt(patients[rows], draws, random)
-        able |= dealt is not None
-        total += hits[rows, rows].sum() if dealt is None else hits[rows, rows[dealt]].sum(axis=1)
+        whose = dealt(patients[rows], draws, random)
+        able |= whose is not None
+        total += hits[rows, rows].sum() if whose is None else hits[rows, rows[whose]].sum(axis=1)
     if able:
         means = total / len(hits)
         found["permuted"] = float(means.mean())
@@ -205,8 +205,9 @@ def permuted(hits: np.ndarray, patients: np.ndarray, draws: int, seed: int, grou
     return found
 
 
-def _dealt(patients: np.ndarray, draws: int, random: np.random.Generator) -> np.ndarray | None:
-    """For each draw and row (draws, n) the row whose region it is dealt; None for one patient alone."""
+def dealt(patients: np.ndarray, draws: int, random: np.random.Generator) -> np.ndarray | None:
+    """For each draw and row, int (draws, n), the row whose region, or words, it is dealt when those of all patients are dealt out anew, a row
+    getting one of the patient's that it was dealt; None for one patient alone."""
     names, member = np.unique(patients, return_inverse=True)
     if len(names) < 2:
         return None

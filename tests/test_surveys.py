@@ -1,0 +1,110 @@
+"""The expert survey: answers are kept at once, resumed, and put together by rule. All answers here are made up."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from regard import surveys, unit_plots, widgets
+
+KEY = {"study": "mammography", "network": "abc"}
+
+
+def synthetic(unit, rater, **answers):
+    return KEY | {"unit": unit, "rater": rater} | dict.fromkeys(surveys.QUESTIONS, "") | answers
+
+
+@pytest.fixture
+def file(tmp_path):
+    return tmp_path / "surveys" / "synthetic.csv"
+
+
+@pytest.fixture
+def box(file):
+    pages = {unit: unit_plots.mosaic(np.full((3, 8, 8), unit, np.uint8), np.ones((3, 8, 8), bool)) for unit in (9, 120, 1030)}
+    return widgets.survey(pages, file, "mammography", "abc")
+
+
+def test_answers_come_back_in_one_order(file):
+    for unit, rater in ((1030, "b"), (9, "a"), (9, "b"), (1030, "a")):
+        surveys.record(file, synthetic(unit, rater, description="mass, with a comma\nand a line"))
+    table = surveys.read(file)
+    assert list(zip(table["unit"], table["rater"])) == [(9, "a"), (9, "b"), (1030, "a"), (1030, "b")]
+    assert set(table["description"]) == {"mass, with a comma\nand a line"}
+    before = file.read_bytes()
+    surveys.record(file, synthetic(9, "a", description="mass, with a comma\nand a line"))  # again: nothing changes
+    assert file.read_bytes() == before and b"unit_0009" in before and [path.name for path in file.parent.iterdir()] == [file.name]
+    surveys.record(file, synthetic(9, "a", recognisable="no"))
+    assert surveys.read(file).iloc[0]["recognisable"] == "no" and len(surveys.read(file)) == 4
+
+
+def test_what_is_wrong_is_named(file):
+    with pytest.raises(ValueError, match="say who you are"):
+        surveys.record(file, synthetic(9, " "))
+    surveys.record(file, synthetic(9, "a"))
+    lines = file.read_text().splitlines()
+    for changed, message in ((lines[1].replace("unit_0009", "nine"), "row 2: 'nine' is no unit"), (lines[1].replace(",a,", ",a,maybe"), "row 2: 'recognisable' is 'maybe'; answers are yes, no")):
+        file.write_text("\n".join([lines[0], changed]) + "\n")
+        with pytest.raises(ValueError, match=message):
+            surveys.read(file)
+    file.write_text("\n".join([*lines, lines[1]]) + "\n")
+    with pytest.raises(ValueError, match="rater 'a' answers twice about unit_0009"):
+        surveys.read(file)
+    file.write_text("unit,rater\n")
+    with pytest.raises(ValueError, match="no column 'study'"):
+        surveys.read(file)
+
+
+def test_agreement_by_hand():
+    """Cohen's kappa of two raters who agree on 3 of 4 units, each saying yes twice and three times."""
+    rows = [synthetic(unit, "a", recognisable=one) for unit, one in enumerate(["yes", "yes", "no", "no"])]
+    rows += [synthetic(unit, "b", recognisable=one) for unit, one in enumerate(["yes", "yes", "no", "yes"])]
+    found = surveys.agreement(pd.DataFrame(rows)).set_index("question")
+    chance = 0.5 * 0.75 + 0.5 * 0.25
+    assert found["agreed"]["recognisable"] == 0.75 and found["kappa"]["recognisable"] == pytest.approx((0.75 - chance) / (1 - chance))
+    assert found["n_units"]["associated"] == 0 and np.isnan(found["kappa"]["associated"])
+    rows += [synthetic(unit, "c", recognisable=one) for unit, one in enumerate(["yes", "no", "no", "yes"])]
+    assert surveys.agreement(pd.DataFrame(rows)).set_index("question")["n_raters"]["recognisable"] == 3
+
+
+def test_labels_are_what_most_raters_say():
+    rows = [synthetic(1, "a", description="Spiculated masses"), synthetic(1, "b", description="spiculations and calcs"), synthetic(1, "c", description="mass"),
+            synthetic(2, "a", description="mass", recognisable="no"), synthetic(2, "b", description="mass"), synthetic(3, "a", description="something else")]  # fmt: skip
+    assert surveys.labels(pd.DataFrame(rows)) == {1: "spiculated mass"}
+
+
+def test_the_widget_saves_at_once_and_goes_on_where_it_stopped(box, file):
+    parts = box.parts
+    shown = parts["picture"].value
+    parts["recognisable"].value = "yes"
+    assert "say who you are" in parts["said"].value and not file.exists()
+    parts["rater"].value = "xy"
+    assert parts["recognisable"].value == "" and "0 answered" in parts["where"].value
+    parts["recognisable"].value = "yes"
+    parts["description"].value = "a mass"
+    assert surveys.read(file).to_dict("records") == [synthetic(9, "xy", recognisable="yes", description="a mass")]
+    parts["on"].click()
+    assert parts["picture"].value != shown and parts["recognisable"].value == "" and "unit_0120" in parts["where"].value
+    parts["back"].click()
+    assert parts["recognisable"].value == "yes" and parts["description"].value == "a mass"
+    assert len(surveys.read(file)) == 1  # looking is no answer
+    parts["rater"].value = "other"
+    assert "unit_0009" in parts["where"].value and parts["recognisable"].value == ""
+    parts["rater"].value = "xy"
+    assert "unit_0120" in parts["where"].value and "1 answered" in parts["where"].value
+
+
+def test_a_file_that_cannot_be_read_gets_a_sentence(box, file):
+    box.parts["rater"].value = "xy"
+    file.parent.mkdir()
+    file.write_text("nothing,of,the,kind\n")
+    box.parts["several"].value = "one"
+    assert "Not saved" in box.parts["said"].value and "no column" in box.parts["said"].value
+
+
+def test_a_mosaic_is_dimmed_outside(tmp_path):
+    images, masks = np.full((5, 4, 6), 200, np.uint8), np.zeros((5, 4, 6), bool)
+    masks[1, :, 3:] = True
+    (tmp_path / "page.png").write_bytes(unit_plots.mosaic(images, masks, columns=2))
+    shown = np.asarray(Image.open(tmp_path / "page.png"))
+    assert shown.shape == (12, 12, 3) and shown[0, 0, 0] == 40 and shown[0, 9, 0] == 200 and shown[11, 11, 0] == 0
