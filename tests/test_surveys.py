@@ -21,7 +21,7 @@ def file(tmp_path):
 
 @pytest.fixture
 def box(file):
-    pages = {unit: unit_plots.mosaic(np.full((3, 8, 8), unit, np.uint8), np.ones((3, 8, 8), bool)) for unit in (9, 120, 1030)}
+    pages = {unit: unit_plots.mosaic(np.full((3, 8, 8), unit % 251, np.uint8), np.ones((3, 8, 8), bool)) for unit in (9, 120, 1030)}
     return widgets.survey(pages, file, "mammography", "abc")
 
 

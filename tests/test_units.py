@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from regard import backbones, units
+from regard.receptive import Field
 from regard.kernels import activity
 
 RANDOM = np.random.default_rng(0)
@@ -101,12 +102,23 @@ def test_ranking_by_hand():
 
 
 def test_masks_of_both_rules():
-    maps = torch.zeros(2, 4, 4)
+    """Locations of one pixel each: a map is its own enlargement."""
+    maps, field = torch.zeros(2, 4, 4), Field(1.0, 0.0)
     maps[:, 1, 1] = torch.tensor([1.0, 0.3])
-    found = units.published_masks(maps, torch.tensor([1.0, 1.0]), 4)
+    found = units.published_masks(maps, torch.tensor([1.0, 1.0]), 4, field)
     assert found[0].sum() == 1 and found[1].sum() == 1
-    assert units.published_masks(maps, torch.tensor([1.0, 2.0]), 4)[1].sum() == 0
-    assert units.dissection_masks(maps, torch.tensor([0.5, 0.5]), 4).sum((1, 2)).tolist() == [1, 0]
+    assert units.published_masks(maps, torch.tensor([1.0, 2.0]), 4, field)[1].sum() == 0
+    assert units.dissection_masks(maps, torch.tensor([0.5, 0.5]), 4, field).sum((1, 2)).tolist() == [1, 0]
+
+
+def test_masks_lie_where_the_locations_look():
+    """Locations eight pixels apart, the first of which looks at pixel 0: the mask is about pixel 16, and not about the middle of the third
+    eighth, pixel 19.5, where a map enlarged by its corners would put it."""
+    maps = torch.zeros(1, 5, 5)
+    maps[0, 2, 2] = 1.0
+    mask = units.published_masks(maps, torch.ones(1), 40, Field(8.0, 0.0), 0.9)[0]
+    rows, columns = torch.where(mask)
+    assert rows.double().mean() == columns.double().mean() == 16
 
 
 def test_overlap_by_hand_and_by_chance():

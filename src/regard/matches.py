@@ -70,7 +70,8 @@ def masks(
     dealt = statistics.dealt(patients, draws, np.random.default_rng(statistics.seed_of(seed, structure)))
     own, shuffled = [], []
     for each in of_units:
-        shared = (each.flatten(1).float() @ flat.T).double().numpy()  # what each mask shares with each region
+        shared, some = np.zeros((len(area), len(area))), each.flatten(1).any(dim=1)  # most images have no place above the threshold
+        shared[some.numpy()] = (each[some].flatten(1).float() @ flat.T).numpy()  # pixels that each mask shares with each region
         total = float(each.sum())
         iou = lambda both, regions: both / (total + regions - both)
         own.append(iou(np.trace(shared), area.sum()))

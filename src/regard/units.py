@@ -13,6 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from regard.receptive import Field, enlarge
+
 AMOUNTS = {
     "max": lambda maps: maps.flatten(2).amax(dim=2),  # as published
     "mean": lambda maps: maps.flatten(2).mean(dim=2),  # what an average pool hands to the head
@@ -68,20 +70,17 @@ def coverage(influences: Tensor, labelled: Collection[int], count: int = 8) -> f
     return float(torch.isin(top(influences, count), known).double().mean())
 
 
-def published_masks(maps: Tensor, largest: Tensor, size: int, share: float = 0.2) -> Tensor:
+def published_masks(maps: Tensor, largest: Tensor, size: int, field: Field, share: float = 0.2) -> Tensor:
     """Where each unit responds on its images, bool (n, size, size): its map (n, h, w) over the largest activation (n,) that the unit has
-    anywhere, enlarged, above `share` (Zhou et al. 2015; DeepMiner)."""
+    anywhere, enlarged, above `share` (Zhou et al. 2015; DeepMiner). field: where the map's locations look (see regard.receptive); published code
+    enlarges maps by their corners, which in a ResNet puts them half a location off."""
     scaled = maps / largest.clamp(min=torch.finfo(maps.dtype).tiny)[:, None, None]
-    return _enlarged(scaled, size) > share
+    return enlarge(scaled[:, None], size, field)[:, 0] > share
 
 
-def dissection_masks(maps: Tensor, thresholds: Tensor, size: int) -> Tensor:
+def dissection_masks(maps: Tensor, thresholds: Tensor, size: int, field: Field) -> Tensor:
     """The same by Network Dissection (Bau et al. 2017): enlarged, above the value (n,) that a small share of all locations exceeds."""
-    return _enlarged(maps, size) > thresholds[:, None, None]
-
-
-def _enlarged(maps: Tensor, size: int) -> Tensor:
-    return functional.interpolate(maps[:, None], (size, size), mode="bilinear", align_corners=False)[:, 0]
+    return enlarge(maps[:, None], size, field)[:, 0] > thresholds[:, None, None]
 
 
 def overlap(masks: Tensor, drawn: Tensor) -> tuple[float, float]:

@@ -91,11 +91,12 @@ def _window(distinct: Tensor, position: Tensor, bandwidth: float) -> tuple[Tenso
 
     position +- bandwidth is rounded; the distances themselves decide about the value on either side of each end.
     """
-    near = lambda index: (distinct.take(index.clamp(0, len(distinct) - 1)) - position).abs() <= bandwidth
+    beyond = distinct.new_full((1,), torch.inf)
+    around = torch.cat([-beyond, distinct, beyond])  # so that value i - 1 is at i
     first = torch.searchsorted(distinct, position - bandwidth)
-    first = torch.where((first > 0) & near(first - 1), first - 1, torch.where(near(first), first, first + 1))
+    first = first - (position - around.take(first) <= bandwidth).long() + (position - around.take(first + 1) > bandwidth)
     last = torch.searchsorted(distinct, position + bandwidth, right=True)
-    last = torch.where((last < len(distinct)) & near(last), last + 1, torch.where(near(last - 1), last, last - 1))
+    last = last + (around.take(last + 1) - position <= bandwidth).long() - (around.take(last) - position > bandwidth).long()
     return first, last
 
 
