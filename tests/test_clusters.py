@@ -166,3 +166,15 @@ def test_variance_between_groups_by_hand():
     assert concepts.variance_explained(values, groups) == 1
     assert concepts.variance_explained(values, np.array(list("abab"))) == 0
     assert np.isnan(concepts.variance_explained(np.ones(4), groups))
+
+
+def test_slides_are_told_by_their_tiles():
+    """Four slides of three patients; by the largest tile two of four pairs are in order, by the mean of three all."""
+    output = np.array([0.9, 0.8, 0.7, 0.5, 0.4, 0.95, 0.1, 0.1, 0.3])
+    slides = np.array(["a", "a", "a", "b", "b", "c", "c", "c", "d"])
+    positive = np.array([True, False, False, False, True, False, False, False, False])
+    patients = np.array(["1", "1", "1", "1", "1", "2", "2", "2", "3"])
+    found = concepts.of_slides(output, positive, slides, patients, 50, 0)
+    assert [row["value"] for row in found] == [0.5, 1.0] and found[0]["n_cases"] == 4 and found[0]["n_patients"] == 3
+    with np.errstate(all="raise"):
+        assert concepts.of_slides(output[:1], positive[:1], slides[:1], patients[:1], 50, 0)[0]["n_cases"] == 1

@@ -25,16 +25,23 @@ def folder(tmp_path):
     cells = [{"cell_type": "markdown", "source": ["text"]}, {"cell_type": "code", "source": ["import os\n"]}]
     cells.append({"cell_type": "code", "source": LABELS.splitlines(keepends=True)})
     (tmp_path / deepminer.LABELS).write_text(json.dumps({"cells": cells}))
-    answers, key = ["Case #,DeepMiner Explanation,Cancer or Benign (C/B)?"], ["Case #,Image Name,GT Report,DeepMiner Cancer Likelihood Prediction,GT Diagnosis"]
+    answers, key = (
+        ["Case #,DeepMiner Explanation,Cancer or Benign (C/B)?"],
+        ["Case #,Image Name,GT Report,DeepMiner Cancer Likelihood Prediction,GT Diagnosis"],
+    )
     for case in range(16):
         exam, truth = case // 2, "CB"[case // 2 % 2]
         said = truth if exam else "b"
         name = f"{'cancer' if truth == 'C' else 'benign_without_callback'}_0{exam}-A_100{exam}_1.{('LEFT_CC', 'LEFT_MLO')[case % 2]}.LJPEG.1.jpg"
         text = "['Spiculation', 'Mass']" if truth == "C" else "['Mass', 'Calcifications']"
         answers.append(f'{case},"{text}",{said}')
-        key.append(f"{case},{name},\"[['ABNORMALITY 1', 'LESION_TYPE {WORDS[truth]}']]\",{0.9 if truth == 'C' else 0.2},PATHOLOGY")
+        key.append(
+            f"{case},{name},\"[['ABNORMALITY 1', 'LESION_TYPE {WORDS[truth]}']]\",{0.9 if truth == 'C' else 0.2},PATHOLOGY"
+        )
     (tmp_path / deepminer.ANSWERS).write_text("\n".join(reversed(answers[1:] + answers[:1])) + "\n")
-    (tmp_path / deepminer.KEY).write_text("\n".join([*key, "99,cancer_09-B_1_1.RIGHT_CC.LJPEG.1.jpg,\"[['x']]\",1.0,PATHOLOGY"]) + "\n")
+    (tmp_path / deepminer.KEY).write_text(
+        "\n".join([*key, "99,cancer_09-B_1_1.RIGHT_CC.LJPEG.1.jpg,\"[['x']]\",1.0,PATHOLOGY"]) + "\n"
+    )
     return tmp_path
 
 
@@ -54,21 +61,33 @@ def test_answers_stand_beside_the_truth(folder):
 
 def test_the_reanalysis_by_hand(folder):
     found = deepminer.reanalysis(deepminer.answers(folder), 500).set_index("measure")
-    assert found["value"]["right"] == 14 / 16 and found["value"]["right, of cancers"] == 6 / 8 and found["value"]["right, of benign"] == 1
+    assert (
+        found["value"]["right"] == 14 / 16
+        and found["value"]["right, of cancers"] == 6 / 8
+        and found["value"]["right, of benign"] == 1
+    )
     assert found["n_exams"]["right"] == 8 and found["n_cases"]["right"] == 16
-    assert found["ci_low"]["right"] < found["ci_low"]["right, as if independent"]  # two images of an exam are not two patients
+    assert (
+        found["ci_low"]["right"] < found["ci_low"]["right, as if independent"]
+    )  # two images of an exam are not two patients
     assert found["value"]["AUROC of the network"] == 1 and found["value"]["right, the network at 0.5"] == 1
     assert found["value"]["different texts"] == 2 and found["value"]["rule learned from other exams"] == 1
     assert found["value"]["same answer to the same text"] == 14 / 16
     assert found["value"]["F1 with the report, less shuffled reports"] > 0.2 and not found["value"].isna().any()
-    again = deepminer.reanalysis(deepminer.answers(folder).iloc[np.random.default_rng(0).permutation(16)].reset_index(drop=True), 500).set_index("measure")
+    again = deepminer.reanalysis(
+        deepminer.answers(folder).iloc[np.random.default_rng(0).permutation(16)].reset_index(drop=True), 500
+    ).set_index("measure")
     np.testing.assert_allclose(again["value"], found["value"])
 
 
 def test_the_command_prints_both_tables(folder, capsys):
     assert not cli.main(["deepminer", str(folder)])
     said = capsys.readouterr().out
-    assert "as if independent" in said and "finds 2 of them, and loses 2" in said and "unit 175 is typed 3 times: 2 labels were overwritten" in said
+    assert (
+        "as if independent" in said
+        and "finds 2 of them, and loses 2" in said
+        and "unit 175 is typed 3 times: 2 labels were overwritten" in said
+    )
 
 
 def test_what_cannot_be_read_is_named(folder):

@@ -38,12 +38,19 @@ def test_a_planted_word_is_found_and_its_finding_is_not_mistaken_for_it():
     assert set(table["concept"]) == {"mass", "spiculated"}
     assert matches.labels(table) == {7: "mass", 20: "spiculated mass"}
     spiculated = table[(table["concept"] == "spiculated") & (table["unit"] == 7)].iloc[0]
-    assert spiculated["n_cases"] == written["mass"].sum() and abs(spiculated["value"] - 0.5) < 0.25 and not spiculated["matched"]
+    assert (
+        spiculated["n_cases"] == written["mass"].sum()
+        and abs(spiculated["value"] - 0.5) < 0.25
+        and not spiculated["matched"]
+    )
 
 
 def test_units_that_know_nothing_rarely_match():
     """At most about LEVEL of data sets have any match at all, over all units and words."""
-    any_match = [matches.adjusted(matches.words(*made(seed)[:2], UNITS, made(seed)[2], 199, seed))["matched"].any() for seed in range(60)]
+    any_match = [
+        matches.adjusted(matches.words(*made(seed)[:2], UNITS, made(seed)[2], 199, seed))["matched"].any()
+        for seed in range(60)
+    ]
     assert np.mean(any_match) <= 0.15  # 60 data sets at 0.05: above 0.15 has a chance below 0.002
 
 
@@ -61,22 +68,33 @@ def test_masks_that_cover_a_structure_are_found():
         down, across = random.integers(0, 12, 2)
         drawn[at, down : down + 4, across : across + 4] = True
     blind = torch.from_numpy(random.random((40, 16, 16)) < 0.1)
-    table = matches.masks([drawn.roll(1, dims=2), blind], drawn, "mass", [4, 9], np.arange(40), 500, 0).set_index("unit")
+    table = matches.masks([drawn.roll(1, dims=2), blind], drawn, "mass", [4, 9], np.arange(40), 500, 0).set_index(
+        "unit"
+    )
     assert table["value"][4] == pytest.approx(12 / 20, abs=0.05) and table["p"][4] < 0.01 and table["p"][9] > 0.05
     assert table["chance"][4] < 0.15
     assert matches.labels(matches.adjusted(table.reset_index())) == {4: "mass"}
-    assert matches.masks([drawn], drawn & (torch.arange(40) < 3)[:, None, None], "mass", [4], np.arange(40), 50, 0).empty
+    assert matches.masks(
+        [drawn], drawn & (torch.arange(40) < 3)[:, None, None], "mass", [4], np.arange(40), 50, 0
+    ).empty
 
 
 def test_a_word_wins_over_a_structure():
     rows = [{"unit": 1, "concept": "mass", "kind": "mask", "value": 0.5, "chance": 0.1, "p": 0.001}, {"unit": 1, "concept": "oval", "kind": "word", "value": 0.8, "chance": 0.5, "p": 0.001},
             {"unit": 2, "concept": "mass", "kind": "mask", "value": 0.3, "chance": 0.1, "p": 0.001}, {"unit": 3, "concept": "mass", "kind": "mask", "value": 0.3, "chance": 0.1, "p": 0.3}]  # fmt: skip
     table = matches.adjusted(pd.DataFrame(rows))
-    assert matches.labels(table) == {1: "oval mass", 2: "mass"} and table["p_adjusted"].tolist() == [0.002, 0.002, 0.002, 0.6]
+    assert matches.labels(table) == {1: "oval mass", 2: "mass"} and table["p_adjusted"].tolist() == [
+        0.002,
+        0.002,
+        0.002,
+        0.6,
+    ]
 
 
 def test_what_else_a_unit_tells():
     amounts = np.array([[0.0, 5], [1, 4], [2, 3], [3, 2]])
-    found = matches.rest(amounts, pd.Series(["A", "A", "B", "B"], name="site"), [7, 8]).set_index(["unit", "group"])["value"]
+    found = matches.rest(amounts, pd.Series(["A", "A", "B", "B"], name="site"), [7, 8]).set_index(["unit", "group"])[
+        "value"
+    ]
     assert found[7, "site A"] == 0 and found[7, "site B"] == 1 and found[8, "site A"] == 1
     assert matches.rest(amounts, pd.Series(["A"] * 4, name="site"), [7, 8]).empty

@@ -151,6 +151,23 @@ def test_what_is_explained_of_findings():
     ]
 
 
+def test_cases_of_a_patient_are_drawn_by_lot_and_stay_when_others_come():
+    rows = pd.DataFrame(
+        [
+            {"patient": f"p{at // 3}", "case": f"c{at}", "target_role": role}
+            for at in range(30)
+            for role in ("predicted", "true")
+        ]
+    )
+    found = sampled(rows, 0, 7, each=1)
+    assert found.groupby("patient")["case"].nunique().eq(1).all() and len(found) == 20
+    assert len({int(case[1:]) % 3 for case in found["case"]}) > 1, "not always the first"
+    again = sampled(rows[rows["patient"] != "p0"].iloc[::-1], 0, 7, each=1)
+    assert set(again["case"]) == set(found[found["patient"] != "p0"]["case"])
+    assert sampled(rows, 4, 7, each=2)["case"].nunique() == 8
+    assert len(sampled(rows, 0, 7, each=5)) == len(rows)
+
+
 def test_patients_to_be_explained_are_drawn_whole_and_whatever_was_called():
     rows = pd.DataFrame(
         {"case": range(40), "patient": [f"p{row // 2}" for row in range(40)], "correct": [True, False] * 20}

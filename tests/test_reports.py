@@ -20,9 +20,18 @@ RANDOM = np.random.default_rng(0)
         ("There is an irregular mass with spiculated margins.", {"mass", "irregular", "spiculated"}),
         ("Masses with spiculations, suspicious for breast cancer", {"mass", "spiculated"}),
         ("Spiculation", {"mass", "spiculated"}),  # with what it describes
-        ("LESION_TYPE MASS SHAPE IRREGULAR-ARCHITECTURAL_DISTORTION MARGINS ILL_DEFINED", {"mass", "irregular", "architectural distortion", "indistinct"}),
-        ("LESION_TYPE CALCIFICATION TYPE FINE_LINEAR_BRANCHING DISTRIBUTION LINEAR", {"calcification", "fine linear", "linear distribution"}),
-        ("LESION_TYPE CALCIFICATION TYPE ROUND_AND_REGULAR DISTRIBUTION CLUSTERED", {"calcification", "round and regular", "grouped"}),
+        (
+            "LESION_TYPE MASS SHAPE IRREGULAR-ARCHITECTURAL_DISTORTION MARGINS ILL_DEFINED",
+            {"mass", "irregular", "architectural distortion", "indistinct"},
+        ),
+        (
+            "LESION_TYPE CALCIFICATION TYPE FINE_LINEAR_BRANCHING DISTRIBUTION LINEAR",
+            {"calcification", "fine linear", "linear distribution"},
+        ),
+        (
+            "LESION_TYPE CALCIFICATION TYPE ROUND_AND_REGULAR DISTRIBUTION CLUSTERED",
+            {"calcification", "round and regular", "grouped"},
+        ),
         ("There is no mass and there are no suspicious calcifications.", set()),
         ("No mass, calcification or distortion, but an oval mass on the left.", {"mass", "oval"}),
         ("Irregular mass without calcifications", {"mass", "irregular"}),
@@ -53,7 +62,12 @@ def test_words_of_the_phantoms_reports_are_what_was_drawn():
             np.testing.assert_array_equal(found[value], drawn == value, err_msg=value)
     np.testing.assert_array_equal(found["mass"], table["mass_shape"] != "none")
     np.testing.assert_array_equal(found["calcification"], table["calcification_morphology"] != "none")
-    assert found[["almost entirely fatty", "scattered fibroglandular", "heterogeneously dense", "extremely dense"]].sum(axis=1).eq(1).all()
+    assert (
+        found[["almost entirely fatty", "scattered fibroglandular", "heterogeneously dense", "extremely dense"]]
+        .sum(axis=1)
+        .eq(1)
+        .all()
+    )
 
 
 def test_the_published_rule_by_hand():
@@ -67,7 +81,9 @@ def test_the_published_rule_by_hand():
 
 
 def test_a_sentence_says_what_speaks_against():
-    said = reports.sentence("malignant", 0.834, [1, 2, 0], torch.tensor([-0.2, 0.5, 0.25]), {0: "oval mass", 1: "mass", 2: "mass"})
+    said = reports.sentence(
+        "malignant", 0.834, [1, 2, 0], torch.tensor([-0.2, 0.5, 0.25]), {0: "oval mass", 1: "mass", 2: "mass"}
+    )
     assert said == "malignant, 83%: for it mass (+0.75); against it oval mass (-0.20)."
     assert reports.sentence("malignant", 0.1, [], torch.zeros(3), {}) == "malignant, 10%: no labelled unit speaks."
 

@@ -463,6 +463,41 @@ def test_claims_about_clusters_are_rows_of_the_table_of_concepts():
     assert every(table.assign(ci_low=-0.1))["verdict"].tolist() == ["undecided", "does not hold", "undecided"]
 
 
+def test_claims_about_units_and_figures_of_each_class():
+    """A paper's figure belongs to its class; what nobody was asked is not tested."""
+    row = dict.fromkeys(concepts.COLUMNS, np.nan) | {"study": "m", "data": "clinic", "n_patients": 50, "ci_low": 0.1}
+    row |= {"ci_high": 0.3, "p_holm": 0.01}
+    told = [
+        row | {"statistic": f"F1 with the report, published - {other}"}
+        for other in ("shuffled reports", "commonest words")
+    ]
+    told[1]["ci_high"], told[1]["ci_low"] = -0.01, -0.2
+    told.append(
+        row
+        | {
+            "statistic": "a reader's right answers from the text alone",
+            "n_patients": 0,
+            "ci_low": np.nan,
+            "ci_high": np.nan,
+        }
+    )
+    reached = pd.DataFrame(
+        [
+            measured(study="m") | {"target": target, "ci_low": 0.85, "ci_high": 0.9}
+            for target in ("normal", "benign", "malignant", "mean of all")
+        ]
+    )
+    empty = pd.DataFrame(columns=summary.COLUMNS), pd.DataFrame(columns=summary.PAIRS)
+    found = claims.claims(*empty, reached, pd.DataFrame(told), {"m": "wu-2021"}).set_index(["claim", "target"])
+    figures = found.loc["auroc"]
+    assert figures["paper_value"].to_dict() == {"normal": 0.862, "benign": 0.844, "malignant": 0.872}
+    assert figures["verdict"].to_dict() == {"normal": "holds", "benign": "does not hold", "malignant": "holds"}
+    said = found.reset_index().set_index("claim")["verdict"]
+    assert said["explanations say more of their report than shuffled reports"] == "holds"
+    assert said["explanations say more of their report than commonest words"] == "does not hold"
+    assert said["a reader tells cancer from the text"] == "not tested"
+
+
 def test_claims_put_the_papers_figures_beside_ours():
     """The networks' figures after transfer, and CAM's share in the three regions among correct cases, and no other."""
     scores = pd.concat(

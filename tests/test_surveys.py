@@ -21,7 +21,10 @@ def file(tmp_path):
 
 @pytest.fixture
 def box(file):
-    pages = {unit: unit_plots.mosaic(np.full((3, 8, 8), unit % 251, np.uint8), np.ones((3, 8, 8), bool)) for unit in (9, 120, 1030)}
+    pages = {
+        unit: unit_plots.mosaic(np.full((3, 8, 8), unit % 251, np.uint8), np.ones((3, 8, 8), bool))
+        for unit in (9, 120, 1030)
+    }
     return widgets.survey(pages, file, "mammography", "abc")
 
 
@@ -33,7 +36,11 @@ def test_answers_come_back_in_one_order(file):
     assert set(table["description"]) == {"mass, with a comma\nand a line"}
     before = file.read_bytes()
     surveys.record(file, synthetic(9, "a", description="mass, with a comma\nand a line"))  # again: nothing changes
-    assert file.read_bytes() == before and b"unit_0009" in before and [path.name for path in file.parent.iterdir()] == [file.name]
+    assert (
+        file.read_bytes() == before
+        and b"unit_0009" in before
+        and [path.name for path in file.parent.iterdir()] == [file.name]
+    )
     surveys.record(file, synthetic(9, "a", recognisable="no"))
     assert surveys.read(file).iloc[0]["recognisable"] == "no" and len(surveys.read(file)) == 4
 
@@ -43,7 +50,10 @@ def test_what_is_wrong_is_named(file):
         surveys.record(file, synthetic(9, " "))
     surveys.record(file, synthetic(9, "a"))
     lines = file.read_text().splitlines()
-    for changed, message in ((lines[1].replace("unit_0009", "nine"), "row 2: 'nine' is no unit"), (lines[1].replace(",a,", ",a,maybe"), "row 2: 'recognisable' is 'maybe'; answers are yes, no")):
+    for changed, message in (
+        (lines[1].replace("unit_0009", "nine"), "row 2: 'nine' is no unit"),
+        (lines[1].replace(",a,", ",a,maybe"), "row 2: 'recognisable' is 'maybe'; answers are yes, no"),
+    ):
         file.write_text("\n".join([lines[0], changed]) + "\n")
         with pytest.raises(ValueError, match=message):
             surveys.read(file)
@@ -61,7 +71,9 @@ def test_agreement_by_hand():
     rows += [synthetic(unit, "b", recognisable=one) for unit, one in enumerate(["yes", "yes", "no", "yes"])]
     found = surveys.agreement(pd.DataFrame(rows)).set_index("question")
     chance = 0.5 * 0.75 + 0.5 * 0.25
-    assert found["agreed"]["recognisable"] == 0.75 and found["kappa"]["recognisable"] == pytest.approx((0.75 - chance) / (1 - chance))
+    assert found["agreed"]["recognisable"] == 0.75 and found["kappa"]["recognisable"] == pytest.approx(
+        (0.75 - chance) / (1 - chance)
+    )
     assert found["n_units"]["associated"] == 0 and np.isnan(found["kappa"]["associated"])
     rows += [synthetic(unit, "c", recognisable=one) for unit, one in enumerate(["yes", "no", "no", "yes"])]
     assert surveys.agreement(pd.DataFrame(rows)).set_index("question")["n_raters"]["recognisable"] == 3

@@ -47,11 +47,12 @@ def explained(train: Mapping, examine: Mapping) -> None:
     settings of these stages."""
     for stage, knob, count in (
         ("train", "explained", train["explained"]),
+        ("train", "explained_cases", train["explained_cases"]),
         ("examine", "patients", examine["patients"]),
     ):
         if isinstance(count, bool) or not isinstance(count, int) or count < 0:
             raise ValueError(
-                f"params.yaml: study {train['study']!r}, {stage}: `{knob}` must be a number of test patients, 0 for all, "
+                f"params.yaml: study {train['study']!r}, {stage}: `{knob}` must be a number of {'test cases of a patient' if knob == 'explained_cases' else 'test patients'}, 0 for all, "
                 f"not {count!r}"
             )
     for blank in [train["blank"], *train["blanks"]]:

@@ -292,7 +292,9 @@ def _deepminer(options: argparse.Namespace) -> None:
 
     labels, answers = deepminer.labels(options.folder), deepminer.answers(options.folder)
     print(deepminer.reanalysis(answers).round(3).to_string(index=False))
-    print(f"\n{len(labels)} labelled units; the published lookup finds {labels['found'].sum()} of them, and loses {(~labels['found']).sum()}")
+    print(
+        f"\n{len(labels)} labelled units; the published lookup finds {labels['found'].sum()} of them, and loses {(~labels['found']).sum()}"
+    )
     for row in labels[labels["typed"] > 1].itertuples():
         print(f"unit {row.unit} is typed {row.typed} times: {row.typed - 1} labels were overwritten")
 

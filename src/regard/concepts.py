@@ -109,6 +109,28 @@ def fidelity(
     return found
 
 
+AGGREGATES = {  # of the outputs of a slide's tiles
+    "largest": lambda values: values.max(),
+    "mean of the 3 largest": lambda values: np.sort(values)[-3:].mean(),
+}
+
+
+def of_slides(
+    output: np.ndarray, positive: np.ndarray, slides: np.ndarray, patients: np.ndarray, draws: int, seed: int
+) -> list[dict]:
+    """How well a network's output (n,) of tiles tells slides with a positive tile (bool) from the rest, by each of AGGREGATES: AUROC with its interval
+    over patients, rows as of `fidelity`; n_cases are slides."""
+    names, first, member = np.unique(np.asarray(slides, str), return_index=True, return_inverse=True)
+    has = np.array([positive[member == at].any() for at in range(len(names))])
+    whose, found = np.asarray(patients)[first], []
+    for name, aggregate in AGGREGATES.items():
+        scores = np.array([aggregate(output[member == at]) for at in range(len(names))])
+        value, low, high = statistics.interval(lambda weights: auroc(has, scores, weights), whose, draws, seed)
+        row = {"measure": f"AUROC of slides, {name}", "value": value, "ci_low": low, "ci_high": high}
+        found.append(row | {"n_cases": len(names), "n_patients": len(set(whose))})
+    return found
+
+
 def coefficients(
     amounts: np.ndarray, output: np.ndarray, patients: np.ndarray, draws: int, seed: int
 ) -> tuple[pd.DataFrame, float]:

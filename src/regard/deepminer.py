@@ -38,7 +38,9 @@ def labels(folder: Path) -> pd.DataFrame:
     else:
         raise ValueError(f"{path}: no cell with cleaned_unit_labels = {{...}}")
     typed = next(
-        node.value for node in ast.parse(source).body if isinstance(node, ast.Assign) and isinstance(node.value, ast.Dict)
+        node.value
+        for node in ast.parse(source).body
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Dict)
     )
     pairs = [(ast.literal_eval(key), ast.literal_eval(value)) for key, value in zip(typed.keys, typed.values)]
     often = Counter(key for key, _ in pairs)
@@ -65,7 +67,9 @@ def answers(folder: Path) -> pd.DataFrame:
         raise ValueError(f"{Path(folder) / KEY}: no row for case {table['Case #'][lost].iloc[0]} of {ANSWERS}")
     answer = table["Cancer or Benign (C/B)?"].str.strip().str.upper()
     if (wrong := ~answer.isin(["C", "B"])).any():
-        raise ValueError(f"{Path(folder) / ANSWERS}, case {table['Case #'][wrong].iloc[0]}: the answer is {answer[wrong].iloc[0]!r}, not C or B")
+        raise ValueError(
+            f"{Path(folder) / ANSWERS}, case {table['Case #'][wrong].iloc[0]}: the answer is {answer[wrong].iloc[0]!r}, not C or B"
+        )
     return pd.DataFrame(
         {
             "case": table["Case #"],
@@ -98,18 +102,29 @@ def reanalysis(table: pd.DataFrame, draws: int = 10_000, seed: int = 1) -> pd.Da
     cancer, exams, text = table["cancer"].to_numpy(), table["exam"].to_numpy(), table["explanation"]
     sets = text.str.split(" | ", regex=False).apply(lambda said: " | ".join(sorted(said)))
     seed = statistics.seed_of(seed, "deepminer")
-    mean = lambda values, inside=slice(None): (*statistics.mean_interval(values[inside].astype(float), exams[inside], draws, seed), len(values[inside]), len(set(exams[inside])))
+    mean = lambda values, inside=slice(None): (
+        *statistics.mean_interval(values[inside].astype(float), exams[inside], draws, seed),
+        len(values[inside]),
+        len(set(exams[inside])),
+    )
     rows = {"right": mean(right), "right, of cancers": mean(right, cancer), "right, of benign": mean(right, ~cancer)}
     wilson = stats.binomtest(int(right.sum()), len(right), 0.5, alternative="two-sided").proportion_ci(method="wilson")
     rows["right, as if independent"] = (right.mean(), wilson.low, wilson.high, len(right), len(set(exams)))
     rows["right, the network at 0.5"] = mean((table["likelihood"].to_numpy() > 0.5) == cancer)
-    area = statistics.interval(lambda weights: auroc(cancer, table["likelihood"].to_numpy(), weights), exams, draws, seed)
+    area = statistics.interval(
+        lambda weights: auroc(cancer, table["likelihood"].to_numpy(), weights), exams, draws, seed
+    )
     rows["AUROC of the network"] = (*area, len(table), len(set(exams)))
     usual = table["said"].groupby(sets).transform(lambda said: said.mean() >= 0.5)
     rows["same answer to the same text"] = mean((usual == table["said"]).to_numpy())
     rows["rule learned from other exams"] = mean(_learned(sets.to_numpy(), cancer, exams) == cancer)
     rows["different texts"] = (sets.nunique(), np.nan, np.nan, len(table), len(set(exams)))
-    found = pd.DataFrame([{"measure": name} | dict(zip(["value", "ci_low", "ci_high", "n_cases", "n_exams"], row)) for name, row in rows.items()])
+    found = pd.DataFrame(
+        [
+            {"measure": name} | dict(zip(["value", "ci_low", "ci_high", "n_cases", "n_exams"], row))
+            for name, row in rows.items()
+        ]
+    )
     said, stands = (reports.written(table[column]).to_numpy() for column in ("explanation", "report"))
     prior = reports.commonest(stands, round(said.sum(axis=1).mean()))
     against = reports.beyond(said, stands, prior, exams, draws, draws, seed).rename(columns={"n_patients": "n_exams"})

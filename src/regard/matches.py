@@ -55,7 +55,13 @@ def words(
 
 
 def masks(
-    of_units: Iterable[Tensor], drawn: Tensor, structure: str, units: Sequence[int], patients: np.ndarray, draws: int, seed: int
+    of_units: Iterable[Tensor],
+    drawn: Tensor,
+    structure: str,
+    units: Sequence[int],
+    patients: np.ndarray,
+    draws: int,
+    seed: int,
 ) -> pd.DataFrame:
     """How well each unit's masks cover a structure, IoU over the whole set as in Network Dissection.
 
@@ -70,8 +76,13 @@ def masks(
     dealt = statistics.dealt(patients, draws, np.random.default_rng(statistics.seed_of(seed, structure)))
     own, shuffled = [], []
     for each in of_units:
-        shared, some = np.zeros((len(area), len(area))), each.flatten(1).any(dim=1)  # most images have no place above the threshold
-        shared[some.numpy()] = (each[some].flatten(1).float() @ flat.T).numpy()  # pixels that each mask shares with each region
+        shared, some = (
+            np.zeros((len(area), len(area))),
+            each.flatten(1).any(dim=1),
+        )  # most images have no place above the threshold
+        shared[some.numpy()] = (
+            each[some].flatten(1).float() @ flat.T
+        ).numpy()  # pixels that each mask shares with each region
         total = float(each.sum())
         iou = lambda both, regions: both / (total + regions - both)
         own.append(iou(np.trace(shared), area.sum()))
@@ -81,7 +92,9 @@ def masks(
     counted = {"n_cases": len(area), "n_positive": int((area > 0).sum())}
     return pd.DataFrame(
         [
-            {"unit": unit, "concept": structure, "kind": "mask", "value": value, "chance": by_chance} | {"p": _beyond(value, best)} | counted
+            {"unit": unit, "concept": structure, "kind": "mask", "value": value, "chance": by_chance}
+            | {"p": _beyond(value, best)}
+            | counted
             for unit, value, by_chance in zip(units, own, chance)
         ]
     )
@@ -104,7 +117,11 @@ def labels(table: pd.DataFrame) -> dict[int, str]:
     found = {}
     matched = table[table["matched"]].assign(above=table["value"] - table["chance"])
     for kind in ("mask", "word"):  # words come later, and win
-        best = matched[matched["kind"] == kind].sort_values("above", ascending=False, kind="stable").drop_duplicates("unit")
+        best = (
+            matched[matched["kind"] == kind]
+            .sort_values("above", ascending=False, kind="stable")
+            .drop_duplicates("unit")
+        )
         found |= {int(row.unit): named(row.concept) if kind == "word" else row.concept for row in best.itertuples()}
     return dict(sorted(found.items()))
 

@@ -208,8 +208,14 @@ def predictions(
     return pd.concat(rows).sort_index(kind="stable").reset_index(drop=True)
 
 
-def sampled(explanations: pd.DataFrame, patients: int, seed: int) -> pd.DataFrame:
-    """The rows of so many patients, drawn by lot whatever was called of them, in the order they have; patients=0: all."""
+def sampled(explanations: pd.DataFrame, patients: int, seed: int, each: int = 0) -> pd.DataFrame:
+    """The rows of so many patients, and of each of these of so many cases, drawn by lot whatever was called of them, in the order they have;
+    patients=0, each=0: all."""
+    if each:
+        cases = explanations[["patient", "case"]].drop_duplicates("case")
+        lots = cases.assign(lot=[statistics.seed_of(seed, case) for case in cases["case"]]).sort_values("lot")
+        chosen = lots.groupby("patient").head(each)["case"]
+        explanations = explanations[explanations["case"].isin(chosen)].reset_index(drop=True)
     everybody = sorted(set(explanations["patient"]))
     if not patients or patients >= len(everybody):
         return explanations

@@ -39,7 +39,9 @@ WORDS = {
     "fine linear": Word("calcification", "morphology", r"\bfine linear\b"),
     "amorphous": Word("calcification", "morphology", r"\bamorphous\b"),
     "coarse": Word("calcification", "morphology", r"\bcoarse\b"),
-    "vascular": Word("calcification", "morphology", r"\b(vascular|arterial) calc|\bcalcified (blood )?vessels?\b|\btype vascular\b"),
+    "vascular": Word(
+        "calcification", "morphology", r"\b(vascular|arterial) calc|\bcalcified (blood )?vessels?\b|\btype vascular\b"
+    ),
     "lucent-centred": Word("calcification", "morphology", r"\blucent cent"),
     "eggshell": Word("calcification", "morphology", r"\beggshell\b"),
     "round and regular": Word("calcification", "morphology", r"\bround and regular\b"),
@@ -122,7 +124,12 @@ def consistency(said: np.ndarray, stands: np.ndarray, exams: np.ndarray, draws: 
     """MEASURES of words said, bool (n, W), with those that stand in the reports, all images and words together, with intervals over exams:
     rows of measure, value, ci_low, ci_high, n_cases, n_exams, n_said, n_written. Blank where nothing was said, or stands."""
     hits, ours, theirs = ((each).sum(axis=1).astype(float) for each in (said & stands, said, stands))
-    counted = {"n_cases": len(said), "n_exams": len(set(exams)), "n_said": int(ours.sum()), "n_written": int(theirs.sum())}
+    counted = {
+        "n_cases": len(said),
+        "n_exams": len(set(exams)),
+        "n_said": int(ours.sum()),
+        "n_written": int(theirs.sum()),
+    }
     found = []
     for name, measure in MEASURES.items():
         value, low, high = statistics.interval(lambda w: measure(w @ hits, w @ ours, w @ theirs), exams, draws, seed)
@@ -156,5 +163,9 @@ def beyond(
     for name, baseline in (("shuffled reports", others), ("commonest words", f1(prior[None], stands))):
         row = statistics.paired(own, baseline, exams, draws, seed, flips)
         row |= {"p": dealt["p"]} if name == "shuffled reports" else {}
-        rows.append({"against": name, "value": own.mean(), "baseline": np.nanmean(baseline)} | row | {"n_undefined": int((~known).sum())})
+        rows.append(
+            {"against": name, "value": own.mean(), "baseline": np.nanmean(baseline)}
+            | row
+            | {"n_undefined": int((~known).sum())}
+        )
     return pd.DataFrame(rows)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy import special
 
 LEVEL = 0.95
 FEWEST = 5  # patients, with less of whom a mean has no interval
@@ -96,17 +96,17 @@ def mean_intervals(
 
 def _tail(patients: int) -> float:
     """The share of a bootstrap of means that lies beyond either end of the interval, for so many patients."""
-    return float(stats.norm.cdf(-np.sqrt(patients / (patients - 1)) * stats.t.ppf((1 + LEVEL) / 2, patients - 1)))
+    return float(special.ndtr(-np.sqrt(patients / (patients - 1)) * special.stdtrit(patients - 1, (1 + LEVEL) / 2)))
 
 
 def _wilson(sums: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Wilson's interval of shares from each patient's sums (P, k) and number of cases (P,)."""
     patients, cases = len(counts), counts.sum()
-    share, z = sums.sum(axis=0) / cases, stats.norm.ppf((1 + LEVEL) / 2)
+    share, z = sums.sum(axis=0) / cases, special.ndtri((1 + LEVEL) / 2)
     rest = (sums - share * counts[:, None]) / cases
     variance = (rest**2).sum(axis=0) * patients / (patients - 1)
     worth = np.divide(share * (1 - share), variance, out=np.full(len(share), float(patients)), where=variance > 0)
-    worth = np.minimum(worth, cases) * (z / stats.t.ppf((1 + LEVEL) / 2, patients - 1)) ** 2
+    worth = np.minimum(worth, cases) * (z / special.stdtrit(patients - 1, (1 + LEVEL) / 2)) ** 2
     middle = (share + z**2 / (2 * worth)) / (1 + z**2 / worth)
     half = z / (1 + z**2 / worth) * np.sqrt(share * (1 - share) / worth + z**2 / (4 * worth**2))
     return middle - half, middle + half

@@ -44,7 +44,9 @@ def read(path: Path) -> pd.DataFrame:
         wrong = ~table[question].isin(["", *answers]) & bool(answers)
         if wrong.any():
             row = int(np.flatnonzero(wrong)[0])
-            raise ValueError(f"{path}, row {row + 2}: {question!r} is {table[question][row]!r}; answers are {', '.join(answers)}")
+            raise ValueError(
+                f"{path}, row {row + 2}: {question!r} is {table[question][row]!r}; answers are {', '.join(answers)}"
+            )
     if (twice := table.duplicated(KEY)).any():
         row = table[twice].iloc[0]
         raise ValueError(f"{path}: rater {row['rater']!r} answers twice about {units.name(row['unit'])}")
@@ -87,7 +89,9 @@ def agreement(table: pd.DataFrame) -> pd.DataFrame:
         if wide.shape[1] > 1 and len(wide):
             row["agreed"] = float((wide.nunique(axis=1) == 1).mean())
             if len(set(wide.to_numpy().ravel())) > 1:
-                row["kappa"] = _cohen(wide) if wide.shape[1] == 2 else float(fleiss_kappa(aggregate_raters(wide.to_numpy())[0]))
+                row["kappa"] = (
+                    _cohen(wide) if wide.shape[1] == 2 else float(fleiss_kappa(aggregate_raters(wide.to_numpy())[0]))
+                )
         rows.append(row)
     return pd.DataFrame(rows)
 
@@ -106,7 +110,10 @@ def labels(table: pd.DataFrame) -> dict[int, str]:
     """
     found = {}
     for unit, rows in table.groupby("unit"):
-        said = [reports.words(text) if known != "no" else set() for text, known in zip(rows["description"], rows["recognisable"])]
+        said = [
+            reports.words(text) if known != "no" else set()
+            for text, known in zip(rows["description"], rows["recognisable"])
+        ]
         common = [word for word in reports.WORDS if sum(word in each for each in said) * 2 > len(said)]
         plain = [word for word in common if not any(reports.WORDS[other].finding == word for other in common)]
         if plain:

@@ -94,7 +94,14 @@ def words(table: pd.DataFrame) -> Figure:
     for (source, colour), shift in zip((("units", METHOD_COLOUR), ("output", NULL_COLOUR)), (0.12, -0.12)):
         rows = table[table["source"] == source].set_index("word").reindex(names)
         place.hlines(height + shift, rows["ci_low"], rows["ci_high"], colors=colour, linewidth=2)
-        place.scatter(rows["value"], height + shift, color=colour, s=20, zorder=3, label={"units": "units of that label", "output": "the network's output"}[source])
+        place.scatter(
+            rows["value"],
+            height + shift,
+            color=colour,
+            s=20,
+            zorder=3,
+            label={"units": "units of that label", "output": "the network's output"}[source],
+        )
     place.axvline(0.5, color=CHANCE_COLOUR, linestyle=":", linewidth=1)
     place.set(xlabel="AUROC of the word in the report, test patients", xlim=(0, 1), ylim=(-0.6, len(names) - 0.4))
     place.set_yticks(height, names)

@@ -94,9 +94,15 @@ def _window(distinct: Tensor, position: Tensor, bandwidth: float) -> tuple[Tenso
     beyond = distinct.new_full((1,), torch.inf)
     around = torch.cat([-beyond, distinct, beyond])  # so that value i - 1 is at i
     first = torch.searchsorted(distinct, position - bandwidth)
-    first = first - (position - around.take(first) <= bandwidth).long() + (position - around.take(first + 1) > bandwidth)
+    first = (
+        first - (position - around.take(first) <= bandwidth).long() + (position - around.take(first + 1) > bandwidth)
+    )
     last = torch.searchsorted(distinct, position + bandwidth, right=True)
-    last = last + (around.take(last + 1) - position <= bandwidth).long() - (around.take(last) - position > bandwidth).long()
+    last = (
+        last
+        + (around.take(last + 1) - position <= bandwidth).long()
+        - (around.take(last) - position > bandwidth).long()
+    )
     return first, last
 
 
