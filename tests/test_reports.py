@@ -36,6 +36,17 @@ RANDOM = np.random.default_rng(0)
         ("No mass, calcification or distortion, but an oval mass on the left.", {"mass", "oval"}),
         ("Irregular mass without calcifications", {"mass", "irregular"}),
         ("There is no mass and there are punctate calcifications.", {"calcification", "punctate"}),
+        ("A mass is seen, calcifications are not.", {"mass"}),
+        ("Calcifications were not identified. Rule out mass.", set()),
+        ("Non-calcified mass", {"mass"}),
+        ("a mass, not calcified, spiculated", {"mass", "spiculated"}),
+        ("round calcifications", {"calcification"}),  # not a round mass
+        ("No change in the spiculated mass", {"mass", "spiculated"}),
+        ("Mass, not palpable, with pleomorphic calcifications", {"mass", "calcification", "pleomorphic"}),
+        ("Masses: none", set()),
+        ("Regional lymph nodes. Diffuse skin thickening.", set()),
+        ("Punctate calcifications with a regional distribution", {"calcification", "punctate", "regional"}),
+        ("Heterogeneously dense, which may obscure small masses.", {"heterogeneously dense"}),
         ("Calcified vessels", {"calcification", "vascular"}),
         ("Microcalcifications, Dense Tissue", {"calcification"}),
         ("a nodular, well-rounded story", set()),
@@ -81,11 +92,24 @@ def test_the_published_rule_by_hand():
 
 
 def test_a_sentence_says_what_speaks_against():
-    said = reports.sentence(
-        "malignant", 0.834, [1, 2, 0], torch.tensor([-0.2, 0.5, 0.25]), {0: "oval mass", 1: "mass", 2: "mass"}
+    influences, labels = (
+        torch.tensor([-0.2, 0.5, 0.25, 0.0]),
+        {0: "oval mass", 1: "mass", 2: "mass", 3: "calcification"},
     )
-    assert said == "malignant, 83%: for it mass (+0.75); against it oval mass (-0.20)."
-    assert reports.sentence("malignant", 0.1, [], torch.zeros(3), {}) == "malignant, 10%: no labelled unit speaks."
+    said = reports.sentence("malignant", [1, 2, 0, 3], influences, labels)
+    assert said == "speaks for malignant: mass (+0.50), mass (+0.25); speaks against malignant: oval mass (-0.20)"
+    assert reports.sentence("malignant", [], influences, {}) == "no labelled unit speaks for or against malignant"
+
+
+def test_a_dealt_report_has_what_others_have():
+    stands = np.array([[1, 0], [1, 0], [0, 1], [1, 1]], bool)
+    found = reports.of_others(stands, np.array(["a", "a", "b", "c"]))
+    np.testing.assert_allclose(found, [[0.5, 1], [0.5, 1], [1, 1 / 3], [2 / 3, 1 / 3]])
+    assert np.isnan(reports.of_others(stands, np.array(["a"] * 4))).all()
+    with pytest.raises(ValueError, match="two patients, at least"):
+        reports.beyond(stands, stands, stands[0], np.array(["a"] * 4), 10, 10, 0)
+    with pytest.raises(TypeError, match="a list of texts"):
+        reports.written("mass")
 
 
 def test_consistency_by_hand():

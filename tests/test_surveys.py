@@ -46,13 +46,17 @@ def test_answers_come_back_in_one_order(file):
 
 
 def test_what_is_wrong_is_named(file):
+    with pytest.raises(FileNotFoundError, match="synthetic.csv: it is made with the first answer"):
+        surveys.read(file)
     with pytest.raises(ValueError, match="say who you are"):
-        surveys.record(file, synthetic(9, " "))
-    surveys.record(file, synthetic(9, "a"))
+        surveys.record(file, synthetic(9, " ", recognisable="yes"))
+    with pytest.raises(ValueError, match="'recognisable' is 'YES'; answers are yes, no"):
+        surveys.record(file, synthetic(9, "a", recognisable="YES"))
+    surveys.record(file, synthetic(9, "a", recognisable="yes"))
     lines = file.read_text().splitlines()
     for changed, message in (
         (lines[1].replace("unit_0009", "nine"), "row 2: 'nine' is no unit"),
-        (lines[1].replace(",a,", ",a,maybe"), "row 2: 'recognisable' is 'maybe'; answers are yes, no"),
+        (lines[1].replace("yes", "maybe"), "row 2: 'recognisable' is 'maybe'; answers are yes, no"),
     ):
         file.write_text("\n".join([lines[0], changed]) + "\n")
         with pytest.raises(ValueError, match=message):
@@ -80,8 +84,9 @@ def test_agreement_by_hand():
 
 
 def test_labels_are_what_most_raters_say():
+    """Of two raters both; what one alone has seen has no label."""
     rows = [synthetic(1, "a", description="Spiculated masses"), synthetic(1, "b", description="spiculations and calcs"), synthetic(1, "c", description="mass"),
-            synthetic(2, "a", description="mass", recognisable="no"), synthetic(2, "b", description="mass"), synthetic(3, "a", description="something else")]  # fmt: skip
+            synthetic(2, "a", description="mass", recognisable="no"), synthetic(2, "b", description="mass"), synthetic(3, "a", description="mass")]  # fmt: skip
     assert surveys.labels(pd.DataFrame(rows)) == {1: "spiculated mass"}
 
 
@@ -90,20 +95,47 @@ def test_the_widget_saves_at_once_and_goes_on_where_it_stopped(box, file):
     shown = parts["picture"].value
     parts["recognisable"].value = "yes"
     assert "say who you are" in parts["said"].value and not file.exists()
-    parts["rater"].value = "xy"
-    assert parts["recognisable"].value == "" and "0 answered" in parts["where"].value
-    parts["recognisable"].value = "yes"
+    parts["rater"].value = "xy"  # what was answered before the name was given is kept, and saved
+    assert surveys.read(file).to_dict("records") == [synthetic(9, "xy", recognisable="yes")]
     parts["description"].value = "a mass"
-    assert surveys.read(file).to_dict("records") == [synthetic(9, "xy", recognisable="yes", description="a mass")]
+    assert "0 answered" in parts["where"].value  # two of the four are open
+    parts["associated"].value, parts["several"].value = "yes", "one"
+    assert "1 answered" in parts["where"].value
     parts["on"].click()
     assert parts["picture"].value != shown and parts["recognisable"].value == "" and "unit_0120" in parts["where"].value
+    assert parts["said"].value == ""
     parts["back"].click()
     assert parts["recognisable"].value == "yes" and parts["description"].value == "a mass"
-    assert len(surveys.read(file)) == 1  # looking is no answer
+    assert len(surveys.read(file)) == 1 and parts["back"].disabled  # looking is no answer
     parts["rater"].value = "other"
     assert "unit_0009" in parts["where"].value and parts["recognisable"].value == ""
     parts["rater"].value = "xy"
     assert "unit_0120" in parts["where"].value and "1 answered" in parts["where"].value
+    for unit in (120, 1030):
+        surveys.record(file, synthetic(unit, "xy", recognisable="no"))
+    parts["rater"].value = "other"
+    parts["rater"].value = "xy"
+    assert "All units are answered" in parts["said"].value
+
+
+def test_answers_that_are_cleared_are_gone(box, file):
+    box.parts["rater"].value = "xy"
+    box.parts["several"].value = "one"
+    assert len(surveys.read(file)) == 1
+    box.parts["several"].value = ""
+    assert surveys.read(file).empty
+
+
+def test_a_file_that_breaks_in_between_loses_no_later_answer(box, file):
+    box.parts["rater"].value = "xy"
+    box.parts["several"].value = "one"
+    good = file.read_text()
+    file.write_text("nothing,of,the,kind\n")
+    box.parts["on"].click()
+    assert "Not read" in box.parts["said"].value
+    file.write_text(good)
+    box.parts["several"].value = "several"
+    assert surveys.read(file)["several"].tolist() == ["one", "several"]
 
 
 def test_a_file_that_cannot_be_read_gets_a_sentence(box, file):
@@ -120,3 +152,8 @@ def test_a_mosaic_is_dimmed_outside(tmp_path):
     (tmp_path / "page.png").write_bytes(unit_plots.mosaic(images, masks, columns=2))
     shown = np.asarray(Image.open(tmp_path / "page.png"))
     assert shown.shape == (12, 12, 3) and shown[0, 0, 0] == 40 and shown[0, 9, 0] == 200 and shown[11, 11, 0] == 0
+
+
+def test_without_pages_there_is_a_sentence(file):
+    with pytest.raises(ValueError, match="run the stage `units`"):
+        widgets.survey({}, file, "mammography", "abc")

@@ -88,6 +88,8 @@ def test_influences_of_the_mean_add_up_to_the_logit():
     found = units.influence(maps, model.head.weight[1], "mean").sum(1) + model.head.bias[1]
     torch.testing.assert_close(found, model(images)[:, 1], atol=1e-5, rtol=1e-4)
     assert (units.influence(maps, torch.ones(32), "max") >= units.influence(maps, torch.ones(32), "mean")).all()
+    with pytest.raises(ValueError, match="need a weight for each unit"):
+        units.influence(maps, model.head.weight)
     with pytest.raises(ValueError, match="unknown amount 'sum'"):
         units.influence(maps, model.head.weight[1], "sum")
 
@@ -119,15 +121,6 @@ def test_masks_lie_where_the_locations_look():
     mask = units.published_masks(maps, torch.ones(1), 40, Field(8.0, 0.0), 0.9)[0]
     rows, columns = torch.where(mask)
     assert rows.double().mean() == columns.double().mean() == 16
-
-
-def test_overlap_by_hand_and_by_chance():
-    masks, drawn = torch.zeros(2, 10, 10, dtype=torch.bool), torch.zeros(2, 10, 10, dtype=torch.bool)
-    masks[0, :2], drawn[0, 1:3] = True, True  # 20 pixels each, 10 shared
-    masks[1, :1] = True  # 10 pixels where nothing is drawn
-    value, chance = units.overlap(masks, drawn)
-    assert value == pytest.approx(10 / (30 + 10)) and chance == pytest.approx(4 / (36 + 10))
-    assert all(np.isnan(each) for each in units.overlap(masks, drawn & False))
 
 
 def test_units_that_are_removed_take_their_share():

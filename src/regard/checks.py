@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from regard import cases, project, regions
 from regard.published import PUBLISHED
@@ -22,6 +22,8 @@ def study(name: str, params: dict | None = None) -> None:
     attribution(project.settings(name, "attribute", params), project.settings(name, "train", params)["pool"])
     selection(project.settings(name, "select", params), project.settings(name, "attribute", params))
     explained(project.settings(name, "train", params), project.settings(name, "examine", params))
+    if name in params["units"]["studies"]:
+        units(project.settings(name, "units", params), targets(prepare)[0])
     known = regions.names(prepare["regions"], prepare["structures"])
     if compare["together"]:
         regions.check_parts(compare["together"], known, f"study {name!r}, compare, together")
@@ -61,6 +63,28 @@ def explained(train: Mapping, examine: Mapping) -> None:
                 f"params.yaml: study {train['study']!r}, train: an unknown finding counts as one of {', '.join(BLANKS)}, "
                 f"not as {blank!r}"
             )
+
+
+def units(settings: Mapping, classes: Sequence[str]) -> None:
+    """Raise ValueError, or FileNotFoundError, for settings of the stage units that cannot be: said here, and not after a network was trained.
+    classes: what the network tells apart."""
+    where = f"params.yaml: study {settings['study']!r}, units:"
+    if settings["target"] and settings["target"] not in classes:
+        raise ValueError(f"{where} `target` is {settings['target']!r}; known are {', '.join(classes)}")
+    for knob in ("top", "annotated", "scanned", "first", "images", "shown", "controls", "draws", "flips"):
+        if isinstance(settings[knob], bool) or not isinstance(settings[knob], int) or settings[knob] < 1:
+            raise ValueError(f"{where} `{knob}` must be a positive whole number, not {settings[knob]!r}")
+    for knob in ("share", "quantile"):
+        if (
+            isinstance(settings[knob], bool)
+            or not isinstance(settings[knob], int | float)
+            or not 0 < settings[knob] < 1
+        ):
+            raise ValueError(f"{where} `{knob}` must be a share above 0 and below 1, not {settings[knob]!r}")
+    if settings["draws"] < 1000:  # the least p, 1 / (draws + 1), is multiplied by the number of words and structures
+        raise ValueError(f"{where} with {settings['draws']} `draws` no unit could get a label; take 1000 at least")
+    if settings["survey"] and not (project.root() / settings["survey"]).is_file():
+        raise FileNotFoundError(f"{where} there is no `survey` {settings['survey']}")
 
 
 def knobs(name: str, params: Mapping) -> None:

@@ -36,7 +36,7 @@ COLUMNS = [
     "value",
     "ci_low",
 ]
-COLUMNS += ["ci_high", "p_holm", "chance", "n_cases", "n_patients", "flagged", "profile", "verdict"]
+COLUMNS += ["ci_high", "p_holm", "chance", "n_cases", "n_patients", "flagged", "profile", "asked_by", "verdict"]
 MEASURED = ["study", "data", "target", "value", "ci_low", "ci_high", "n_cases", "n_patients", "profile"]
 
 
@@ -91,6 +91,7 @@ def claims(
         verdict(row.ci_low, row.ci_high, row.paper_value, row.n_patients, row.data, row.rule, row.flagged, row.p_holm)
         for row in table.itertuples()
     ]
+    table["asked_by"] = table["asked_by"].fillna("the paper") if "asked_by" in table else "the paper"
     return table.assign(verdict=decided)[COLUMNS]
 
 
@@ -135,6 +136,7 @@ def _shares(known: Mapping, summary: pd.DataFrame) -> list[pd.DataFrame]:
                 rule=told.get("rule", "within the interval"),
                 p_holm=np.nan,
                 flagged=False,
+                asked_by=told.get("asked_by", "the paper"),
             )
         )
     return found
@@ -161,6 +163,7 @@ def _orders(known: Mapping, pairs: pd.DataFrame, summary: pd.DataFrame) -> list[
                 p_holm=rows["p_holm"],
                 chance=np.nan,
                 flagged=rows["flagged"],
+                asked_by=told.get("asked_by", "the paper"),
             )
         )
     return found
@@ -171,7 +174,14 @@ def _of_concepts(known: Mapping, concepts: pd.DataFrame) -> list[pd.DataFrame]:
     found = []
     for told in known.get("concepts", []):
         rows = concepts[concepts["statistic"] == told["statistic"]]
+        if rows.empty and len(concepts):  # the study was made, and this could not be asked of it
+            blank = {name: np.nan for name in ("value", "ci_low", "ci_high", "p_holm")} | {
+                "n_cases": 0,
+                "n_patients": 0,
+            }
+            rows = concepts[:1].assign(statistic=told["statistic"], **blank)
         said = {"claim": told["claim"], "paper_value": told.get("value", np.nan), "rule": told["rule"]}
+        said["asked_by"] = told.get("asked_by", "the paper")
         found.append(rows.assign(**said, chance=np.nan, flagged=False))
     return found
 

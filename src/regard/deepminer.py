@@ -31,17 +31,20 @@ def labels(folder: Path) -> pd.DataFrame:
     Raises FileNotFoundError and ValueError that name the file.
     """
     path = _file(folder, LABELS)
-    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    try:
+        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    except (ValueError, KeyError, TypeError):
+        raise ValueError(f"{path} is no notebook") from None
     for cell in cells:
         if cell["cell_type"] == "code" and "cleaned_unit_labels = {" in (source := "".join(cell["source"])):
             break
     else:
         raise ValueError(f"{path}: no cell with cleaned_unit_labels = {{...}}")
-    typed = next(
+    typed = [
         node.value
         for node in ast.parse(source).body
-        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Dict)
-    )
+        if isinstance(node, ast.Assign) and node.targets[0].id == "cleaned_unit_labels"
+    ][0]
     pairs = [(ast.literal_eval(key), ast.literal_eval(value)) for key, value in zip(typed.keys, typed.values)]
     often = Counter(key for key, _ in pairs)
     rows = [
@@ -74,13 +77,24 @@ def answers(folder: Path) -> pd.DataFrame:
         {
             "case": table["Case #"],
             "exam": table["Image Name"].str.split(".").str[0],
-            "explanation": [" | ".join(ast.literal_eval(said)) for said in table["DeepMiner Explanation"]],
+            "explanation": [
+                _listed(said, case, folder) for said, case in zip(table["DeepMiner Explanation"], table["Case #"])
+            ],
             "report": table["GT Report"],
             "likelihood": table["DeepMiner Cancer Likelihood Prediction"].astype(float),
             "cancer": table["Image Name"].str.startswith("cancer"),
             "said": answer == "C",
         }
     )
+
+
+def _listed(said: str, case: str, folder: Path) -> str:
+    try:
+        return " | ".join(ast.literal_eval(said))
+    except (ValueError, SyntaxError, TypeError):
+        raise ValueError(
+            f"{Path(folder) / ANSWERS}, case {case}: the explanation {said[:40]!r} is no list of labels"
+        ) from None
 
 
 def _file(folder: Path, name: str) -> Path:
@@ -126,7 +140,8 @@ def reanalysis(table: pd.DataFrame, draws: int = 10_000, seed: int = 1) -> pd.Da
         ]
     )
     said, stands = (reports.written(table[column]).to_numpy() for column in ("explanation", "report"))
-    prior = reports.commonest(stands, round(said.sum(axis=1).mean()))
+    count = max(1, round(said.sum(axis=1).mean()))
+    prior = np.stack([reports.commonest(stands[exams != exam], count) for exam in exams])  # of the other exams
     against = reports.beyond(said, stands, prior, exams, draws, draws, seed).rename(columns={"n_patients": "n_exams"})
     against = against.assign(measure="F1 with the report, less " + against["against"], value=against["difference"])
     return pd.concat([found, against[found.columns]], ignore_index=True)

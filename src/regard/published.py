@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 
+OURS = "Regard"  # of a claim that the paper does not make, and its own means nothing without: `asked_by`
+
 # name in params.yaml (`published`) -> the paper; `figures`: what its classifier achieved; `means`: a mean that it gives (or
 # by another rule of regard.claims.RULES a value to be reached), and the row of summary.csv beside it; `orders`: what comes
 # before what, and the row of pairs.csv that tells; `concepts`: what it says of clusters and units, and the row of concepts.csv
@@ -20,6 +22,7 @@ PUBLISHED = {
         "orders": [  # which the paper does not ask, and its figure means nothing without
             {
                 "claim": f"cam over {null}, three regions",
+                "asked_by": OURS,
                 "row": {
                     "score": "pointing",
                     "region": "mass+peritumoral+below",
@@ -35,7 +38,11 @@ PUBLISHED = {
     "nedjar-2023": {
         "paper": "Nedjar 2023",
         "orders": [
-            {"claim": f"{first} over {second}{said}", "row": {"selection": selection, "first": first, "second": second}}
+            {
+                "claim": f"{first} over {second}{said}",
+                "asked_by": OURS if said else "the paper",
+                "row": {"selection": selection, "first": first, "second": second},
+            }
             for selection, said in (("meanshift", ""), ("top-area", ", equal area"))
             for first, second in (("gradient", "lrp-z"), ("gradient", "lrp-epsilon"))
         ]
@@ -46,6 +53,7 @@ PUBLISHED = {
         + [  # which the paper does not ask, and its order means nothing without
             {
                 "claim": f"gradient over {null}{said}",
+                "asked_by": OURS,
                 "row": {"selection": selection, "first": "gradient", "second": null},
             }
             for selection, said in (("meanshift", ""), ("top-area", ", equal area"))
@@ -58,6 +66,7 @@ PUBLISHED = {
         "orders": [
             {
                 "claim": f"grad-cam over {second}{said}",
+                "asked_by": OURS if said or second in ("ones", "prior") else "the paper",
                 "row": {"selection": selection, "first": "grad-cam@alam-2023", "second": second},
             }
             for selection, said in (("otsu@alam-2023", ""), ("otsu", ", positive relevance"))
@@ -85,11 +94,13 @@ PUBLISHED = {
         "concepts": [
             {
                 "claim": "clusters match tissue better than colours",
+                "asked_by": OURS,
                 "statistic": "adjusted Rand index, nmf - colours",
                 "rule": "above zero",
             },
             {
                 "claim": "clusters match tissue better than those of a random network",
+                "asked_by": OURS,
                 "statistic": "adjusted Rand index, nmf - nmf, random network",
                 "rule": "above zero",
             },
@@ -102,6 +113,7 @@ PUBLISHED = {
             },
             {
                 "claim": "clusters go with occlusion",
+                "asked_by": OURS,
                 "statistic": "rank correlation with occlusion",
                 "rule": "at least",
                 "value": 0.0,
@@ -117,6 +129,7 @@ PUBLISHED = {
         "concepts": [
             {
                 "claim": f"{said} say more of their report than {other}",
+                "asked_by": OURS,
                 "statistic": f"F1 with the report, {rule} - {other}",
                 "rule": "above zero",
             }
@@ -125,12 +138,16 @@ PUBLISHED = {
         ]
         + [
             {
-                "claim": "labelled units matter more than units as active",
-                "statistic": "fall, units with a label - as active",
+                "claim": f"labelled units matter more than units as {much}",
+                "asked_by": OURS,
+                "statistic": f"fall, units with a label - as {much}",
                 "rule": "above zero",
-            },
+            }
+            for much in ("active", "influential")
+        ]
+        + [
             {
-                "claim": "a reader tells cancer from the text",
+                "claim": "a reader is as often right from the text alone",
                 "statistic": "a reader's right answers from the text alone",
                 "rule": "within the interval",
                 "value": 0.552,

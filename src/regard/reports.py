@@ -19,6 +19,9 @@ class Word(NamedTuple):
     pattern: str
 
 
+# words that are also said of lymph nodes, skin or asymmetries, where calcifications or a distribution are spoken of in the same clause
+_OF_CALCIFICATIONS = r"\b{0}\b[^.]*\b(calc|distribution)|(calc|distribution)[^.]*\b{0}\b"
+
 # BI-RADS (ACR 2013) and the older words that DDSM's reports use; patterns are of lower case, with blanks for "-" and "_"
 WORDS = {
     "mass": Word("", "finding", r"\bmass(es)?\b"),
@@ -26,7 +29,7 @@ WORDS = {
     "architectural distortion": Word("", "finding", r"\barchitectural distortion"),
     "asymmetry": Word("", "finding", r"\basymmetr(y|ies|ic)\b"),
     "oval": Word("mass", "shape", r"\boval\b"),
-    "round": Word("mass", "shape", r"\bround\b(?! and regular)"),
+    "round": Word("mass", "shape", r"\bround\b(?! (and regular|(micro|macro)?calc))"),
     "lobulated": Word("mass", "shape", r"\blobulated\b"),
     "irregular": Word("mass", "shape", r"\birregular(ly)?\b"),
     "circumscribed": Word("mass", "margin", r"\bcircumscribed\b|\bsmooth (edges|margins)\b"),
@@ -46,24 +49,33 @@ WORDS = {
     "eggshell": Word("calcification", "morphology", r"\beggshell\b"),
     "round and regular": Word("calcification", "morphology", r"\bround and regular\b"),
     "grouped": Word("calcification", "distribution", r"\b(clustered|grouped)\b|\bclusters?\b"),
-    "segmental": Word("calcification", "distribution", r"\bsegmental\b"),
+    "segmental": Word("calcification", "distribution", _OF_CALCIFICATIONS.format("segmental")),
     "linear distribution": Word("calcification", "distribution", r"\blinear distribution\b|\bdistribution linear\b"),
-    "regional": Word("calcification", "distribution", r"\bregional\b"),
-    "diffuse": Word("calcification", "distribution", r"\bdiffuse(ly)?\b"),
+    "regional": Word("calcification", "distribution", _OF_CALCIFICATIONS.format("regional")),
+    "diffuse": Word("calcification", "distribution", _OF_CALCIFICATIONS.format("diffuse(ly)?")),
     "almost entirely fatty": Word("", "composition", r"\balmost entirely fat(ty)?\b"),
     "scattered fibroglandular": Word("", "composition", r"\bscattered (areas of )?fibroglandular\b"),
     "heterogeneously dense": Word("", "composition", r"\bheterogeneously dense\b"),
     "extremely dense": Word("", "composition", r"\bextremely dense\b"),
 }
-_CLAUSES = re.compile(r"[.;:\n]|\bbut\b|\bhowever\b|\bthough\b|\bexcept\b|\bthere (?:is|are)\b")
-_DENIED = re.compile(r"\b(?:no|not|non|without|free of|absence of|denies)\b")
+_CLAUSES = re.compile(r"[.;\n]|\bbut\b|\bhowever\b|\bthough\b|\bexcept\b|\bthere (?:is|are)\b")
+_DENIED = re.compile(r"\b(?:no|without|free of|absence of|denies|rules? out|negative for)\b.*|\bnot\b[^,]*|\bnon \w+")
+_AFTERWARDS = re.compile(
+    r"[^,]*\b(?:is|are|was|were) (?:not|absent)\b|[^,]*\bnot (?:seen|identified|present|visible)\b|[^,]*: ?none\b"
+)
+_SETTLED = re.compile(
+    r"\bno (?:\w+ )?change (?:in|of)\b|\b(?:may|can|could) obscure [^,]*"
+)  # says nothing of a finding's absence, or presence
 
 
 def words(text: str) -> set[str]:
-    """The words of WORDS that a report, or a label, says: each with the finding that it describes. What stands behind a "no" or "without" in its
-    clause is denied, and not said."""
-    plain = re.sub(r"[_-]", " ", str(text).lower())
-    said = " . ".join(_DENIED.split(clause)[0] for clause in _CLAUSES.split(plain))
+    """The words of WORDS that a report, or a label, says: each with the finding that it describes.
+
+    What stands behind a "no" or "without" in its clause, behind a "not" up to the next comma, and before "is not" or "are absent" is denied, and not
+    said. By rule and no more: of two findings in a clause each descriptor belongs to the one that the lexicon has it for.
+    """
+    plain = _SETTLED.sub("", re.sub(r"[_-]", " ", str(text).lower()))
+    said = " . ".join(_DENIED.sub("", _AFTERWARDS.sub("", clause)) for clause in _CLAUSES.split(plain))
     found = {name for name, word in WORDS.items() if re.search(word.pattern, said)}
     return found | {WORDS[name].finding for name in found} - {""}
 
@@ -75,7 +87,11 @@ def named(word: str) -> str:
 
 
 def written(texts: Sequence[str]) -> pd.DataFrame:
-    """Which of WORDS each text says: bool, a column each. A blank one is a row of nothing: leave it out before, since it is unknown."""
+    """Which of WORDS each text says: bool, a column each. A blank one is a row of nothing: leave it out before, since it is unknown.
+
+    Raises TypeError for a single text."""
+    if isinstance(texts, str):
+        raise TypeError("a list of texts is needed, not one text")
     found = [words(text) for text in texts]
     return pd.DataFrame({name: [name in one for one in found] for name in WORDS}, dtype=bool)
 
@@ -93,18 +109,16 @@ def contrastive(influences: Tensor, labels: Mapping[int, str], first: int = 3) -
     return [unit for unit in order if unit in labels and float(influences[unit]) != 0][:first]
 
 
-def sentence(target: str, score: float, units: Sequence[int], influences: Tensor, labels: Mapping[int, str]) -> str:
-    """An explanation in words: what speaks for `target`, to which the network gives the probability `score`, and what against it, units of
-    one label together."""
+def sentence(target: str, units: Sequence[int], influences: Tensor, labels: Mapping[int, str]) -> str:
+    """A contrastive explanation in words: the units that speak for `target` and those that speak against it, with what each adds to its logit less
+    the mean of the others'."""
     parts = []
-    for said, sign in (("for it", 1), ("against it", -1)):
-        sums = {}
-        for unit in units:
-            if sign * float(influences[unit]) > 0:
-                sums[labels[unit]] = sums.get(labels[unit], 0.0) + float(influences[unit])
-        if sums:
-            parts.append(f"{said} " + ", ".join(f"{label} ({value:+.2f})" for label, value in sums.items()))
-    return f"{target}, {score:.0%}: " + ("; ".join(parts) if parts else "no labelled unit speaks") + "."
+    for said, sign in (("speaks for", 1), ("speaks against", -1)):
+        spoke = [
+            f"{labels[unit]} ({float(influences[unit]):+.2f})" for unit in units if sign * float(influences[unit]) > 0
+        ]
+        parts += [f"{said} {target}: {', '.join(spoke)}"] if spoke else []
+    return "; ".join(parts) if parts else f"no labelled unit speaks for or against {target}"
 
 
 def f1(said: np.ndarray, stands: np.ndarray) -> np.ndarray:
@@ -120,19 +134,19 @@ MEASURES = {  # of hits, of what was said and of what stands in the reports
 }
 
 
-def consistency(said: np.ndarray, stands: np.ndarray, exams: np.ndarray, draws: int, seed: int) -> list[dict]:
-    """MEASURES of words said, bool (n, W), with those that stand in the reports, all images and words together, with intervals over exams:
-    rows of measure, value, ci_low, ci_high, n_cases, n_exams, n_said, n_written. Blank where nothing was said, or stands."""
-    hits, ours, theirs = ((each).sum(axis=1).astype(float) for each in (said & stands, said, stands))
+def consistency(said: np.ndarray, stands: np.ndarray, patients: np.ndarray, draws: int, seed: int) -> list[dict]:
+    """MEASURES of words said, bool (n, W), with those that stand in the reports, bool or the chance that they do, all images and words together, with
+    intervals over patients: rows of measure, value, ci_low, ci_high, n_cases, n_patients, n_said, n_written. Blank where nothing was said, or stands."""
+    hits, ours, theirs = ((each).sum(axis=1).astype(float) for each in (said * stands, said, stands))
     counted = {
         "n_cases": len(said),
-        "n_exams": len(set(exams)),
+        "n_patients": len(set(patients)),
         "n_said": int(ours.sum()),
-        "n_written": int(theirs.sum()),
+        "n_written": round(theirs.sum()),
     }
     found = []
     for name, measure in MEASURES.items():
-        value, low, high = statistics.interval(lambda w: measure(w @ hits, w @ ours, w @ theirs), exams, draws, seed)
+        value, low, high = statistics.interval(lambda w: measure(w @ hits, w @ ours, w @ theirs), patients, draws, seed)
         found.append({"measure": name, "value": value, "ci_low": low, "ci_high": high} | counted)
     return found
 
@@ -143,29 +157,39 @@ def commonest(stands: np.ndarray, count: int) -> np.ndarray:
     return np.isin(np.arange(stands.shape[1]), order)
 
 
-def beyond(
-    said: np.ndarray, stands: np.ndarray, prior: np.ndarray, exams: np.ndarray, draws: int, flips: int, seed: int
-) -> pd.DataFrame:
-    """How much better the words said of an image go with its own report, by the mean F1 over images, than with reports of other exams (`shuffled`),
-    and than the words `prior`, bool (W,), which are said of every image (`commonest words`).
+def of_others(stands: np.ndarray, patients: np.ndarray) -> np.ndarray:
+    """For each image the share of the reports of other patients that have each word, (n, W) of bool (n, W): what a report dealt out anew would have.
+    NaN for one patient alone."""
+    other = (np.asarray(patients)[:, None] != np.asarray(patients)[None]).astype(float)
+    count = other.sum(axis=1, keepdims=True)
+    return np.divide(other @ stands, count, out=np.full(stands.shape, np.nan), where=count > 0)
 
-    A row each: against, value (the mean F1), baseline, difference, ci_low, ci_high, p (of the shuffled reports dealt among exams; of the commonest
-    words a sign-flip test), n_cases, n_patients (exams), n_undefined (reports without a word, left out).
+
+def beyond(
+    said: np.ndarray, stands: np.ndarray, prior: np.ndarray, patients: np.ndarray, draws: int, flips: int, seed: int
+) -> pd.DataFrame:
+    """How much better the words said of an image go with its own report, by the mean of each image's F1, than with reports of other patients (`shuffled
+    reports`), and than the words `prior`, bool (W,) or (n, W), which are said whatever the image (`commonest words`).
+
+    A row each: against, value (the mean F1), baseline, difference, ci_low, ci_high, effect, p (two-sided: of the shuffled reports dealt among patients,
+    of the commonest words by flips of signs), n_cases, n_patients, n_undefined (reports without a word, left out). An image of which nothing is said has
+    the F1 0: it was asked for. Raises ValueError for the reports of a single patient.
     """
     known = stands.any(axis=1)
-    said, stands, exams = said[known], stands[known], np.asarray(exams, str)[known]
+    said, stands, patients = said[known], stands[known], np.asarray(patients, str)[known]
+    if len(set(patients)) < 2:
+        raise ValueError("reports of two patients, at least, are needed to tell an own report from another's")
     both, sizes = said.astype(float) @ stands.T, said.sum(axis=1)[:, None] + stands.sum(axis=1)[None]
     of_pairs = 2 * both / sizes  # (n, n): F1 of what is said of one with the report of another, which has a word
-    own, other = np.diag(of_pairs), exams[:, None] != exams[None]
-    others = np.where(other.any(1), (of_pairs * other).sum(1) / np.maximum(other.sum(1), 1), np.nan)
-    dealt = statistics.permuted(of_pairs, exams, flips, seed)
+    own, other = np.diag(of_pairs), patients[:, None] != patients[None]
+    others = (of_pairs * other).sum(axis=1) / other.sum(axis=1)
+    tails = [statistics.permuted(sign * of_pairs, patients, flips, seed)["p"] for sign in (1, -1)]
+    dealt = min(1.0, 2 * min(tails))
+    prior = np.broadcast_to(prior if prior.ndim == 1 else prior[known], stands.shape)
     rows = []
-    for name, baseline in (("shuffled reports", others), ("commonest words", f1(prior[None], stands))):
-        row = statistics.paired(own, baseline, exams, draws, seed, flips)
-        row |= {"p": dealt["p"]} if name == "shuffled reports" else {}
-        rows.append(
-            {"against": name, "value": own.mean(), "baseline": np.nanmean(baseline)}
-            | row
-            | {"n_undefined": int((~known).sum())}
-        )
+    for name, baseline in (("shuffled reports", others), ("commonest words", f1(prior, stands))):
+        row = statistics.paired(own, baseline, patients, draws, seed, flips)
+        row |= {"p": dealt} if name == "shuffled reports" else {}
+        row |= {"n_undefined": int((~known).sum())}
+        rows.append({"against": name, "value": own.mean(), "baseline": baseline.mean()} | row)
     return pd.DataFrame(rows)

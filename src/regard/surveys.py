@@ -24,12 +24,12 @@ COLUMNS = [*KEY, *QUESTIONS]
 
 
 def read(path: Path) -> pd.DataFrame:
-    """The answers in `path`, all of them text but the unit's number; none where there is no file. Columns COLUMNS, a blank answer is "".
+    """The answers in `path`, all of them text but the unit's number. Columns COLUMNS, a blank answer is "".
 
-    Raises ValueError that names the file and the row for columns, units and answers that cannot be, and for the same rater twice.
+    Raises FileNotFoundError, and ValueError that names the file and the row for columns, units and answers that cannot be, and for the same rater twice.
     """
     if not Path(path).is_file():
-        return pd.DataFrame(columns=COLUMNS)
+        raise FileNotFoundError(f"no {path}: it is made with the first answer in notebooks/explore/survey.ipynb")
     table = pd.read_csv(path, dtype=str, keep_default_na=False)
     if missing := [name for name in COLUMNS if name not in table]:
         raise ValueError(f"{path}: no column {missing[0]!r}; a survey has {', '.join(COLUMNS)}")
@@ -40,13 +40,8 @@ def read(path: Path) -> pd.DataFrame:
         except ValueError as error:
             raise ValueError(f"{path}, row {row}: {error}") from None
     table["unit"] = found
-    for question, (_, answers) in QUESTIONS.items():
-        wrong = ~table[question].isin(["", *answers]) & bool(answers)
-        if wrong.any():
-            row = int(np.flatnonzero(wrong)[0])
-            raise ValueError(
-                f"{path}, row {row + 2}: {question!r} is {table[question][row]!r}; answers are {', '.join(answers)}"
-            )
+    for row, answer in enumerate(table.to_dict("records"), start=2):
+        _check(answer, f"{path}, row {row}: ")
     if (twice := table.duplicated(KEY)).any():
         row = table[twice].iloc[0]
         raise ValueError(f"{path}: rater {row['rater']!r} answers twice about {units.name(row['unit'])}")
@@ -54,22 +49,37 @@ def read(path: Path) -> pd.DataFrame:
 
 
 def record(path: Path, answer: Mapping) -> None:
-    """Put one rater's answers about one unit in the table, in the place of earlier ones; rows are sorted, so that two versions can be compared
-    line by line. Written aside and renamed.
+    """Put one rater's answers about one unit in the table, in the place of earlier ones; without any answer the row goes. Rows are sorted, so that two
+    versions can be compared line by line. Written aside and renamed.
 
-    Raises ValueError without a rater's name, and what `read` does.
+    Raises ValueError without a rater's name and for an answer that there is not, and what `read` does.
     """
     if not str(answer["rater"]).strip():
         raise ValueError("say who you are first: answers belong to a rater")
-    table = read(path)
+    _check(answer)
+    table = read(path) if Path(path).is_file() else pd.DataFrame(columns=COLUMNS)
     same = np.logical_and.reduce([table[name] == answer[name] for name in KEY]) if len(table) else np.zeros(0, bool)
-    table = pd.concat([table[~same], pd.DataFrame([{name: answer.get(name, "") for name in COLUMNS}])]).sort_values(KEY)
+    row = {name: answer.get(name, "") for name in COLUMNS}
+    given = [row] if any(row[question] for question in QUESTIONS) else []
+    table = pd.concat([table[~same], pd.DataFrame(given, columns=COLUMNS)]).sort_values(KEY)
     table["unit"] = [units.name(int(unit)) for unit in table["unit"]]
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(path.name + ".part")
     table.to_csv(aside, index=False, lineterminator="\n")
     os.replace(aside, path)
+
+
+def _check(answer: Mapping, where: str = "") -> None:
+    for question, (_, answers) in QUESTIONS.items():
+        if answers and answer.get(question, "") not in ("", *answers):
+            raise ValueError(f"{where}{question!r} is {answer[question]!r}; answers are {', '.join(answers)}")
+
+
+def complete(answer: Mapping) -> bool:
+    """Whether every question with fixed answers has one; of what is not recognisable the first alone."""
+    fixed = [question for question, (_, answers) in QUESTIONS.items() if answers]
+    return answer["recognisable"] == "no" or all(answer[question] for question in fixed)
 
 
 def agreement(table: pd.DataFrame) -> pd.DataFrame:
@@ -104,12 +114,14 @@ def _cohen(wide: pd.DataFrame) -> float:
 
 def labels(table: pd.DataFrame) -> dict[int, str]:
     """What the raters call each unit: the words of the lexicon in the descriptions of more than half of those who rated it, and who do not call it
-    unrecognisable. Units without such a word have no label. table: answers about one network.
+    unrecognisable. Units without such a word, and those that fewer than two rated, have no label. table: answers about one network.
 
     Put together by rule: in DeepMiner it was done by hand, without a record.
     """
     found = {}
     for unit, rows in table.groupby("unit"):
+        if len(rows) < 2:
+            continue
         said = [
             reports.words(text) if known != "no" else set()
             for text, known in zip(rows["description"], rows["recognisable"])

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from PIL import Image
 
 from regard.plots import CHANCE_COLOUR, METHOD_COLOUR, NULL_COLOUR, REGION_COLOURS
@@ -41,12 +42,21 @@ def pages(rows: Sequence[tuple[str, Sequence[tuple[np.ndarray, np.ndarray, np.nd
                 if mask.any() and not mask.all():
                     place.contour(mask.astype(float), levels=[0.5], colors=[colour], linewidths=0.9, linestyles=style)
             place.set_title(said, fontsize=5, pad=1)
+    handles = [
+        Line2D([], [], color=colour, linestyle=style, label=label)
+        for colour, style, label in (
+            (PUBLISHED, "solid", "above 0.2 of the largest"),
+            (DISSECTION, "dashed", "0.5 % of all places"),
+        )
+    ]
+    figure.legend(handles=handles, loc="outside lower center", ncols=2, fontsize=6)
     return figure
 
 
 def explained(cases: Sequence[tuple[np.ndarray, Sequence[tuple[np.ndarray, str]], Sequence[str]]]) -> Figure:
-    """A row for each case: the image, the image with where the units that speak respond (mask, label), and paragraphs of text."""
-    figure = Figure(figsize=(7.4, 1.75 * len(cases)), layout="constrained")
+    """A row for each case: the image, the image with where the units that speak respond (mask, label), and paragraphs of text, the first of
+    them a title."""
+    figure = Figure(figsize=(7.4, 2.1 * len(cases)), layout="constrained")
     axes = figure.subplots(len(cases), 3, squeeze=False, width_ratios=[1, 1, 2.4])
     for (plain, drawn, text), (image, speaking, paragraphs) in zip(axes, cases):
         for place in (plain, drawn):
@@ -55,18 +65,19 @@ def explained(cases: Sequence[tuple[np.ndarray, Sequence[tuple[np.ndarray, str]]
         for (mask, label), colour in zip(speaking, REGION_COLOURS):
             if mask.any() and not mask.all():
                 drawn.contour(mask.astype(float), levels=[0.5], colors=[colour], linewidths=1)
-            lines.append((label, colour))
+            lines.append((label if mask.any() else f"{label}: nowhere as strong", colour))
         for place in (plain, drawn, text):
             place.set_axis_off()
         at = 1.0
-        for paragraph in paragraphs:
+        for number, paragraph in enumerate(paragraphs):
             wrapped = textwrap.fill(paragraph, 66)
-            text.text(0, at, wrapped, va="top", fontsize=6.5, transform=text.transAxes)
-            at -= 0.115 * (wrapped.count("\n") + 1) + 0.05
+            weight = "bold" if number == 0 else "normal"
+            text.text(0, at, wrapped, va="top", fontsize=6.5, weight=weight, transform=text.transAxes)
+            at -= 0.085 * (wrapped.count("\n") + 1) + 0.04
         for label, colour in lines:
-            text.plot([0, 0.03], [at - 0.04] * 2, color=colour, linewidth=2, transform=text.transAxes, clip_on=False)
+            text.plot([0, 0.03], [at - 0.03] * 2, color=colour, linewidth=2, transform=text.transAxes, clip_on=False)
             text.text(0.045, at, label, va="top", fontsize=6.5, transform=text.transAxes)
-            at -= 0.115
+            at -= 0.085
         text.set(xlim=(0, 1), ylim=(0, 1))
     return figure
 
@@ -110,15 +121,25 @@ def words(table: pd.DataFrame) -> Figure:
 
 
 def removals(table: pd.DataFrame) -> Figure:
-    """How much the output falls when units are removed, with 95 % intervals: rows of name, value, ci_low, ci_high and control, the mean of units as
-    active."""
-    figure = Figure(figsize=(5.6, 0.7 + 0.24 * len(table)), layout="constrained")
-    place, height = figure.subplots(), np.arange(len(table))[::-1]
-    place.hlines(height, table["ci_low"], table["ci_high"], colors=METHOD_COLOUR, linewidth=2)
-    place.scatter(table["value"], height, color=METHOD_COLOUR, s=22, zorder=3, label="these units")
-    place.scatter(table["control"], height, color=CHANCE_COLOUR, marker="|", s=60, zorder=3, label="as many as active")
+    """How much the output falls when units are removed, with 95 % intervals: rows of name, value, ci_low, ci_high and, of other units that are alike (`as`),
+    the mean `control`."""
+    whole = table.drop_duplicates("name")
+    figure = Figure(figsize=(6, 0.9 + 0.4 * len(whole)), layout="constrained")
+    place, height = figure.subplots(), dict(zip(whole["name"], range(len(whole))))
+    place.hlines(list(height.values()), whole["ci_low"], whole["ci_high"], colors=METHOD_COLOUR, linewidth=2)
+    place.scatter(whole["value"], list(height.values()), color=METHOD_COLOUR, s=22, zorder=3, label="these units")
+    for (like, rows), colour in zip(table.groupby("as", sort=False), (NULL_COLOUR, CHANCE_COLOUR)):
+        place.scatter(
+            rows["control"],
+            rows["name"].map(height),
+            color=colour,
+            marker="|",
+            s=90,
+            zorder=3,
+            label=f"as many as {like}",
+        )
     place.axvline(0, color="black", linewidth=0.6)
-    place.set(xlabel="fall of the output when they are removed", ylim=(-0.6, len(table) - 0.4))
-    place.set_yticks(height, table["name"])
+    place.set(xlabel="fall of the class's logit less the mean of the others'", ylim=(len(whole) - 0.5, -0.5))
+    place.set_yticks(list(height.values()), list(height))
     place.legend(fontsize=6)
     return figure

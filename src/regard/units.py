@@ -29,7 +29,7 @@ def dense(model: nn.Sequential, images: Tensor, cells: tuple[int, int] = (1, 1))
 
     Raises ValueError for a network without an average pool, whose head is not linear in the locations, and for windows larger than the map.
     """
-    if not isinstance(model.pool, nn.AdaptiveAvgPool2d):
+    if not isinstance(getattr(model, "pool", None), nn.AdaptiveAvgPool2d):
         raise ValueError("a network is made fully convolutional here if it ends in an average pool and a linear head")
     maps = model.features(images)
     if cells[0] > maps.shape[2] or cells[1] > maps.shape[3]:
@@ -45,6 +45,8 @@ def influence(maps: Tensor, head: Tensor, amount: str = "max") -> Tensor:
     """
     if amount not in AMOUNTS:
         raise ValueError(f"unknown amount {amount!r} of a unit; known are {', '.join(AMOUNTS)}")
+    if maps.ndim != 4 or head.shape != (maps.shape[1],):
+        raise ValueError(f"maps {tuple(maps.shape)} need a weight for each unit, not {tuple(head.shape)}")
     return AMOUNTS[amount](maps) * head
 
 
@@ -83,18 +85,6 @@ def dissection_masks(maps: Tensor, thresholds: Tensor, size: int, field: Field) 
     return enlarge(maps[:, None], size, field)[:, 0] > thresholds[:, None, None]
 
 
-def overlap(masks: Tensor, drawn: Tensor) -> tuple[float, float]:
-    """IoU over a whole set of a unit's masks with an expert's, bool (N, H, W) each, and what masks as large set down anywhere on their images
-    would have (sums of expected intersections over expected unions). NaN where nothing was drawn."""
-    both, one, other = ((each.flatten(1).double().sum(dim=1)) for each in (masks & drawn, masks, drawn))
-    if not other.sum() > 0:
-        return float("nan"), float("nan")
-    pixels = masks[0].numel()
-    expected = one * other / pixels
-    value = both.sum() / (one + other - both).sum()
-    return float(value), float(expected.sum() / (one + other - expected).sum())
-
-
 @torch.no_grad()
 def removed(model: nn.Sequential, maps: Tensor, units: Sequence[int], towards: Tensor) -> Tensor:
     """How much the contrast `towards` (classes,) of the logits falls (N,), float64, when these units of the feature maps are zero."""
@@ -105,7 +95,7 @@ def removed(model: nn.Sequential, maps: Tensor, units: Sequence[int], towards: T
 
 
 def alike(means: Tensor, units: Sequence[int], seed: int) -> list[int]:
-    """For each of `units` another one that is about as active: drawn from the ten nearest in mean activation (U,) that are neither among `units`
+    """For each of `units` another one that is about as active, or influential: drawn from the ten nearest in mean (U,) that are neither among `units`
     nor taken, from a seed. Raises ValueError where too few are left."""
     free = [unit for unit in range(len(means)) if unit not in set(units)]
     if len(free) < len(units):
@@ -119,7 +109,7 @@ def alike(means: Tensor, units: Sequence[int], seed: int) -> list[int]:
 
 def name(unit: int) -> str:
     """A unit's number as text, of four digits, so that names sort as numbers do."""
-    return f"unit_{unit:04d}"
+    return f"unit_{number(unit):04d}"
 
 
 def number(text: str | int) -> int:
