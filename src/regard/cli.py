@@ -134,6 +134,11 @@ def _parser() -> argparse.ArgumentParser:
         _paper,
         "pipeline: compile paper/paper.typ with the committed results of `full` (paper/paper.pdf) and with this run's (results/paper.pdf)",
     )
+    command(
+        "verify",
+        _verify,
+        "compare results/ with the committed reference of the same profile, claim by claim; exits with 1 when a claim changed",
+    )
     command("reference", _reference, "keep the results of this run in paper/reference/ as those of its profile")
     return parser
 
@@ -330,6 +335,21 @@ def _paper(options: argparse.Namespace) -> None:
     from regard import paper
 
     paper.compile()
+
+
+def _verify(options: argparse.Namespace) -> None:
+    from regard import verification
+
+    found, differs = verification.verify()
+    shown = found.assign(
+        status=found["status"].where(
+            found["verdict"].fillna("") == found["verdict now"].fillna(""), found["status"] + ", CLAIM CHANGED"
+        )
+    )
+    print(shown.to_csv(sep="|", index=False, float_format="%.4g", na_rep=""))
+    print(found["status"].value_counts().to_string(), differs, sep="\n\n")
+    if len(moved := verification.changed(found)):
+        raise SystemExit(f"{len(moved)} of {len(found)} claims changed")
 
 
 def _reference(options: argparse.Namespace) -> None:

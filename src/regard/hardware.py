@@ -6,7 +6,8 @@ from pathlib import Path
 
 import torch
 
-THREADS = 1  # fixed: CPU results repeat for one thread count only; studies run beside each other instead
+# fixed: CPU results repeat for one thread count only; studies run beside each other instead
+THREADS = int(os.environ.get("REGARD_THREADS", "1"))
 
 
 def deterministic(threads: int = THREADS) -> torch.device:

@@ -1,5 +1,6 @@
 """The committed results of a profile, in paper/reference/<profile>/: what the paper's numbers come from, and what others compare with."""
 
+import json
 import os
 import shutil
 from pathlib import Path
@@ -10,7 +11,9 @@ from regard import project, tables
 from regard.claims import HEADLINES
 
 TABLES = ("claims", "performance", "trust", "concepts", "summary", "pairs")
+LEAN = ("claims", "performance", "concepts")  # of a profile that the paper is not made from
 FIGURES = ("paper.json", "maps.png", "pointing.svg")  # what paper.typ reads
+ENVIRONMENT = "environment.json"  # what it was computed with
 
 
 def headline(summary: pd.DataFrame) -> pd.DataFrame:
@@ -27,23 +30,29 @@ def folder(profile: str) -> Path:
 def write() -> Path:
     """Copy what the paper and the claims rest on from results/ to the reference of its profile, whole; returns the folder.
 
-    summary.csv with the rows of `headline`, pairs.csv without the secondary comparisons; claims, performance, trust, concepts, and the paper's figures.
+    Of the profile `full`: summary.csv with the rows of `headline`, pairs.csv without the secondary comparisons; claims, performance, trust, concepts, and the
+    paper's figures. Of another LEAN alone, for `regard verify`. environment.json says what it was computed with.
     Raises FileNotFoundError for a missing result, ValueError for results of several profiles.
     """
+    from regard import verification  # which knows of references
+
     root = project.root()
     kept = {name: tables.read(root / "results" / f"{name}.csv") for name in TABLES}
     profiles = sorted({profile for table in kept.values() for profile in table["profile"]})
     if len(profiles) != 1:
         raise ValueError(f"results/*.csv hold the profiles {', '.join(profiles)}: run all studies with one (dvc repro)")
     kept["summary"], kept["pairs"] = headline(kept["summary"]), kept["pairs"].query("family != 'secondary'")
+    whole = profiles[0] == "full"
+    kept, figures = (kept, FIGURES) if whole else ({name: kept[name] for name in LEAN}, ())
     target = folder(profiles[0])
     partial = target.with_name(f".{target.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
-    (partial / "figures").mkdir(parents=True)
+    (partial / "figures" if whole else partial).mkdir(parents=True)
     for name, table in kept.items():
         tables.write(table, partial / f"{name}.csv")
-    for name in FIGURES:
+    for name in figures:
         shutil.copyfile(root / "results" / "figures" / name, partial / "figures" / name)
+    (partial / ENVIRONMENT).write_text(json.dumps(verification.environment(), indent=1) + "\n")
     shutil.rmtree(target, ignore_errors=True)
     os.replace(partial, target)
     return target

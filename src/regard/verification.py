@@ -1,0 +1,109 @@
+"""A rerun beside the committed reference, claim by claim: what came out again, what moved within its uncertainty, and what changed."""
+
+import json
+from importlib import metadata
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from regard import hardware, project, reference, tables
+
+KEYS = ["claim", "study", "data", "target", "setting", "statistic"]
+COLUMNS = ["claim", "study", "setting", "reference", "low", "high", "this run", "status", "verdict", "verdict now"]
+SAME = 1e-5  # relative; tables have six digits
+
+
+def status(there: float, low: float, high: float, here: float) -> str:
+    """What became of a number: "reproduced" when it is the same to five digits, "within tolerance" when it lies in the reference's own interval
+    (over patients: as far as another sample of patients might have moved it), else "different". Without numbers on both sides "no number"; with one
+    on one side alone "different"; without an interval a number is the same, or different."""
+    if np.isnan(there) and np.isnan(here):
+        return "no number"
+    if np.isnan(there) or np.isnan(here):
+        return "different"
+    if abs(here - there) <= SAME * max(abs(there), abs(here)):
+        return "reproduced"
+    return "within tolerance" if low <= here <= high else "different"
+
+
+def compare(there: pd.DataFrame, here: pd.DataFrame) -> pd.DataFrame:
+    """Rows of two claims.csv side by side, by KEYS, in the order of the first: columns COLUMNS. A claim that one of them lacks is "missing"
+    or "new", with a blank verdict."""
+    named = [
+        table.assign(**{key: table[key].astype(object).fillna("").astype(str) for key in KEYS}).set_index(KEYS)
+        for table in (there, here)
+    ]
+    for table, where in zip(named, ("the reference", "this run")):
+        if table.index.has_duplicates:
+            raise ValueError(
+                f"claims of {where} have a row twice: {', '.join(table.index[table.index.duplicated()][0])}"
+            )
+    old, new = named
+    rows = []
+    for key in [*old.index, *new.index.difference(old.index, sort=False)]:
+        row = dict(zip(KEYS, key))
+        first, second = (table.loc[key] if key in table.index else None for table in (old, new))
+        row |= {"status": "missing" if second is None else "new"}
+        if first is not None:
+            row |= {
+                "reference": first["value"],
+                "low": first["ci_low"],
+                "high": first["ci_high"],
+                "verdict": first["verdict"],
+            }
+        if second is not None:
+            row |= {"this run": second["value"], "verdict now": second["verdict"]}
+        if first is not None and second is not None:
+            row["status"] = status(*(float(row[name]) for name in ("reference", "low", "high", "this run")))
+        rows.append(row)
+    return pd.DataFrame(rows).reindex(columns=COLUMNS)
+
+
+def changed(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows of `compare` in which the claim itself is another: a verdict that is not the same, a claim that is missing or new."""
+    return table[table["verdict"].fillna("") != table["verdict now"].fillna("")]
+
+
+def environment() -> dict:
+    """What a result may hang on beside code and data: versions of the direct dependencies, Python, device, threads, and the processor's vector
+    instructions as torch knows them."""
+    import platform
+    import re
+
+    import torch
+
+    direct = sorted(re.split(r"[<>=!~ \[;]", entry)[0] for entry in metadata.requires("regard") or [])
+    device = hardware.deterministic()
+    return {
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "device": torch.cuda.get_device_name() if device.type == "cuda" else "cpu",
+        "threads": hardware.THREADS,
+        "instructions": torch.backends.cpu.get_cpu_capability(),
+        "precision of training": str(hardware.precision(device)).removeprefix("torch."),
+    } | {name: metadata.version(name) for name in direct}
+
+
+def verify() -> tuple[pd.DataFrame, str]:
+    """results/claims.csv beside the reference of its profile: the rows of `compare`, and a text that says what else differs.
+
+    Raises FileNotFoundError without results, or a reference of that profile.
+    """
+    here = tables.read(project.root() / "results" / "claims.csv")
+    profile = here["profile"].iloc[0]
+    folder = reference.folder(profile)
+    if not (folder / "claims.csv").is_file():
+        known = ", ".join(sorted(path.name for path in folder.parent.glob("[a-z]*"))) or "none"
+        raise FileNotFoundError(f"no {folder}: there is no reference of the profile {profile!r}; there is {known}")
+    found = compare(tables.read(folder / "claims.csv"), here)
+    return found, _said(folder / reference.ENVIRONMENT)
+
+
+def _said(path: Path) -> str:
+    if not path.is_file():
+        return f"what the reference was computed with is not known (no {path.name})"
+    there, here = json.loads(path.read_text()), environment()
+    names = [name for name in {**there, **here} if there.get(name) != here.get(name)]
+    told = [f"{name}: {there.get(name, 'none')} in the reference, {here.get(name, 'none')} here" for name in names]
+    return "\n".join(told) if told else "versions, device, threads and instructions are those of the reference"

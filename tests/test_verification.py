@@ -1,0 +1,103 @@
+"""A rerun beside the reference: what is the same, what moved, what changed; hand-made claims."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from regard import cli, reference, tables, verification
+
+ROW = {
+    "study": "s",
+    "data": "phantom",
+    "target": "t",
+    "setting": "",
+    "statistic": "mean",
+    "profile": "quick",
+    "value": 0.5,
+}
+ROW |= {"ci_low": 0.4, "ci_high": 0.6, "verdict": "on phantoms: holds", "n_patients": 50}
+
+
+@pytest.mark.parametrize(
+    "here, wanted",
+    [
+        (0.5, "reproduced"),
+        (0.5000001, "reproduced"),
+        (0.59, "within tolerance"),
+        (0.61, "different"),
+        (np.nan, "different"),
+    ],
+)
+def test_status_of_a_number(here, wanted):
+    assert verification.status(0.5, 0.4, 0.6, here) == wanted
+
+
+def test_status_without_numbers_or_interval():
+    assert verification.status(np.nan, np.nan, np.nan, np.nan) == "no number"
+    assert verification.status(np.nan, np.nan, np.nan, 0.1) == "different"
+    assert verification.status(0.5, np.nan, np.nan, 0.51) == "different"
+    assert verification.status(0.0, -0.1, 0.1, 0.0) == "reproduced"
+
+
+def claims(**changes):
+    rows = [ROW | {"claim": name} for name in ("a", "b", "c")]
+    rows[1] |= changes
+    return pd.DataFrame(rows)
+
+
+def test_claims_side_by_side():
+    """A number may move without the claim; a verdict may change with the number within its interval."""
+    found = verification.compare(claims(), claims(value=0.55))
+    assert (
+        found["status"].tolist() == ["reproduced", "within tolerance", "reproduced"]
+        and verification.changed(found).empty
+    )
+    found = verification.compare(claims(), claims(value=0.55, verdict="on phantoms: undecided"))
+    assert verification.changed(found)["verdict now"].tolist() == ["on phantoms: undecided"]
+    found = verification.compare(claims(), claims()[:2].assign(setting=["", "other"]))
+    assert (
+        found["status"].tolist() == ["reproduced", "missing", "missing", "new"]
+        and len(verification.changed(found)) == 3
+    )
+    order = verification.compare(claims(), claims(value=0.7).iloc[::-1])
+    assert order["status"].tolist() == ["reproduced", "different", "reproduced"]
+    with pytest.raises(ValueError, match="claims of this run have a row twice"):
+        verification.compare(claims(), pd.concat([claims(), claims()[:1]]))
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "dvc.yaml").touch()
+    (tmp_path / "results").mkdir()
+    for name in reference.TABLES:
+        columns = dict.fromkeys(("target_role", "stratum", "family"), "all")
+        tables.write(claims().assign(**columns), tmp_path / "results" / f"{name}.csv")
+    return tmp_path
+
+
+def test_the_command_exits_with_one_when_a_claim_changed(project, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(["verify"])
+    assert (
+        "there is no reference of the profile 'quick'; there is none"
+        in str(stopped.value.code) + capsys.readouterr().err
+    )
+    assert sorted(path.name for path in reference.write().iterdir()) == [
+        "claims.csv",
+        "concepts.csv",
+        "environment.json",
+        "performance.csv",
+    ]
+    cli.main(["verify"])
+    assert "are those of the reference" in capsys.readouterr().out
+    tables.write(claims(value=0.1, verdict="on phantoms: does not hold"), project / "results" / "claims.csv")
+    told = project / "paper/reference/quick/environment.json"
+    told.write_text(json.dumps(json.loads(told.read_text()) | {"threads": 64, "zennit": "0.0"}))
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(["verify"])
+    said = capsys.readouterr().out
+    assert stopped.value.code == "1 of 3 claims changed" and "different, CLAIM CHANGED" in said
+    assert "threads: 64 in the reference, 1 here" in said and "zennit: 0.0 in the reference" in said
