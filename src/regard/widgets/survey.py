@@ -1,4 +1,4 @@
-"""What explorers are put together from; ipywidgets alone. They read results and never write them; answers of experts are no results."""
+"""The expert survey: what does a unit show?"""
 
 import html
 from collections.abc import Mapping

@@ -1,0 +1,138 @@
+"""Heat maps of one case side by side, on the image, with the expert's outline and the scores."""
+
+from pathlib import Path
+
+import ipywidgets as widgets
+import numpy as np
+import torch
+
+from regard.scores import score
+from regard.widgets import pictures, results
+
+NARROW = {"description_width": "initial"}
+SHOWN = (*results.SHOWN, "methods disagree")
+FIRST = (
+    "gradient",
+    "lrp-epsilon",
+    "grad-cam",
+    "integrated-gradients",
+    "centre",
+    "random-network",
+)  # shown at first, where they are
+
+
+def heat_maps(root: Path, study: str | None = None) -> widgets.VBox:
+    """Browse the heat maps of the studies under `root` (results/study), from `study`, or the first, on.
+
+    Which cases are shown: all, those called wrong or right, or those of which some of the maps shown point into the expert's region and some do not. Under
+    each map: whether its maximum lies in the expert's region, and the share of positive relevance inside (see regard.scores), on the square the network
+    sees. Every control works by keyboard. Raises FileNotFoundError where no study has maps.
+    """
+    known = results.studies(root)
+    chosen = widgets.Dropdown(options=known, value=study or known[0], description="Study", style=NARROW)
+    kind = widgets.Dropdown(options=SHOWN, description="Cases", style=NARROW)
+    case = widgets.Dropdown(description="Case", style=NARROW)
+    back, on = widgets.Button(description="Previous case"), widgets.Button(description="Next case")
+    opacity = widgets.FloatSlider(
+        0.6, min=0, max=1, step=0.05, description="Opacity", continuous_update=True, style=NARROW
+    )
+    sign = widgets.ToggleButtons(options=list(pictures.COLOURS), description="Relevance", style=NARROW)
+    expert = widgets.Checkbox(True, description="Expert's outline", indent=False)
+    methods = widgets.SelectMultiple(description="Maps", rows=8, style=NARROW)
+    picture, said = widgets.Image(format="png", layout=widgets.Layout(max_width="100%")), widgets.HTML()
+    state = {"results": None, "busy": False}
+
+    def open_study(_=None) -> None:
+        state["busy"] = True
+        state["results"] = found = results.read(Path(root) / chosen.value)
+        every = list(found.maps.data_vars)
+        methods.options, methods.value = every, [name for name in FIRST if name in every]
+        state["busy"] = False
+        list_cases()
+
+    def list_cases(_=None) -> None:
+        if state["busy"]:
+            return
+        state["busy"] = True
+        found = state["results"]
+        rows = found.rows if kind.value not in results.SHOWN else results.SHOWN[kind.value](found.rows)
+        pairs = list(zip(rows["case"], rows["target"], rows["label"]))
+        if kind.value == "methods disagree":
+            pairs = [pair for pair in pairs if disagree(*pair[:2])]
+        case.options = [
+            (f"{name}: {label}" + (f", explained for {target}" if target != label else ""), (name, target))
+            for name, target, label in pairs
+        ]
+        case.value = case.options[0][1] if pairs else None
+        state["busy"] = False
+        draw()
+
+    def hit(name: str, where: tuple[str, str]) -> float:
+        outline = state["results"].outline(*where)
+        return float("nan") if outline is None else float(scored(name, where, outline, "pointing"))
+
+    def scored(name: str, where: tuple[str, str], outline: np.ndarray, of: str) -> float:
+        heat = torch.from_numpy(state["results"].map(name, *where)).double()[None]
+        return float(score(heat, torch.from_numpy(outline)[None], of)[0])
+
+    def disagree(name: str, target: str) -> bool:
+        there = set(state["results"].names(name, target)) & set(methods.value)
+        return len({value for value in (hit(one, (name, target)) for one in there) if value == value}) > 1
+
+    def draw(_=None) -> None:
+        if state["busy"]:
+            return
+        if case.value is None:
+            picture.value, said.value = pictures.png(np.full((8, 8, 3), 255, np.uint8)), "no such case"
+            return
+        found, where = state["results"], case.value
+        image, outline = pictures.rgb(found.image(where[0])), found.outline(*where)
+        scale = max(1, round(200 / len(image)))
+        shown = [(pictures.rgb(image, scale), ["image"])]
+        for name in [name for name in methods.value if name in found.names(*where)]:
+            text = [name]
+            if outline is not None and outline.any():
+                inside = "inside" if hit(name, where) == 1 else "outside"
+                text += [f"maximum {inside}", f"mass {scored(name, where, outline, 'mass'):.2f}"]
+            coloured = pictures.over(image, pictures.heat(found.map(name, *where), sign.value), opacity.value)
+            shown.append((pictures.rgb(coloured, scale), text))
+        drawn = outline if expert.value else None
+        picture.value = pictures.png(
+            pictures.sheet([(pictures.outlined(one, drawn, scale=scale), text) for one, text in shown])
+        )
+        lacking = [name for name in methods.value if name not in found.names(*where)]
+        told = "" if outline is not None else "The expert drew nothing here. "
+        said.value = told + (f"Not made of this case: {', '.join(lacking)}." if lacking else "")
+
+    def step(by: int) -> None:
+        values = [value for _, value in case.options]
+        if values:
+            case.value = values[(values.index(case.value) + by) % len(values)]
+
+    chosen.observe(open_study, "value")
+    kind.observe(list_cases, "value")
+    for control in (case, opacity, sign, expert, methods):
+        control.observe(draw, "value")
+    back.on_click(lambda _: step(-1))
+    on.on_click(lambda _: step(1))
+    open_study()
+    left = widgets.VBox([methods, opacity, sign, expert])
+    box = widgets.VBox(
+        [
+            widgets.HBox([chosen, kind, case, back, on], layout=widgets.Layout(flex_flow="row wrap")),
+            widgets.HBox([left, picture]),
+            said,
+        ]
+    )
+    box.parts = {
+        "study": chosen,
+        "cases": kind,
+        "case": case,
+        "back": back,
+        "on": on,
+        "opacity": opacity,
+        "sign": sign,
+        "expert": expert,
+    }
+    box.parts |= {"maps": methods, "picture": picture, "said": said}
+    return box

@@ -1,0 +1,69 @@
+"""What explorers read of a study: images, maps, the expert's outline, and what each case was taken for."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from regard import arrays, geometry, regions, tables
+
+SHOWN = {  # which of the explained cases: name -> rows of explanations.csv
+    "all": lambda rows: rows,
+    "called wrong": lambda rows: rows[~rows["correct"].astype(bool)],
+    "called right": lambda rows: rows[rows["correct"].astype(bool)],
+}
+
+
+@dataclass(frozen=True)
+class Results:
+    """Of one study: the folder results/study/<id>, its images on squares, its maps, and the rows that are explained (see
+    regard.performance.explanations), for the class each case was given, or its findings."""
+
+    folder: Path
+    images: xr.DataArray
+    maps: xr.Dataset
+    rows: pd.DataFrame
+    sizes: pd.DataFrame
+
+    def image(self, case: str) -> np.ndarray:
+        """uint8 (size, size) or (size, size, 3)."""
+        return self.images.sel(case=case).to_numpy()
+
+    def names(self, case: str, target: str) -> list[str]:
+        """The maps that there are of a case for a target."""
+        return [name for name in self.maps.data_vars if arrays.has(self.maps, name, case, target)]
+
+    def map(self, name: str, case: str, target: str) -> np.ndarray:
+        """Signed and raw, (size, size)."""
+        return arrays.pick(self.maps, name, case, target)
+
+    def box(self, case: str) -> geometry.Letterbox:
+        """How the image lies in the square."""
+        return geometry.letterbox(*self.sizes.loc[case, ["height", "width"]], self.images.shape[1])
+
+    def outline(self, case: str, target: str) -> np.ndarray | None:
+        """The expert's region on the square, bool; None where there is none."""
+        drawn = regions.read_outline(self.folder / "prepare" / "outlines", case, target)
+        return None if drawn is None else geometry.mask_to_square(drawn, self.box(case))
+
+
+def read(folder: Path) -> Results:
+    """The results of a study. Raises FileNotFoundError that names the missing stage output."""
+    rows = tables.read(folder / "train" / "explanations.csv")
+    return Results(
+        folder,
+        arrays.read(folder / "prepare" / "images.nc")["images"],
+        arrays.read(folder / "attribute" / "maps.nc"),
+        rows[rows["target_role"] != "true"].reset_index(drop=True),
+        tables.read(folder / "prepare" / "cases.csv").set_index("case"),
+    )
+
+
+def studies(root: Path) -> list[str]:
+    """The studies under `root` (results/study) whose maps are made. Raises FileNotFoundError where there is none."""
+    found = sorted(path.parent.parent.name for path in Path(root).glob("*/attribute/maps.nc"))
+    if not found:
+        raise FileNotFoundError(f"no maps in {root}: run the pipeline first (make reproduce)")
+    return found
