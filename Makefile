@@ -12,7 +12,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # `dvc repro` runs stages one after the other, each on one core; studies know nothing of each other, so JOBS of them run
 # beside each other first, each a chain of its own, and the last `dvc repro` runs what gathers them.
 define studies
-dvc repro clean
+dvc repro clean settings
 python -m regard targets | xargs -P $(JOBS) -L 1 dvc --wait-for-lock repro --single-item
 endef
 

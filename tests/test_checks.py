@@ -157,9 +157,9 @@ def test_what_attribution_cannot_do_is_said_before_anything_is_trained(change, m
 @pytest.mark.parametrize("count", [-1, 2.5, True, "all"])
 def test_a_number_of_patients_to_explain_is_a_number(count):
     params = project.parameters()
-    params["studies"]["mammography"]["train"] = {"explained": count}
-    with pytest.raises(ValueError, match="study 'mammography', train: `explained` must be a number of test patients"):
-        checks.study("mammography", params)
+    params["studies"]["chest"]["train"] |= {"explained": count}
+    with pytest.raises(ValueError, match="study 'chest', train: `explained` must be a number of test patients"):
+        checks.study("chest", params)
 
 
 @pytest.mark.parametrize(

@@ -118,7 +118,7 @@ def test_artefacts_are_masked_where_there_are_some(examined, study):
     removed = values[(values["check"] == "removal") & (values["level"] == regions.ARTEFACT)]
     assert removed["value"].tolist()[1:] == [""] * 3, "an empty mask is not an artefact"
     assert float(found.loc[found["measure"] == "fall of the logit", "value"].iloc[0]) == pytest.approx(
-        float(removed["value"].iloc[0]), rel=1e-5
+        float(removed["value"].iloc[0]), rel=1e-3
     )
     maps = arrays.read(study / "results/study/s/attribute/maps.nc")["gradient-x-input"][0].to_numpy()
     mask = np.zeros((48, 48), bool)

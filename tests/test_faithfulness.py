@@ -116,6 +116,24 @@ def test_imputation_solves_its_equations(share, monkeypatch):
             np.testing.assert_allclose(wanted, plain_imputation(channel, mask), atol=1e-6)
 
 
+def test_the_channels_of_a_grey_image_are_imputed_at_once():
+    """As each by itself would be, and a coloured image beside it as before; one grey value everywhere is grey, too."""
+    grey = torch.randn(3, 1, 16, 16, generator=torch.Generator().manual_seed(0))
+    images = torch.cat([2 * grey - 1, -0.5 * grey, grey + 3], dim=1)
+    images[1] = torch.randn(3, 16, 16, generator=torch.Generator().manual_seed(1))
+    images[2] = torch.tensor([1.0, 2.0, 3.0])[:, None, None]
+    hidden = torch.rand(3, 16, 16, generator=torch.Generator().manual_seed(2)) < 0.5
+    found = impute(images, hidden, tolerance=1e-7)
+    for channel in range(3):
+        # the channel beside noise of its own, so that the image is not grey; the noise of the imputation belongs to the whole image
+        apart = images.clone()
+        apart[:, (channel + 1) % 3] = torch.randn(3, 16, 16, generator=torch.Generator().manual_seed(3))
+        wanted = impute(apart, hidden, tolerance=1e-7)[:, channel]
+        assert (found[:, channel] - wanted).abs().max() < 0.1  # but for the noise, of 0.01
+    assert torch.equal(found[1:2], impute(images[1:2], hidden[1:2], tolerance=1e-7))
+    assert torch.equal(found[:1], impute(images[:1], hidden[:1], tolerance=1e-7))
+
+
 def test_imputation_leaves_what_is_shown_and_its_noise_is_small_and_repeats():
     images = torch.from_numpy(np.random.default_rng(4).normal(0, 1, (2, 3, 12, 12))).float()
     hidden = torch.zeros(2, 12, 12, dtype=torch.bool)

@@ -93,9 +93,8 @@ def _parser() -> argparse.ArgumentParser:
     command(
         "settings",
         _settings,
-        "pipeline: write the resolved parameters of a study, one file per stage",
-        ("study", "a study of params.yaml"),
-        ("target", "folder to write"),
+        "pipeline: write what params.yaml tells each stage of each study, resolved",
+        ("target", "folder to write, e.g. build/settings"),
     )
     command("targets", _targets, "pipeline: the stages of each study of params.yaml in order, a line for each study")
     command(
@@ -252,9 +251,11 @@ def _strip(options: argparse.Namespace) -> None:
 
 
 def _settings(options: argparse.Namespace) -> None:
-    from regard import pipeline
+    from regard import pipeline, project
 
-    pipeline.write_settings(options.study, Path(options.target))
+    with pipeline.replaced(Path(options.target)) as target:
+        for study in project.parameters()["studies"]:
+            pipeline.write_settings(study, target / study)
 
 
 def _targets(options: argparse.Namespace) -> None:
@@ -263,7 +264,7 @@ def _targets(options: argparse.Namespace) -> None:
     params = project.parameters()
     for study in params["studies"]:
         own = [stage for stage in ("clusters", "units") if study in params[stage]["studies"]]
-        stages = ["settings", "prepare", "train", *own, "attribute", "select", "examine", "compare"]
+        stages = ["prepare", "train", *own, "attribute", "select", "examine", "compare"]
         print(*(f"{stage}@{study}" for stage in stages))
 
 

@@ -117,12 +117,37 @@ def impute(images: Tensor, hidden: Tensor, seed: int = 0, tolerance: float = 1e-
     """`images` (N, C, H, W) with the pixels `hidden`, bool (N, H, W), each the weighted mean of its neighbours, those that
     share a side counting twice those at the corners, and a little noise (Rong et al. 2022, section 4.2).
 
-    Solved for all images together by conjugate gradients to `tolerance`, relative to the right-hand side. The noise belongs to the
+    Solved for all images together by conjugate gradients to `tolerance`, relative to the right-hand side; the channels of a grey image at once. The noise belongs to the
     image's content and `seed`. Raises ValueError for an image that is hidden as a whole.
     """
     if hidden.flatten(1).all(dim=1).any():
         raise ValueError("an image that is hidden as a whole has nothing to be imputed from")
     mask = hidden[:, None].to(images.dtype)
+    gain, offset, grey = _grey(images)
+    first = _interpolated(images[:, :1], mask, tolerance)
+    found = gain * first + offset  # weights that sum to one know no scale and no offset
+    if not grey.all():
+        found[~grey] = _interpolated(images[~grey], mask[~grey], tolerance)
+    noise = [generator(seed, image, "imputation").standard_normal(tuple(image.shape[-2:])) for image in images]
+    noise = NOISE * torch.from_numpy(np.stack(noise)).to(found)[:, None]
+    return images * (1 - mask) + mask * (found + noise)
+
+
+def _grey(images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """What makes each channel of images (N, C, H, W) from the first, gain and offset (N, C, 1, 1), and of which images it does, bool (N,): of grey
+    images that were normalised channel by channel."""
+    flat = images.flatten(2)
+    at = torch.stack([flat[:, 0].argmin(dim=1), flat[:, 0].argmax(dim=1)], dim=1)[:, None].expand(-1, flat.shape[1], -1)
+    low, high = flat.gather(2, at).unbind(2)  # (N, C) each, where the first channel is least and largest
+    spread = high[:, :1] - low[:, :1]
+    gain = (high - low) / torch.where(spread > 0, spread, 1)
+    offset = low - gain * low[:, :1]
+    rest = (gain[..., None] * flat[:, :1] + offset[..., None] - flat).abs().amax(dim=(1, 2))
+    return gain[..., None, None], offset[..., None, None], rest <= 1e-5 * flat.abs().amax(dim=(1, 2))
+
+
+def _interpolated(images: Tensor, mask: Tensor, tolerance: float) -> Tensor:
+    """The hidden pixels of images (N, C, H, W), mask (N, 1, H, W), by conjugate gradients, each channel by itself; zero elsewhere."""
     known = images * (1 - mask)
     inside = _neighbours(torch.ones_like(images[:1, :1]))  # less than 1 at the borders
     apply = lambda values: mask * (inside * values - _neighbours(values))
@@ -141,9 +166,7 @@ def impute(images: Tensor, hidden: Tensor, seed: int = 0, tolerance: float = 1e-
         found, rest = found + step * direction, rest - step * applied
         smaller = (rest**2).sum(dim=(2, 3), keepdim=True)
         direction, size = rest + smaller / size.clamp(min=torch.finfo(images.dtype).tiny) * direction, smaller
-    noise = [generator(seed, image, "imputation").standard_normal(tuple(image.shape[-2:])) for image in images]
-    noise = NOISE * torch.from_numpy(np.stack(noise)).to(found)[:, None]
-    return known + mask * (found + noise)
+    return found
 
 
 def _neighbours(values: Tensor) -> Tensor:

@@ -173,7 +173,7 @@ def run(notebook: str, output: Path, parameters: dict) -> None:
 def replaced(output: Path) -> Iterator[Path]:
     """A folder to fill, which becomes the folder `output` (from the project's root) when all has gone well, and else nothing."""
     output = project.root() / output
-    partial = project.root() / "build" / "partial" / output.relative_to(project.root() / "results")
+    partial = project.root() / "build" / "partial" / output.relative_to(project.root())
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     try:

@@ -183,7 +183,7 @@ def beyond(
     of_pairs = 2 * both / sizes  # (n, n): F1 of what is said of one with the report of another, which has a word
     own, other = np.diag(of_pairs), patients[:, None] != patients[None]
     others = (of_pairs * other).sum(axis=1) / other.sum(axis=1)
-    tails = [statistics.permuted(sign * of_pairs, patients, flips, seed)["p"] for sign in (1, -1)]
+    tails = [statistics.permuted(sign * of_pairs, patients, draws, seed)["p"] for sign in (1, -1)]
     dealt = min(1.0, 2 * min(tails))
     prior = np.broadcast_to(prior if prior.ndim == 1 else prior[known], stands.shape)
     rows = []

@@ -17,8 +17,8 @@ PUBLISHED, DISSECTION = "#E69F00", "#56B4E9"  # outlines of the two rules for wh
 
 def mosaic(images: np.ndarray, masks: np.ndarray, columns: int = 4, dimmed: float = 0.2) -> bytes:
     """A unit's images (n, H, W[, 3]), uint8, side by side as a PNG; outside the masks (n, H, W) times `dimmed`, as published."""
-    images = images if images.ndim == 4 else np.repeat(images[..., None], 3, axis=3)
-    shown = np.where(masks[..., None], images, (images * dimmed).astype(np.uint8))
+    inside = masks[..., None] if images.ndim == 4 else masks
+    shown = np.where(inside, images, (images * dimmed).astype(np.uint8))
     rows = -(-len(shown) // columns)
     blank = np.zeros((rows * columns - len(shown), *shown.shape[1:]), np.uint8)
     whole = np.concatenate([shown, blank]).reshape(rows, columns, *shown.shape[1:])
