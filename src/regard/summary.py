@@ -126,17 +126,32 @@ def summarise(
     All maps share the resamples of a stratum, so that equal values have equal intervals.
     """
     scores = _blank(scores)
-    rows = []
+    rows, tables = [], {}
     for target, role, explained in blocks(counted(explanations)):
-        where = pd.MultiIndex.from_frame(explained[["case", "target"]])
+        if role not in tables:
+            tables[role] = _numbered(scores[scores["target_role"] == role])
+        keys, number, of, value = tables[role]
+        at = pd.MultiIndex.from_frame(explained[["case", "target"]]).get_indexer(of)
+        known = at >= 0
+        values, is_made = np.full((len(keys), len(explained)), np.nan), np.zeros((len(keys), len(explained)), bool)
+        values[number[known], at[known]], is_made[number[known], at[known]] = value[known], True
+        columns, made = dict(zip(keys, values)), dict(zip(keys, is_made))
         groups = strata(explained, labels=role != "finding")
-        columns, made = {}, {}
-        for key, table in scores[scores["target_role"] == role].groupby(KEYS, sort=False):
-            column = table.set_index(["case", "target"])["value"]
-            columns[key], made[key] = column.reindex(where).to_numpy(), where.isin(column.index)
         rows += _means(columns, made, groups, explained, {"target": target, "profile": profile}, draws, seed)
     found = pd.DataFrame(rows)
     return found.assign(lift=found["mean"] / found["chance"].where(found["chance"] > 0))[COLUMNS]
+
+
+def _numbered(scores: pd.DataFrame) -> tuple[list[tuple], np.ndarray, pd.MultiIndex, np.ndarray]:
+    """The combinations of KEYS in order, the number of each row's, the case and target of each row, and its value.
+
+    Raises ValueError for a combination that has a case and target twice."""
+    if scores.duplicated([*KEYS, "case", "target"]).any():
+        twice = scores[scores.duplicated([*KEYS, "case", "target"])].iloc[0]
+        raise ValueError(f"scores have a row twice: {', '.join(map(str, twice[[*KEYS, 'case', 'target']]))}")
+    number = scores.groupby(KEYS, sort=False).ngroup().to_numpy()
+    keys = list(scores[KEYS].drop_duplicates().itertuples(index=False, name=None))
+    return keys, number, pd.MultiIndex.from_frame(scores[["case", "target"]]), scores["value"].to_numpy(float)
 
 
 def _means(
