@@ -1,7 +1,7 @@
 # `make reproduce` and `make test` need Python >= 3.11, git and a package index; everything else goes into .venv.
 PYTHON ?= python3
 VENV := .venv
-JOBS ?= 5
+JOBS ?= 3
 # DVC's stages call `python -m regard`: this environment's Python comes first.
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 # Compiling every imported module anew costs each stage several seconds.
