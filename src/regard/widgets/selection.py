@@ -17,7 +17,7 @@ NARROW = {"description_width": "initial"}
 # rule -> its parameter, the ends of the slider, its step and where it begins; Otsu has none
 RULES = {
     "bins": ("bins", 2, 40, 1, 10),
-    "kmeans": ("k", 2, 8, 1, 3),
+    "kmeans": ("k", 2, 5, 1, 3),
     "meanshift": ("quantile", 0.05, 0.6, 0.01, 0.2),
     "otsu": None,
     "top-area": ("area", 0.01, 0.6, 0.01, 0.1),
