@@ -116,7 +116,7 @@ def words(table: pd.DataFrame) -> Figure:
     place.axvline(0.5, color=CHANCE_COLOUR, linestyle=":", linewidth=1)
     place.set(xlabel="AUROC of the word in the report, test patients", xlim=(0, 1), ylim=(-0.6, len(names) - 0.4))
     place.set_yticks(height, names)
-    place.legend(fontsize=6, loc="lower left")
+    figure.legend(*place.get_legend_handles_labels(), loc="outside upper center", ncols=2, fontsize=6)
     return figure
 
 

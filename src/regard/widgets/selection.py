@@ -120,8 +120,7 @@ def selection(root: Path, study: str | None = None) -> widgets.VBox:
     rule.observe(slide, "value")
     for control in (heat, of, value):
         control.observe(draw, "value")
-    slide_at_first = RULES[rule.value]
-    value.disabled = slide_at_first is None
+    value.disabled = RULES[rule.value] is None
     open_study()
     top = widgets.HBox([chosen, case, heat], layout=widgets.Layout(flex_flow="row wrap"))
     box = widgets.VBox(
