@@ -21,9 +21,10 @@ def root() -> Path:
 
 
 @pytest.fixture(autouse=True)
-def threads():
-    """One thread: tests are small, and results must not depend on the machine's load."""
+def the_same_every_time():
+    """One thread: tests are small, and results must not depend on the machine's load; and the same random weights, where a test names no seed."""
     torch.set_num_threads(1)
+    torch.manual_seed(0)
 
 
 def make_cases(patients: int = 6, views: int = 2, size: tuple[int, int] = (24, 32), seed: int = 0) -> cases.Cases:

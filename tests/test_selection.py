@@ -8,7 +8,7 @@ from skimage.filters import threshold_otsu
 from sklearn.cluster import KMeans, MeanShift, estimate_bandwidth
 
 from regard import selection
-from regard.selection import SELECTIONS, select, variants
+from regard.selection import OF, SELECTIONS, levels, select, variants
 
 
 def maps(seed, count=5, shape=(7, 8)):
@@ -302,3 +302,24 @@ def test_collapsed_bandwidths_are_told_from_maps_without_values():
     assert selection.collapsed(random, quantile=0.1).tolist() == [False, False, True]
     assert not selection.select(random, "meanshift", quantile=0.1)[1:].any()
     assert selection.select(random, "meanshift", quantile=0.1)[0].any()
+
+
+@pytest.mark.parametrize("method", list(SELECTIONS))
+@pytest.mark.parametrize("of", ["positive", "absolute", "signed"])
+def test_levels_give_the_region_and_what_the_rule_sees(method, of):
+    map_ = torch.randn(20, 30, generator=torch.Generator().manual_seed(3), dtype=torch.float64).cumsum(1)
+    for one in (map_, torch.zeros_like(map_), -map_.abs(), map_.masked_fill(map_ > 4, torch.nan)):
+        region, marks = levels(one, method, of)
+        assert torch.equal(region, select(one[None], method, of)[0])
+        assert marks == sorted(marks) or method == "meanshift"
+    region, marks = levels(map_, method, of)
+    expected = {"kmeans": 3, "bins": 11}.get(method)
+    assert marks and (expected is None or len(marks) == expected)
+    values = OF[of](map_)
+    if method not in ("kmeans", "bins", "meanshift"):
+        assert marks == [float(values[region].min())]
+
+
+def test_levels_of_positions_are_refused():
+    with pytest.raises(ValueError, match="positions"):
+        levels(torch.ones(4, 4), "kmeans", space="position")

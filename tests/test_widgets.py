@@ -120,10 +120,12 @@ def test_selection_by_hand(root):
     assert "not drawn" in parts["said"].value
 
 
-def test_nothing_to_explore_is_said(tmp_path):
-    for explorer in (widgets.heat_maps, widgets.selection):
+def test_nothing_to_explore_is_said(tmp_path, root):
+    for name in ("heat_maps", "selection", "agreement", "clusters", "units", "own_image"):
         with pytest.raises(FileNotFoundError, match="run the pipeline first"):
-            explorer(tmp_path)
+            getattr(widgets, name)(tmp_path / "empty")
+    with pytest.raises(ValueError, match="nothing of a study 'mad' to explore; there is of made"):
+        widgets.heat_maps(root, "mad")
 
 
 def test_colours_of_a_map():

@@ -38,6 +38,10 @@ def study(name: str, params: dict | None = None) -> None:
         if isinstance(tolerance, bool) or not isinstance(tolerance, int | float | str):
             raise ValueError(f"params.yaml: study {name!r}, compare: {tolerance!r} is no tolerance")
         comparison.tolerance_in_pixels(tolerance, geometry.letterbox(1, 1, 1), None)
+    if compare["readings"] and not (project.root() / compare["readings"]).is_file():
+        raise FileNotFoundError(
+            f"params.yaml: study {name!r}, compare: there is no table `readings` {compare['readings']}"
+        )
     if compare["published"] and compare["published"] not in PUBLISHED:
         raise KeyError(
             f"params.yaml: study {name!r} has published {compare['published']!r}; known are {', '.join(PUBLISHED)}"

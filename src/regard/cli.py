@@ -139,6 +139,7 @@ def _parser() -> argparse.ArgumentParser:
         "compare results/ with the committed reference of the same profile, claim by claim; exits with 1 when a claim changed",
     )
     command("reference", _reference, "keep the results of this run in paper/reference/ as those of its profile")
+    command("sample", _sample, "cut the small sample of notebooks/explore/sample/ from the results of this run")
     return parser
 
 
@@ -357,3 +358,9 @@ def _reference(options: argparse.Namespace) -> None:
     from regard import project, reference
 
     print(f"{reference.write().relative_to(project.root())}: commit it, then `dvc repro paper`")
+
+
+def _sample(options: argparse.Namespace) -> None:
+    from regard import project, sample
+
+    print(f"{sample.write().relative_to(project.root())}: commit it")

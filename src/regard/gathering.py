@@ -23,7 +23,7 @@ def write() -> None:
     }
     for name, stage in (("performance", "train"), ("trust", "examine")):
         gathered[name] = pd.concat([tables.read(folder.parent / stage / f"{name}.csv") for folder in folders])
-    found = [folder.parent / stage / "told.csv" for folder in folders for stage in ("clusters", "units")]
+    found = [folder.parent / stage / "told.csv" for folder in folders for stage in ("compare", "clusters", "units")]
     told = [tables.read(file) for file in found if file.is_file()]
     gathered["concepts"] = pd.concat(told) if told else pd.DataFrame(columns=COLUMNS)
     told = {folder.parent.name: json.loads((folder / "settings.json").read_text()) for folder in folders}

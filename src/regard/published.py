@@ -4,9 +4,15 @@ from collections.abc import Mapping
 
 OURS = "Regard"  # of a claim that the paper does not make, and its own means nothing without: `asked_by`
 
+# Alam et al. call its masks those of "the highest level of medical significance"; before whom it would stand in a reading study
+PLAUSIBLE = [
+    ("lime@alam-2023", other) for other in ("grad-cam@alam-2023", "shap@alam-2023", "lrp-epsilon@alam-2023")
+]
+
 # name in params.yaml (`published`) -> the paper; `figures`: what its classifier achieved; `means`: a mean that it gives (or
 # by another rule of regard.claims.RULES a value to be reached), and the row of summary.csv beside it; `orders`: what comes
-# before what, and the row of pairs.csv that tells; `concepts`: what it says of clusters and units, and the row of concepts.csv
+# before what, and the row of pairs.csv that tells; `concepts`: what it says of clusters and units, or that experts would have to say of maps, and the
+# row of concepts.csv; `readings`: the pairs of maps that these would have to say it of
 PUBLISHED = {
     # Byra et al., J Ultrason 2022;22(89):70-75, abstract: 272 masses, private data
     "byra-2022": {
@@ -71,6 +77,15 @@ PUBLISHED = {
             }
             for selection, said in (("otsu@alam-2023", ""), ("otsu", ", positive relevance"))
             for second in ("lrp-epsilon@alam-2023", "lime@alam-2023", "shap@alam-2023", "ones", "prior")
+        ],
+        "readings": PLAUSIBLE,
+        "concepts": [
+            {
+                "claim": f"experts find {first} more plausible than {second}",
+                "statistic": f"plausibility, {first} - {second}",
+                "rule": "above zero",
+            }
+            for first, second in PLAUSIBLE
         ],
         "means": [
             {

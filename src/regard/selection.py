@@ -66,12 +66,17 @@ def kmeans(values: Tensor, k: int = 3, space: str = "value") -> Tensor:
 
 
 def _kmeans_value(values: Tensor, k: int) -> Tensor:
-    region = values > NONE
+    return _kmeans_levels(values, k)[0]
+
+
+def _kmeans_levels(values: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    """The region, and the centres of the groups in order."""
+    region, centres = values > NONE, values.new_zeros(0)
     if region.any():
         labels, centres = kernels.kmeans_1d(values[region], k)
-        groups = int((~centres.isnan()).sum())
-        region[region.clone()] = (labels == groups - 1) & (groups > 1)
-    return region
+        centres = centres[~centres.isnan()]
+        region[region.clone()] = (labels == len(centres) - 1) & (len(centres) > 1)
+    return region, centres
 
 
 def meanshift(
@@ -111,16 +116,21 @@ def _bandwidth(taking: Tensor, quantile: float) -> float:
 
 
 def _meanshift_value(values: Tensor, bandwidth: float | None, quantile: float, keep: str) -> Tensor:
+    return _meanshift_levels(values, bandwidth, quantile, keep)[0]
+
+
+def _meanshift_levels(
+    values: Tensor, bandwidth: float | None = None, quantile: float = 0.3, keep: str = "above"
+) -> tuple[Tensor, Tensor]:
+    """The region, and the modes."""
     region = values > NONE
     taking = values[region]
-    if not len(taking):
-        return region
-    width = _bandwidth(taking, quantile) if bandwidth is None else bandwidth
+    width = (_bandwidth(taking, quantile) if bandwidth is None else bandwidth) if len(taking) else 0.0
     if not width:
-        return torch.zeros_like(region)
+        return torch.zeros_like(region), values.new_zeros(0)
     labels, modes = kernels.mean_shift_1d(taking, width)
     region[region.clone()] = _above(modes, labels, keep)
-    return region
+    return region, modes
 
 
 def _above(heights: Tensor, labels: Tensor, keep: str) -> Tensor:
@@ -261,6 +271,29 @@ def select(maps: Tensor, method: str = "meanshift", of: str = "positive", **para
         return torch.zeros_like(maps, dtype=torch.bool)
     valid = torch.isfinite(maps).flatten(1).all(1)[:, None, None]
     return SELECTIONS[method](torch.where(valid, OF[of](maps), NONE), **parameters)
+
+
+def levels(map_: Tensor, method: str, of: str = "positive", **parameters) -> tuple[Tensor, list[float]]:
+    """The region of one map (H, W), as `select` gives it, and what the rule sees in its values: the centres of k-means, the modes of mean shift (groups of
+    values), the edges of bins; of the other rules the least value that is selected, if any is.
+
+    Raises ValueError as `select` does, and for groups of positions, whose centres are no values.
+    """
+    if parameters.get("space", "value") != "value":
+        raise ValueError(f"{method} of positions has no levels of the values alone")
+    check(method, of, parameters)
+    values = OF[of](map_) if torch.isfinite(map_).all() else torch.full_like(map_, NONE)
+    grouped = {"kmeans": _kmeans_levels, "meanshift": _meanshift_levels}.get(method)
+    if grouped:  # once, for both
+        own = {name: value for name, value in (defaults(method) | parameters).items() if name not in ("space", "side")}
+        region, marks = grouped(values, **own)
+        return region, marks.tolist()
+    region = select(map_[None], method, of, **parameters)[0]
+    taking = values[values > NONE]
+    if method == "bins" and len(taking) and taking.min() < taking.max():
+        edges = parameters.get("bins", defaults(method)["bins"]) + 1
+        return region, torch.linspace(float(taking.min()), float(taking.max()), edges).tolist()
+    return region, [float(values[region].min())] if region.any() else []
 
 
 def check(method: str, of: str = "positive", parameters: dict | None = None) -> None:

@@ -7,9 +7,9 @@ import numpy as np
 import torch
 
 from regard.scores import score
-from regard.widgets import pictures, results
+from regard.widgets import controls, pictures, results
+from regard.widgets.controls import NARROW
 
-NARROW = {"description_width": "initial"}
 SHOWN = (*results.SHOWN, "methods disagree")
 FIRST = (
     "gradient",
@@ -28,43 +28,34 @@ def heat_maps(root: Path, study: str | None = None) -> widgets.VBox:
     each map: whether its maximum lies in the expert's region, and the share of positive relevance inside (see regard.scores), on the square the network
     sees. Every control works by keyboard. Raises FileNotFoundError where no study has maps.
     """
-    known = results.studies(root)
-    chosen = widgets.Dropdown(options=known, value=study or known[0], description="Study", style=NARROW)
+    chosen = controls.study(results.studies(root), study)
     kind = widgets.Dropdown(options=SHOWN, description="Cases", style=NARROW)
     case = widgets.Dropdown(description="Case", style=NARROW)
-    back, on = widgets.Button(description="Previous case"), widgets.Button(description="Next case")
+    back, on = controls.steps(case, "case")
     opacity = widgets.FloatSlider(
         0.6, min=0, max=1, step=0.05, description="Opacity", continuous_update=True, style=NARROW
     )
     sign = widgets.ToggleButtons(options=list(pictures.COLOURS), description="Relevance", style=NARROW)
     expert = widgets.Checkbox(True, description="Expert's outline", indent=False)
     methods = widgets.SelectMultiple(description="Maps", rows=8, style=NARROW)
-    picture, said = widgets.Image(format="png", layout=widgets.Layout(max_width="100%")), widgets.HTML()
-    state = {"results": None, "busy": False}
+    picture, said = controls.picture(), widgets.HTML()
+    state, busy = {}, controls.Busy()
 
-    def open_study(_=None) -> None:
-        state["busy"] = True
-        state["results"] = found = results.read(Path(root) / chosen.value)
-        every = list(found.maps.data_vars)
-        methods.options, methods.value = every, [name for name in FIRST if name in every]
-        state["busy"] = False
+    def open_study() -> None:
+        with busy:
+            state["results"] = found = results.read(Path(root) / chosen.value)
+            every = list(found.maps.data_vars)
+            methods.options, methods.value = every, [name for name in FIRST if name in every]
         list_cases()
 
-    def list_cases(_=None) -> None:
-        if state["busy"]:
-            return
-        state["busy"] = True
-        found = state["results"]
-        rows = found.rows if kind.value not in results.SHOWN else results.SHOWN[kind.value](found.rows)
-        pairs = list(zip(rows["case"], rows["target"], rows["label"]))
-        if kind.value == "methods disagree":
-            pairs = [pair for pair in pairs if disagree(*pair[:2])]
-        case.options = [
-            (f"{name}: {label}" + (f", explained for {target}" if target != label else ""), (name, target))
-            for name, target, label in pairs
-        ]
-        case.value = case.options[0][1] if pairs else None
-        state["busy"] = False
+    def list_cases() -> None:
+        with busy:
+            found = state["results"]
+            rows = found.rows if kind.value not in results.SHOWN else results.SHOWN[kind.value](found.rows)
+            if kind.value == "methods disagree":
+                rows = rows[[disagree(row.case, row.target) for row in rows.itertuples()]]
+            case.options = controls.cases(rows)
+            case.value = case.options[0][1] if len(rows) else None
         draw()
 
     def hit(name: str, where: tuple[str, str]) -> float:
@@ -79,9 +70,7 @@ def heat_maps(root: Path, study: str | None = None) -> widgets.VBox:
         there = set(state["results"].names(name, target)) & set(methods.value)
         return len({value for value in (hit(one, (name, target)) for one in there) if value == value}) > 1
 
-    def draw(_=None) -> None:
-        if state["busy"]:
-            return
+    def draw() -> None:
         if case.value is None:
             picture.value, said.value = pictures.png(np.full((8, 8, 3), 255, np.uint8)), "no such case"
             return
@@ -104,35 +93,23 @@ def heat_maps(root: Path, study: str | None = None) -> widgets.VBox:
         told = "" if outline is not None else "The expert drew nothing here. "
         said.value = told + (f"Not made of this case: {', '.join(lacking)}." if lacking else "")
 
-    def step(by: int) -> None:
-        values = [value for _, value in case.options]
-        if values:
-            case.value = values[(values.index(case.value) + by) % len(values)]
-
-    chosen.observe(open_study, "value")
-    kind.observe(list_cases, "value")
+    chosen.observe(busy.unless(open_study), "value")
+    kind.observe(busy.unless(list_cases), "value")
     for control in (case, opacity, sign, expert, methods):
-        control.observe(draw, "value")
-    back.on_click(lambda _: step(-1))
-    on.on_click(lambda _: step(1))
+        control.observe(busy.unless(draw), "value")
     open_study()
     left = widgets.VBox([methods, opacity, sign, expert])
-    box = widgets.VBox(
-        [
-            widgets.HBox([chosen, kind, case, back, on], layout=widgets.Layout(flex_flow="row wrap")),
-            widgets.HBox([left, picture]),
-            said,
-        ]
+    return controls.explorer(
+        [widgets.HBox([chosen, kind, case, back, on], layout=controls.ROW), widgets.HBox([left, picture]), said],
+        study=chosen,
+        cases=kind,
+        case=case,
+        back=back,
+        on=on,
+        opacity=opacity,
+        sign=sign,
+        expert=expert,
+        maps=methods,
+        picture=picture,
+        said=said,
     )
-    box.parts = {
-        "study": chosen,
-        "cases": kind,
-        "case": case,
-        "back": back,
-        "on": on,
-        "opacity": opacity,
-        "sign": sign,
-        "expert": expert,
-    }
-    box.parts |= {"maps": methods, "picture": picture, "said": said}
-    return box

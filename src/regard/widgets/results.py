@@ -7,8 +7,10 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from regard import arrays, geometry, regions, tables
+from regard import arrays, geometry, project, regions, tables
 
+SAMPLE = "notebooks/explore/sample"  # a few results that ship, for those who have not run anything yet
+MAPS = "attribute/maps.nc"
 SHOWN = {  # which of the explained cases: name -> rows of explanations.csv
     "all": lambda rows: rows,
     "called wrong": lambda rows: rows[~rows["correct"].astype(bool)],
@@ -55,15 +57,28 @@ def read(folder: Path) -> Results:
     return Results(
         folder,
         arrays.read(folder / "prepare" / "images.nc")["images"],
-        arrays.read(folder / "attribute" / "maps.nc"),
+        arrays.read(folder / MAPS),
         rows[rows["target_role"] != "true"].reset_index(drop=True),
         tables.read(folder / "prepare" / "cases.csv").set_index("case"),
     )
 
 
-def studies(root: Path) -> list[str]:
-    """The studies under `root` (results/study) whose maps are made. Raises FileNotFoundError where there is none."""
-    found = sorted(path.parent.parent.name for path in Path(root).glob("*/attribute/maps.nc"))
+def where(output: str = MAPS) -> Path:
+    """The folder of the studies to explore: results/study of this project once a study has made `output` there, until then the sample that
+    ships, and says so. Raises FileNotFoundError where there is neither."""
+    root = project.root()
+    for folder in (root / "results" / "study", root / SAMPLE):
+        if any(folder.glob(f"*/{output}")):
+            if folder.name == "sample":
+                print("This is the small sample that ships, a few cases of each study. `make reproduce` makes the rest.")
+            return folder
+    raise FileNotFoundError(f"no {output} in results/study or {SAMPLE}: run the pipeline first (make reproduce)")
+
+
+def studies(root: Path, output: str = MAPS) -> list[str]:
+    """The studies under `root` (results/study) that have made `output`. Raises FileNotFoundError where there is none."""
+    levels = len(Path(output).parts)
+    found = sorted(path.parents[levels - 1].name for path in Path(root).glob(f"*/{output}"))
     if not found:
-        raise FileNotFoundError(f"no maps in {root}: run the pipeline first (make reproduce)")
+        raise FileNotFoundError(f"no {output} of any study in {root}: run the pipeline first (make reproduce)")
     return found

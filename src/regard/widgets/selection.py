@@ -6,14 +6,13 @@ import ipywidgets as widgets
 import numpy as np
 import torch
 
-from regard import kernels
 from regard.geometry import inner
 from regard.plots import METHOD_COLOUR
 from regard.scores import score
-from regard.selection import NONE, OF, select
-from regard.widgets import pictures, results
+from regard.selection import OF, levels
+from regard.widgets import controls, pictures, results
+from regard.widgets.controls import NARROW
 
-NARROW = {"description_width": "initial"}
 # rule -> its parameter, the ends of the slider, its step and where it begins; Otsu has none
 RULES = {
     "bins": ("bins", 2, 40, 1, 10),
@@ -25,75 +24,52 @@ RULES = {
 }
 
 
-def marks(values: torch.Tensor, rule: str, parameters: dict, region: torch.Tensor) -> list[float]:
-    """What the rule sees in the values (n,) that take part: the modes of mean shift, the centres of k-means, the edges of bins; of the others the
-    least value that is selected."""
-    taking = values[values > NONE]
-    if not len(taking) or taking.min() == taking.max():
-        return []
-    if rule == "kmeans":
-        return [centre for centre in kernels.kmeans_1d(taking, parameters["k"])[1].tolist() if centre == centre]
-    if rule == "meanshift":
-        width = kernels.bandwidth_1d(taking, parameters["quantile"])
-        return kernels.mean_shift_1d(taking, width)[1].tolist() if width > 0 else []
-    if rule == "bins":
-        return torch.linspace(float(taking.min()), float(taking.max()), parameters["bins"] + 1).tolist()
-    return [float(values[region].min())] if region.any() else []
-
-
 def selection(root: Path, study: str | None = None) -> widgets.VBox:
     """Turn the maps of the studies under `root` (results/study) into regions, from `study`, or the first, on: map, rule, its parameter, and the
     relevance that counts; the region (blue) and the expert's (orange), their IoU, the area, and the histogram with what the rule sees.
 
     Padding takes no part. Raises FileNotFoundError where no study has maps.
     """
-    known = results.studies(root)
-    chosen = widgets.Dropdown(options=known, value=study or known[0], description="Study", style=NARROW)
+    chosen = controls.study(results.studies(root), study)
     case = widgets.Dropdown(description="Case", style=NARROW)
     heat = widgets.Dropdown(description="Map", style=NARROW)
     rule = widgets.Dropdown(options=list(RULES), value="otsu", description="Rule", style=NARROW)
     of = widgets.ToggleButtons(options=list(OF), description="Relevance", style=NARROW)
     value = widgets.FloatSlider(description="Parameter", continuous_update=True, style=NARROW, readout_format=".2f")
-    picture, counts = (widgets.Image(format="png", layout=widgets.Layout(max_width="100%")) for _ in range(2))
+    picture, counts = controls.picture(), controls.picture()
     said = widgets.HTML()
-    state = {"results": None, "busy": False}
+    state, busy = {}, controls.Busy()
 
-    def open_study(_=None) -> None:
-        state["busy"] = True
-        state["results"] = found = results.read(Path(root) / chosen.value)
-        rows = zip(found.rows["case"], found.rows["target"], found.rows["label"])
-        case.options = [
-            (f"{name}: {label}" + (f", explained for {target}" if target != label else ""), (name, target))
-            for name, target, label in rows
-        ]
-        case.value = case.options[0][1]
+    def open_study() -> None:
+        with busy:
+            state["results"] = found = results.read(Path(root) / chosen.value)
+            case.options = controls.cases(found.rows)
+            case.value = case.options[0][1]
         list_maps()
-        state["busy"] = False
-        draw()
 
-    def list_maps(_=None) -> None:
+    def list_maps() -> None:
         there, before = state["results"].names(*case.value), heat.value
-        heat.options = there
-        heat.value = before if before in there else "gradient" if "gradient" in there else there[0]
-
-    def slide(_=None) -> None:
-        state["busy"], told = True, RULES[rule.value]
-        value.disabled = told is None
-        if told:
-            name, low, high, step, start = told
-            value.max, value.min = max(high, value.min), low  # never a least value above the largest
-            value.max, value.step, value.value, value.description = high, step, start, name
-        state["busy"] = False
+        with busy:
+            heat.options = there
+            heat.value = before if before in there else "gradient" if "gradient" in there else there[0]
         draw()
 
-    def draw(_=None) -> None:
-        if state["busy"]:
-            return
+    def slide() -> None:
+        told = RULES[rule.value]
+        with busy:
+            value.disabled = told is None
+            if told:
+                name, low, high, step, start = told
+                value.max, value.min = max(high, value.min), low  # never a least value above the largest
+                value.max, value.step, value.value, value.description = high, step, start, name
+        draw()
+
+    def draw() -> None:
         found, where, told = state["results"], case.value, RULES[rule.value]
         box = inner(found.box(where[0]))
         map_ = torch.from_numpy(found.map(heat.value, *where)).double()[box]
         parameters = {told[0]: int(value.value) if isinstance(told[4], int) else value.value} if told else {}
-        region = select(map_[None], rule.value, of=of.value, **parameters)[0]
+        region, marks = levels(map_, rule.value, of.value, **parameters)
         whole = np.zeros(found.images.shape[1:3], bool)
         whole[box] = region.numpy()
         outline = found.outline(*where)
@@ -101,45 +77,35 @@ def selection(root: Path, study: str | None = None) -> widgets.VBox:
         shown = pictures.outlined(pictures.rgb(found.image(where[0]), scale), outline, scale=scale)
         picture.value = pictures.png(pictures.outlined(shown, whole, METHOD_COLOUR, scale))
         values = OF[of.value](map_)
-        counts.value = pictures.png(
-            pictures.histogram(
-                values.numpy(), region.numpy(), marks(values.flatten(), rule.value, parameters, region.flatten())
-            )
-        )
-        iou = (
-            "not drawn"
-            if outline is None
-            else f"{float(score(region[None], torch.from_numpy(outline[box])[None], 'iou')[0]):.2f}"
-        )
+        counts.value = pictures.png(pictures.histogram(values.numpy(), region.numpy(), marks))
+        iou = "not drawn"
+        if outline is not None:
+            iou = f"{float(score(region[None], torch.from_numpy(outline[box])[None], 'iou')[0]):.2f}"
         said.value = (
             f"IoU with the expert's region: <b>{iou}</b>; area: <b>{float(region.double().mean()):.1%}</b> of the image"
         )
 
-    chosen.observe(open_study, "value")
-    case.observe(lambda _: None if state["busy"] else (list_maps(), draw()), "value")
-    rule.observe(slide, "value")
+    chosen.observe(busy.unless(open_study), "value")
+    case.observe(busy.unless(list_maps), "value")
+    rule.observe(busy.unless(slide), "value")
     for control in (heat, of, value):
-        control.observe(draw, "value")
+        control.observe(busy.unless(draw), "value")
     value.disabled = RULES[rule.value] is None
     open_study()
-    top = widgets.HBox([chosen, case, heat], layout=widgets.Layout(flex_flow="row wrap"))
-    box = widgets.VBox(
+    return controls.explorer(
         [
-            top,
-            widgets.HBox([rule, value, of], layout=widgets.Layout(flex_flow="row wrap")),
+            widgets.HBox([chosen, case, heat], layout=controls.ROW),
+            widgets.HBox([rule, value, of], layout=controls.ROW),
             widgets.HBox([picture, counts]),
             said,
-        ]
+        ],
+        study=chosen,
+        case=case,
+        map=heat,
+        rule=rule,
+        value=value,
+        of=of,
+        picture=picture,
+        counts=counts,
+        said=said,
     )
-    box.parts = {
-        "study": chosen,
-        "case": case,
-        "map": heat,
-        "rule": rule,
-        "value": value,
-        "of": of,
-        "picture": picture,
-        "counts": counts,
-        "said": said,
-    }
-    return box

@@ -7,17 +7,16 @@ from pathlib import Path
 import ipywidgets as widgets
 
 from regard import surveys, units
+from regard.widgets import controls
+from regard.widgets.controls import NARROW, WIDE
 
-WIDE = widgets.Layout(width="98%")
-NARROW = {"description_width": "initial"}
 
 
 def survey(pages: Mapping[int, bytes], file: Path, study: str, network: str) -> widgets.VBox:
     """The expert survey: a unit's page, and DeepMiner's four questions about it.
 
     pages: for each unit a PNG, without any label; file: the table of answers (see regard.surveys), which every change is saved to at once; network: the
-    digest of the network. Goes on at the first unit whose questions the rater named has not all answered. By keyboard: Tab to the next field, arrow keys
-    among answers, Enter on a button. The parts are reachable by name in `parts` of what is returned. Raises ValueError without pages.
+    digest of the network. Goes on at the first unit whose questions the rater named has not all answered. By keyboard: Tab to the next field or answer, Enter on a button. The parts are reachable by name in `parts` of what is returned. Raises ValueError without pages.
     """
     if not pages:
         raise ValueError("there is no page of any unit: run the stage `units` of the study first (dvc repro)")
@@ -28,7 +27,7 @@ def survey(pages: Mapping[int, bytes], file: Path, study: str, network: str) -> 
     asked = {}
     for name, (question, answers) in surveys.QUESTIONS.items():
         if answers:
-            asked[name] = widgets.RadioButtons(options=["", *answers], description=question, style=NARROW, layout=WIDE)
+            asked[name] = controls.answers(question, answers)
         else:
             asked[name] = widgets.Textarea(description=question, style=NARROW, layout=WIDE, continuous_update=False)
     back, on = widgets.Button(description="Previous unit"), widgets.Button(description="Next unit")

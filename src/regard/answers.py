@@ -1,0 +1,86 @@
+"""What people answer, in a plain table that several raters fill: a row for what is asked about and each rater, sorted, so that two versions
+can be compared line by line."""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+
+@dataclass(frozen=True)
+class Form:
+    """What is asked.
+
+    key: the columns that name what is asked about, then the rater; questions: name -> what is asked and the answers there are, none for free text;
+    notebook: where its tables are made; kinds: of key columns that are no text, how they are read from it and written to it.
+    """
+
+    key: tuple[str, ...]
+    questions: Mapping[str, tuple[str, tuple[str, ...]]]
+    notebook: str
+    kinds: Mapping[str, tuple[Callable[[str], object], Callable[[object], str]]] = field(default_factory=dict)
+
+    @property
+    def columns(self) -> list[str]:
+        return [*self.key, *self.questions]
+
+
+def read(path: Path, form: Form) -> pd.DataFrame:
+    """The answers in `path`, all of them text but what the form reads as another kind; a blank answer is "".
+
+    Raises FileNotFoundError, and ValueError that names the file and the row for columns, keys and answers that cannot be, and for the same rater twice.
+    """
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"no {path}: it is made with the first answer in {form.notebook}")
+    table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    if missing := [name for name in form.columns if name not in table]:
+        raise ValueError(f"{path}: no column {missing[0]!r}; it has {', '.join(form.columns)}")
+    for name, (given, _) in form.kinds.items():
+        found = []
+        for row, text in enumerate(table[name], start=2):
+            try:
+                found.append(given(text))
+            except ValueError as error:
+                raise ValueError(f"{path}, row {row}: {error}") from None
+        table[name] = found
+    for row, answer in enumerate(table.to_dict("records"), start=2):
+        _check(answer, form, f"{path}, row {row}: ")
+    if (twice := table.duplicated([*form.key])).any():
+        row = _written(table[twice].iloc[0].to_dict(), form)
+        about = " ".join(row[name] for name in form.key if name not in ("study", "network", "rater"))
+        raise ValueError(f"{path}: rater {row['rater']!r} answers twice about {about}")
+    return table[form.columns]
+
+
+def record(path: Path, answer: Mapping, form: Form) -> None:
+    """Put one rater's answers in the table, in the place of earlier ones about the same; without any answer the row goes. Written aside and renamed.
+
+    Raises ValueError without a rater's name and for an answer that there is not, and what `read` does.
+    """
+    if not str(answer["rater"]).strip():
+        raise ValueError("say who you are first: answers belong to a rater")
+    _check(answer, form)
+    table = read(path, form) if Path(path).is_file() else pd.DataFrame(columns=form.columns)
+    same = np.logical_and.reduce([table[name] == answer[name] for name in form.key]) if len(table) else np.zeros(0, bool)
+    row = {name: answer.get(name, "") for name in form.columns}
+    given = [row] if any(row[question] for question in form.questions) else []
+    table = pd.concat([table[~same], pd.DataFrame(given, columns=form.columns)]).sort_values([*form.key])
+    table = pd.DataFrame([_written(row, form) for row in table.to_dict("records")], columns=form.columns)
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(path.name + ".part")
+    table.to_csv(aside, index=False, lineterminator="\n")
+    os.replace(aside, path)
+
+
+def _written(row: Mapping, form: Form) -> dict:
+    return dict(row) | {name: write(row[name]) for name, (_, write) in form.kinds.items()}
+
+
+def _check(answer: Mapping, form: Form, where: str = "") -> None:
+    for question, (_, answers) in form.questions.items():
+        if answers and answer.get(question, "") not in ("", *answers):
+            raise ValueError(f"{where}{question!r} is {answer[question]!r}; answers are {', '.join(answers)}")

@@ -1,0 +1,129 @@
+"""Figures of all studies together, for the paper; as those of regard.plots, functions of data that return a matplotlib figure."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from regard.plots import CHANCE_COLOUR, METHOD_COLOUR, NULL_COLOUR, REGION_COLOURS
+
+MARKERS = ("o", "s", "^", "D", "v")
+WIDTH = 7.2  # inches, of both columns together
+
+
+def overview(table: pd.DataFrame, panels: Mapping[str, str], nulls: Sequence[str]) -> Figure:
+    """Every map in every study: a panel for each score, a row for each map, a column for each study. The number is the mean, its colour the mean less what
+    chance would give, red above and blue below; null maps in grey letters.
+
+    table: study, method, score, mean, chance, a row each; panels: score -> title.
+    """
+    studies, methods = list(dict.fromkeys(table["study"])), list(dict.fromkeys(table["method"]))
+    methods = [name for name in methods if name not in nulls] + [name for name in methods if name in nulls]
+    figure = Figure(figsize=(WIDTH, 0.9 + 0.19 * len(methods)), layout="constrained")
+    axes = figure.subplots(1, len(panels), squeeze=False)[0]
+    lift = table["mean"] - table["chance"]
+    largest = float(lift.abs().max())
+    for place, (score, title) in zip(axes, panels.items()):
+        rows = table[table["score"] == score].assign(lift=lift)
+        values, gained = (
+            rows.pivot(index="method", columns="study", values=column).reindex(index=methods, columns=studies)
+            for column in ("mean", "lift")
+        )
+        shown = place.imshow(gained.to_numpy(float), cmap="RdBu_r", vmin=-largest, vmax=largest, aspect="auto")
+        for (row, column), value in np.ndenumerate(values.to_numpy(float)):
+            dark = abs(gained.iloc[row, column]) > 0.65 * largest
+            text = "–" if np.isnan(value) else f"{value:.2f}"
+            place.text(column, row, text, ha="center", va="center", fontsize=5.5, color="white" if dark else "black")
+        place.set_title(title, fontsize=7.5)
+        place.set_xticks(range(len(studies)), studies, rotation=35, ha="right", fontsize=6.5)
+        place.set_yticks(range(len(methods)), methods if place is axes[0] else [""] * len(methods), fontsize=6.5)
+        for tick, name in zip(place.get_yticklabels(), methods):
+            tick.set_color("#666666" if name in nulls else "black")
+        place.spines[:].set_visible(False)
+        place.tick_params(length=0)
+    figure.colorbar(shown, ax=list(axes), label="mean less chance", shrink=0.7, pad=0.01)
+    return figure
+
+
+def controls(hits: pd.DataFrame, trust: pd.DataFrame, nulls: Sequence[str]) -> Figure:
+    """Left: the hit rate less chance of each map, a line for each study, null maps grey, the best of them named. Right: how similar the maps of each method are to those of a
+    network all of whose layers forgot what they learned, a mark for each study; the ring is what maps of different images have in common.
+
+    hits: study, method, mean, chance; trust: rows of trust.csv of one measure.
+    """
+    studies = list(dict.fromkeys(hits["study"]))
+    figure = Figure(figsize=(WIDTH, 2.9), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    for row, study in enumerate(studies[::-1]):
+        own = hits[hits["study"] == study].assign(gained=lambda rows: rows["mean"] - rows["chance"])
+        null = own["method"].isin(nulls)
+        left.scatter(own.loc[~null, "gained"], np.full((~null).sum(), row + 0.14), color=METHOD_COLOUR, s=16)
+        left.scatter(own.loc[null, "gained"], np.full(null.sum(), row - 0.14), color=NULL_COLOUR, s=16)
+        best = own[null].sort_values("gained").iloc[-1]
+        left.annotate(best["method"], (best["gained"], row - 0.14), (0, -9), textcoords="offset points", fontsize=5.5, ha="center")
+    left.axvline(0, color=CHANCE_COLOUR, linewidth=0.8)
+    left.set_yticks(range(len(studies)), studies[::-1])
+    left.set(xlabel="hit rate less chance", ylim=(-0.5, len(studies) - 0.4))
+    left.legend(handles=[_dot(METHOD_COLOUR, "method"), _dot(NULL_COLOUR, "null map")], fontsize=6, loc="lower right")
+    last = trust.loc[trust["check"] == "cascade", "level"].max()
+    methods = list(dict.fromkeys(trust.loc[trust["check"] == "cascade", "method"]))[::-1]
+    for number, study in enumerate(studies):
+        for check, marker, style in (("cascade", MARKERS[number], {"color": REGION_COLOURS[number]}), ("unrelated", "o", {"facecolors": "none", "edgecolors": "#888888"})):
+            own = trust[(trust["study"] == study) & (trust["check"] == check) & trust["method"].isin(methods)]
+            own = own[own["level"].eq(last)] if check == "cascade" else own
+            height = [methods.index(name) + 0.12 * (number - 2) for name in own["method"]]
+            right.scatter(own["mean"], height, marker=marker, s=14 if check == "cascade" else 26, linewidths=0.6, zorder=3 if check == "cascade" else 2, **style)
+    right.axvline(0, color="black", linewidth=0.5)
+    right.set_yticks(range(len(methods)), methods, fontsize=6.5)
+    right.set(xlabel="rank correlation with the maps of a network that forgot", xlim=(-0.6, 1.02))
+    handles = [_dot(REGION_COLOURS[number], study, MARKERS[number]) for number, study in enumerate(studies)]
+    ring = Line2D([], [], color="#888888", marker="o", fillstyle="none", linestyle="", label="maps of other images")
+    right.legend(handles=[*handles, ring], fontsize=5.5, loc="lower right")
+    return figure
+
+
+def cost_and_quality(table: pd.DataFrame) -> Figure:
+    """What a map of each method costs, in passes through the network, beside what it is worth: the hit rate less chance, and by how much the probability falls faster as its most relevant
+    pixels are deleted than those of a map as smooth that knows nothing. A mark for each study, the mean over studies as a line; methods by cost.
+
+    table: method, study, passes, localises, faithful; undefined values are left out.
+    """
+    order = table.groupby("method", sort=False)["passes"].mean().sort_values(kind="stable").index[::-1]
+    studies = list(dict.fromkeys(table["study"]))
+    figure = Figure(figsize=(WIDTH, 0.9 + 0.2 * len(order)), layout="constrained")
+    axes = figure.subplots(1, 3)
+    labels = {"passes": "passes through the network", "localises": "hit rate less chance", "faithful": "deletion: better than as smooth by"}
+    for place, (column, label) in zip(axes, labels.items()):
+        for number, study in enumerate(studies):
+            own = table[table["study"] == study].set_index("method").reindex(order)
+            height = np.arange(len(order)) + 0.1 * (number - (len(studies) - 1) / 2)
+            place.scatter(own[column], height, marker=MARKERS[number], color=REGION_COLOURS[number], s=13, label=study)
+        mean = table.groupby("method")[column].mean().reindex(order)
+        place.vlines(mean, np.arange(len(order)) - 0.35, np.arange(len(order)) + 0.35, color="black", linewidth=1)
+        place.set(xlabel=label, ylim=(-0.6, len(order) - 0.4))
+        place.set_yticks(range(len(order)), order if place is axes[0] else [""] * len(order), fontsize=6.5)
+        if column == "passes":
+            place.set_xscale("log")
+        else:
+            place.axvline(0, color=CHANCE_COLOUR, linewidth=0.8)
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=len(studies), fontsize=6.5)
+    return figure
+
+
+def strips(rows: Sequence[tuple[str, np.ndarray, Sequence[str]]]) -> Figure:
+    """A row for each unit: what it is, and its images side by side. rows: title, strip (H, W) or (H, W, 3) uint8."""
+    height, width = rows[0][1].shape[:2]
+    inches = (WIDTH - 1.5) * height / width
+    figure = Figure(figsize=(WIDTH, (inches + 0.06) * len(rows)), layout="constrained")
+    axes = figure.subplots(len(rows), 1, squeeze=False)[:, 0]
+    for place, (title, strip) in zip(axes, rows):
+        place.imshow(strip, cmap="gray", vmin=0, vmax=255)
+        place.set_axis_off()
+        place.text(-0.01, 0.5, title, ha="right", va="center", fontsize=6.5, transform=place.transAxes)
+    return figure
+
+
+def _dot(colour: str, label: str, marker: str = "o") -> Line2D:
+    return Line2D([], [], color=colour, marker=marker, linestyle="", markersize=4, label=label)

@@ -1,0 +1,114 @@
+"""What experts say of heat maps that they see without their names: the qualitative half of Alam et al. (2023), as a reading study.
+
+A row is one rater's opinion of one map of one network, known by its digest.
+"""
+
+import itertools
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from regard import answers, statistics
+from regard.concepts import COLUMNS as TOLD
+
+FORM = answers.Form(
+    ("study", "network", "case", "target", "method", "rater"),
+    {
+        "plausibility": (
+            "Would you, as a reader, decide by what is marked? 1: by no means, 5: by exactly this",
+            ("1", "2", "3", "4", "5"),
+        ),
+        "remark": ("Remark", ()),
+    },
+    "notebooks/explore/reading.ipynb",
+)
+
+
+def order(maps: Sequence[tuple[str, str, str]], study: str, rater: str) -> list[tuple[str, str, str]]:
+    """Maps (case, target, method) in a rater's own order, the same whenever that rater comes back: dealt by lot, so that neither methods nor
+    cases come in blocks."""
+    shuffled = np.random.default_rng(statistics.seed_of(study, rater)).permutation(len(maps))
+    return [maps[at] for at in shuffled]
+
+
+def rated(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows with a rating, `plausibility` as a number."""
+    some = table[table["plausibility"] != ""]
+    return some.assign(plausibility=some["plausibility"].astype(float))
+
+
+def agreement(table: pd.DataFrame) -> pd.DataFrame:
+    """How far each two raters agree: first, second, n_maps (rated by both), the share of the same rating, and Cohen's kappa with quadratic weights (blank
+    where both give one and the same rating throughout). table: readings of one network."""
+    from sklearn.metrics import cohen_kappa_score
+
+    wide = rated(table).pivot(index=["case", "target", "method"], columns="rater", values="plausibility")
+    rows = []
+    for first, second in itertools.combinations(wide.columns, 2):
+        both = wide[[first, second]].dropna()
+        row = {"first": first, "second": second, "n_maps": len(both), "agreed": np.nan, "kappa": np.nan}
+        if len(both):
+            row["agreed"] = float((both[first] == both[second]).mean())
+            if len(set(both.to_numpy().ravel())) > 1:
+                row["kappa"] = float(
+                    cohen_kappa_score(both[first], both[second], weights="quadratic", labels=[1, 2, 3, 4, 5])
+                )
+        rows.append(row)
+    return pd.DataFrame(rows, columns=["first", "second", "n_maps", "agreed", "kappa"])
+
+
+def means(table: pd.DataFrame, patients: Mapping[str, str], draws: int, seed: int) -> pd.DataFrame:
+    """The mean plausibility of each method, of each map the mean of its raters: method, value, ci_low, ci_high (over patients), n_maps, n_patients, n_raters, best first.
+
+    patients: of each case.
+    """
+    rows = []
+    for method, some in rated(table).groupby("method"):
+        of_map = some.groupby(["case", "target"])["plausibility"].mean()
+        whose = np.array([patients[case] for case, _ in of_map.index])
+        mean, low, high = statistics.mean_interval(of_map.to_numpy(), whose, draws, seed)
+        counted = {"n_maps": len(of_map), "n_patients": len(set(whose)), "n_raters": some["rater"].nunique()}
+        rows.append({"method": method, "value": mean, "ci_low": low, "ci_high": high} | counted)
+    columns = ["method", "value", "ci_low", "ci_high", "n_maps", "n_patients", "n_raters"]
+    return pd.DataFrame(rows, columns=columns).sort_values("value", ascending=False, kind="stable")
+
+
+def told(
+    table: pd.DataFrame,
+    pairs: Sequence[tuple[str, str]],
+    patients: Mapping[str, str],
+    draws: int,
+    flips: int,
+    seed: int,
+) -> pd.DataFrame:
+    """Whether the first of each pair of methods is found more plausible than the second on the same cases, as rows of concepts.csv; of a pair that nobody
+    rated a row without a value. table: readings of one network."""
+    some = rated(table).groupby(["case", "target", "method"])["plausibility"].mean().unstack()
+    rows = []
+    for first, second in pairs:
+        row = {"statistic": f"plausibility, {first} - {second}", "n_cases": 0, "n_patients": 0}
+        both = some[[first, second]].dropna() if {first, second} <= set(some.columns) else some[:0]
+        if len(both):
+            whose = np.array([patients[case] for case, _ in both.index])
+            found = statistics.paired(both[first].to_numpy(), both[second].to_numpy(), whose, draws, seed, flips)
+            row |= {"value": found["difference"]} | {
+                name: found[name] for name in ("ci_low", "ci_high", "p", "n_cases", "n_patients")
+            }
+        rows.append(row)
+    found = pd.DataFrame(rows, columns=["statistic", "value", "ci_low", "ci_high", "p", "n_cases", "n_patients"])
+    found["p_holm"] = statistics.holm(found["p"].astype(float))
+    raters = rated(table)["rater"].nunique()
+    return found.assign(setting=f"raters={raters}").reindex(columns=TOLD)
+
+
+def of_network(path: Path | None, study: str, network: str) -> pd.DataFrame:
+    """The readings of one network in `path`; none without a path. Raises as `answers.read`, and ValueError for a file of made-up ratings (called
+    "synthetic"), which are nobody's."""
+    if path is None:
+        return pd.DataFrame(columns=FORM.columns)
+    if "synthetic" in Path(path).name:
+        raise ValueError(f"{path}: ratings made up to show the explorer are not results; give experts' own")
+    table = answers.read(path, FORM)
+    return table[(table["study"] == study) & (table["network"] == network)]

@@ -1,0 +1,74 @@
+"""What explorers are put together from: named controls that work by keyboard, and pictures."""
+
+from collections.abc import Callable, Sequence
+
+import ipywidgets as widgets
+import pandas as pd
+
+NARROW = {"description_width": "initial"}
+WIDE = widgets.Layout(width="98%")
+ROW = widgets.Layout(flex_flow="row wrap", align_items="center")
+
+
+def study(known: Sequence[str], chosen: str | None) -> widgets.Dropdown:
+    """Which study; `chosen`, or the first, to begin with. Raises ValueError for one that is not known."""
+    if chosen is not None and chosen not in known:
+        raise ValueError(f"there is nothing of a study {chosen!r} to explore; there is of {', '.join(known)}")
+    return widgets.Dropdown(options=known, value=chosen or known[0], description="Study", style=NARROW)
+
+
+def picture() -> widgets.Image:
+    """A PNG as wide as there is room for. What it shows stands beside it in words: a text of its own it cannot have (ipywidgets)."""
+    return widgets.Image(format="png", layout=widgets.Layout(max_width="100%"))
+
+
+def cases(rows: pd.DataFrame) -> list[tuple[str, tuple[str, str]]]:
+    """The options of a dropdown for rows of explanations.csv: what is said, (case, target)."""
+    return [
+        (f"{name}: {label}" + (f", explained for {target}" if target != label else ""), (name, target))
+        for name, target, label in zip(rows["case"], rows["target"], rows["label"])
+    ]
+
+
+def answers(question: str, known: Sequence[str]) -> widgets.ToggleButtons:
+    """One of the answers, or none yet, "": buttons, since JupyterLab takes the arrow keys of radio buttons for its own."""
+    options = [("no answer", ""), *((one, one) for one in known)]
+    width = widgets.ToggleButtonsStyle(description_width="initial", button_width="auto")
+    return widgets.ToggleButtons(options=options, value="", description=question, style=width, layout=WIDE)
+
+
+def steps(dropdown: widgets.Dropdown, noun: str) -> tuple[widgets.Button, widgets.Button]:
+    """Buttons to the previous and the next option of a dropdown of (what is said, value), round and round."""
+    back, on = widgets.Button(description=f"Previous {noun}"), widgets.Button(description=f"Next {noun}")
+
+    def step(by: int) -> None:
+        values = [value for _, value in dropdown.options]
+        if values:
+            dropdown.value = values[(values.index(dropdown.value) + by) % len(values)]
+
+    back.on_click(lambda _: step(-1))
+    on.on_click(lambda _: step(1))
+    return back, on
+
+
+class Busy:
+    """While it is entered, what `unless` wraps is not called: controls are being set that belong together."""
+
+    def __init__(self):
+        self.depth = 0
+
+    def __enter__(self):
+        self.depth += 1
+
+    def __exit__(self, *_):
+        self.depth -= 1
+
+    def unless(self, call: Callable[[], None]) -> Callable[..., None]:
+        return lambda *_: None if self.depth else call()
+
+
+def explorer(children: Sequence[widgets.Widget], **parts: widgets.Widget) -> widgets.VBox:
+    """The box of an explorer; its parts are reachable by name in `parts`."""
+    box = widgets.VBox(children)
+    box.parts = parts
+    return box

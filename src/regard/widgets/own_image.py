@@ -1,0 +1,142 @@
+"""Your own image: a network, a method, a rule; its map and its region."""
+
+import html
+import io
+from pathlib import Path
+
+import ipywidgets as widgets
+import numpy as np
+import torch
+from PIL import Image
+
+from regard import arrays, backbones, geometry, tables
+from regard.attribution import METHODS, attribute
+from regard.plots import METHOD_COLOUR
+from regard.selection import SELECTIONS, select
+from regard.widgets import controls, pictures, results
+from regard.widgets.controls import NARROW
+
+MODEL = "train/model.safetensors"
+MOST = 50_000_000  # pixels of an image
+FEWER = {"lime": {"evaluations": 200}, "shap": {"evaluations": 200}}  # so that one waits seconds
+
+
+def opened(content: bytes, name: str) -> np.ndarray:
+    """An uploaded PNG as uint8 (H, W) or (H, W, 3). Raises ValueError, in one sentence, for what is none, has 16 bits, or is too large."""
+    try:
+        with Image.open(io.BytesIO(content), formats=["PNG"]) as image:
+            if image.width * image.height > MOST:
+                raise ValueError(f"{name} has {image.width} x {image.height} pixels; make it smaller")
+            image.load()
+    except (OSError, SyntaxError) as error:
+        raise ValueError(f"{name} is damaged or no PNG ({error})") from None
+    if image.mode not in ("1", "L", "LA", "P", "RGB", "RGBA"):
+        raise ValueError(f"{name} has pixels of mode {image.mode}; save it as an 8-bit PNG, grey or colour")
+    return np.array(image.convert("L" if image.mode in ("1", "L", "LA") else "RGB"))
+
+
+def own_image(root: Path, study: str | None = None) -> widgets.VBox:
+    """An uploaded PNG, or a test image, through a network of the studies under `root` (results/study): what it is called, the map of the chosen method for the
+    chosen class, and the region that the chosen rule makes of it. A file that is no image is named in a sentence.
+
+    Raises FileNotFoundError where no network has been trained.
+    """
+    chosen = controls.study(results.studies(root, MODEL), study)
+    chosen.description = "Network of study"
+    upload = widgets.FileUpload(accept="image/png", multiple=False, description="Upload a PNG")
+    example = widgets.Dropdown(description="or a test image", style=NARROW)
+    target = widgets.Dropdown(description="Explain", style=NARROW)
+    method = widgets.Dropdown(options=list(METHODS), value="grad-cam", description="Method", style=NARROW)
+    rule = widgets.Dropdown(options=list(SELECTIONS), value="otsu", description="Rule", style=NARROW)
+    picture, said = controls.picture(), widgets.HTML()
+    state, busy = {}, controls.Busy()
+
+    def open_study() -> None:
+        folder = Path(root) / chosen.value
+        model, description = backbones.read(folder / MODEL)
+        images = arrays.opened(folder / "prepare" / "images.nc")
+        state.update(model=model, description=description, images=images)
+        with busy:
+            target.options = description["classes"]
+            target.value = description["classes"][-1]
+            explained = tables.read(folder / "train" / "explanations.csv")["case"]
+            example.options = list(dict.fromkeys(explained))[:12]
+            example.value = example.options[0]
+        take_example()
+
+    def take_example() -> None:
+        image = state["images"]["images"].sel(case=example.value).to_numpy()
+        state.update(image=image, name=f"test image {example.value}")
+        explain()
+
+    def take_upload() -> None:
+        if not upload.value:
+            return
+        file = upload.value[0]
+        try:
+            state.update(image=opened(bytes(file["content"]), file["name"]), name=file["name"])
+        except ValueError as error:
+            picture.value, said.value = b"", f"<b>{html.escape(str(error))}.</b>"
+            return
+        explain()
+
+    def explain() -> None:
+        said.value = "…"
+        image, model, description = state["image"], state["model"], state["description"]
+        size = state["images"].sizes["y"]
+        box = geometry.letterbox(*image.shape[:2], size)
+        square = geometry.to_square(image, box)
+        given = backbones.inputs(torch.from_numpy(square)[None])
+        at = description["classes"].index(target.value)
+        try:
+            with torch.no_grad():
+                logits = model(given)[0]
+            heat = attribute(model, given, [at], method.value, **FEWER.get(method.value, {}))
+        except (ValueError, RuntimeError) as error:
+            picture.value, said.value = b"", f"<b>{html.escape(str(error))}</b>"
+            return
+        inside = geometry.inner(box)
+        region = np.zeros((size, size), bool)
+        region[inside] = select(heat[:, inside[0], inside[1]].double(), rule.value)[0].numpy()
+        plain = pictures.rgb(square)
+        scale = max(1, round(260 / size))
+        over = pictures.over(plain, pictures.heat(heat[0].numpy()), 0.6)
+        shown = [(plain, None, [state["name"][:40]]), (over, None, [f"{method.value} for {target.value}"])]
+        shown.append((plain, region, [f"selected by {rule.value}"]))
+        drawn = [
+            (pictures.outlined(pictures.rgb(one, scale), drawn_, METHOD_COLOUR, scale), text)
+            for one, drawn_, text in shown
+        ]
+        picture.value = pictures.png(pictures.sheet(drawn))
+        chances = logits.softmax(0) if description["kind"] == "label" else logits.sigmoid()
+        called = ", ".join(f"{name} {float(share):.0%}" for name, share in zip(description["classes"], chances))
+        area = float(region[inside].mean())
+        learned = state["images"].attrs["data"]
+        warned = " It learned from generated phantoms: of a real image its words mean nothing." if learned == "phantom" else ""
+        said.value = (
+            f"{html.escape(state['name'])}: the network says <b>{called}</b>. Selected: {area:.1%} of the image.{warned} "
+            "Nothing here is a diagnosis."
+        )
+
+    chosen.observe(busy.unless(open_study), "value")
+    upload.observe(busy.unless(take_upload), "value")
+    example.observe(busy.unless(take_example), "value")
+    for control in (target, method, rule):
+        control.observe(busy.unless(explain), "value")
+    open_study()
+    return controls.explorer(
+        [
+            widgets.HBox([chosen, upload, example], layout=controls.ROW),
+            widgets.HBox([target, method, rule], layout=controls.ROW),
+            picture,
+            said,
+        ],
+        study=chosen,
+        upload=upload,
+        example=example,
+        target=target,
+        method=method,
+        rule=rule,
+        picture=picture,
+        said=said,
+    )

@@ -1,0 +1,147 @@
+"""The reading study: how plausible are maps whose method one does not know?"""
+
+import html
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import ipywidgets as widgets
+import pandas as pd
+
+from regard import answers, readings
+from regard.widgets import controls, pictures, results
+from regard.widgets.controls import NARROW
+
+DRAWS = 2000  # resamples of patients of the intervals that the explorer shows
+
+
+def items(found: results.Results, methods: Sequence[str], cases: int) -> list[tuple[str, str, str]]:
+    """Maps (case, target, method) of the first `cases` explained cases that have all the `methods`, one target of each case.
+
+    Raises ValueError for a method without a map.
+    """
+    if missing := [name for name in methods if name not in found.maps]:
+        raise ValueError(f"there is no map {missing[0]!r}; there are {', '.join(found.maps.data_vars)}")
+    whole = [row for row in found.rows.itertuples() if set(methods) <= set(found.names(row.case, row.target))]
+    first = {row.case: row.target for row in reversed(whole)}  # the first of a case wins
+    chosen = [(row.case, row.target) for row in whole if first[row.case] == row.target]
+    return [(*one, method) for one in list(dict.fromkeys(chosen))[:cases] for method in methods]
+
+
+def reading(found: results.Results, file: Path, study: str, methods: Sequence[str], cases: int = 8) -> widgets.VBox:
+    """The reading study: one map after the other, in an order of each rater's own, without the name of its method or the expert's outline; how plausible it is,
+    and a remark, saved at once in the table `file` (see regard.readings). Goes on at the first map that the rater named has not rated. Once all are rated the result can
+    be shown, the methods named. By keyboard: Tab to the next field, arrow keys among answers, Enter on a button.
+
+    methods: names of maps, null maps among them as controls; cases: how many, the first that have all of them. Raises ValueError where no case has.
+    """
+    maps = items(found, methods, cases)
+    if not maps:
+        raise ValueError(f"study {study!r} has no case with all of {', '.join(methods)}")
+    network = str(found.maps.attrs["model"])
+    rater = widgets.Text(description="Rater", placeholder="your initials", style=NARROW, continuous_update=False)
+    where, said, result = widgets.Label(), widgets.HTML(), widgets.HTML()
+    picture = controls.picture()
+    opacity = widgets.FloatSlider(0.6, min=0, max=1, step=0.05, description="Opacity", style=NARROW)
+    question, known = readings.FORM.questions["plausibility"]
+    ask = controls.answers(question, known)
+    remark = widgets.Textarea(description="Remark", style=NARROW, layout=controls.WIDE, continuous_update=False)
+    back, on = widgets.Button(description="Previous map"), widgets.Button(description="Next map")
+    unblind = widgets.Button(description="Show the result", disabled=True)
+    state, busy = {"at": 0, "maps": maps}, controls.Busy()
+
+    def table() -> pd.DataFrame:
+        return readings.of_network(None if not Path(file).is_file() else file, study, network)
+
+    def mine(every: pd.DataFrame) -> Mapping[tuple, Mapping]:
+        own = every[every["rater"] == rater.value.strip()] if rater.value.strip() else every[:0]
+        return {(row["case"], row["target"], row["method"]): row for row in own.to_dict("records")}
+
+    def answered() -> Mapping[tuple, Mapping]:
+        """The rater's own; what cannot be read is said, and is none."""
+        try:
+            return mine(table())
+        except (ValueError, OSError) as error:
+            said.value = f"<b>Not read:</b> {html.escape(str(error))}"
+            return {}
+
+    def done(own: Mapping) -> int:
+        return sum(bool(own.get(one, {}).get("plausibility")) for one in maps)
+
+    def load(at: int) -> None:
+        state["at"] = min(max(at, 0), len(maps) - 1)
+        back.disabled, on.disabled = state["at"] == 0, state["at"] == len(maps) - 1
+        own, one = answered(), state["maps"][state["at"]]
+        with busy:
+            ask.value = own.get(one, {}).get("plausibility", "")
+            remark.value = own.get(one, {}).get("remark", "")
+        count(own)
+        draw()
+
+    def count(own: Mapping) -> None:
+        where.value = f"Map {state['at'] + 1} of {len(maps)}; {done(own)} rated"
+        unblind.disabled = done(own) < len(maps)
+
+    def draw() -> None:
+        case, target, method = state["maps"][state["at"]]
+        image = pictures.rgb(found.image(case))
+        scale = max(1, round(320 / len(image)))
+        coloured = pictures.over(image, pictures.heat(found.map(method, case, target), "positive"), opacity.value)
+        shown = [(image, [f"explained: {target}"]), (coloured, ["brighter: counts more for it"])]
+        picture.value = pictures.png(pictures.sheet([(pictures.rgb(one, scale), text) for one, text in shown]))
+
+    def resume() -> None:
+        said.value = result.value = ""
+        state["maps"] = readings.order(maps, study, rater.value.strip()) if rater.value.strip() else maps
+        own = answered()
+        left = [at for at, one in enumerate(state["maps"]) if not own.get(one, {}).get("plausibility")]
+        load(left[0] if left else 0)
+        if not left:
+            said.value = "All maps are rated."
+
+    def save() -> None:
+        case, target, method = state["maps"][state["at"]]
+        key = {"study": study, "network": network, "case": case, "target": target, "method": method}
+        given = {"rater": rater.value.strip(), "plausibility": ask.value or "", "remark": remark.value}
+        try:
+            answers.record(file, key | given, readings.FORM)
+        except (ValueError, OSError) as error:
+            said.value = f"<b>Not saved:</b> {html.escape(str(error))}"
+            return
+        said.value = f"Saved map {state['at'] + 1}."
+        count(answered())
+
+    def turn(by: int) -> None:
+        said.value = ""
+        load(state["at"] + by)
+
+    def show(_) -> None:
+        every = table()
+        patients = found.sizes["patient"].to_dict()
+        means = readings.means(every, patients, DRAWS, 1).round(2)
+        agreed = readings.agreement(every).round(2)
+        part = means.to_html(index=False, border=0, na_rep="–")
+        both = agreed.to_html(index=False, border=0, na_rep="–") if len(agreed) else "one rater alone: nothing to agree with"
+        result.value = f"<b>Mean plausibility (1 to 5), 95 % interval over patients</b>{part}<b>Agreement, kappa with quadratic weights</b>{both}"
+
+    rater.observe(busy.unless(resume), "value")
+    for control in (ask, remark):
+        control.observe(busy.unless(save), "value")
+    opacity.observe(busy.unless(draw), "value")
+    back.on_click(lambda _: turn(-1))
+    on.on_click(lambda _: turn(1))
+    unblind.on_click(show)
+    load(0)
+    return controls.explorer(
+        [rater, where, picture, opacity, ask, remark, widgets.HBox([back, on, unblind]), said, result],
+        rater=rater,
+        where=where,
+        picture=picture,
+        opacity=opacity,
+        plausibility=ask,
+        remark=remark,
+        back=back,
+        on=on,
+        unblind=unblind,
+        said=said,
+        result=result,
+    )
