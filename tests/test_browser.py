@@ -52,8 +52,8 @@ def page(browser, request):
     context = browser.new_context(viewport={"width": 1250, "height": 1000})
     context.set_default_timeout(PATIENCE)
     opened = context.new_page()
-    yield opened
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    yield opened
     opened.screenshot(path=SCREENSHOTS / f"{request.node.name}.png", full_page=True)
     context.close()
 
@@ -224,6 +224,9 @@ EXPLORERS = (heat_maps, selection, agreement, clusters, units, reading, survey, 
 def test_voila(voila, page, place, use):
     page.goto(f"{voila}/voila/render/{use.__name__}.ipynb")
     page.locator("img.widget-image").first.wait_for()
+    page.locator(".widget-vbox").first.screenshot(
+        path=SCREENSHOTS / f"{use.__name__}.png"
+    )  # as in notebooks/explore/pictures
     use(page, place)
     assert "Traceback" not in page.content()
 

@@ -20,6 +20,7 @@ NAMES = ("claims", "performance", "trust", "concepts", "summary", "pairs")
 def project(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "dvc.yaml").touch()
+    (tmp_path / "params.yaml").write_text("seed: 1\n")
     (tmp_path / "results" / "figures").mkdir(parents=True)
     for name in NAMES:
         tables.write(pd.DataFrame([ROW]), tmp_path / "results" / f"{name}.csv")
@@ -53,10 +54,10 @@ def test_what_was_there_before_is_gone_and_nothing_is_half_written(project):
     (project / "paper/reference/full/old.csv").touch()
     reference.write()
     assert not (project / "paper/reference/full/old.csv").exists()
-    (project / "results/figures/maps.png").unlink()
-    with pytest.raises(FileNotFoundError, match="maps.png"):
+    (project / "results/figures/maps.svg").unlink()
+    with pytest.raises(FileNotFoundError, match="maps.svg"):
         reference.write()
-    assert (project / "paper/reference/full/figures/maps.png").exists(), "the earlier one stays"
+    assert (project / "paper/reference/full/figures/maps.svg").exists(), "the earlier one stays"
 
 
 def test_results_of_two_profiles_are_refused(project):

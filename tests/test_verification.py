@@ -71,6 +71,7 @@ def test_claims_side_by_side():
 def project(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "dvc.yaml").touch()
+    (tmp_path / "params.yaml").write_text("seed: 1\n")
     (tmp_path / "results").mkdir()
     for name in reference.TABLES:
         columns = dict.fromkeys(("target_role", "stratum", "family"), "all")

@@ -1,15 +1,18 @@
 """Explorers without a browser: set a value, and what is shown changes; on a small made-up study."""
 
 import io
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 import xarray as xr
 from PIL import Image
 
 from regard import arrays, regions, tables, widgets
 from regard.widgets import pictures
+from regard.widgets.clusters import rest_of
 
 SIZE, CASES = 32, ["a", "b", "c"]
 
@@ -155,3 +158,142 @@ def test_a_histogram_shows_what_is_selected():
     assert blue[:, 220:].any() and not blue[:, :200].any()
     assert isinstance(pictures.histogram(np.zeros(5), np.zeros(5, bool), []), Image.Image)
     assert Image.open(io.BytesIO(pictures.png(whole))).size == (420, 200)
+
+
+# --- on the sample that ships ---
+
+
+@pytest.fixture
+def sample(root_of_project):
+    return root_of_project / widgets.results.SAMPLE
+
+
+@pytest.fixture
+def root_of_project():
+    return Path(__file__).parents[1]
+
+
+def texts(table) -> list[list[str]]:
+    return [[getattr(cell, "description", "") or cell.value for cell in line.children] for line in table.children]
+
+
+def test_agreement_shows_the_table_and_the_cases_of_a_cell(sample):
+    parts = widgets.agreement(sample, "ultrasound").parts
+    rows = tables.read(sample / "ultrasound/compare/summary.csv")
+    wanted = rows[
+        (rows["method"] == "cam")
+        & (rows["selection"] == "otsu")
+        & (rows["score"] == "iou")
+        & (rows["stratum"] == "all")
+    ]
+    wanted = wanted[wanted["empty_rule"].str.contains("has 0")].iloc[0]
+    head, *lines = texts(parts["table"])
+    cell = {line[0]: line for line in lines}["cam"][head.index("<b>otsu</b>")]
+    assert cell == f"{wanted['mean']:.2f} [{wanted['ci_low']:.2f}, {wanted['ci_high']:.2f}]"
+    before = parts["picture"].value
+    at = [line[0] for line in lines].index("cam") + 1
+    parts["table"].children[at].children[head.index("<b>otsu</b>")].click()
+    assert parts["picture"].value != before and "<b>cam, otsu, mass</b>" in parts["said"].value
+    scores = tables.read(sample / "ultrasound/compare/scores.csv")
+    own = scores[(scores["method"] == "cam") & (scores["selection"] == "otsu") & (scores["score"] == "iou")]
+    assert len(own) == 6 and own["value"].between(0, 1).all()
+    parts["score"].value = "pointing"
+    assert "<b>peritumoral</b>" in texts(parts["table"])[0]
+    parts["stratum"].value = "correct"
+    assert "maps of" in parts["said"].value
+    parts["study"].value = "chest"
+    assert texts(parts["table"])[1][0] == "lime@alam-2023"
+
+
+def test_clusters_follow_k_tile_and_cluster(sample):
+    parts = widgets.clusters(sample, "prostate").parts
+    assert parts["k"].value == 8 and len(parts["gallery"].children) == 8
+    seen = {parts["picture"].value}
+    parts["gallery"].children[4].children[0].click()
+    assert "without cluster 5" in parts["said"].value
+    seen.add(parts["picture"].value)
+    parts["on"].click()
+    seen.add(parts["picture"].value)
+    parts["k"].value = 4
+    seen.add(parts["picture"].value)
+    assert len(seen) == 4 and len(parts["gallery"].children) == 4
+
+
+def test_the_output_of_the_clusters_explorer_is_the_networks(sample):
+    """What follows the layer, put together from what is stored, gives what the fall of each cluster was predicted from: linear in the activations of a max pool."""
+    stored = arrays.read(sample / "prostate/clusters/clusters.nc")
+    rest = rest_of(stored)
+    maps = torch.from_numpy(stored["activations"].to_numpy())
+    by_hand = maps.flatten(2).amax(2) @ torch.from_numpy(stored["head"].to_numpy()) + stored.attrs["bias"]
+    assert stored.attrs["pool"] == "max" and torch.allclose(rest(maps)[:, 0], by_hand, atol=1e-4)
+
+
+def test_units_can_be_browsed(sample):
+    parts = widgets.units(sample, "mammography").parts
+    labels = tables.read(sample / "mammography/units/labels.csv")
+    assert len(parts["unit"].options) == len(labels)
+    before = parts["picture"].value
+    parts["on"].click()
+    assert parts["picture"].value != before and "falls by" in parts["said"].value
+    parts["units"].value = "without a label"
+    assert len(parts["unit"].options) == labels["label"].isna().sum()
+
+
+def upload(parts, name: str, content: bytes):
+    parts["upload"].value = (
+        {
+            "name": name,
+            "type": "image/png",
+            "size": len(content),
+            "content": content,
+            "last_modified": pd.Timestamp(0, tz="UTC"),
+        },
+    )
+
+
+def test_ones_own_image_and_what_is_none(sample):
+    parts = widgets.own_image(sample, "ultrasound").parts
+    first = parts["picture"].value
+    buffer = io.BytesIO()
+    Image.fromarray(np.random.default_rng(0).integers(0, 255, (50, 90, 3), dtype=np.uint8)).save(buffer, "PNG")
+    upload(parts, "mine.png", buffer.getvalue())
+    assert parts["picture"].value != first and "mine.png: the network says" in parts["said"].value
+    for change, value in (("method", "gradient"), ("rule", "top-area"), ("target", "benign")):
+        before = parts["picture"].value
+        parts[change].value = value
+        assert parts["picture"].value != before, change
+    upload(parts, "text.png", b"no picture")
+    assert parts["said"].value == "<b>text.png is damaged or no PNG.</b>" and parts["picture"].value == pictures.BLANK
+    deep = io.BytesIO()
+    Image.fromarray(np.zeros((4, 4), np.uint16)).save(deep, "PNG")
+    upload(parts, "deep.png", deep.getvalue())
+    assert "deep.png has pixels of mode I;16; save it as an 8-bit PNG" in parts["said"].value
+
+
+def test_explorers_show_the_sample_and_say_so_until_there_are_results(root_of_project, tmp_path, monkeypatch, capsys):
+    (tmp_path / "dvc.yaml").touch()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(FileNotFoundError, match="run the pipeline first"):
+        widgets.where()
+    (tmp_path / widgets.results.SAMPLE / "s" / "attribute").mkdir(parents=True)
+    (tmp_path / widgets.results.SAMPLE / "s" / "attribute" / "maps.nc").touch()
+    assert widgets.where() == tmp_path / widgets.results.SAMPLE and "small sample" in capsys.readouterr().out
+    (tmp_path / "results/study/s/attribute").mkdir(parents=True)
+    (tmp_path / "results/study/s/attribute/maps.nc").touch()
+    assert widgets.where() == tmp_path / "results" / "study" and not capsys.readouterr().out
+
+
+def test_the_sample_is_small(sample):
+    assert sum(path.stat().st_size for path in sample.rglob("*") if path.is_file()) < 9e6
+
+
+def test_start_here_runs_on_the_sample(root_of_project, tmp_path):
+    import papermill
+
+    papermill.execute_notebook(
+        root_of_project / "notebooks/0_start_here.ipynb",
+        tmp_path / "out.ipynb",
+        {"number": 2},
+        cwd=root_of_project,
+        progress_bar=False,
+    )

@@ -64,7 +64,9 @@ def record(path: Path, answer: Mapping, form: Form) -> None:
         raise ValueError("say who you are first: answers belong to a rater")
     _check(answer, form)
     table = read(path, form) if Path(path).is_file() else pd.DataFrame(columns=form.columns)
-    same = np.logical_and.reduce([table[name] == answer[name] for name in form.key]) if len(table) else np.zeros(0, bool)
+    same = (
+        np.logical_and.reduce([table[name] == answer[name] for name in form.key]) if len(table) else np.zeros(0, bool)
+    )
     row = {name: answer.get(name, "") for name in form.columns}
     given = [row] if any(row[question] for question in form.questions) else []
     table = pd.concat([table[~same], pd.DataFrame(given, columns=form.columns)]).sort_values([*form.key])

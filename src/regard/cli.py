@@ -133,10 +133,13 @@ def _parser() -> argparse.ArgumentParser:
         _paper,
         "pipeline: compile paper/paper.typ with the committed results of `full` (paper/paper.pdf) and with this run's (results/paper.pdf)",
     )
-    command(
+    verify = command(
         "verify",
         _verify,
         "compare results/ with the committed reference of the same profile, claim by claim; exits with 1 when a claim changed",
+    )
+    verify.add_argument(
+        "--keep", metavar="NAME", help="keep the table for the paper, as that of a rerun with NAME changed"
     )
     command("reference", _reference, "keep the results of this run in paper/reference/ as those of its profile")
     command("sample", _sample, "cut the small sample of notebooks/explore/sample/ from the results of this run")
@@ -343,6 +346,8 @@ def _verify(options: argparse.Namespace) -> None:
     from regard import verification
 
     found, differs = verification.verify()
+    if options.keep:
+        print(f"{verification.keep(found, options.keep)}: commit it")
     shown = found.assign(
         status=found["status"].where(
             found["verdict"].fillna("") == found["verdict now"].fillna(""), found["status"] + ", CLAIM CHANGED"

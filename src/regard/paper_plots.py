@@ -54,7 +54,7 @@ def controls(hits: pd.DataFrame, trust: pd.DataFrame, nulls: Sequence[str]) -> F
     hits: study, method, mean, chance; trust: rows of trust.csv of one measure.
     """
     studies = list(dict.fromkeys(hits["study"]))
-    figure = Figure(figsize=(WIDTH, 2.9), layout="constrained")
+    figure = Figure(figsize=(WIDTH, 3.1), layout="constrained")
     left, right = figure.subplots(1, 2)
     for row, study in enumerate(studies[::-1]):
         own = hits[hits["study"] == study].assign(gained=lambda rows: rows["mean"] - rows["chance"])
@@ -62,25 +62,38 @@ def controls(hits: pd.DataFrame, trust: pd.DataFrame, nulls: Sequence[str]) -> F
         left.scatter(own.loc[~null, "gained"], np.full((~null).sum(), row + 0.14), color=METHOD_COLOUR, s=16)
         left.scatter(own.loc[null, "gained"], np.full(null.sum(), row - 0.14), color=NULL_COLOUR, s=16)
         best = own[null].sort_values("gained").iloc[-1]
-        left.annotate(best["method"], (best["gained"], row - 0.14), (0, -9), textcoords="offset points", fontsize=5.5, ha="center")
+        left.annotate(
+            best["method"], (best["gained"], row - 0.14), (0, -9), textcoords="offset points", fontsize=5.5, ha="center"
+        )
     left.axvline(0, color=CHANCE_COLOUR, linewidth=0.8)
     left.set_yticks(range(len(studies)), studies[::-1])
     left.set(xlabel="hit rate less chance", ylim=(-0.5, len(studies) - 0.4))
-    left.legend(handles=[_dot(METHOD_COLOUR, "method"), _dot(NULL_COLOUR, "null map")], fontsize=6, loc="lower right")
     last = trust.loc[trust["check"] == "cascade", "level"].max()
     methods = list(dict.fromkeys(trust.loc[trust["check"] == "cascade", "method"]))[::-1]
     for number, study in enumerate(studies):
-        for check, marker, style in (("cascade", MARKERS[number], {"color": REGION_COLOURS[number]}), ("unrelated", "o", {"facecolors": "none", "edgecolors": "#888888"})):
+        for check, marker, style in (
+            ("cascade", MARKERS[number], {"color": REGION_COLOURS[number]}),
+            ("unrelated", "o", {"facecolors": "none", "edgecolors": "#888888"}),
+        ):
             own = trust[(trust["study"] == study) & (trust["check"] == check) & trust["method"].isin(methods)]
             own = own[own["level"].eq(last)] if check == "cascade" else own
             height = [methods.index(name) + 0.12 * (number - 2) for name in own["method"]]
-            right.scatter(own["mean"], height, marker=marker, s=14 if check == "cascade" else 26, linewidths=0.6, zorder=3 if check == "cascade" else 2, **style)
+            right.scatter(
+                own["mean"],
+                height,
+                marker=marker,
+                s=14 if check == "cascade" else 26,
+                linewidths=0.6,
+                zorder=3 if check == "cascade" else 2,
+                **style,
+            )
     right.axvline(0, color="black", linewidth=0.5)
     right.set_yticks(range(len(methods)), methods, fontsize=6.5)
     right.set(xlabel="rank correlation with the maps of a network that forgot", xlim=(-0.6, 1.02))
     handles = [_dot(REGION_COLOURS[number], study, MARKERS[number]) for number, study in enumerate(studies)]
     ring = Line2D([], [], color="#888888", marker="o", fillstyle="none", linestyle="", label="maps of other images")
-    right.legend(handles=[*handles, ring], fontsize=5.5, loc="lower right")
+    handles = [_dot(METHOD_COLOUR, "method"), _dot(NULL_COLOUR, "null map"), *handles, ring]
+    figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), fontsize=6, columnspacing=1.2)
     return figure
 
 
@@ -94,7 +107,11 @@ def cost_and_quality(table: pd.DataFrame) -> Figure:
     studies = list(dict.fromkeys(table["study"]))
     figure = Figure(figsize=(WIDTH, 0.9 + 0.2 * len(order)), layout="constrained")
     axes = figure.subplots(1, 3)
-    labels = {"passes": "passes through the network", "localises": "hit rate less chance", "faithful": "deletion: better than as smooth by"}
+    labels = {
+        "passes": "passes through the network",
+        "localises": "hit rate less chance",
+        "faithful": "deletion: better than as smooth by",
+    }
     for place, (column, label) in zip(axes, labels.items()):
         for number, study in enumerate(studies):
             own = table[table["study"] == study].set_index("method").reindex(order)
@@ -109,6 +126,24 @@ def cost_and_quality(table: pd.DataFrame) -> Figure:
         else:
             place.axvline(0, color=CHANCE_COLOUR, linewidth=0.8)
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=len(studies), fontsize=6.5)
+    return figure
+
+
+def columns(clusters: Sequence[Sequence[tuple[np.ndarray, np.ndarray, str]]], colours: Sequence[str]) -> Figure:
+    """A column for each cluster: tiles (image, soft map of its size, what it is) below one another, outlined where the map has half its largest value."""
+    deep = max(len(tiles) for tiles in clusters)
+    figure = Figure(figsize=(WIDTH, 0.2 + deep * (WIDTH / len(clusters) + 0.1)), layout="constrained")
+    axes = figure.subplots(deep, len(clusters), squeeze=False)
+    for place in axes.flat:
+        place.set_axis_off()
+    for number, (tiles, colour) in enumerate(zip(clusters, colours)):
+        for row, (image, soft, said) in enumerate(tiles):
+            place = axes[row, number]
+            place.imshow(image, cmap="gray", vmin=0, vmax=255)
+            if soft.max() > soft.min():
+                for line, width in (("white", 2.2), (colour, 1.2)):
+                    place.contour(soft, levels=[soft.max() / 2], colors=[line], linewidths=width)
+            place.set_title(f"cluster {number + 1}\n{said}" if row == 0 else said, fontsize=6, pad=1.5)
     return figure
 
 

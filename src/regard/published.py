@@ -5,9 +5,7 @@ from collections.abc import Mapping
 OURS = "Regard"  # of a claim that the paper does not make, and its own means nothing without: `asked_by`
 
 # Alam et al. call its masks those of "the highest level of medical significance"; before whom it would stand in a reading study
-PLAUSIBLE = [
-    ("lime@alam-2023", other) for other in ("grad-cam@alam-2023", "shap@alam-2023", "lrp-epsilon@alam-2023")
-]
+PLAUSIBLE = [("lime@alam-2023", other) for other in ("grad-cam@alam-2023", "shap@alam-2023", "lrp-epsilon@alam-2023")]
 
 # name in params.yaml (`published`) -> the paper; `figures`: what its classifier achieved; `means`: a mean that it gives (or
 # by another rule of regard.claims.RULES a value to be reached), and the row of summary.csv beside it; `orders`: what comes

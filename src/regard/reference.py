@@ -12,7 +12,14 @@ from regard.claims import HEADLINES
 
 TABLES = ("claims", "performance", "trust", "concepts", "summary", "pairs")
 LEAN = ("claims", "performance", "concepts")  # of a profile that the paper is not made from
-FIGURES = ("paper.json", "maps.png", "pointing.svg")  # what paper.typ reads
+FIGURES = ("paper.json",) + tuple(  # what paper.typ reads
+    f"{name}.svg"
+    for name in (
+        *("overview", "controls", "costs", "maps"),
+        *("histology", "prostate", "ultrasound", "mammography", "chest"),
+    )
+)
+RERUNS = "paper/reference/reruns"  # tables of `regard verify` for runs with something changed, a file for each
 ENVIRONMENT = "environment.json"  # what it was computed with
 
 

@@ -21,8 +21,25 @@ from regard.widgets.results import SAMPLE
 
 CASES = {"ultrasound": 6, "chest": 6}  # studies with maps -> how many cases
 MAPS = {
-    "ultrasound": ["gradient", "lrp-epsilon", "cam", "integrated-gradients", "lime", "ones", "centre", "edges", "random-network"],
-    "chest": ["lime@alam-2023", "shap@alam-2023", "grad-cam@alam-2023", "lrp-epsilon@alam-2023", "edges", "random-network"],
+    "ultrasound": [
+        "gradient",
+        "lrp-epsilon",
+        "cam",
+        "integrated-gradients",
+        "lime",
+        "ones",
+        "centre",
+        "edges",
+        "random-network",
+    ],
+    "chest": [
+        "lime@alam-2023",
+        "shap@alam-2023",
+        "grad-cam@alam-2023",
+        "lrp-epsilon@alam-2023",
+        "edges",
+        "random-network",
+    ],
 }
 TILES, UNITS = 10, 4
 
@@ -70,7 +87,9 @@ def _maps(source: Path, target: Path, count: int, names: Sequence[str]) -> None:
     cases = tables.read(source / "prepare" / "cases.csv")
     tables.write(cases[cases["case"].isin(chosen)], target / "prepare" / "cases.csv")
     images = arrays.read(source / "prepare" / "images.nc")
-    arrays.write(images.sel(case=[case for case in images["case"].to_numpy() if case in chosen]), target / "prepare/images.nc")
+    arrays.write(
+        images.sel(case=[case for case in images["case"].to_numpy() if case in chosen]), target / "prepare/images.nc"
+    )
     kept = set(rows.loc[inside, "case"] + " " + rows.loc[inside, "target"])
     for name in sorted({path.parent.name for path in (source / "prepare" / "outlines").glob("*/*.png")}):
         for case in chosen:
@@ -116,7 +135,9 @@ def _clusters(source: Path, target: Path) -> None:
     stored = arrays.read(source / "clusters" / "clusters.nc")
     cases = tables.read(source / "prepare" / "cases.csv").set_index("case")
     # of each class as many, one of a patient
-    tiles = cases.loc[stored["case"].to_numpy()].reset_index().drop_duplicates("patient").groupby("label").head(TILES // 2)
+    tiles = (
+        cases.loc[stored["case"].to_numpy()].reset_index().drop_duplicates("patient").groupby("label").head(TILES // 2)
+    )
     some = sorted(tiles["case"])
     (target / "clusters").mkdir(parents=True)
     (target / "prepare").mkdir()

@@ -1,6 +1,7 @@
 """A rerun beside the committed reference, claim by claim: what came out again, what moved within its uncertainty, and what changed."""
 
 import json
+import re
 from importlib import metadata
 from pathlib import Path
 
@@ -69,7 +70,6 @@ def environment() -> dict:
     """What a result may hang on beside code and data: versions of the direct dependencies, Python, device, threads, and the processor's vector
     instructions as torch knows them."""
     import platform
-    import re
 
     import torch
 
@@ -80,6 +80,7 @@ def environment() -> dict:
         "system": f"{platform.system()} {platform.machine()}",
         "device": torch.cuda.get_device_name() if device.type == "cuda" else "cpu",
         "threads": hardware.THREADS,
+        "seed": project.parameters()["seed"],
         "instructions": torch.backends.cpu.get_cpu_capability(),
         "precision of training": str(hardware.precision(device)).removeprefix("torch."),
     } | {name: metadata.version(name) for name in direct}
@@ -98,6 +99,17 @@ def verify() -> tuple[pd.DataFrame, str]:
         raise FileNotFoundError(f"no {folder}: there is no reference of the profile {profile!r}; there is {known}")
     found = compare(tables.read(folder / "claims.csv"), here)
     return found, _said(folder / reference.ENVIRONMENT)
+
+
+def keep(table: pd.DataFrame, name: str) -> Path:
+    """Write a table of `compare` to reference.RERUNS, for the paper to say how far a rerun with `name` changed moves the claims. Raises ValueError for a name that is no
+    file's."""
+    if not re.fullmatch(r"[a-z0-9][a-z0-9-]*", name):
+        raise ValueError(f"--keep {name!r} must be small letters, digits and '-', as in two-threads")
+    path = project.root() / reference.RERUNS / f"{name}.csv"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    tables.write(table, path)
+    return path
 
 
 def _said(path: Path) -> str:

@@ -123,14 +123,18 @@ def agreement(root: Path, study: str | None = None) -> widgets.VBox:
         found = state["results"]
         key = {name: row[name] for name in ("method", "selection", "setting", "region", "score")}
         scores = state["scores"]
-        inside = scores["target_role"].ne("true") & scores["value"].notna() & scores["case"].isin(found.images["case"].to_numpy())
+        inside = (
+            scores["target_role"].ne("true")
+            & scores["value"].notna()
+            & scores["case"].isin(found.images["case"].to_numpy())
+        )
         for name, value in key.items():
             inside &= scores[name].isna() if pd.isna(value) else scores[name].eq(value)
         rows = scores[inside].merge(found.rows[["case", "target"]], on=["case", "target"])
         rows = rows[of_stratum(rows)].sort_values(["value", "case"], kind="stable")
         what = ", ".join(str(value) for name, value in key.items() if name != "score" and not pd.isna(value))
         if rows.empty:
-            picture.value = pictures.png(np.full((8, 8, 3), 255, np.uint8))
+            picture.value = pictures.BLANK
             said.value = f"<b>{what}</b>: no case with a score"
             return
         places = dict.fromkeys([0, len(rows) // 2, len(rows) - 1])

@@ -140,7 +140,9 @@ def clusters(root: Path, study: str | None = None) -> widgets.VBox:
             widgets.HBox([chosen, k, case, back, on, opacity], layout=controls.ROW),
             picture,
             said,
-            widgets.HTML("<b>Gallery</b>: the tiles where each cluster is strongest. Choose a cluster to see it above."),
+            widgets.HTML(
+                "<b>Gallery</b>: the tiles where each cluster is strongest. Choose a cluster to see it above."
+            ),
             gallery,
         ],
         study=chosen,

@@ -72,7 +72,7 @@ def heat_maps(root: Path, study: str | None = None) -> widgets.VBox:
 
     def draw() -> None:
         if case.value is None:
-            picture.value, said.value = pictures.png(np.full((8, 8, 3), 255, np.uint8)), "no such case"
+            picture.value, said.value = pictures.BLANK, "no such case"
             return
         found, where = state["results"], case.value
         image, outline = pictures.rgb(found.image(where[0])), found.outline(*where)

@@ -28,8 +28,8 @@ def opened(content: bytes, name: str) -> np.ndarray:
             if image.width * image.height > MOST:
                 raise ValueError(f"{name} has {image.width} x {image.height} pixels; make it smaller")
             image.load()
-    except (OSError, SyntaxError) as error:
-        raise ValueError(f"{name} is damaged or no PNG ({error})") from None
+    except (OSError, SyntaxError, Image.DecompressionBombError):
+        raise ValueError(f"{name} is damaged or no PNG") from None
     if image.mode not in ("1", "L", "LA", "P", "RGB", "RGBA"):
         raise ValueError(f"{name} has pixels of mode {image.mode}; save it as an 8-bit PNG, grey or colour")
     return np.array(image.convert("L" if image.mode in ("1", "L", "LA") else "RGB"))
@@ -76,7 +76,7 @@ def own_image(root: Path, study: str | None = None) -> widgets.VBox:
         try:
             state.update(image=opened(bytes(file["content"]), file["name"]), name=file["name"])
         except ValueError as error:
-            picture.value, said.value = b"", f"<b>{html.escape(str(error))}.</b>"
+            picture.value, said.value = pictures.BLANK, f"<b>{html.escape(str(error))}.</b>"
             return
         explain()
 
@@ -93,7 +93,7 @@ def own_image(root: Path, study: str | None = None) -> widgets.VBox:
                 logits = model(given)[0]
             heat = attribute(model, given, [at], method.value, **FEWER.get(method.value, {}))
         except (ValueError, RuntimeError) as error:
-            picture.value, said.value = b"", f"<b>{html.escape(str(error))}</b>"
+            picture.value, said.value = pictures.BLANK, f"<b>{html.escape(str(error))}</b>"
             return
         inside = geometry.inner(box)
         region = np.zeros((size, size), bool)
@@ -112,7 +112,11 @@ def own_image(root: Path, study: str | None = None) -> widgets.VBox:
         called = ", ".join(f"{name} {float(share):.0%}" for name, share in zip(description["classes"], chances))
         area = float(region[inside].mean())
         learned = state["images"].attrs["data"]
-        warned = " It learned from generated phantoms: of a real image its words mean nothing." if learned == "phantom" else ""
+        warned = (
+            " It learned from generated phantoms: of a real image its words mean nothing."
+            if learned == "phantom"
+            else ""
+        )
         said.value = (
             f"{html.escape(state['name'])}: the network says <b>{called}</b>. Selected: {area:.1%} of the image.{warned} "
             "Nothing here is a diagnosis."

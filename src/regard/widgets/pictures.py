@@ -115,3 +115,6 @@ def png(picture: np.ndarray | Image.Image) -> bytes:
     buffer = io.BytesIO()
     picture.save(buffer, format="PNG", compress_level=1)
     return buffer.getvalue()
+
+
+BLANK = png(np.full((8, 8, 3), 255, np.uint8))  # where there is nothing to show

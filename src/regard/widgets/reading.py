@@ -50,7 +50,10 @@ def reading(found: results.Results, file: Path, study: str, methods: Sequence[st
     state, busy = {"at": 0, "maps": maps}, controls.Busy()
 
     def table() -> pd.DataFrame:
-        return readings.of_network(None if not Path(file).is_file() else file, study, network)
+        if not Path(file).is_file():
+            return pd.DataFrame(columns=readings.FORM.columns)
+        every = answers.read(file, readings.FORM)
+        return every[(every["study"] == study) & (every["network"] == network)]
 
     def mine(every: pd.DataFrame) -> Mapping[tuple, Mapping]:
         own = every[every["rater"] == rater.value.strip()] if rater.value.strip() else every[:0]
@@ -120,7 +123,11 @@ def reading(found: results.Results, file: Path, study: str, methods: Sequence[st
         means = readings.means(every, patients, DRAWS, 1).round(2)
         agreed = readings.agreement(every).round(2)
         part = means.to_html(index=False, border=0, na_rep="–")
-        both = agreed.to_html(index=False, border=0, na_rep="–") if len(agreed) else "one rater alone: nothing to agree with"
+        both = (
+            agreed.to_html(index=False, border=0, na_rep="–")
+            if len(agreed)
+            else "one rater alone: nothing to agree with"
+        )
         result.value = f"<b>Mean plausibility (1 to 5), 95 % interval over patients</b>{part}<b>Agreement, kappa with quadratic weights</b>{both}"
 
     rater.observe(busy.unless(resume), "value")

@@ -70,7 +70,9 @@ def where(output: str = MAPS) -> Path:
     for folder in (root / "results" / "study", root / SAMPLE):
         if any(folder.glob(f"*/{output}")):
             if folder.name == "sample":
-                print("This is the small sample that ships, a few cases of each study. `make reproduce` makes the rest.")
+                print(
+                    "This is the small sample that ships, a few cases of each study. `make reproduce` makes the rest."
+                )
             return folder
     raise FileNotFoundError(f"no {output} in results/study or {SAMPLE}: run the pipeline first (make reproduce)")
 

@@ -11,7 +11,6 @@ from regard.widgets import controls
 from regard.widgets.controls import NARROW, WIDE
 
 
-
 def survey(pages: Mapping[int, bytes], file: Path, study: str, network: str) -> widgets.VBox:
     """The expert survey: a unit's page, and DeepMiner's four questions about it.
 

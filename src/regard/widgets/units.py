@@ -8,7 +8,7 @@ import pandas as pd
 
 from regard import tables
 from regard import units as numbered
-from regard.widgets import controls, results
+from regard.widgets import controls, pictures, results
 from regard.widgets.controls import NARROW
 
 LABELS = "units/labels.csv"
@@ -55,7 +55,7 @@ def units(root: Path, study: str | None = None) -> widgets.VBox:
 
     def draw() -> None:
         if unit.value is None:
-            picture.value, said.value = b"", "no such unit"
+            picture.value, said.value = pictures.BLANK, "no such unit"
             return
         row = state["rows"].loc[unit.value]
         picture.value = state["pages"][unit.value].read_bytes()

@@ -1,0 +1,73 @@
+"""README's examples, as they stand there: what is added in ten lines appears in every table, and every study of them is one."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from regard import checks, project
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+EXAMPLES = re.findall(r"append to `(src/regard/[\w/]+\.py)`.*?```python\n(.*?)```", README, re.DOTALL)
+USE = """
+import json
+import numpy as np, pandas as pd, torch, xarray as xr
+from regard import arrays, backbones, comparison, geometry, summary
+from regard.attribution import METHODS, attribute
+from regard.selection import SELECTIONS, select
+
+cases = [f"c{number}" for number in range(6)]
+model = backbones.build("vgg16_bn", 2, width=0.25, seed=1)
+images = torch.randn(6, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+maps = {name: attribute(model, images, [1] * 6, name) for name in ("gradient", "smooth-gradient")}
+alone = attribute(model, images[2:3], [1], "smooth-gradient")
+assert torch.allclose(alone[0], maps["smooth-gradient"][2], rtol=1e-3, atol=1e-6), "a map hangs on its own image alone"
+keys = [arrays.key(case, "bad") for case in cases]
+stored = xr.Dataset({name: (("map", "y", "x"), heat.numpy()) for name, heat in maps.items()}, {"map": keys})
+rules = {"otsu": {}, "above-mean": {}}
+chosen = {name: (("selection", "map", "y", "x"), np.stack([select(heat, rule) for rule in rules])) for name, heat in maps.items()}
+variants = {rule: {"method": rule, "parameters": {}} for rule in rules}
+regions = xr.Dataset(chosen, {"map": keys, "selection": list(rules)}, {"variants": json.dumps(variants)})
+mask = np.zeros((64, 64), bool)
+mask[20:40, 20:40] = True
+scored = {"parts": ["mass"], "others": [], "expert": "mass"}
+box = geometry.letterbox(64, 64, 64)
+rows = [comparison.score_explanation(stored, [regions], case, "bad", {"mass": mask}, scored, box, [0]).assign(case=case, patient=case, target="bad", target_role="predicted") for case in cases]
+scores = pd.concat(rows).assign(study="s", data="phantom", split="test").reindex(columns=comparison.COLUMNS)
+explained = pd.DataFrame({"case": cases, "patient": cases, "target": "bad", "target_role": "predicted", "label": "bad", "correct": True})
+table = summary.summarise(scores, explained, 50, "quick", 1)
+assert {"gradient", "smooth-gradient"} == set(table["method"]) and {"otsu", "above-mean"} <= set(table["selection"])
+own = table[(table["score"] == "top-percent") & (table["stratum"] == "all")]
+assert len(own) == 2 and np.allclose(own["chance"], mask.mean()) and own["mean"].between(0, 1).all()
+"""
+
+
+def test_what_is_added_in_ten_lines_appears_in_every_table(tmp_path):
+    assert [name for name, _ in EXAMPLES] == [
+        "src/regard/attribution/__init__.py",
+        "src/regard/selection.py",
+        "src/regard/scores.py",
+    ]
+    shutil.copytree(ROOT / "src", tmp_path / "src")
+    for name, code in EXAMPLES:
+        assert len(code.strip().splitlines()) <= 13
+        with open(tmp_path / name, "a", encoding="utf-8") as file:
+            file.write("\n\n" + code)
+    environment = os.environ | {"PYTHONPATH": str(tmp_path / "src"), "OMP_NUM_THREADS": "1"}
+    done = subprocess.run([sys.executable, "-c", USE], env=environment, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
+@pytest.mark.parametrize("number", range(len(re.findall(r"```yaml\n", README))))
+def test_every_study_of_the_readme_is_one(number):
+    block = yaml.safe_load(re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)[number])
+    params = project.parameters(ROOT)
+    params["studies"] |= block
+    for name in block:
+        checks.study(name, params)
