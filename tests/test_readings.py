@@ -12,7 +12,7 @@ ROOT_SAMPLE = results.SAMPLE
 
 
 def rating(case, method, rater, plausibility, **more):
-    row = KEY | {"case": case, "target": "nodule", "method": method, "rater": rater, "remark": ""}
+    row = KEY | {"case": case, "target": "nodule", "method": method, "rater": rater, "remark": "", "closed": ""}
     return row | {"plausibility": str(plausibility)} | more
 
 
@@ -71,6 +71,19 @@ def test_means_are_over_maps_and_differences_over_patients():
     assert told["p_holm"].iloc[0] == pytest.approx(2 / 2**6, abs=0.02)
 
 
+def test_a_severe_rater_is_no_severe_method():
+    """x rates lime alone and mildly, y shap alone and severely: nobody rated both, so nothing is compared; z finds both the same."""
+    values = {(f"c{at}", "lime", "x"): 5 for at in range(6)} | {(f"c{at}", "shap", "y"): 1 for at in range(6)}
+    patients = {f"c{at}": f"p{at}" for at in range(6)}
+    apart = readings.told(ratings(values), [("lime", "shap")], patients, 50, 100, 1)
+    assert (
+        apart["n_patients"].iloc[0] == 0 and np.isnan(apart["value"].iloc[0]) and apart["setting"].iloc[0] == "raters=0"
+    )
+    values |= {(f"c{at}", method, "z"): 3 for at in range(6) for method in ("lime", "shap")}
+    both = readings.told(ratings(values), [("lime", "shap")], patients, 50, 100, 1)
+    assert both["value"].iloc[0] == 0 and both["setting"].iloc[0] == "raters=1"
+
+
 def test_the_claim_is_not_tested_until_experts_have_answered():
     nobody = readings.told(ratings({}).reindex(columns=readings.FORM.columns), published.PLAUSIBLE, {}, 10, 10, 1)
     rows = nobody.assign(study="chest", data="phantom", target="all findings", profile="quick")
@@ -89,8 +102,10 @@ def box(root, tmp_path):
 
 def test_the_explorer_is_blind_saves_and_goes_on(box, root, tmp_path):
     parts = box.parts
+    nothing = parts["picture"].value
     parts["plausibility"].value = "3"
-    assert "say who you are" in parts["said"].value and not list(tmp_path.glob("*.csv"))
+    parts["on"].click()
+    assert parts["picture"].value == nothing and parts["on"].disabled and not list(tmp_path.glob("*.csv"))
     parts["rater"].value = "x"
     seen = set()
     for _ in range(4):
@@ -103,11 +118,16 @@ def test_the_explorer_is_blind_saves_and_goes_on(box, root, tmp_path):
     assert len(seen) == 4
     parts["unblind"].click()
     assert "lime@alam-2023" in parts["result"].value and "edges" in parts["result"].value
+    before = (tmp_path / "synthetic-reading.csv").read_bytes()
+    parts["plausibility"].value = "1"
+    assert parts["plausibility"].disabled and (tmp_path / "synthetic-reading.csv").read_bytes() == before, (
+        "seen is seen"
+    )
     parts["rater"].value = "y"
     assert parts["where"].value == "Map 1 of 4; 0 rated" and parts["result"].value == ""
     parts["plausibility"].value = "1"
     parts["rater"].value = "x"
-    assert "All maps are rated" in parts["said"].value
+    assert "All maps are rated. You have seen the result" in parts["said"].value and parts["plausibility"].disabled
     parts["rater"].value = "y"
     assert parts["where"].value == "Map 2 of 4; 1 rated"
     assert len(answers.read(tmp_path / "synthetic-reading.csv", readings.FORM)) == 5
@@ -117,3 +137,6 @@ def test_reading_needs_maps_that_are_there(root, tmp_path):
     found = widgets.read(root / ROOT_SAMPLE / "chest")
     with pytest.raises(ValueError, match="no map 'grad'"):
         widgets.reading(found, tmp_path / "r.csv", "chest", ["grad"])
+    for cases, methods in ((0, ["edges"]), (-1, ["edges"]), (3, [])):
+        with pytest.raises(ValueError, match="one case and one method at least"):
+            widgets.reading(found, tmp_path / "r.csv", "chest", methods, cases)

@@ -113,6 +113,14 @@ def test_a_region_follows_its_slider(root, rule):
     assert (parts["picture"].value, parts["counts"].value, parts["said"].value) != before
 
 
+def test_the_map_of_everything_selects_everything(sample):
+    parts = widgets.selection(sample, "ultrasound").parts
+    parts["map"].value = "ones"
+    for rule in ("otsu", "kmeans", "bins", "meanshift", "relative-max"):
+        parts["rule"].value = rule
+        assert "<b>100.0%</b>" in parts["said"].value, rule
+
+
 def test_selection_by_hand(root):
     """A hundredth of the 512 pixels that are image, and not padding, are five, all of them inside the expert's 64."""
     parts = widgets.selection(root).parts
@@ -127,7 +135,7 @@ def test_nothing_to_explore_is_said(tmp_path, root):
     for name in ("heat_maps", "selection", "agreement", "clusters", "units", "own_image"):
         with pytest.raises(FileNotFoundError, match="run the pipeline first"):
             getattr(widgets, name)(tmp_path / "empty")
-    with pytest.raises(ValueError, match="nothing of a study 'mad' to explore; there is of made"):
+    with pytest.raises(ValueError, match="study 'mad' has nothing to explore here; there is something of made"):
         widgets.heat_maps(root, "mad")
 
 
@@ -258,7 +266,8 @@ def test_ones_own_image_and_what_is_none(sample):
     Image.fromarray(np.random.default_rng(0).integers(0, 255, (50, 90, 3), dtype=np.uint8)).save(buffer, "PNG")
     upload(parts, "mine.png", buffer.getvalue())
     assert parts["picture"].value != first and "mine.png: the network says" in parts["said"].value
-    for change, value in (("method", "gradient"), ("rule", "top-area"), ("target", "benign")):
+    other = next(name for name in parts["target"].options if name != parts["target"].value)
+    for change, value in (("method", "gradient"), ("rule", "top-area"), ("target", other)):
         before = parts["picture"].value
         parts[change].value = value
         assert parts["picture"].value != before, change
@@ -267,7 +276,11 @@ def test_ones_own_image_and_what_is_none(sample):
     deep = io.BytesIO()
     Image.fromarray(np.zeros((4, 4), np.uint16)).save(deep, "PNG")
     upload(parts, "deep.png", deep.getvalue())
-    assert "deep.png has pixels of mode I;16; save it as an 8-bit PNG" in parts["said"].value
+    assert "deep.png has 16 bits; save it as an 8-bit PNG" in parts["said"].value
+    parts["method"].value = "lrp-epsilon"
+    assert "Upload an image" in parts["said"].value, "what was refused is not replaced by what was there before"
+    parts["example"].value = parts["example"].options[1]
+    assert "epsilon 0.25, relative True" in parts["said"].value, "as the study has it"
 
 
 def test_explorers_show_the_sample_and_say_so_until_there_are_results(root_of_project, tmp_path, monkeypatch, capsys):

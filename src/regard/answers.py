@@ -1,13 +1,16 @@
 """What people answer, in a plain table that several raters fill: a row for what is asked about and each rater, sorted, so that two versions
 can be compared line by line."""
 
+import hashlib
 import os
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from filelock import FileLock
 
 
 @dataclass(frozen=True)
@@ -63,19 +66,27 @@ def record(path: Path, answer: Mapping, form: Form) -> None:
     if not str(answer["rater"]).strip():
         raise ValueError("say who you are first: answers belong to a rater")
     _check(answer, form)
-    table = read(path, form) if Path(path).is_file() else pd.DataFrame(columns=form.columns)
-    same = (
-        np.logical_and.reduce([table[name] == answer[name] for name in form.key]) if len(table) else np.zeros(0, bool)
-    )
-    row = {name: answer.get(name, "") for name in form.columns}
-    given = [row] if any(row[question] for question in form.questions) else []
-    table = pd.concat([table[~same], pd.DataFrame(given, columns=form.columns)]).sort_values([*form.key])
-    table = pd.DataFrame([_written(row, form) for row in table.to_dict("records")], columns=form.columns)
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(path.name + ".part")
-    table.to_csv(aside, index=False, lineterminator="\n")
-    os.replace(aside, path)
+    with FileLock(_lock(path), timeout=20):
+        table = read(path, form) if path.is_file() else pd.DataFrame(columns=form.columns)
+        same = (
+            np.logical_and.reduce([table[name] == answer[name] for name in form.key])
+            if len(table)
+            else np.zeros(0, bool)
+        )
+        row = {name: answer.get(name, "") for name in form.columns}
+        given = [row] if any(row[question] for question in form.questions) else []
+        table = pd.concat([table[~same], pd.DataFrame(given, columns=form.columns)]).sort_values([*form.key])
+        table = pd.DataFrame([_written(row, form) for row in table.to_dict("records")], columns=form.columns)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        aside = path.with_name(f"{path.name}.{os.getpid()}.part")
+        table.to_csv(aside, index=False, lineterminator="\n")
+        os.replace(aside, path)
+
+
+def _lock(path: Path) -> Path:
+    """Several people of a class may answer at once, each in a process of their own; beside the table it would lie about."""
+    return Path(tempfile.gettempdir()) / f"regard-{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:16]}.lock"
 
 
 def _written(row: Mapping, form: Form) -> dict:

@@ -353,7 +353,7 @@ def _verify(options: argparse.Namespace) -> None:
             found["verdict"].fillna("") == found["verdict now"].fillna(""), found["status"] + ", CLAIM CHANGED"
         )
     )
-    print(shown.to_csv(sep="|", index=False, float_format="%.4g", na_rep=""))
+    print(verification.markdown(shown))
     print(found["status"].value_counts().to_string(), differs, sep="\n\n")
     if len(moved := verification.changed(found)):
         raise SystemExit(f"{len(moved)} of {len(found)} claims changed")

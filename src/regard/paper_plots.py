@@ -15,9 +15,9 @@ WIDTH = 7.2  # inches, of both columns together
 
 def overview(table: pd.DataFrame, panels: Mapping[str, str], nulls: Sequence[str]) -> Figure:
     """Every map in every study: a panel for each score, a row for each map, a column for each study. The number is the mean, its colour the mean less what
-    chance would give, red above and blue below; null maps in grey letters.
+    chance would give, red above and blue below; in brackets where a map was made of fewer cases than others of its study; null maps in grey letters.
 
-    table: study, method, score, mean, chance, a row each; panels: score -> title.
+    table: study, method, score, mean, chance, n_maps, a row each; panels: score -> title.
     """
     studies, methods = list(dict.fromkeys(table["study"])), list(dict.fromkeys(table["method"]))
     methods = [name for name in methods if name not in nulls] + [name for name in methods if name in nulls]
@@ -27,14 +27,15 @@ def overview(table: pd.DataFrame, panels: Mapping[str, str], nulls: Sequence[str
     largest = float(lift.abs().max())
     for place, (score, title) in zip(axes, panels.items()):
         rows = table[table["score"] == score].assign(lift=lift)
-        values, gained = (
+        values, gained, maps = (
             rows.pivot(index="method", columns="study", values=column).reindex(index=methods, columns=studies)
-            for column in ("mean", "lift")
+            for column in ("mean", "lift", "n_maps")
         )
         shown = place.imshow(gained.to_numpy(float), cmap="RdBu_r", vmin=-largest, vmax=largest, aspect="auto")
         for (row, column), value in np.ndenumerate(values.to_numpy(float)):
             dark = abs(gained.iloc[row, column]) > 0.65 * largest
-            text = "–" if np.isnan(value) else f"{value:.2f}"
+            few = maps.iloc[row, column] < maps.iloc[:, column].max()
+            text = "–" if np.isnan(value) else f"({value:.2f})" if few else f"{value:.2f}"
             place.text(column, row, text, ha="center", va="center", fontsize=5.5, color="white" if dark else "black")
         place.set_title(title, fontsize=7.5)
         place.set_xticks(range(len(studies)), studies, rotation=35, ha="right", fontsize=6.5)
@@ -68,7 +69,8 @@ def controls(hits: pd.DataFrame, trust: pd.DataFrame, nulls: Sequence[str]) -> F
     left.axvline(0, color=CHANCE_COLOUR, linewidth=0.8)
     left.set_yticks(range(len(studies)), studies[::-1])
     left.set(xlabel="hit rate less chance", ylim=(-0.5, len(studies) - 0.4))
-    last = trust.loc[trust["check"] == "cascade", "level"].max()
+    levels = trust["level"].fillna("").str.extract(r"(\d+) of (\d+)")
+    whole = (levels[0] == levels[1]) & levels[0].notna()  # every layer drawn anew
     methods = list(dict.fromkeys(trust.loc[trust["check"] == "cascade", "method"]))[::-1]
     for number, study in enumerate(studies):
         for check, marker, style in (
@@ -76,8 +78,8 @@ def controls(hits: pd.DataFrame, trust: pd.DataFrame, nulls: Sequence[str]) -> F
             ("unrelated", "o", {"facecolors": "none", "edgecolors": "#888888"}),
         ):
             own = trust[(trust["study"] == study) & (trust["check"] == check) & trust["method"].isin(methods)]
-            own = own[own["level"].eq(last)] if check == "cascade" else own
-            height = [methods.index(name) + 0.12 * (number - 2) for name in own["method"]]
+            own = own[whole.loc[own.index]] if check == "cascade" else own
+            height = [methods.index(name) + 0.12 * (number - (len(studies) - 1) / 2) for name in own["method"]]
             right.scatter(
                 own["mean"],
                 height,
@@ -89,7 +91,9 @@ def controls(hits: pd.DataFrame, trust: pd.DataFrame, nulls: Sequence[str]) -> F
             )
     right.axvline(0, color="black", linewidth=0.5)
     right.set_yticks(range(len(methods)), methods, fontsize=6.5)
-    right.set(xlabel="rank correlation with the maps of a network that forgot", xlim=(-0.6, 1.02))
+    right.set(
+        xlabel="rank correlation with the maps of a network that forgot", xlim=(min(-0.6, trust["mean"].min()), 1.02)
+    )
     handles = [_dot(REGION_COLOURS[number], study, MARKERS[number]) for number, study in enumerate(studies)]
     ring = Line2D([], [], color="#888888", marker="o", fillstyle="none", linestyle="", label="maps of other images")
     handles = [_dot(METHOD_COLOUR, "method"), _dot(NULL_COLOUR, "null map"), *handles, ring]

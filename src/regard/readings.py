@@ -21,6 +21,7 @@ FORM = answers.Form(
             ("1", "2", "3", "4", "5"),
         ),
         "remark": ("Remark", ()),
+        "closed": ("Has seen the result", ("yes",)),  # after which nothing is changed
     },
     "notebooks/explore/reading.ipynb",
 )
@@ -83,24 +84,25 @@ def told(
     flips: int,
     seed: int,
 ) -> pd.DataFrame:
-    """Whether the first of each pair of methods is found more plausible than the second on the same cases, as rows of concepts.csv; of a pair that nobody
-    rated a row without a value. table: readings of one network."""
-    some = rated(table).groupby(["case", "target", "method"])["plausibility"].mean().unstack()
-    rows = []
+    """Whether the first of each pair of methods is found more plausible than the second on the same cases by the same rater, as rows of concepts.csv; of a pair that
+    nobody rated both of a row without a value. table: readings of one network."""
+    some = rated(table).set_index(["case", "target", "rater", "method"])["plausibility"].unstack()
+    rows, raters = [], set()
     for first, second in pairs:
         row = {"statistic": f"plausibility, {first} - {second}", "n_cases": 0, "n_patients": 0}
         both = some[[first, second]].dropna() if {first, second} <= set(some.columns) else some[:0]
         if len(both):
-            whose = np.array([patients[case] for case, _ in both.index])
-            found = statistics.paired(both[first].to_numpy(), both[second].to_numpy(), whose, draws, seed, flips)
+            raters |= set(both.index.get_level_values("rater"))
+            of_map = (both[first] - both[second]).groupby(["case", "target"]).mean()  # each rater is their own measure
+            whose = np.array([patients[case] for case, _ in of_map.index])
+            found = statistics.paired(of_map.to_numpy(), np.zeros(len(of_map)), whose, draws, seed, flips)
             row |= {"value": found["difference"]} | {
                 name: found[name] for name in ("ci_low", "ci_high", "p", "n_cases", "n_patients")
             }
         rows.append(row)
     found = pd.DataFrame(rows, columns=["statistic", "value", "ci_low", "ci_high", "p", "n_cases", "n_patients"])
     found["p_holm"] = statistics.holm(found["p"].astype(float))
-    raters = rated(table)["rater"].nunique()
-    return found.assign(setting=f"raters={raters}").reindex(columns=TOLD)
+    return found.assign(setting=f"raters={len(raters)}").reindex(columns=TOLD)
 
 
 def of_network(path: Path | None, study: str, network: str) -> pd.DataFrame:

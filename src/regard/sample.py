@@ -97,6 +97,14 @@ def _maps(source: Path, target: Path, count: int, names: Sequence[str]) -> None:
             if drawn.is_file() and (name == "expert" or f"{case} {name}" in kept):
                 (target / "prepare" / "outlines" / name).mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(drawn, target / "prepare" / "outlines" / name / f"{case}.png")
+    described = source / "prepare" / "regions"
+    for drawn in [
+        described / "regions.json",
+        *(path for case in chosen for path in sorted(described.glob(f"*/{case}.png"))),
+    ]:
+        copied = target / "prepare" / drawn.relative_to(source / "prepare")
+        copied.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(drawn, copied)
     arrays.write(_cut(maps[list(names)], chosen, kept).map(_round, keep_attrs=True), target / "attribute" / "maps.nc")
     regions = arrays.read(source / "select" / "regions.nc")
     arrays.write(_cut(regions[list(names)], chosen, kept), target / "select" / "regions.nc")

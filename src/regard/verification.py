@@ -11,7 +11,19 @@ import pandas as pd
 from regard import hardware, project, reference, tables
 
 KEYS = ["claim", "study", "data", "target", "setting", "statistic"]
-COLUMNS = ["claim", "study", "setting", "reference", "low", "high", "this run", "status", "verdict", "verdict now"]
+COLUMNS = [
+    "claim",
+    "study",
+    "target",
+    "setting",
+    "reference",
+    "low",
+    "high",
+    "this run",
+    "status",
+    "verdict",
+    "verdict now",
+]
 SAME = 1e-5  # relative; tables have six digits
 
 
@@ -99,6 +111,17 @@ def verify() -> tuple[pd.DataFrame, str]:
         raise FileNotFoundError(f"no {folder}: there is no reference of the profile {profile!r}; there is {known}")
     found = compare(tables.read(folder / "claims.csv"), here)
     return found, _said(folder / reference.ENVIRONMENT)
+
+
+def markdown(table: pd.DataFrame) -> str:
+    """A table to be pasted in a report: numbers with four digits, undefined is blank."""
+    text = lambda value: "" if pd.isna(value) else f"{value:.4g}" if isinstance(value, float) else str(value)
+    rows = [
+        [*table.columns],
+        ["---"] * table.shape[1],
+        *([text(value) for value in row] for row in table.itertuples(index=False)),
+    ]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows)
 
 
 def keep(table: pd.DataFrame, name: str) -> Path:

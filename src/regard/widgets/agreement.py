@@ -7,11 +7,14 @@ import ipywidgets as widgets
 import matplotlib
 import numpy as np
 import pandas as pd
+import torch
 from matplotlib.colors import to_hex
 
 from regard import arrays, comparison, summary, tables
 from regard.claims import HEADLINES
+from regard.geometry import inner
 from regard.plots import METHOD_COLOUR
+from regard.scores import points
 from regard.summary import EMPTY_RULES
 from regard.widgets import controls, pictures, results
 from regard.widgets.controls import NARROW
@@ -83,7 +86,8 @@ def agreement(root: Path, study: str | None = None) -> widgets.VBox:
         with busy:
             there = [name for name in NAMES if name in set(state["means"]["score"])]
             score.options = [(NAMES[name], name) for name in there]
-            stratum.options = list(dict.fromkeys(state["means"]["stratum"]))
+            some = state["means"][state["means"]["n_maps"] > 0]
+            stratum.options = list(dict.fromkeys(some["stratum"]))
             score.value, stratum.value = there[0], "all" if "all" in stratum.options else stratum.options[0]
         fill()
 
@@ -143,13 +147,20 @@ def agreement(root: Path, study: str | None = None) -> widgets.VBox:
             one = rows.iloc[place]
             word = "least" if place == 0 else "largest" if place == len(rows) - 1 else "median"
             shown.append(
-                (drawn(found, one["case"], one["target"], row), [f"{word}: {one['value']:.2f}", f"{one['case']}"])
+                (
+                    drawn(found, one["case"], one["target"], row),
+                    [
+                        f"{word} of {len(rows)} maps here: {one['value']:.2f}",
+                        f"{one['case']}, {one['target'].replace('_', ' ')}",
+                    ],
+                )
             )
         picture.value = pictures.png(pictures.sheet(shown))
         said.value = (
             f"<b>{what}</b>: {NAMES[score.value]} {row['mean']:.3f} {interval(row, 3)}, "
-            f"{int(row['n_maps'])} maps of {int(row['n_patients'])} patients, {int(row['n_undefined'])} undefined; the same area anywhere: "
-            f"{'–' if pd.isna(row['chance']) else format(row['chance'], '.3f')}. Orange: the expert's region; blue: what is selected."
+            f"{int(row['n_maps'])} maps of {int(row['n_patients'])} patients, {int(row['n_undefined'])} undefined; by chance "
+            f"{'–' if pd.isna(row['chance']) else format(row['chance'], '.3f')}. Orange: the region that is scored{' and' if pd.isna(row['selection']) else '; blue:'} "
+            f"{'the cross: the maximum; red speaks for the class, blue against it' if pd.isna(row['selection']) else 'what is selected'}."
         )
 
     def of_stratum(rows: pd.DataFrame) -> np.ndarray:
@@ -161,14 +172,23 @@ def agreement(root: Path, study: str | None = None) -> widgets.VBox:
 
     def drawn(found: results.Results, case: str, target: str, row: pd.Series) -> np.ndarray:
         """Of a score of maps the map on the image, of a score of regions the region."""
-        image, outline = pictures.rgb(found.image(case)), found.outline(case, target)
+        image, outline = (
+            pictures.rgb(found.image(case)),
+            found.outline(case, target) if pd.isna(row["region"]) else found.region(row["region"], case, target),
+        )
         scale = max(1, round(300 / len(image)))
         if pd.isna(row["selection"]):
-            image = pictures.over(image, pictures.heat(found.map(row["method"], case, target)), 0.5)
-            return pictures.outlined(pictures.rgb(image, scale), outline, scale=scale)
+            heat = found.map(row["method"], case, target)
+            large = pictures.rgb(pictures.over(image, pictures.heat(heat), 0.5), scale)
+            down, across = points(torch.from_numpy(heat).double()[None][(slice(None), *inner(found.box(case)))])[0]
+            at = [
+                int(place + start.start) * scale + scale // 2
+                for place, start in zip((down, across), inner(found.box(case)))
+            ]
+            return pictures.marked(pictures.outlined(large, outline, scale=scale), *at)
         region = arrays.pick(state["regions"], row["method"], case, target, selection=row["selection"]).astype(bool)
-        large = pictures.outlined(pictures.rgb(image, scale), outline, scale=scale)
-        return pictures.outlined(large, region, METHOD_COLOUR, scale)
+        large = pictures.outlined(pictures.rgb(image, scale), region, METHOD_COLOUR, scale)
+        return pictures.outlined(large, outline, scale=scale)
 
     chosen.observe(busy.unless(open_study), "value")
     for control in (score, stratum):

@@ -13,7 +13,7 @@ ROW = widgets.Layout(flex_flow="row wrap", align_items="center")
 def study(known: Sequence[str], chosen: str | None) -> widgets.Dropdown:
     """Which study; `chosen`, or the first, to begin with. Raises ValueError for one that is not known."""
     if chosen is not None and chosen not in known:
-        raise ValueError(f"there is nothing of a study {chosen!r} to explore; there is of {', '.join(known)}")
+        raise ValueError(f"study {chosen!r} has nothing to explore here; there is something of {', '.join(known)}")
     return widgets.Dropdown(options=known, value=chosen or known[0], description="Study", style=NARROW)
 
 

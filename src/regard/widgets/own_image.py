@@ -2,6 +2,7 @@
 
 import html
 import io
+import json
 from pathlib import Path
 
 import ipywidgets as widgets
@@ -16,6 +17,7 @@ from regard.selection import SELECTIONS, select
 from regard.widgets import controls, pictures, results
 from regard.widgets.controls import NARROW
 
+OWN = "my own"
 MODEL = "train/model.safetensors"
 MOST = 50_000_000  # pixels of an image
 FEWER = {"lime": {"evaluations": 200}, "shap": {"evaluations": 200}}  # so that one waits seconds
@@ -23,6 +25,8 @@ FEWER = {"lime": {"evaluations": 200}, "shap": {"evaluations": 200}}  # so that 
 
 def opened(content: bytes, name: str) -> np.ndarray:
     """An uploaded PNG as uint8 (H, W) or (H, W, 3). Raises ValueError, in one sentence, for what is none, has 16 bits, or is too large."""
+    if content[:8] == b"\x89PNG\r\n\x1a\n" and content[24:25] == b"\x10":
+        raise ValueError(f"{name} has 16 bits; save it as an 8-bit PNG, grey or colour")
     try:
         with Image.open(io.BytesIO(content), formats=["PNG"]) as image:
             if image.width * image.height > MOST:
@@ -33,6 +37,10 @@ def opened(content: bytes, name: str) -> np.ndarray:
     if image.mode not in ("1", "L", "LA", "P", "RGB", "RGBA"):
         raise ValueError(f"{name} has pixels of mode {image.mode}; save it as an 8-bit PNG, grey or colour")
     return np.array(image.convert("L" if image.mode in ("1", "L", "LA") else "RGB"))
+
+
+def named(parameters: dict) -> str:
+    return f" ({', '.join(f'{name} {value}' for name, value in sorted(parameters.items()))})" if parameters else ""
 
 
 def own_image(root: Path, study: str | None = None) -> widgets.VBox:
@@ -49,38 +57,66 @@ def own_image(root: Path, study: str | None = None) -> widgets.VBox:
     method = widgets.Dropdown(options=list(METHODS), value="grad-cam", description="Method", style=NARROW)
     rule = widgets.Dropdown(options=list(SELECTIONS), value="otsu", description="Rule", style=NARROW)
     picture, said = controls.picture(), widgets.HTML()
-    state, busy = {}, controls.Busy()
+    state, busy = {"uploaded": None}, controls.Busy()
 
     def open_study() -> None:
         folder = Path(root) / chosen.value
         model, description = backbones.read(folder / MODEL)
         images = arrays.opened(folder / "prepare" / "images.nc")
-        state.update(model=model, description=description, images=images)
+        # the study's own parameters, so that a method is here what it is in the tables
+        there = {
+            name: (arrays.opened(folder / file) if (folder / file).is_file() else None)
+            for name, file in (("maps", results.MAPS), ("regions", "select/regions.nc"))
+        }
+        made = {} if there["maps"] is None else there["maps"].data_vars
+        parameters = {name: json.loads(made[name].attrs.get("parameters") or "{}") for name in made}
+        variants = {} if there["regions"] is None else json.loads(there["regions"].attrs["variants"])
+        state.update(model=model, description=description, images=images, parameters=parameters, variants=variants)
         with busy:
             target.options = description["classes"]
-            target.value = description["classes"][-1]
             explained = tables.read(folder / "train" / "explanations.csv")["case"]
-            example.options = list(dict.fromkeys(explained))[:12]
-            example.value = example.options[0]
+            example.options = [OWN, *list(dict.fromkeys(explained))[:12]]
+            example.value = OWN if state["uploaded"] else example.options[1]
         take_example()
 
     def take_example() -> None:
+        if example.value == OWN:
+            state["image"], state["name"] = state["uploaded"] or (None, "")
+            return most_likely()
         image = state["images"]["images"].sel(case=example.value).to_numpy()
         state.update(image=image, name=f"test image {example.value}")
-        explain()
+        most_likely()
 
     def take_upload() -> None:
         if not upload.value:
             return
         file = upload.value[0]
+        with busy:
+            example.value = OWN
         try:
-            state.update(image=opened(bytes(file["content"]), file["name"]), name=file["name"])
+            state["uploaded"] = opened(bytes(file["content"]), file["name"]), file["name"]
         except ValueError as error:
+            state["uploaded"] = state["image"] = None
             picture.value, said.value = pictures.BLANK, f"<b>{html.escape(str(error))}.</b>"
             return
+        take_example()
+
+    def most_likely() -> None:
+        """Explain the class that the network calls, or the likeliest finding."""
+        if state["image"] is not None:
+            box = geometry.letterbox(*state["image"].shape[:2], state["images"].sizes["y"])
+            with torch.no_grad():
+                logits = state["model"](
+                    backbones.inputs(torch.from_numpy(geometry.to_square(state["image"], box))[None])
+                )
+            with busy:
+                target.value = state["description"]["classes"][int(logits[0].argmax())]
         explain()
 
     def explain() -> None:
+        if state["image"] is None:
+            picture.value, said.value = pictures.BLANK, "Upload an image, or choose a test image."
+            return
         said.value = "…"
         image, model, description = state["image"], state["model"], state["description"]
         size = state["images"].sizes["y"]
@@ -91,13 +127,15 @@ def own_image(root: Path, study: str | None = None) -> widgets.VBox:
         try:
             with torch.no_grad():
                 logits = model(given)[0]
-            heat = attribute(model, given, [at], method.value, **FEWER.get(method.value, {}))
+            parameters = state["parameters"].get(method.value, {}) | FEWER.get(method.value, {})
+            heat = attribute(model, given, [at], method.value, **parameters)
         except (ValueError, RuntimeError) as error:
             picture.value, said.value = pictures.BLANK, f"<b>{html.escape(str(error))}</b>"
             return
         inside = geometry.inner(box)
+        cut = state["variants"].get(rule.value, {}).get("parameters", {})
         region = np.zeros((size, size), bool)
-        region[inside] = select(heat[:, inside[0], inside[1]].double(), rule.value)[0].numpy()
+        region[inside] = select(heat[:, inside[0], inside[1]].double(), rule.value, **cut)[0].numpy()
         plain = pictures.rgb(square)
         scale = max(1, round(260 / size))
         over = pictures.over(plain, pictures.heat(heat[0].numpy()), 0.6)
@@ -118,7 +156,8 @@ def own_image(root: Path, study: str | None = None) -> widgets.VBox:
             else ""
         )
         said.value = (
-            f"{html.escape(state['name'])}: the network says <b>{called}</b>. Selected: {area:.1%} of the image.{warned} "
+            f"{html.escape(state['name'])}: the network says <b>{called}</b>. {method.value}{named(parameters)}, {rule.value}{named(cut)}: "
+            f"{area:.1%} of the image{'' if region.any() else ', since the rule finds nothing in this map'}.{warned} "
             "Nothing here is a diagnosis."
         )
 

@@ -47,7 +47,7 @@ def outlined(
     if region is None or not region.any():
         return picture
     large = region.repeat(scale, axis=0).repeat(scale, axis=1)
-    inner = np.pad(large, 2, mode="edge")
+    inner = np.pad(large, 2)  # so that a region that is the whole image has a border, too
     inside = np.logical_and.reduce(
         [
             inner[2 + down : inner.shape[0] - 2 + down, 2 + across : inner.shape[1] - 2 + across]
@@ -62,6 +62,16 @@ def outlined(
 
 def _code(colour: str) -> tuple[int, int, int]:
     return tuple(int(colour[at : at + 2], 16) for at in (1, 3, 5))
+
+
+def marked(picture: np.ndarray, down: int, across: int) -> np.ndarray:
+    """The picture with a cross at a pixel, white with a black edge."""
+    drawn = Image.fromarray(picture)
+    pen = ImageDraw.Draw(drawn)
+    for width, colour in ((5, "black"), (2, "white")):
+        for way in (-1, 1):
+            pen.line([across - 7, down - 7 * way, across + 7, down + 7 * way], fill=colour, width=width)
+    return np.asarray(drawn)
 
 
 def sheet(pictures: Sequence[tuple[np.ndarray, Sequence[str]]], columns: int = 4) -> Image.Image:

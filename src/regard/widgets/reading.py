@@ -19,6 +19,8 @@ def items(found: results.Results, methods: Sequence[str], cases: int) -> list[tu
 
     Raises ValueError for a method without a map.
     """
+    if cases < 1 or not methods:
+        raise ValueError(f"a reading study needs one case and one method at least, not {cases} and {len(methods)}")
     if missing := [name for name in methods if name not in found.maps]:
         raise ValueError(f"there is no map {missing[0]!r}; there are {', '.join(found.maps.data_vars)}")
     whole = [row for row in found.rows.itertuples() if set(methods) <= set(found.names(row.case, row.target))]
@@ -30,7 +32,7 @@ def items(found: results.Results, methods: Sequence[str], cases: int) -> list[tu
 def reading(found: results.Results, file: Path, study: str, methods: Sequence[str], cases: int = 8) -> widgets.VBox:
     """The reading study: one map after the other, in an order of each rater's own, without the name of its method or the expert's outline; how plausible it is,
     and a remark, saved at once in the table `file` (see regard.readings). Goes on at the first map that the rater named has not rated. Once all are rated the result can
-    be shown, the methods named. By keyboard: Tab to the next field, arrow keys among answers, Enter on a button.
+    be shown, the methods named; from then on that rater changes nothing. By keyboard: Tab to the next field, arrow keys among answers, Enter on a button.
 
     methods: names of maps, null maps among them as controls; cases: how many, the first that have all of them. Raises ValueError where no case has.
     """
@@ -47,7 +49,7 @@ def reading(found: results.Results, file: Path, study: str, methods: Sequence[st
     remark = widgets.Textarea(description="Remark", style=NARROW, layout=controls.WIDE, continuous_update=False)
     back, on = widgets.Button(description="Previous map"), widgets.Button(description="Next map")
     unblind = widgets.Button(description="Show the result", disabled=True)
-    state, busy = {"at": 0, "maps": maps}, controls.Busy()
+    state, busy = {"at": 0, "maps": []}, controls.Busy()  # no map before it is known whose order it is in
 
     def table() -> pd.DataFrame:
         if not Path(file).is_file():
@@ -71,9 +73,16 @@ def reading(found: results.Results, file: Path, study: str, methods: Sequence[st
         return sum(bool(own.get(one, {}).get("plausibility")) for one in maps)
 
     def load(at: int) -> None:
+        if not state["maps"]:
+            picture.value, where.value = pictures.BLANK, f"{len(maps)} maps. Say who you are, and the first appears."
+            for control in (ask, remark, back, on, unblind):
+                control.disabled = True
+            return
         state["at"] = min(max(at, 0), len(maps) - 1)
-        back.disabled, on.disabled = state["at"] == 0, state["at"] == len(maps) - 1
         own, one = answered(), state["maps"][state["at"]]
+        state["closed"] = any(row["closed"] for row in own.values())
+        ask.disabled = remark.disabled = state["closed"]
+        back.disabled, on.disabled = state["at"] == 0, state["at"] == len(maps) - 1
         with busy:
             ask.value = own.get(one, {}).get("plausibility", "")
             remark.value = own.get(one, {}).get("remark", "")
@@ -85,6 +94,8 @@ def reading(found: results.Results, file: Path, study: str, methods: Sequence[st
         unblind.disabled = done(own) < len(maps)
 
     def draw() -> None:
+        if not state["maps"]:
+            return
         case, target, method = state["maps"][state["at"]]
         image = pictures.rgb(found.image(case))
         scale = max(1, round(320 / len(image)))
@@ -94,14 +105,18 @@ def reading(found: results.Results, file: Path, study: str, methods: Sequence[st
 
     def resume() -> None:
         said.value = result.value = ""
-        state["maps"] = readings.order(maps, study, rater.value.strip()) if rater.value.strip() else maps
+        state["maps"] = readings.order(maps, study, rater.value.strip()) if rater.value.strip() else []
         own = answered()
         left = [at for at, one in enumerate(state["maps"]) if not own.get(one, {}).get("plausibility")]
         load(left[0] if left else 0)
-        if not left:
-            said.value = "All maps are rated."
+        if state["maps"] and not left:
+            said.value = "All maps are rated." + (
+                " You have seen the result: nothing changes any more." if state["closed"] else ""
+            )
 
     def save() -> None:
+        if not state["maps"] or state["closed"]:
+            return
         case, target, method = state["maps"][state["at"]]
         key = {"study": study, "network": network, "case": case, "target": target, "method": method}
         given = {"rater": rater.value.strip(), "plausibility": ask.value or "", "remark": remark.value}
@@ -117,8 +132,18 @@ def reading(found: results.Results, file: Path, study: str, methods: Sequence[st
         said.value = ""
         load(state["at"] + by)
 
+    def close(own: Mapping) -> None:
+        """Whoever has seen which map is whose does not rate any more."""
+        for (case, target, method), row in own.items():
+            key = {"study": study, "network": network, "case": case, "target": target, "method": method}
+            given = {name: row[name] for name in ("rater", "plausibility", "remark")}
+            answers.record(file, key | given | {"closed": "yes"}, readings.FORM)
+
     def show(_) -> None:
+        close(answered())
+        load(state["at"])
         every = table()
+        every = every[every["closed"] != ""]  # of those who have finished, and nobody else
         patients = found.sizes["patient"].to_dict()
         means = readings.means(every, patients, DRAWS, 1).round(2)
         agreed = readings.agreement(every).round(2)

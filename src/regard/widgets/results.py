@@ -50,9 +50,23 @@ class Results:
         drawn = regions.read_outline(self.folder / "prepare" / "outlines", case, target)
         return None if drawn is None else geometry.mask_to_square(drawn, self.box(case))
 
+    def region(self, name: str, case: str, target: str) -> np.ndarray | None:
+        """A region that is scored (see regard.regions), or several joined by +, on the square; None where it is not annotated."""
+        folder = self.folder / "prepare" / "regions"
+        described = regions.description(folder)
+        drawn = regions.read(folder, case, described["drawn"])
+        drawn = regions.of_finding(drawn, target) if described["expert"] == "finding" else drawn
+        found = regions.combine(drawn, name)
+        return None if found is None else geometry.mask_to_square(found, self.box(case))
+
 
 def read(folder: Path) -> Results:
-    """The results of a study. Raises FileNotFoundError that names the missing stage output."""
+    """The results of a study. Raises FileNotFoundError for a study that has none, and that names the missing stage output."""
+    if not Path(folder).is_dir():
+        there = sorted(path.name for path in Path(folder).parent.glob("*") if path.is_dir())
+        raise FileNotFoundError(
+            f"there is nothing of a study {Path(folder).name!r}; there is of {', '.join(there) or 'none'}"
+        )
     rows = tables.read(folder / "train" / "explanations.csv")
     return Results(
         folder,

@@ -57,7 +57,7 @@ def selection(root: Path, study: str | None = None) -> widgets.VBox:
     def slide() -> None:
         told = RULES[rule.value]
         with busy:
-            value.disabled = told is None
+            value.disabled, value.description = told is None, "no parameter"
             if told:
                 name, low, high, step, start = told
                 value.max, value.min = max(high, value.min), low  # never a least value above the largest
@@ -69,20 +69,28 @@ def selection(root: Path, study: str | None = None) -> widgets.VBox:
         box = inner(found.box(where[0]))
         map_ = torch.from_numpy(found.map(heat.value, *where)).double()[box]
         parameters = {told[0]: int(value.value) if isinstance(told[4], int) else value.value} if told else {}
-        region, marks = levels(map_, rule.value, of.value, **parameters)
+        if (
+            heat.value == "ones" and rule.value != "top-area"
+        ):  # as the stage `select` has it: the null map of everything
+            region, marks = torch.ones_like(map_, dtype=bool), []
+        else:
+            region, marks = levels(map_, rule.value, of.value, **parameters)
         whole = np.zeros(found.images.shape[1:3], bool)
         whole[box] = region.numpy()
         outline = found.outline(*where)
         scale = max(1, round(400 / len(whole)))
-        shown = pictures.outlined(pictures.rgb(found.image(where[0]), scale), outline, scale=scale)
-        picture.value = pictures.png(pictures.outlined(shown, whole, METHOD_COLOUR, scale))
+        shown = pictures.outlined(pictures.rgb(found.image(where[0]), scale), whole, METHOD_COLOUR, scale)
+        picture.value = pictures.png(pictures.outlined(shown, outline, scale=scale))
         values = OF[of.value](map_)
         counts.value = pictures.png(pictures.histogram(values.numpy(), region.numpy(), marks))
         iou = "not drawn"
-        if outline is not None:
+        if outline is not None and not outline.any() and not region.any():
+            iou = "undefined, both are empty"
+        elif outline is not None:
             iou = f"{float(score(region[None], torch.from_numpy(outline[box])[None], 'iou')[0]):.2f}"
         said.value = (
             f"IoU with the expert's region: <b>{iou}</b>; area: <b>{float(region.double().mean()):.1%}</b> of the image"
+            + ("" if region.any() else ": the rule selects nothing of this map")
         )
 
     chosen.observe(busy.unless(open_study), "value")
@@ -90,7 +98,7 @@ def selection(root: Path, study: str | None = None) -> widgets.VBox:
     rule.observe(busy.unless(slide), "value")
     for control in (heat, of, value):
         control.observe(busy.unless(draw), "value")
-    value.disabled = RULES[rule.value] is None
+    value.disabled, value.description = RULES[rule.value] is None, "no parameter"
     open_study()
     return controls.explorer(
         [

@@ -59,13 +59,23 @@ def units(root: Path, study: str | None = None) -> widgets.VBox:
             return
         row = state["rows"].loc[unit.value]
         picture.value = state["pages"][unit.value].read_bytes()
-        ranks = {name.removeprefix("rank, "): row[name] for name in row.index if name.startswith("rank, ")}
-        ranked = ", ".join(f"{int(rank)} for {name}" for name, rank in ranks.items() if pd.notna(rank))
+        ranked = "; ".join(
+            f"by its {'largest' if amount == 'max' else 'mean'} activation {', '.join(of)}"
+            for amount in ("max", "mean")
+            if (
+                of := [
+                    f"{int(row[name])} for {name.split(', ')[1]}"
+                    for name in row.index
+                    if name.endswith(f"by {amount}") and pd.notna(row[name])
+                ]
+            )
+        )
         matches = state["matches"]
         of_unit = matches[matches["unit"] == unit.value].sort_values(["p", "value"], ascending=[True, False])
         lines = [
-            f"<b>{row['name']}</b>: {html.escape(text(row['label'])) or 'no label'}. Rank by influence: {ranked or 'none'}.",
-            *(described(one) for one in of_unit.head(4).itertuples()),
+            f"<b>{row['name']}</b>: {html.escape(text(row['label'])) or 'no label'}. Rank {ranked or 'none'}.",
+            *(described(one) for one in of_unit[of_unit["matched"] | (of_unit["p_adjusted"] < 1)].head(4).itertuples()),
+            *([] if (of_unit["p_adjusted"] < 1).any() else ["Nothing that was tried goes with it beyond chance."]),
         ]
         if unit.value in state["falls"].index:
             fell = state["falls"].loc[unit.value]
