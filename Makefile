@@ -29,7 +29,7 @@ full: $(VENV)/installed
 	dvc repro
 
 test: $(VENV)/installed
-	python -m pytest
+	python -m pytest -n 2 --dist loadfile
 
 $(VENV)/installed: requirements.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python >= 3.11 is needed, this is " + sys.version.split()[0])'
