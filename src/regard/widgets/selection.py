@@ -38,7 +38,7 @@ def selection(root: Path, study: str | None = None) -> widgets.VBox:
     value = widgets.FloatSlider(description="Parameter", continuous_update=True, style=NARROW, readout_format=".2f")
     picture, counts = controls.picture(), controls.picture()
     said = widgets.HTML()
-    state, busy = {}, controls.Busy()
+    state, busy = {"seen": {}}, controls.Busy()
 
     def open_study() -> None:
         with busy:
@@ -69,12 +69,15 @@ def selection(root: Path, study: str | None = None) -> widgets.VBox:
         box = inner(found.box(where[0]))
         map_ = torch.from_numpy(found.map(heat.value, *where)).double()[box]
         parameters = {told[0]: int(value.value) if isinstance(told[4], int) else value.value} if told else {}
-        if (
-            heat.value == "ones" and rule.value != "top-area"
-        ):  # as the stage `select` has it: the null map of everything
-            region, marks = torch.ones_like(map_, dtype=bool), []
-        else:
-            region, marks = levels(map_, rule.value, of.value, **parameters)
+        key = (chosen.value, *where, heat.value, rule.value, of.value, *parameters.values())
+        if key not in state["seen"]:
+            state["seen"] = dict(list(state["seen"].items())[-99:])  # a slider goes back and forth
+            if heat.value == "ones" and rule.value != "top-area":
+                # as the stage `select` has it: the null map of everything
+                state["seen"][key] = torch.ones_like(map_, dtype=bool), []
+            else:
+                state["seen"][key] = levels(map_, rule.value, of.value, **parameters)
+        region, marks = state["seen"][key]
         whole = np.zeros(found.images.shape[1:3], bool)
         whole[box] = region.numpy()
         outline = found.outline(*where)
