@@ -139,6 +139,20 @@ def test_nothing_to_explore_is_said(tmp_path, root):
         widgets.heat_maps(root, "mad")
 
 
+def test_some_of_several():
+    several = widgets.controls.Several("Maps")
+    several.options = ["a", "b", "c"]
+    seen = []
+    several.observe(lambda change: seen.append(change["new"]), "value")
+    several.value = ["c", "a"]
+    boxes = several.children[1].children
+    assert several.value == ("a", "c") and [one.value for one in boxes] == [True, False, True]
+    boxes[1].value = True
+    assert several.value == ("a", "b", "c") and seen == [("a", "c"), ("a", "b", "c")]
+    with pytest.raises(Exception, match="there is no 'd'; there are a, b, c"):
+        several.value = ["d"]
+
+
 def test_colours_of_a_map():
     values = np.array([[-2.0, 0.0, 2.0]])
     signed, positive = pictures.heat(values, "signed"), pictures.heat(values, "positive")

@@ -4,8 +4,10 @@ from collections.abc import Callable, Sequence
 
 import ipywidgets as widgets
 import pandas as pd
+import traitlets
 
 NARROW = {"description_width": "initial"}
+SHORT = widgets.Layout(width="auto", min_height="24px")
 WIDE = widgets.Layout(width="98%")
 ROW = widgets.Layout(flex_flow="row wrap", align_items="center")
 
@@ -19,7 +21,7 @@ def study(known: Sequence[str], chosen: str | None) -> widgets.Dropdown:
 
 def picture() -> widgets.Image:
     """A PNG as wide as there is room for. What it shows stands beside it in words: a text of its own it cannot have (ipywidgets)."""
-    return widgets.Image(format="png", layout=widgets.Layout(max_width="100%"))
+    return widgets.Image(format="png", layout=widgets.Layout(max_width="100%", align_self="flex-start"))
 
 
 def cases(rows: pd.DataFrame) -> list[tuple[str, tuple[str, str]]]:
@@ -37,20 +39,6 @@ def answers(question: str, known: Sequence[str]) -> widgets.ToggleButtons:
     return widgets.ToggleButtons(options=options, value="", description=question, style=width, layout=WIDE)
 
 
-def steps(dropdown: widgets.Dropdown, noun: str) -> tuple[widgets.Button, widgets.Button]:
-    """Buttons to the previous and the next option of a dropdown of (what is said, value), round and round."""
-    back, on = widgets.Button(description=f"Previous {noun}"), widgets.Button(description=f"Next {noun}")
-
-    def step(by: int) -> None:
-        values = [value for _, value in dropdown.options]
-        if values:
-            dropdown.value = values[(values.index(dropdown.value) + by) % len(values)]
-
-    back.on_click(lambda _: step(-1))
-    on.on_click(lambda _: step(1))
-    return back, on
-
-
 class Busy:
     """While it is entered, what `unless` wraps is not called: controls are being set that belong together."""
 
@@ -65,6 +53,63 @@ class Busy:
 
     def unless(self, call: Callable[[], None]) -> Callable[..., None]:
         return lambda *_: None if self.depth else call()
+
+
+class Several(widgets.VBox):
+    """Some of several names: a box to be checked for each, since JupyterLab takes the arrow keys of a list for its own.
+
+    `options`: the names; `value`: those that are checked, in the order of the options.
+    """
+
+    value = traitlets.Tuple()
+
+    def __init__(self, description: str):
+        super().__init__(layout=widgets.Layout(min_width="200px"))
+        self._boxes, self._head, self._busy = {}, widgets.Label(description), Busy()
+
+    @property
+    def options(self) -> list[str]:
+        return [*self._boxes]
+
+    @options.setter
+    def options(self, names: Sequence[str]) -> None:
+        self._boxes = {name: widgets.Checkbox(False, description=name, indent=False, layout=SHORT) for name in names}
+        for one in self._boxes.values():
+            one.observe(self._busy.unless(self._checked), "value")
+        listed = widgets.VBox(
+            [*self._boxes.values()], layout=widgets.Layout(max_height="330px", overflow="hidden auto")
+        )
+        self.children = [self._head, listed]
+        self.value = ()
+
+    def _checked(self) -> None:
+        self.value = tuple(name for name, one in self._boxes.items() if one.value)
+
+    @traitlets.validate("value")
+    def _known(self, proposal) -> tuple[str, ...]:
+        if unknown := [name for name in proposal["value"] if name not in self._boxes]:
+            raise traitlets.TraitError(f"there is no {unknown[0]!r}; there are {', '.join(self._boxes)}")
+        return tuple(name for name in self._boxes if name in proposal["value"])
+
+    @traitlets.observe("value")
+    def _show(self, change) -> None:
+        with self._busy:
+            for name, one in self._boxes.items():
+                one.value = name in change["new"]
+
+
+def steps(dropdown: widgets.Dropdown, noun: str) -> tuple[widgets.Button, widgets.Button]:
+    """Buttons to the previous and the next option of a dropdown of (what is said, value), round and round."""
+    back, on = widgets.Button(description=f"Previous {noun}"), widgets.Button(description=f"Next {noun}")
+
+    def step(by: int) -> None:
+        values = [value for _, value in dropdown.options]
+        if values:
+            dropdown.value = values[(values.index(dropdown.value) + by) % len(values)]
+
+    back.on_click(lambda _: step(-1))
+    on.on_click(lambda _: step(1))
+    return back, on
 
 
 def explorer(children: Sequence[widgets.Widget], **parts: widgets.Widget) -> widgets.VBox:

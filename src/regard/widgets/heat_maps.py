@@ -37,7 +37,7 @@ def heat_maps(root: Path, study: str | None = None) -> widgets.VBox:
     )
     sign = widgets.ToggleButtons(options=list(pictures.COLOURS), description="Relevance", style=NARROW)
     expert = widgets.Checkbox(True, description="Expert's outline", indent=False)
-    methods = widgets.SelectMultiple(description="Maps", rows=8, style=NARROW)
+    methods = controls.Several("Maps")
     picture, said = controls.picture(), widgets.HTML()
     state, busy = {}, controls.Busy()
 
@@ -98,7 +98,7 @@ def heat_maps(root: Path, study: str | None = None) -> widgets.VBox:
     for control in (case, opacity, sign, expert, methods):
         control.observe(busy.unless(draw), "value")
     open_study()
-    left = widgets.VBox([methods, opacity, sign, expert])
+    left = widgets.VBox([methods, opacity, sign, expert], layout=widgets.Layout(flex="0 0 auto"))
     return controls.explorer(
         [widgets.HBox([chosen, kind, case, back, on], layout=controls.ROW), widgets.HBox([left, picture]), said],
         study=chosen,

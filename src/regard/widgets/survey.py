@@ -22,7 +22,7 @@ def survey(pages: Mapping[int, bytes], file: Path, study: str, network: str) -> 
     order = list(pages)
     rater = widgets.Text(description="Rater", placeholder="your initials", style=NARROW, continuous_update=False)
     where, said = widgets.Label(), widgets.HTML()
-    picture = widgets.Image(format="png", layout=widgets.Layout(max_width="100%"))
+    picture = controls.picture()
     asked = {}
     for name, (question, answers) in surveys.QUESTIONS.items():
         if answers:
