@@ -37,7 +37,10 @@ def browser():
     path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if path is None:
         missing("no chromium (Debian's package of that name)")
-    playwright = pytest.importorskip("playwright.sync_api")
+    try:
+        from playwright import sync_api as playwright
+    except ImportError:
+        missing("no playwright (the group `test` of pyproject.toml)")
     with playwright.sync_playwright() as driver:
         try:
             opened = driver.chromium.launch(executable_path=path, args=[*QUIET, "--no-sandbox"])
@@ -243,8 +246,11 @@ def test_jupyterlab(lab, page, place, use):
     shutil.rmtree(place / "surveys", ignore_errors=True)
     page.goto(f"{lab}/lab/workspaces/{use.__name__}/tree/explore/{use.__name__}.ipynb?reset")
     page.locator(".jp-Notebook .jp-CodeCell").first.wait_for()
-    page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").wait_for(state="attached")
-    for _ in range(5):  # a click while the kernel connects is lost
+    page.get_by_text("Python 3 (ipykernel) | Idle").wait_for()
+    choose = page.get_by_role("button", name="Select", exact=True)
+    for _ in range(5):  # asked to run before the kernel is there, JupyterLab asks which kernel, or forgets
+        if choose.is_visible():
+            choose.click()
         page.get_by_role("menuitem", name="Run", exact=True).click()
         page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
         with contextlib.suppress(playwright_timeout()):
