@@ -140,9 +140,13 @@ def reading(found: results.Results, file: Path, study: str, methods: Sequence[st
             answers.record(file, key | given | {"closed": "yes"}, readings.FORM)
 
     def show(_) -> None:
-        close(answered())
+        try:
+            close(answered())
+            every = table()
+        except (ValueError, OSError) as error:  # else ipywidgets swallows it
+            said.value = f"<b>Not closed:</b> {html.escape(str(error))}"
+            return
         load(state["at"])
-        every = table()
         every = every[every["closed"] != ""]  # of those who have finished, and nobody else
         patients = found.sizes["patient"].to_dict()
         means = readings.means(every, patients, DRAWS, 1).round(2)
