@@ -20,6 +20,11 @@ from PIL import Image
 
 from regard import answers, readings, surveys
 
+try:
+    from playwright import sync_api as playwright
+except ImportError:
+    playwright = None
+
 ROOT = Path(__file__).parents[1]
 SCREENSHOTS = ROOT / "build" / "screenshots"
 PATIENCE = int(os.environ.get("REGARD_PATIENCE", 90)) * 1000  # ms: a kernel starts, torch is imported
@@ -37,15 +42,14 @@ def browser():
     path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if path is None:
         missing("no chromium (Debian's package of that name)")
-    try:
-        from playwright import sync_api as playwright
-    except ImportError:
+    if playwright is None:
         missing("no playwright (the group `test` of pyproject.toml)")
     with playwright.sync_playwright() as driver:
         try:
             opened = driver.chromium.launch(executable_path=path, args=[*QUIET, "--no-sandbox"])
         except playwright.Error as error:
             missing(f"chromium does not start ({str(error).splitlines()[0]})")
+        playwright.expect.set_options(timeout=PATIENCE)
         yield opened
         opened.close()
 
@@ -118,12 +122,6 @@ def voila(place, browser):
         yield address
 
 
-def playwright_timeout():
-    from playwright.sync_api import TimeoutError as Late
-
-    return Late
-
-
 def pictures(page) -> list[str]:
     return page.locator("img.widget-image").evaluate_all("all => all.map(one => one.src)")
 
@@ -142,8 +140,9 @@ def slide(page, key: str = "ArrowRight", nth: int = 0):
     page.locator(".noUi-handle").nth(nth).press(key)
 
 
-def html(page) -> str:
-    return page.locator(".widget-html").last.inner_text()
+def says(page, text: str):
+    """Wait until the explorer says `text`: words may reach the browser after the picture they belong to."""
+    page.locator(".widget-html").filter(has_text=text).first.wait_for()
 
 
 def heat_maps(page, place):
@@ -153,33 +152,34 @@ def heat_maps(page, place):
     changes(page, lambda: page.get_by_text("positive", exact=True).click())
     page.get_by_label("ones", exact=True).focus()
     changes(page, lambda: page.keyboard.press("Space"))
-    page.get_by_label("Cases").focus()
+    cases = page.get_by_label("Cases")
+    cases.focus()
     for key in ("Space", "ArrowUp", "Enter"):  # an open list has the arrow keys, a closed one JupyterLab
         page.keyboard.press(key)
         page.wait_for_timeout(400)
-    assert page.get_by_label("Cases").input_value() == "all"
+    playwright.expect(cases).to_have_value("all")
 
 
 def selection(page, place):
-    page.get_by_label("Rule").select_option("kmeans")
+    changes(page, lambda: page.get_by_label("Rule").select_option("kmeans"))
     taken = [changes(page, lambda: slide(page)) for _ in range(2)]
-    page.get_by_label("Rule").select_option("top-area")
+    changes(page, lambda: page.get_by_label("Rule").select_option("top-area"))
     taken += [changes(page, lambda: slide(page)) for _ in range(5)]
     print(f"from key to picture: {np.median(taken):.0f} ms in the median, {max(taken):.0f} ms at most")
-    assert "IoU with the expert's region" in html(page)
+    says(page, "IoU with the expert's region")
 
 
 def agreement(page, place):
     cells = page.get_by_role("button").filter(has_text="[")
     changes(page, lambda: cells.nth(4).press("Enter"))
-    assert "maps of" in html(page)
+    says(page, "maps of")
     page.get_by_label("Score").select_option("pointing game: maximum inside")
     page.get_by_text("peritumoral").first.wait_for()
 
 
 def clusters(page, place):
     changes(page, lambda: page.get_by_role("button", name="Cluster 3", exact=True).click())
-    assert "without cluster 3" in page.locator(".widget-html").first.inner_text()
+    says(page, "without cluster 3")
     slide(page, nth=0)
     page.get_by_role("button", name="Cluster 16", exact=True).wait_for()
     changes(page, lambda: page.get_by_role("button", name="Next tile").press("Enter"))
@@ -187,7 +187,7 @@ def clusters(page, place):
 
 def units(page, place):
     changes(page, lambda: page.get_by_role("button", name="Next unit").click())
-    assert "Rank by its" in page.locator(".widget-html").first.inner_text()
+    says(page, "Rank by its")
 
 
 def reading(page, place):
@@ -253,7 +253,7 @@ def test_jupyterlab(lab, page, place, use):
             choose.click()
         page.get_by_role("menuitem", name="Run", exact=True).click()
         page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
-        with contextlib.suppress(playwright_timeout()):
+        with contextlib.suppress(playwright.TimeoutError):
             page.get_by_text("[1]:").wait_for(timeout=8000)
             break
     page.locator("img.widget-image").first.wait_for()

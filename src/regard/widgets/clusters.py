@@ -113,8 +113,10 @@ def clusters(root: Path, study: str | None = None) -> widgets.VBox:
             (heat, [f"cluster {number + 1}", f"strongest on {share:.0%} of the tile"]),
             (pictures.over(image, parts, opacity.value), ["the strongest cluster"]),
         ]
-        picture.value = pictures.png(pictures.sheet([(pictures.rgb(one, scale), text) for one, text in shown]))
+        drawn = pictures.png(pictures.sheet([(pictures.rgb(one, scale), text) for one, text in shown]))
+        # both at the end, so that no picture waits beside the words of the one before
         said.value = removed(at, number) if "head" in stored else "This layer is not the last one: no output to follow."
+        picture.value = drawn
 
     def removed(at: int, number: int) -> str:
         stored, dictionary = state["stored"], state["dictionary"]
