@@ -207,7 +207,11 @@ def survey(page, place):
     page.get_by_label("Rater").press("Tab")
     page.get_by_role("button", name="yes", exact=True).first.press("Enter")
     page.get_by_text("Saved unit_").wait_for()
-    changes(page, lambda: page.get_by_role("button", name="Next unit").click())
+    page.get_by_label("Describe each of them").press_sequentially("a bright rim")
+    page.keyboard.press("Tab")
+    changes(page, lambda: page.get_by_role("button", name="Next unit").press("Enter"))
+    changes(page, lambda: page.get_by_role("button", name="Previous unit").press("Enter"))
+    playwright.expect(page.get_by_label("Describe each of them")).to_have_value("a bright rim")
     assert surveys.read(place / "surveys" / "mammography.csv")["recognisable"].tolist() == ["yes"]
 
 

@@ -52,6 +52,14 @@ def test_labels_are_read_and_what_was_lost_is_seen(folder):
     assert table["typed"].to_dict() == {36: 1, 175: 3, 1001: 1, 2038: 1}
 
 
+def test_what_is_not_the_released_files_is_said(folder, capsys, tmp_path):
+    cli.main(["deepminer", str(folder), "--output", str(tmp_path / "again.csv")])
+    said = capsys.readouterr().out
+    assert "16 answers (330 expected), 14 right (182 expected), 4 labelled units (46 expected)" in said
+    assert "2 lost by the lookup (21 expected): NOT the released files" in said
+    assert (tmp_path / "again.csv").read_text().startswith("measure,value,ci_low,ci_high,n_cases,n_exams\nright,0.875,")
+
+
 def test_answers_stand_beside_the_truth(folder):
     table = deepminer.answers(folder)
     assert len(table) == 16 and table["exam"].nunique() == 8 and table["cancer"].sum() == 8

@@ -20,6 +20,8 @@ RANDOM = np.random.default_rng(0)
         ("There is an irregular mass with spiculated margins.", {"mass", "irregular", "spiculated"}),
         ("Masses with spiculations, suspicious for breast cancer", {"mass", "spiculated"}),
         ("Spiculation", {"mass", "spiculated"}),  # with what it describes
+        ("Edge of the mass, speculations", {"mass", "spiculated"}),  # misspelt, as in DeepMiner's labels
+        ("It is speculated that this is benign.", set()),
         (
             "LESION_TYPE MASS SHAPE IRREGULAR-ARCHITECTURAL_DISTORTION MARGINS ILL_DEFINED",
             {"mass", "irregular", "architectural distortion", "indistinct"},

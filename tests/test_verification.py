@@ -1,6 +1,7 @@
 """A rerun beside the reference: what is the same, what moved, what changed; hand-made claims."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -67,6 +68,38 @@ def test_claims_side_by_side():
         verification.compare(claims(), pd.concat([claims(), claims()[:1]]))
 
 
+def test_how_claims_fared_in_reruns():
+    """By hand: of claim b the first rerun moves the verdict, the second the number alone; c has no verdict there at all."""
+    first = verification.compare(claims(), claims(value=0.3, verdict="on phantoms: does not hold"))
+    second = verification.compare(claims(), claims(value=0.7))
+    second.loc[second["claim"] == "c", ["this run", "verdict now"]] = np.nan
+    steady = verification.stability({"seed-2": first, "seed-3": second})
+    assert steady["claim"].tolist() == ["a", "b", "c"] and steady["kept"].tolist() == [2, 1, 1]
+    assert steady["values"].tolist()[1] == [0.3, 0.7] and steady["reference"].tolist() == [0.5] * 3
+    assert steady["verdicts"].tolist()[1:] == [
+        ["on phantoms: does not hold", "on phantoms: holds"],
+        ["on phantoms: holds", ""],
+    ]
+    found = verification.with_reruns(verification.compare(claims(), claims(value=0.55)), steady)
+    assert found["kept in reruns"].tolist() == ["2 of 2", "1 of 2", "1 of 2"]
+    assert verification.unsteady(found)["claim"].tolist() == ["b", "c"]
+    other = verification.compare(claims(value=0.9), claims(value=0.9).assign(setting="other"))
+    assert verification.with_reruns(other, steady)["kept in reruns"].tolist()[1:] == ["", "1 of 2", "", "", ""]
+    with pytest.raises(ValueError, match="reruns seed-2, seed-3 were compared with different references of 'b'"):
+        verification.stability({"seed-2": first, "seed-3": verification.compare(claims(value=0.9), claims())})
+    with pytest.raises(ValueError, match="no table in paper/reference/reruns/"):
+        verification.stability({})
+
+
+def test_reruns_that_are_committed_are_of_the_committed_reference():
+    folder = Path(__file__).parents[1] / "paper" / "reference"
+    steady = verification.stability({path.stem: tables.read(path) for path in (folder / "reruns").glob("*.csv")})
+    claimed = tables.read(folder / "quick" / "claims.csv")
+    found = verification.with_reruns(verification.compare(claimed, claimed), steady)
+    assert len(steady) and len(found) == len(claimed)
+    assert (found["kept in reruns"] != "").all()
+
+
 @pytest.fixture
 def project(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
@@ -93,7 +126,8 @@ def test_the_command_exits_with_one_when_a_claim_changed(project, capsys):
         "performance.csv",
     ]
     cli.main(["verify"])
-    assert "are those of the reference" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "are those of the reference" in said and "kept in reruns" not in said
     tables.write(claims(value=0.1, verdict="on phantoms: does not hold"), project / "results" / "claims.csv")
     told = project / "paper/reference/quick/environment.json"
     told.write_text(json.dumps(json.loads(told.read_text()) | {"threads": 64, "zennit": "0.0"}))
@@ -102,3 +136,9 @@ def test_the_command_exits_with_one_when_a_claim_changed(project, capsys):
     said = capsys.readouterr().out
     assert stopped.value.code == "1 of 3 claims changed" and "different, CLAIM CHANGED" in said
     assert "threads: 64 in the reference, 1 here" in said and "zennit: 0.0 in the reference" in said
+    with pytest.raises(SystemExit):
+        cli.main(["verify", "--keep", "seed-2"])
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(["verify"])
+    assert stopped.value.code == "1 of 3 claims changed; 1 of them also in a rerun that was kept"
+    assert "| 0 of 1 |" in capsys.readouterr().out

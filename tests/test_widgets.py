@@ -56,6 +56,9 @@ def root(tmp_path):
         {"good": (("map", "y", "x"), good), "bad": (("map", "y", "x"), bad), "slow": (("subset", "y", "x"), good[:1])},
         {"map": keys, "subset": keys[:1]},
     )
+    maps["null"] = maps["bad"]
+    for name in maps:
+        maps[name].attrs["kind"] = "null" if name == "null" else "method"
     arrays.write(maps, folder / "attribute" / "maps.nc")
     return tmp_path
 
@@ -67,7 +70,9 @@ def test_heat_maps_follow_every_control(root):
     seen = {parts["picture"].value}
     for name, value in (
         ("opacity", 0.1),
+        ("colours", "PuOr_r"),
         ("sign", "positive"),
+        ("colours", "cividis"),
         ("expert", False),
         ("maps", ("good",)),
         ("maps", ("good", "bad", "slow")),
@@ -85,6 +90,28 @@ def test_heat_maps_follow_every_control(root):
     assert parts["case"].value == ("c", "malignant")
 
 
+def test_heat_maps_of_a_case_for_its_label(root):
+    """Case b was called malignant and is benign: there are maps for both, and each class has its own."""
+    path = root / "made" / "train" / "explanations.csv"
+    rows = tables.read(path)
+    right = {"target": "benign", "target_role": "true", "label": "benign"}
+    tables.write(pd.concat([rows, rows[rows["case"] == "b"].assign(**right)]), path)
+    maps = arrays.read(root / "made" / "attribute" / "maps.nc")
+    more = maps.sel(map=[arrays.key("b", "malignant")]).drop_vars("slow")
+    more = (-more).assign_coords(map=[arrays.key("b", "benign")])
+    wide = xr.concat([maps.drop_vars("slow"), more], "map", combine_attrs="override")
+    wide["good"].attrs["kind"] = wide["bad"].attrs["kind"] = wide["null"].attrs["kind"] = "method"
+    arrays.write(wide, root / "made" / "attribute" / "maps.nc")
+    parts = widgets.heat_maps(root).parts
+    parts["maps"].value, parts["case"].value = ("good",), ("b", "malignant")
+    assert parts["target"].options == (("malignant, as it was called", "malignant"), ("benign, its label", "benign"))
+    before = parts["picture"].value
+    parts["target"].value = "benign"
+    assert parts["picture"].value != before
+    parts["back"].click()
+    assert parts["target"].options == (("malignant, as it was called", "malignant"),)
+
+
 def test_heat_maps_of_some_cases(root):
     parts = widgets.heat_maps(root).parts
     parts["maps"].value = ["good", "bad"]
@@ -92,7 +119,7 @@ def test_heat_maps_of_some_cases(root):
     assert [value for _, value in parts["case"].options] == [("b", "malignant")]
     parts["cases"].value = "methods disagree"  # one points inside, the other outside, where the expert drew something
     assert [value for _, value in parts["case"].options] == [("a", "malignant"), ("b", "malignant")]
-    parts["maps"].value = ["good"]
+    parts["maps"].value = ["good", "null"]  # a null map is no method
     parts["cases"].value = "called wrong"
     parts["cases"].value = "methods disagree"
     assert parts["case"].options == () and "no such case" in parts["said"].value
@@ -108,7 +135,13 @@ def test_a_region_follows_its_slider(root, rule):
         assert parts["value"].disabled
         parts["of"].value = "signed"
     else:
-        assert not parts["value"].disabled and parts["value"].description in ("bins", "k", "quantile", "area", "share")
+        assert not parts["value"].disabled and parts["value"].description in (
+            "bins",
+            "k",
+            "bandwidth (quantile)",
+            "area",
+            "share",
+        )
         parts["value"].value = parts["value"].min if rule == "relative-max" else parts["value"].max
     assert (parts["picture"].value, parts["counts"].value, parts["said"].value) != before
 

@@ -58,6 +58,17 @@ def read(path: Path, form: Form) -> pd.DataFrame:
     return table[form.columns]
 
 
+def of_network(path: Path | None, study: str, network: str, form: Form) -> pd.DataFrame:
+    """The answers about one network in `path`; none without a path. Raises as `read`, and ValueError for a file of made-up answers (called
+    "synthetic"), which are nobody's."""
+    if path is None:
+        return pd.DataFrame(columns=form.columns)
+    if "synthetic" in Path(path).name:
+        raise ValueError(f"{path}: answers made up to show the explorer are not results; give experts' own")
+    table = read(path, form)
+    return table[(table["study"] == study) & (table["network"] == network)]
+
+
 def record(path: Path, answer: Mapping, form: Form) -> None:
     """Put one rater's answers in the table, in the place of earlier ones about the same; without any answer the row goes. Written aside and renamed.
 

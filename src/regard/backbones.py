@@ -342,18 +342,23 @@ def write(model: nn.Sequential, path: Path, **description) -> None:
     Path(path).write_bytes(save(state, metadata={"description": json.dumps(description, sort_keys=True)}))
 
 
+def description(path: Path) -> dict:
+    """What `write` was told of a classifier: name, width, pool, classes and more, read without its weights. Raises as `read`."""
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"no model file {path}: run the training stage first")
+    try:
+        with safe_open(path, "pt") as file:
+            return json.loads(file.metadata()["description"])
+    except (SafetensorError, KeyError, TypeError, ValueError):
+        raise ValueError(f"{path} is not a model written by regard.backbones.write") from None
+
+
 def read(path: Path) -> tuple[nn.Sequential, dict]:
     """A classifier saved by `write`, in eval mode, and its description.
 
     Raises FileNotFoundError for a missing file and ValueError for one that `write` did not make.
     """
-    if not Path(path).is_file():
-        raise FileNotFoundError(f"no model file {path}: run the training stage first")
-    try:
-        with safe_open(path, "pt") as file:
-            description = json.loads(file.metadata()["description"])
-    except (SafetensorError, KeyError, TypeError, ValueError):
-        raise ValueError(f"{path} is not a model written by regard.backbones.write") from None
-    model = build(description["name"], len(description["classes"]), None, description["width"], description["pool"])
+    told = description(path)
+    model = build(told["name"], len(told["classes"]), None, told["width"], told["pool"])
     model.load_state_dict(load_file(path))
-    return model, description
+    return model, told

@@ -24,6 +24,8 @@ def study(name: str, params: dict | None = None) -> None:
     explained(project.settings(name, "train", params), project.settings(name, "examine", params))
     if name in params["units"]["studies"]:
         units(project.settings(name, "units", params), targets(prepare)[0])
+    if name in params["clusters"]["studies"]:
+        clusters(project.settings(name, "clusters", params), targets(prepare)[0])
     known = regions.names(prepare["regions"], prepare["structures"])
     if compare["together"]:
         regions.check_parts(compare["together"], known, f"study {name!r}, compare, together")
@@ -67,6 +69,17 @@ def explained(train: Mapping, examine: Mapping) -> None:
                 f"params.yaml: study {train['study']!r}, train: an unknown finding counts as one of {', '.join(BLANKS)}, "
                 f"not as {blank!r}"
             )
+
+
+def clusters(settings: Mapping, classes: Sequence[str]) -> None:
+    """Raise ValueError for settings of the stage clusters that cannot be, as `units`."""
+    where = f"params.yaml: study {settings['study']!r}, clusters:"
+    if settings["target"] and settings["target"] not in classes:
+        raise ValueError(f"{where} `target` is {settings['target']!r}; known are {', '.join(classes)}")
+    counts = {knob: settings[knob] for knob in ("k", "refits", "shown", "controls", "draws", "flips")}
+    for knob, count in [*counts.items(), *(("sweep", count) for count in settings["sweep"])]:
+        if isinstance(count, bool) or not isinstance(count, int) or count < 1:
+            raise ValueError(f"{where} `{knob}` must be a positive whole number, not {count!r}")
 
 
 def units(settings: Mapping, classes: Sequence[str]) -> None:

@@ -120,12 +120,13 @@ def _parser() -> argparse.ArgumentParser:
     command(
         "costs", _costs, "what a heat map of each method costs in each study: passes, seconds, memory, as last measured"
     )
-    command(
+    again = command(
         "deepminer",
         _deepminer,
         "read DeepMiner's released labels and its 330 answers again, with intervals over exams",
         ("folder", "the folder `deepminer` of the repository ddsm-visual-primitives, which you fetched"),
     )
+    again.add_argument("--output", type=Path, metavar="CSV", help="write the table there as well")
     command("summary", _summary, "pipeline: gather the results of all studies in results/*.csv")
     command("figures", _figures, "pipeline: run the notebook that draws the paper's figures and tables")
     command(
@@ -298,10 +299,15 @@ def _expose(options: argparse.Namespace) -> None:
 
 
 def _deepminer(options: argparse.Namespace) -> None:
-    from regard import deepminer
+    from regard import deepminer, tables
 
     labels, answers = deepminer.labels(options.folder), deepminer.answers(options.folder)
-    print(deepminer.reanalysis(answers).round(3).to_string(index=False))
+    found = deepminer.reanalysis(answers)
+    print(found.round(3).to_string(index=False))
+    print(f"\n{deepminer.expected(answers, labels)}")
+    if options.output:
+        tables.write(found, options.output)
+        print(f"written to {options.output}")
     print(
         f"\n{len(labels)} labelled units; the published lookup finds {labels['found'].sum()} of them, and loses {(~labels['found']).sum()}"
     )
@@ -356,7 +362,12 @@ def _verify(options: argparse.Namespace) -> None:
     print(verification.markdown(shown))
     print(found["status"].value_counts().to_string(), differs, sep="\n\n")
     if len(moved := verification.changed(found)):
-        raise SystemExit(f"{len(moved)} of {len(found)} claims changed")
+        also = (
+            f"; {len(verification.unsteady(moved))} of them also in a rerun that was kept"
+            if "kept in reruns" in moved
+            else ""
+        )
+        raise SystemExit(f"{len(moved)} of {len(found)} claims changed{also}")
 
 
 def _reference(options: argparse.Namespace) -> None:

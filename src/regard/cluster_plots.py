@@ -110,15 +110,17 @@ def removals(predicted: np.ndarray, found: np.ndarray, shuffled: np.ndarray) -> 
 
 
 def stitched(tiles: Mapping[str, tuple[np.ndarray, np.ndarray]], clusters: int) -> Figure:
-    """Tiles of one slide, name: (image, labels), side by side, above as they are and below by their strongest cluster."""
-    images = np.concatenate([image for image, _ in tiles.values()], axis=1)
-    labels = np.concatenate([label for _, label in tiles.values()], axis=1)
-    figure, axes = _panels(2, 1, (2.2 * len(tiles), 2.2))
-    axes[0, 0].imshow(images, cmap="gray", vmin=0, vmax=255)
-    axes[0, 0].set_title(", ".join(tiles), fontsize=7)
-    axes[1, 0].imshow(
-        labels, cmap=ListedColormap(COLOURS[:clusters]), vmin=-0.5, vmax=clusters - 0.5, interpolation="nearest"
-    )
-    for place in axes[:, 0]:
+    """Tiles of one slide, name: (image, labels), side by side, above as they are and below by their strongest cluster. Where a tile lay in its slide the sets
+    do not say: they stand in the order of the table, eight in a row."""
+    across = min(8, len(tiles))
+    rows = -(-len(tiles) // across)
+    figure, axes = _panels(2 * rows, across, (1.6, 1.7))
+    for place in axes.flat:
         place.set_axis_off()
+    shades = {"cmap": ListedColormap(COLOURS[:clusters]), "vmin": -0.5, "vmax": clusters - 0.5}
+    for at, (name, (image, labels)) in enumerate(tiles.items()):
+        above, below = axes[2 * (at // across) : 2 * (at // across) + 2, at % across]
+        above.imshow(image, cmap="gray", vmin=0, vmax=255)
+        above.set_title(name, fontsize=7)
+        below.imshow(labels, interpolation="nearest", **shades)
     return figure

@@ -88,11 +88,17 @@ def variance_explained(values: np.ndarray, groups: np.ndarray) -> float:
     return float(np.var([means[group] for group in groups]) / total)
 
 
+def variance_by_chance(groups: np.ndarray) -> float:
+    """What `variance_explained` has on average when the values are dealt out anew among `groups` (n,): (g - 1) / (n - 1) of g groups."""
+    return (len(set(groups)) - 1) / (len(groups) - 1) if len(groups) > 1 else float("nan")
+
+
 def fidelity(
     output: np.ndarray, said: np.ndarray, positive: np.ndarray, patients: np.ndarray, draws: int, seed: int
 ) -> list[dict]:
-    """How well `said` (n,) gives a network's output (n,), as R squared, and tells the positive tiles (bool) apart, as AUROC; with
-    intervals over patients. A list of two rows: measure, value, ci_low, ci_high, n_cases, n_patients."""
+    """How well `said` (n,) gives a network's output (n,), as R squared, and tells the positive tiles (bool, or 1, 0 and NaN for unknown, which is left
+    out) apart, as AUROC; with intervals over patients. A list of two rows: measure, value, ci_low, ci_high, n_cases, n_patients."""
+    known = ~np.isnan(np.asarray(positive, float))
 
     def squared(weights: np.ndarray) -> np.ndarray:
         total = weights.sum(axis=1)
@@ -100,11 +106,12 @@ def fidelity(
         variance = weights @ output**2 / total - mean**2
         return 1 - weights @ (output - said) ** 2 / total / variance
 
-    measures = {"R squared": squared, "AUROC": lambda weights: auroc(positive, said, weights)}
-    counted = {"n_cases": len(output), "n_patients": len(set(patients))}
+    telling = lambda weights: auroc(np.asarray(positive)[known] == 1, said[known], weights)
+    measures = {"R squared": (squared, np.ones_like(known)), "AUROC": (telling, known)}
     found = []
-    for name, measure in measures.items():
-        value, low, high = statistics.interval(measure, patients, draws, seed)
+    for name, (measure, some) in measures.items():
+        value, low, high = statistics.interval(measure, patients[some], draws, seed)
+        counted = {"n_cases": int(some.sum()), "n_patients": len(set(patients[some]))}
         found.append({"measure": name, "value": value, "ci_low": low, "ci_high": high} | counted)
     return found
 
@@ -118,16 +125,18 @@ AGGREGATES = {  # of the outputs of a slide's tiles
 def of_slides(
     output: np.ndarray, positive: np.ndarray, slides: np.ndarray, patients: np.ndarray, draws: int, seed: int
 ) -> list[dict]:
-    """How well a network's output (n,) of tiles tells slides with a positive tile (bool) from the rest, by each of AGGREGATES: AUROC with its interval
-    over patients, rows as of `fidelity`; n_cases are slides."""
+    """How well a network's output (n,) of tiles tells slides with a positive tile from the rest, by each of AGGREGATES: AUROC with its interval over
+    patients, rows as of `fidelity`; n_cases are slides. positive: as there; a slide is unknown where a tile is and none is positive."""
     names, first, member = np.unique(np.asarray(slides, str), return_index=True, return_inverse=True)
-    has = np.array([positive[member == at].any() for at in range(len(names))])
-    whose, found = np.asarray(patients)[first], []
+    tiles = [np.asarray(positive, float)[member == at] for at in range(len(names))]
+    has = np.array([1.0 if (of == 1).any() else of.max() for of in tiles])  # the largest of any NaN is NaN
+    known = ~np.isnan(has)
+    whose, found = np.asarray(patients)[first][known], []
     for name, aggregate in AGGREGATES.items():
-        scores = np.array([aggregate(output[member == at]) for at in range(len(names))])
-        value, low, high = statistics.interval(lambda weights: auroc(has, scores, weights), whose, draws, seed)
+        scores = np.array([aggregate(output[member == at]) for at in np.flatnonzero(known)])
+        value, low, high = statistics.interval(lambda weights: auroc(has[known] == 1, scores, weights), whose, draws, seed)
         row = {"measure": f"AUROC of slides, {name}", "value": value, "ci_low": low, "ci_high": high}
-        found.append(row | {"n_cases": len(names), "n_patients": len(set(whose))})
+        found.append(row | {"n_cases": int(known.sum()), "n_patients": len(set(whose))})
     return found
 
 
@@ -165,7 +174,9 @@ def summarised(values: pd.DataFrame, by: Sequence[str], draws: int, seed: int) -
 def against(values: pd.DataFrame, first: str, draws: int, flips: int, seed: int) -> pd.DataFrame:
     """Paired differences of the dictionary `first` with each other one, of each measure of the long table `values` (case, patient,
     dictionary, measure, value), on the same cases; p values adjusted after Holm over all of them. Columns measure, first, second and
-    those of `statistics.contrasts`."""
+    those of `statistics.contrasts`; no row where nothing was measured."""
+    if values.empty:
+        return pd.DataFrame(columns=["measure", "first", "second", *statistics.CONTRAST, "p_holm"])
     wide = values.pivot(index=["case", "patient"], columns=["measure", "dictionary"], values="value")
     asked = [(measure, second) for measure, second in wide.columns if second != first]
     differences = np.stack([wide[measure, first] - wide[measure, second] for measure, second in asked], axis=1)

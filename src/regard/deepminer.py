@@ -18,6 +18,7 @@ from regard.performance import auroc
 
 LABELS = "cleaned_unit_labels.ipynb"
 ANSWERS, KEY = "explanations-benchmark-responses.csv", "explanations-benchmark-answer-key.csv"
+EXPECTED = {"answers": 330, "right": 182, "labelled units": 46, "lost by the lookup": 21}  # of the files as released
 NEEDED = {  # file -> the columns of it that are read
     ANSWERS: ("Case #", "DeepMiner Explanation", "Cancer or Benign (C/B)?"),
     KEY: ("Case #", "Image Name", "GT Report", "DeepMiner Cancer Likelihood Prediction"),
@@ -145,6 +146,20 @@ def reanalysis(table: pd.DataFrame, draws: int = 10_000, seed: int = 1) -> pd.Da
     against = reports.beyond(said, stands, prior, exams, draws, draws, seed).rename(columns={"n_patients": "n_exams"})
     against = against.assign(measure="F1 with the report, less " + against["against"], value=against["difference"])
     return pd.concat([found, against[found.columns]], ignore_index=True)
+
+
+def expected(answers: pd.DataFrame, labels: pd.DataFrame) -> str:
+    """A sentence that holds what was read against what the released files are known to hold (EXPECTED)."""
+    here = {
+        "answers": len(answers),
+        "right": int((answers["said"] == answers["cancer"]).sum()),
+        "labelled units": len(labels),
+        "lost by the lookup": int((~labels["found"]).sum()),
+    }
+    told = ", ".join(f"{here[name]} {name} ({known} expected)" for name, known in EXPECTED.items())
+    return told + (
+        ": the released files" if here == EXPECTED else ": NOT the released files, or not read as they were meant"
+    )
 
 
 def _learned(sets: np.ndarray, cancer: np.ndarray, exams: np.ndarray) -> np.ndarray:

@@ -11,6 +11,7 @@ from regard.plots import CHANCE_COLOUR, METHOD_COLOUR, NULL_COLOUR, REGION_COLOU
 
 MARKERS = ("o", "s", "^", "D", "v")
 WIDTH = 7.2  # inches, of both columns together
+FARTHEST = 5  # arms of an interval that are drawn
 
 
 def overview(table: pd.DataFrame, panels: Mapping[str, str], nulls: Sequence[str]) -> Figure:
@@ -36,7 +37,7 @@ def overview(table: pd.DataFrame, panels: Mapping[str, str], nulls: Sequence[str
             dark = abs(gained.iloc[row, column]) > 0.65 * largest
             few = maps.iloc[row, column] < maps.iloc[:, column].max()
             text = "–" if np.isnan(value) else f"({value:.2f})" if few else f"{value:.2f}"
-            place.text(column, row, text, ha="center", va="center", fontsize=5.5, color="white" if dark else "black")
+            place.text(column, row, text, ha="center", va="center", fontsize=6, color="white" if dark else "black")
         place.set_title(title, fontsize=7.5)
         place.set_xticks(range(len(studies)), studies, rotation=35, ha="right", fontsize=6.5)
         place.set_yticks(range(len(methods)), methods if place is axes[0] else [""] * len(methods), fontsize=6.5)
@@ -64,7 +65,7 @@ def controls(hits: pd.DataFrame, trust: pd.DataFrame, nulls: Sequence[str]) -> F
         left.scatter(own.loc[null, "gained"], np.full(null.sum(), row - 0.14), color=NULL_COLOUR, s=16)
         best = own[null].sort_values("gained").iloc[-1]
         left.annotate(
-            best["method"], (best["gained"], row - 0.14), (0, -9), textcoords="offset points", fontsize=5.5, ha="center"
+            best["method"], (best["gained"], row - 0.14), (0, -9), textcoords="offset points", fontsize=6, ha="center"
         )
     left.axvline(0, color=CHANCE_COLOUR, linewidth=0.8)
     left.set_yticks(range(len(studies)), studies[::-1])
@@ -162,6 +163,53 @@ def strips(rows: Sequence[tuple[str, np.ndarray, Sequence[str]]]) -> Figure:
         place.set_axis_off()
         place.text(-0.01, 0.5, title, ha="right", va="center", fontsize=6.5, transform=place.transAxes)
     return figure
+
+
+def steadiness(table: pd.DataFrame) -> Figure:
+    """What becomes of each claim when the networks are trained anew: a row for each claim, a mark for each rerun, as far from the first run's number as measured by
+    that number's own interval, whose ends are at -1 and 1; a ring where the verdict was the same, a cross where it was another, an arrow beyond FARTHEST. On the right the first run's verdict.
+
+    table: study, name, reference, low, high, verdict, values, verdicts; a number without a reference, or beyond an interval without width, is left out.
+    """
+    studies = dict(list(table.groupby("study", sort=False)))
+    figure = Figure(figsize=(WIDTH, 0.7 + 0.1 * len(table) + 0.17 * len(studies)), layout="constrained")
+    shares = [len(rows) + 0.2 for rows in studies.values()]
+    axes = figure.subplots(len(studies), 1, sharex=True, squeeze=False, height_ratios=shares)[:, 0]
+    for place, (study, rows) in zip(axes, studies.items()):
+        place.axvspan(-1, 1, color="#e8e8e8", zorder=0)
+        place.axvline(0, color="black", linewidth=0.6, zorder=1)
+        for height, row in enumerate(rows.itertuples()):
+            for value, verdict in zip(row.values, row.verdicts):
+                arm = row.high - row.reference if value >= row.reference else row.reference - row.low
+                if arm > 0:
+                    away, style = (value - row.reference) / arm, _rerun(verdict == row.verdict)
+                    if abs(away) > FARTHEST:
+                        style["marker"] = ">" if away > 0 else "<"
+                    place.scatter(np.clip(away, -FARTHEST, FARTHEST), height, zorder=2, **style)
+        place.set_title(study, fontsize=6.5, fontweight="bold", loc="left", pad=2)
+        place.set_yticks(range(len(rows)), rows["name"], fontsize=6)
+        place.set_ylim(len(rows) - 0.4, -0.6)
+        right = place.secondary_yaxis("right")
+        right.set_yticks(range(len(rows)), rows["verdict"].str.removeprefix("on phantoms: "), fontsize=6)
+        for side in (place, right):
+            side.tick_params(axis="both", length=0, labelsize=6)
+            side.spines[:].set_visible(False)
+    axes[-1].set_xlim(-FARTHEST - 0.2, FARTHEST + 0.2)
+    axes[-1].set_xlabel("distance from the first run, in arms of its own interval", fontsize=6.5)
+    handles = [axes[0].scatter([], [], **_rerun(same)) for same in (True, False)]
+    labels = ["a rerun, the same verdict", "a rerun, another verdict"]
+    figure.legend(handles, labels, loc="outside lower center", ncols=2, fontsize=6.5)
+    return figure
+
+
+def _rerun(same: bool) -> dict:
+    """The mark of a rerun: a ring for the same verdict, a cross for another."""
+    style = (
+        {"marker": "o", "facecolors": "none", "edgecolors": METHOD_COLOUR}
+        if same
+        else {"marker": "x", "color": CHANCE_COLOUR}
+    )
+    return style | {"s": 15, "linewidths": 0.9}
 
 
 def _dot(colour: str, label: str, marker: str = "o") -> Line2D:

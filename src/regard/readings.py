@@ -106,11 +106,5 @@ def told(
 
 
 def of_network(path: Path | None, study: str, network: str) -> pd.DataFrame:
-    """The readings of one network in `path`; none without a path. Raises as `answers.read`, and ValueError for a file of made-up ratings (called
-    "synthetic"), which are nobody's."""
-    if path is None:
-        return pd.DataFrame(columns=FORM.columns)
-    if "synthetic" in Path(path).name:
-        raise ValueError(f"{path}: ratings made up to show the explorer are not results; give experts' own")
-    table = answers.read(path, FORM)
-    return table[(table["study"] == study) & (table["network"] == network)]
+    """The readings of one network in `path`, as `answers.of_network`."""
+    return answers.of_network(path, study, network, FORM)

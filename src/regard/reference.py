@@ -15,7 +15,7 @@ LEAN = ("claims", "performance", "concepts")  # of a profile that the paper is n
 FIGURES = ("paper.json",) + tuple(  # what paper.typ reads
     f"{name}.svg"
     for name in (
-        *("overview", "controls", "costs", "maps"),
+        *("overview", "controls", "costs", "maps", "reruns"),
         *("histology", "prostate", "ultrasound", "mammography", "chest"),
     )
 )

@@ -22,6 +22,9 @@ class Word(NamedTuple):
 # words that are also said of lymph nodes, skin or asymmetries, where calcifications or a distribution are spoken of in the same clause
 _OF_CALCIFICATIONS = r"\b{0}\b[^.]*\b(calc|distribution)|(calc|distribution)[^.]*\b{0}\b"
 
+# of a mass or its margins; a reader may also "speculate"
+_MISSPELT = r"\b(mass|margins?|edges?)\b[^.]*\bspeculat(ed|ions?)\b|\bspeculated (mass|margins?|edges?)\b"
+
 # BI-RADS (ACR 2013) and the older words that DDSM's reports use; patterns are of lower case, with blanks for "-" and "_"
 WORDS = {
     "mass": Word("", "finding", r"\bmass(es)?\b"),
@@ -36,7 +39,7 @@ WORDS = {
     "obscured": Word("mass", "margin", r"\bobscured\b"),
     "microlobulated": Word("mass", "margin", r"\bmicrolobulated\b"),
     "indistinct": Word("mass", "margin", r"\bindistinct\b|\bill defined\b|\bblurr?ed (edges|margins)\b"),
-    "spiculated": Word("mass", "margin", r"\bspiculat(ed|ions?)\b"),
+    "spiculated": Word("mass", "margin", rf"\bspiculat(ed|ions?)\b|{_MISSPELT}"),
     "punctate": Word("calcification", "morphology", r"\bpunctate\b"),
     "pleomorphic": Word("calcification", "morphology", r"\bpleomorphic\b"),
     "fine linear": Word("calcification", "morphology", r"\bfine linear\b"),

@@ -132,6 +132,9 @@ def _weights(patients: int, draws: int, seed: int) -> np.ndarray:
     return _counts(patients, draws, seed).astype(float)
 
 
+CONTRAST = ("difference", "ci_low", "ci_high", "effect", "p", "n_cases", "n_patients")  # columns of `contrasts`
+
+
 def contrasts(differences: np.ndarray, patients: np.ndarray, draws: int, flips: int, seed: int) -> pd.DataFrame:
     """What the paired differences (N, K) of K contrasts say, a row each; NaN is undefined, left out and not counted.
 

@@ -32,6 +32,11 @@ def read(path: Path) -> pd.DataFrame:
     return answers.read(path, FORM)
 
 
+def of_network(path: Path | None, study: str, network: str) -> pd.DataFrame:
+    """The answers about one network in `path`, as `answers.of_network`."""
+    return answers.of_network(path, study, network, FORM)
+
+
 def record(path: Path, answer: Mapping) -> None:
     """Put one rater's answers about one unit in the table, as `answers.record`."""
     answers.record(path, answer, FORM)

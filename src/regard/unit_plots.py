@@ -98,11 +98,13 @@ def consistency(table: pd.DataFrame, measures: Sequence[str]) -> Figure:
 
 
 def words(table: pd.DataFrame) -> Figure:
-    """AUROC and 95 % interval of each `word`, of the units that have it as their label and of the network's output; words without a unit are named."""
+    """AUROC and 95 % interval of each `word`: of the units that have it as their label, of the one unit that told it best, and of the network's output."""
     names = list(dict.fromkeys(table["word"]))
-    figure = Figure(figsize=(6, 0.8 + 0.24 * len(names)), layout="constrained")
+    figure = Figure(figsize=(6, 0.8 + 0.3 * len(names)), layout="constrained")
     place, height = figure.subplots(), np.arange(len(names))[::-1]
-    for (source, colour), shift in zip((("units", METHOD_COLOUR), ("output", NULL_COLOUR)), (0.12, -0.12)):
+    sources = {"units": METHOD_COLOUR, "best unit": REGION_COLOURS[0], "output": NULL_COLOUR}
+    said = {"units": "units of that label", "best unit": "best unit", "output": "the network's output"}
+    for (source, colour), shift in zip(sources.items(), (0.22, 0, -0.22)):
         rows = table[table["source"] == source].set_index("word").reindex(names)
         place.hlines(height + shift, rows["ci_low"], rows["ci_high"], colors=colour, linewidth=2)
         place.scatter(
@@ -111,12 +113,12 @@ def words(table: pd.DataFrame) -> Figure:
             color=colour,
             s=20,
             zorder=3,
-            label={"units": "units of that label", "output": "the network's output"}[source],
+            label=said[source],
         )
     place.axvline(0.5, color=CHANCE_COLOUR, linestyle=":", linewidth=1)
     place.set(xlabel="AUROC of the word in the report, test patients", xlim=(0, 1), ylim=(-0.6, len(names) - 0.4))
     place.set_yticks(height, names)
-    figure.legend(*place.get_legend_handles_labels(), loc="outside upper center", ncols=2, fontsize=6)
+    figure.legend(*place.get_legend_handles_labels(), loc="outside upper center", ncols=3, fontsize=6)
     return figure
 
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 
@@ -24,6 +25,7 @@ COLUMNS = [
     "verdict",
     "verdict now",
 ]
+CLAIM = ["claim", "study", "target", "setting"]  # tells the rows of `compare` apart
 SAME = 1e-5  # relative; tables have six digits
 
 
@@ -78,6 +80,66 @@ def changed(table: pd.DataFrame) -> pd.DataFrame:
     return table[table["verdict"].fillna("") != table["verdict now"].fillna("")]
 
 
+def kept() -> dict[str, pd.DataFrame]:
+    """The tables that `keep` wrote, by name; each is of a run with something changed."""
+    folder = project.root() / reference.RERUNS
+    return {path.stem: tables.read(path) for path in sorted(folder.glob("*.csv"))}
+
+
+def stability(reruns: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """How each claim fared in reruns (tables of `compare`): CLAIM, the reference's number, interval and verdict; `values`, the number in each rerun; `verdicts`,
+    the verdict in each; `kept`, in how many it is the reference's.
+
+    Raises ValueError without reruns, or where they were compared with different references.
+    """
+    if not reruns:
+        raise ValueError(f"no table in {reference.RERUNS}/: keep one with `python -m regard verify --keep NAME`")
+    every = pd.concat([table.assign(rerun=name) for name, table in reruns.items()], ignore_index=True)
+    words = [*CLAIM, "verdict", "verdict now"]
+    every[words] = every[words].astype(object).fillna("")
+    rows = []
+    for key, of_claim in every.groupby(CLAIM, sort=False):
+        if len(of_claim[["reference", "verdict"]].drop_duplicates()) > 1:
+            names = ", ".join(of_claim["rerun"])
+            raise ValueError(
+                f"the reruns {names} were compared with different references of {key[0]!r}: rerun the older"
+            )
+        first, now = of_claim.iloc[0], of_claim["verdict now"]
+        row = dict(zip(CLAIM, key)) | first[["reference", "low", "high", "verdict"]].to_dict()
+        rows.append(
+            row
+            | {
+                "values": of_claim["this run"].tolist(),
+                "verdicts": now.tolist(),
+                "kept": int((now == first["verdict"]).sum()),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def with_reruns(found: pd.DataFrame, steady: pd.DataFrame) -> pd.DataFrame:
+    """The rows of `compare` with a column `kept in reruns`, as "3 of 5": in how many of the reruns of `stability` the reference's verdict came again.
+    Blank where they are of another reference, or do not know the claim."""
+    known = {tuple(row[name] for name in CLAIM): row for row in steady.to_dict("records")}
+
+    def told(row: dict) -> str:
+        one = known.get(tuple("" if pd.isna(row[name]) else row[name] for name in CLAIM))
+        same = (
+            one is not None
+            and one["verdict"] == row["verdict"]
+            and status(one["reference"], np.nan, np.nan, row["reference"]) in ("reproduced", "no number")
+        )
+        return f"{one['kept']} of {len(one['verdicts'])}" if same else ""
+
+    return found.assign(**{"kept in reruns": [told(row) for row in found.to_dict("records")]})
+
+
+def unsteady(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows of `with_reruns` whose verdict was another in a rerun that was kept: no finding, whichever way it goes."""
+    times = table["kept in reruns"].str.extract(r"(\d+) of (\d+)").dropna().astype(int)
+    return table.loc[times.index[times[0] < times[1]]]
+
+
 def environment() -> dict:
     """What a result may hang on beside code and data: versions of the direct dependencies, Python, device, threads, and the processor's vector
     instructions as torch knows them."""
@@ -99,7 +161,8 @@ def environment() -> dict:
 
 
 def verify() -> tuple[pd.DataFrame, str]:
-    """results/claims.csv beside the reference of its profile: the rows of `compare`, and a text that says what else differs.
+    """results/claims.csv beside the reference of its profile: the rows of `compare`, with those of `with_reruns` where reruns were kept, and a text that says what
+    else differs.
 
     Raises FileNotFoundError without results, or a reference of that profile.
     """
@@ -110,6 +173,9 @@ def verify() -> tuple[pd.DataFrame, str]:
         known = ", ".join(sorted(path.name for path in folder.parent.glob("[a-z]*"))) or "none"
         raise FileNotFoundError(f"no {folder}: there is no reference of the profile {profile!r}; there is {known}")
     found = compare(tables.read(folder / "claims.csv"), here)
+    if reruns := kept():
+        told = with_reruns(found, stability(reruns))
+        found = told if told["kept in reruns"].any() else found  # they may be of another profile
     return found, _said(folder / reference.ENVIRONMENT)
 
 
@@ -131,7 +197,7 @@ def keep(table: pd.DataFrame, name: str) -> Path:
         raise ValueError(f"--keep {name!r} must be small letters, digits and '-', as in two-threads")
     path = project.root() / reference.RERUNS / f"{name}.csv"
     path.parent.mkdir(parents=True, exist_ok=True)
-    tables.write(table, path)
+    tables.write(table[COLUMNS], path)
     return path
 
 

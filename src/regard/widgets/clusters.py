@@ -7,6 +7,7 @@ import ipywidgets as widgets
 import numpy as np
 import torch
 import xarray as xr
+from scipy.ndimage import binary_dilation
 from torch import nn
 
 from regard import arrays, cluster_plots
@@ -90,7 +91,8 @@ def clusters(root: Path, study: str | None = None) -> widgets.VBox:
         """The tile, outlined where the cluster has half its largest weight there."""
         image = pictures.rgb(state["images"].sel(case=name).to_numpy())
         half = (weight > weight.max() / 2) if weight.max() > 0 else None
-        return pictures.outlined(image, half, colour(number))
+        white = pictures.outlined(image, None if half is None else binary_dilation(half, iterations=2), "#FFFFFF")
+        return pictures.outlined(white, half, colour(number))
 
     def colour(number: int) -> str:
         return cluster_plots.COLOURS[number % len(cluster_plots.COLOURS)]

@@ -10,7 +10,7 @@ from regard.scores import score
 from regard.widgets import controls, pictures, results
 from regard.widgets.controls import NARROW
 
-SHOWN = (*results.SHOWN, "methods disagree")
+DISAGREE = "methods disagree"
 FIRST = (
     "gradient",
     "lrp-epsilon",
@@ -24,18 +24,20 @@ FIRST = (
 def heat_maps(root: Path, study: str | None = None) -> widgets.VBox:
     """Browse the heat maps of the studies under `root` (results/study), from `study`, or the first, on.
 
-    Which cases are shown: all, those called wrong or right, or those of which some of the maps shown point into the expert's region and some do not. Under
-    each map: whether its maximum lies in the expert's region, and the share of positive relevance inside (see regard.scores), on the square the network
+    Which cases are shown: all, those called wrong or right, or those of which some of the methods shown (null maps are none) point into the expert's region
+    and some do not. A case is explained for what it was called, and for its label. Under each map: whether its maximum lies in the expert's region, and the share of positive relevance inside (see regard.scores), on the square the network
     sees. Every control works by keyboard. Raises FileNotFoundError where no study has maps.
     """
     chosen = controls.study(results.studies(root), study)
-    kind = widgets.Dropdown(options=SHOWN, description="Cases", style=NARROW)
+    kind = widgets.Dropdown(options=(*results.SHOWN, DISAGREE), description="Cases", style=NARROW)
     case = widgets.Dropdown(description="Case", style=NARROW)
+    target = widgets.Dropdown(description="Explained for", style=NARROW)
     back, on = controls.steps(case, "case")
     opacity = widgets.FloatSlider(
         0.6, min=0, max=1, step=0.05, description="Opacity", continuous_update=True, style=NARROW
     )
     sign = widgets.ToggleButtons(options=list(pictures.COLOURS), description="Relevance", style=NARROW)
+    colours = widgets.Dropdown(options=pictures.COLOURS["signed"], description="Colours", style=NARROW)
     expert = widgets.Checkbox(True, description="Expert's outline", indent=False)
     methods = controls.Several("Maps")
     picture, said = controls.picture(), widgets.HTML()
@@ -52,10 +54,21 @@ def heat_maps(root: Path, study: str | None = None) -> widgets.VBox:
         with busy:
             found = state["results"]
             rows = found.rows if kind.value not in results.SHOWN else results.SHOWN[kind.value](found.rows)
-            if kind.value == "methods disagree":
+            if kind.value == DISAGREE:
                 rows = rows[[disagree(row.case, row.target) for row in rows.itertuples()]]
             case.options = controls.cases(rows)
             case.value = case.options[0][1] if len(rows) else None
+        list_targets()
+
+    def list_targets() -> None:
+        with busy:
+            target.options = state["results"].targets(case.value[0]) if case.value else []
+            target.value = case.value[1] if case.value else None
+        draw()
+
+    def list_colours() -> None:
+        with busy:
+            colours.options = pictures.COLOURS[sign.value]
         draw()
 
     def hit(name: str, where: tuple[str, str]) -> float:
@@ -67,14 +80,16 @@ def heat_maps(root: Path, study: str | None = None) -> widgets.VBox:
         return float(score(heat, torch.from_numpy(outline)[None], of)[0])
 
     def disagree(name: str, target: str) -> bool:
-        there = set(state["results"].names(name, target)) & set(methods.value)
+        found = state["results"]
+        there = set(found.names(name, target)) & set(methods.value)
+        there = {one for one in there if found.maps[one].attrs["kind"] == "method"}
         return len({value for value in (hit(one, (name, target)) for one in there) if value == value}) > 1
 
     def draw() -> None:
         if case.value is None:
             picture.value, said.value = pictures.BLANK, "no such case"
             return
-        found, where = state["results"], case.value
+        found, where = state["results"], (case.value[0], target.value)
         image, outline = pictures.rgb(found.image(where[0])), found.outline(*where)
         scale = max(1, round(200 / len(image)))
         shown = [(pictures.rgb(image, scale), ["image"])]
@@ -83,7 +98,7 @@ def heat_maps(root: Path, study: str | None = None) -> widgets.VBox:
             if outline is not None and outline.any():
                 inside = "inside" if hit(name, where) == 1 else "outside"
                 text += [f"maximum {inside}", f"mass {scored(name, where, outline, 'mass'):.2f}"]
-            coloured = pictures.over(image, pictures.heat(found.map(name, *where), sign.value), opacity.value)
+            coloured = pictures.over(image, pictures.heat(found.map(name, *where), sign.value, colours.value), opacity.value)
             shown.append((pictures.rgb(coloured, scale), text))
         drawn = outline if expert.value else None
         picture.value = pictures.png(
@@ -95,19 +110,23 @@ def heat_maps(root: Path, study: str | None = None) -> widgets.VBox:
 
     chosen.observe(busy.unless(open_study), "value")
     kind.observe(busy.unless(list_cases), "value")
-    for control in (case, opacity, sign, expert, methods):
+    case.observe(busy.unless(list_targets), "value")
+    sign.observe(busy.unless(list_colours), "value")
+    for control in (target, opacity, colours, expert, methods):
         control.observe(busy.unless(draw), "value")
     open_study()
-    left = widgets.VBox([methods, opacity, sign, expert], layout=widgets.Layout(flex="0 0 auto"))
+    left = widgets.VBox([methods, opacity, sign, colours, expert], layout=widgets.Layout(flex="0 0 auto"))
     return controls.explorer(
-        [widgets.HBox([chosen, kind, case, back, on], layout=controls.ROW), widgets.HBox([left, picture]), said],
+        [widgets.HBox([chosen, kind, case, target, back, on], layout=controls.ROW), widgets.HBox([left, picture]), said],
         study=chosen,
         cases=kind,
         case=case,
+        target=target,
         back=back,
         on=on,
         opacity=opacity,
         sign=sign,
+        colours=colours,
         expert=expert,
         maps=methods,
         picture=picture,

@@ -50,7 +50,9 @@ def own_image(root: Path, study: str | None = None) -> widgets.VBox:
     Raises FileNotFoundError where no network has been trained.
     """
     chosen = controls.study(results.studies(root, MODEL), study)
-    chosen.description = "Network of study"
+    begin, chosen.description = chosen.value, "Network"
+    backbone = {name: backbones.description(Path(root) / name / MODEL)["name"] for name in chosen.options}
+    chosen.options, chosen.value = [(f"{backbone[name]}, of {name}", name) for name in chosen.options], begin
     upload = widgets.FileUpload(accept="image/png", multiple=False, description="Upload a PNG")
     example = widgets.Dropdown(description="or a test image", style=NARROW)
     target = widgets.Dropdown(description="Explain", style=NARROW)

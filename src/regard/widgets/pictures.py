@@ -9,7 +9,10 @@ from PIL import Image, ImageDraw
 
 from regard.plots import METHOD_COLOUR, OUTLINE_COLOUR
 
-COLOURS = {"signed": "RdBu_r", "positive": "magma"}  # perceptually even, and told apart without red or green
+COLOURS = {  # kind of relevance -> colour maps, the usual one first: perceptually even, and told apart without red or green
+    "signed": ("RdBu_r", "PuOr_r", "coolwarm"),
+    "positive": ("magma", "cividis", "viridis"),
+}
 
 
 def rgb(image: np.ndarray, scale: int = 1) -> np.ndarray:
@@ -18,14 +21,14 @@ def rgb(image: np.ndarray, scale: int = 1) -> np.ndarray:
     return image.repeat(scale, axis=0).repeat(scale, axis=1)
 
 
-def heat(values: np.ndarray, sign: str = "signed") -> np.ndarray:
+def heat(values: np.ndarray, sign: str = "signed", colours: str | None = None) -> np.ndarray:
     """A map (H, W) in colours, uint8 (H, W, 3): over its largest absolute value about a neutral zero, or its positive part over the largest. A map
-    without a value to scale by, or that is not finite, is grey."""
+    without a value to scale by, or that is not finite, is grey. colours: one of COLOURS[sign], the first unless told."""
     top = np.abs(values).max() if sign == "signed" else values.max()
     if not np.isfinite(values).all() or not top > 0:
         return np.full((*values.shape, 3), 128, np.uint8)
     share = (values / top + 1) / 2 if sign == "signed" else np.clip(values / top, 0, 1)
-    return _colours(COLOURS[sign])[(share * 255).round().astype(np.uint8)]
+    return _colours(colours or COLOURS[sign][0])[(share * 255).round().astype(np.uint8)]
 
 
 @functools.lru_cache

@@ -21,17 +21,25 @@ SHOWN = {  # which of the explained cases: name -> rows of explanations.csv
 @dataclass(frozen=True)
 class Results:
     """Of one study: the folder results/study/<id>, its images on squares, its maps, and the rows that are explained (see
-    regard.performance.explanations), for the class each case was given, or its findings."""
+    regard.performance.explanations), for the class each case was given, or its findings; `explained` has those for its true class as well."""
 
     folder: Path
     images: xr.DataArray
     maps: xr.Dataset
     rows: pd.DataFrame
     sizes: pd.DataFrame
+    explained: pd.DataFrame
 
     def image(self, case: str) -> np.ndarray:
         """uint8 (size, size) or (size, size, 3)."""
         return self.images.sel(case=case).to_numpy()
+
+    def targets(self, case: str) -> list[tuple[str, str]]:
+        """What maps of a case are for: (what is said, target), the class it was given first."""
+        own = self.explained[self.explained["case"] == case]
+        said = {"predicted": "as it was called", "true": "its label", "finding": "a finding"}
+        roles = own.groupby("target", sort=False)["target_role"].agg(list)
+        return [(f"{name}, {' and '.join(said[role] for role in of)}", name) for name, of in roles.items()]
 
     def names(self, case: str, target: str) -> list[str]:
         """The maps that there are of a case for a target."""
@@ -74,6 +82,7 @@ def read(folder: Path) -> Results:
         arrays.read(folder / MAPS),
         rows[rows["target_role"] != "true"].reset_index(drop=True),
         tables.read(folder / "prepare" / "cases.csv").set_index("case"),
+        rows,
     )
 
 

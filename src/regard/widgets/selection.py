@@ -22,6 +22,7 @@ RULES = {
     "top-area": ("area", 0.01, 0.6, 0.01, 0.1),
     "relative-max": ("share", 0.02, 0.98, 0.02, 0.2),
 }
+SAID = {"quantile": "bandwidth (quantile)"}  # of the distances between values, which scikit-learn's estimate is made from
 
 
 def selection(root: Path, study: str | None = None) -> widgets.VBox:
@@ -61,7 +62,7 @@ def selection(root: Path, study: str | None = None) -> widgets.VBox:
             if told:
                 name, low, high, step, start = told
                 value.max, value.min = max(high, value.min), low  # never a least value above the largest
-                value.max, value.step, value.value, value.description = high, step, start, name
+                value.max, value.step, value.value, value.description = high, step, start, SAID.get(name, name)
         draw()
 
     def draw() -> None:
