@@ -16,9 +16,9 @@ ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"append to `(src/regard/[\w/]+\.py)`.*?```python\n(.*?)```", README, re.DOTALL)
 USE = """
-import json
-import numpy as np, pandas as pd, torch, xarray as xr
-from regard import arrays, backbones, comparison, geometry, summary
+import json, sys
+import numpy as np, pandas as pd, torch, xarray as xr, yaml
+from regard import arrays, backbones, checks, comparison, geometry, summary
 from regard.attribution import METHODS, attribute
 from regard.selection import SELECTIONS, select
 
@@ -45,6 +45,18 @@ table = summary.summarise(scores, explained, 50, "quick", 1)
 assert {"gradient", "smooth-gradient"} == set(table["method"]) and {"otsu", "above-mean"} <= set(table["selection"])
 own = table[(table["score"] == "top-percent") & (table["stratum"] == "all")]
 assert len(own) == 2 and np.allclose(own["chance"], mask.mean()) and own["mean"].between(0, 1).all()
+pairs = summary.pairs(scores, explained, ["gradient", "smooth-gradient"], [], ["mass"], 50, "quick", 1, 2000, selections={rule: "" for rule in rules})
+assert "smooth-gradient" in set(pairs["second"]) and "above-mean" in set(pairs["selection"]) | set(pairs["second"])
+params = yaml.safe_load(open(sys.argv[1]))
+params["attribute"]["methods"]["smooth-gradient"], params["select"]["selections"]["above-mean"] = {"draws": 8}, {}
+checks.study("ultrasound", params)
+params["attribute"]["methods"]["smooth-gradient"] = {"drawn": 8}
+try:
+    checks.study("ultrasound", params)
+except ValueError as error:
+    assert "drawn" in str(error)
+else:
+    raise AssertionError("a parameter that the new method has not is refused")
 """
 
 
@@ -60,7 +72,9 @@ def test_what_is_added_in_ten_lines_appears_in_every_table(tmp_path):
         with open(tmp_path / name, "a", encoding="utf-8") as file:
             file.write("\n\n" + code)
     environment = os.environ | {"PYTHONPATH": str(tmp_path / "src"), "OMP_NUM_THREADS": "1"}
-    done = subprocess.run([sys.executable, "-c", USE], env=environment, cwd=tmp_path, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", USE, ROOT / "params.yaml"], env=environment, cwd=tmp_path, capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stderr[-2000:]
 
 
