@@ -20,7 +20,7 @@ reproduce: $(VENV)/installed
 	$(studies)
 	dvc repro
 
-# The same with the profile `full`, which stays in params.yaml (`git checkout params.yaml` brings `quick` back).
+# The same with the profile `full`, which stays in params.yaml (set `profile: quick` there again).
 full: $(VENV)/installed
 	python -c 'from pathlib import Path; file = Path("params.yaml"); file.write_text(file.read_text().replace("profile: quick ", "profile: full ", 1))'
 	$(studies)

@@ -12,7 +12,6 @@ from regard import arrays, backbones, regions, tables
 
 ROOT = Path(__file__).parents[1]
 SIZE, CASES = 64, 60
-RANDOM = np.random.default_rng(0)
 SMALL = {  # notebook -> (the study it names, its block of params.yaml, what makes it quick)
     "6_clusters": (
         "prostate",
@@ -32,32 +31,32 @@ def study(
         (made / name).mkdir(parents=True)
     (folder / "dvc.yaml").write_text("")
     params = yaml.safe_load((ROOT / "params.yaml").read_text())
-    _, block, quick = SMALL[notebook]
+    random, (_, block, quick) = np.random.default_rng(0), SMALL[notebook]
     params["studies"] = {"made": {"root": "data", block: quick | told}}
     (folder / "params.yaml").write_text(yaml.safe_dump(params))
     table = pd.DataFrame({"case": [f"c{at}" for at in range(CASES)], "patient": [f"p{at // 2}" for at in range(CASES)]})
     table = table.assign(data="made", height=SIZE, width=SIZE, split=np.repeat(["train", "tune", "test"], CASES // 3))
     table["site"] = np.where(np.arange(CASES) % 2, "A", "B")
-    truth = RANDOM.integers(0, len(classes), CASES)
+    truth = random.integers(0, len(classes), CASES)
     if kind == "label":
         table["label"] = np.array(classes)[truth]
     else:
         for at, name in enumerate(classes):
-            table[name] = np.where(RANDOM.random(CASES) < 0.3, np.nan, RANDOM.integers(0, 2, CASES))
+            table[name] = np.where(random.random(CASES) < 0.3, np.nan, random.integers(0, 2, CASES))
     if reports:
         table["report"] = [reports[value % len(reports)] for value in truth]
     tables.write(table, made / "prepare" / "cases.csv")
     shape = (CASES, SIZE, SIZE, 3) if colours else (CASES, SIZE, SIZE)
-    images = RANDOM.integers(0, 255, shape).astype(np.uint8)
+    images = random.integers(0, 255, shape).astype(np.uint8)
     arrays.write(
         xr.Dataset({"images": (("case", "y", "x", "channel")[: images.ndim], images)}), made / "prepare" / "images.nc"
     )
     regions.describe(made / "prepare" / "regions", structures, structures[0] if structures else "", "structures")
     for case in table["case"]:
         mask = np.zeros((SIZE, SIZE), bool)
-        down, across = RANDOM.integers(0, SIZE - 20, 2)
+        down, across = random.integers(0, SIZE - 20, 2)
         mask[down : down + 20, across : across + 20] = True
-        if RANDOM.random() < drawn:
+        if random.random() < drawn:
             regions.write({name: mask for name in structures}, made / "prepare" / "regions", case)
     name = "vgg16_bn" if pool == "max" else "resnet18"
     model = backbones.build(name, len(classes), width=0.0625, pool=pool, seed=1)

@@ -148,7 +148,7 @@ def says(page, text: str):
 def heat_maps(page, place):
     changes(page, lambda: slide(page, "ArrowLeft"))
     changes(page, lambda: page.get_by_role("button", name="Next case").click())
-    page.get_by_label("Cases").select_option("called wrong")
+    changes(page, lambda: page.get_by_label("Cases").select_option("called wrong"))
     changes(page, lambda: page.get_by_text("positive", exact=True).click())
     page.get_by_label("ones", exact=True).focus()
     changes(page, lambda: page.keyboard.press("Space"))
@@ -163,10 +163,11 @@ def heat_maps(page, place):
 def selection(page, place):
     changes(page, lambda: page.get_by_label("Rule").select_option("kmeans"))
     taken = [changes(page, lambda: slide(page)) for _ in range(2)]
+    before = page.locator(".widget-html").last.inner_text()
     changes(page, lambda: page.get_by_label("Rule").select_option("top-area"))
     taken += [changes(page, lambda: slide(page)) for _ in range(5)]
     print(f"from key to picture: {np.median(taken):.0f} ms in the median, {max(taken):.0f} ms at most")
-    says(page, "IoU with the expert's region")
+    playwright.expect(page.locator(".widget-html").last).not_to_have_text(before)
 
 
 def agreement(page, place):
@@ -180,14 +181,15 @@ def agreement(page, place):
 def clusters(page, place):
     changes(page, lambda: page.get_by_role("button", name="Cluster 3", exact=True).click())
     says(page, "without cluster 3")
-    slide(page, nth=0)
+    changes(page, lambda: slide(page, nth=0))
     page.get_by_role("button", name="Cluster 16", exact=True).wait_for()
     changes(page, lambda: page.get_by_role("button", name="Next tile").press("Enter"))
 
 
 def units(page, place):
+    before = page.locator(".widget-html").first.inner_text()
     changes(page, lambda: page.get_by_role("button", name="Next unit").click())
-    says(page, "Rank by its")
+    playwright.expect(page.locator(".widget-html").first).not_to_have_text(before)
 
 
 def reading(page, place):

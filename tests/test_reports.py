@@ -22,6 +22,8 @@ RANDOM = np.random.default_rng(0)
         ("Spiculation", {"mass", "spiculated"}),  # with what it describes
         ("Edge of the mass, speculations", {"mass", "spiculated"}),  # misspelt, as in DeepMiner's labels
         ("It is speculated that this is benign.", set()),
+        ("There is a mass, which is speculated to be benign.", {"mass"}),
+        ("A mass: speculation about its nature is idle", {"mass"}),
         (
             "LESION_TYPE MASS SHAPE IRREGULAR-ARCHITECTURAL_DISTORTION MARGINS ILL_DEFINED",
             {"mass", "irregular", "architectural distortion", "indistinct"},

@@ -76,6 +76,8 @@ def clusters(settings: Mapping, classes: Sequence[str]) -> None:
     where = f"params.yaml: study {settings['study']!r}, clusters:"
     if settings["target"] and settings["target"] not in classes:
         raise ValueError(f"{where} `target` is {settings['target']!r}; known are {', '.join(classes)}")
+    if not settings["sweep"]:
+        raise ValueError(f"{where} `sweep` names no number of clusters; name that of `k` at least")
     counts = {knob: settings[knob] for knob in ("k", "refits", "shown", "controls", "draws", "flips")}
     for knob, count in [*counts.items(), *(("sweep", count) for count in settings["sweep"])]:
         if isinstance(count, bool) or not isinstance(count, int) or count < 1:

@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 from regard.plots import CHANCE_COLOUR, METHOD_COLOUR, NULL_COLOUR, REGION_COLOURS
 
 MARKERS = ("o", "s", "^", "D", "v")
-WIDTH = 7.2  # inches, of both columns together
+WIDTH = 6.9  # inches, of both columns together
 FARTHEST = 5  # arms of an interval that are drawn
 
 
@@ -167,7 +167,7 @@ def strips(rows: Sequence[tuple[str, np.ndarray, Sequence[str]]]) -> Figure:
 
 def steadiness(table: pd.DataFrame) -> Figure:
     """What becomes of each claim when the networks are trained anew: a row for each claim, a mark for each rerun, as far from the first run's number as measured by
-    that number's own interval, whose ends are at -1 and 1; a ring where the verdict was the same, a cross where it was another, an arrow beyond FARTHEST. On the right the first run's verdict.
+    that number's own interval, whose ends are at -1 and 1; a ring where the verdict was the same, a cross where it was another, with an arrow beyond FARTHEST. On the right the first run's verdict.
 
     table: study, name, reference, low, high, verdict, values, verdicts; a number without a reference, or beyond an interval without width, is left out.
     """
@@ -183,9 +183,10 @@ def steadiness(table: pd.DataFrame) -> Figure:
                 arm = row.high - row.reference if value >= row.reference else row.reference - row.low
                 if arm > 0:
                     away, style = (value - row.reference) / arm, _rerun(verdict == row.verdict)
-                    if abs(away) > FARTHEST:
-                        style["marker"] = ">" if away > 0 else "<"
                     place.scatter(np.clip(away, -FARTHEST, FARTHEST), height, zorder=2, **style)
+                    if abs(away) > FARTHEST:
+                        end = np.copysign(FARTHEST + 0.3, away)
+                        place.scatter(end, height, marker=">" if away > 0 else "<", color="black", s=6)
         place.set_title(study, fontsize=6.5, fontweight="bold", loc="left", pad=2)
         place.set_yticks(range(len(rows)), rows["name"], fontsize=6)
         place.set_ylim(len(rows) - 0.4, -0.6)
@@ -194,7 +195,7 @@ def steadiness(table: pd.DataFrame) -> Figure:
         for side in (place, right):
             side.tick_params(axis="both", length=0, labelsize=6)
             side.spines[:].set_visible(False)
-    axes[-1].set_xlim(-FARTHEST - 0.2, FARTHEST + 0.2)
+    axes[-1].set_xlim(-FARTHEST - 0.5, FARTHEST + 0.5)
     axes[-1].set_xlabel("distance from the first run, in arms of its own interval", fontsize=6.5)
     handles = [axes[0].scatter([], [], **_rerun(same)) for same in (True, False)]
     labels = ["a rerun, the same verdict", "a rerun, another verdict"]

@@ -148,13 +148,14 @@ def heat_maps(
     outlines: Sequence[np.ndarray | None],
     points: Mapping[str, Sequence] | None = None,
     inches: float = 1.25,
+    room: float = 0.05,
 ) -> Figure:
     """A row per image: the image, then each heat map (same size), the expert's region outlined, the map's maximum marked.
 
     Signed methods are drawn red for and blue against the class, symmetric about zero; methods without negative values
-    from dark to bright. Each map is scaled by its own 98th percentile of absolute values, for the eye alone. inches: the width of a picture.
+    from dark to bright. Each map is scaled by its own 98th percentile of absolute values, for the eye alone. inches: the width of a picture; room: above it, for its title.
     """
-    figure, axes = _grid(len(images), len(maps) + 1, (inches, inches + 0.25))
+    figure, axes = _grid(len(images), len(maps) + 1, (inches, inches + room))
     signed = {method: any((np.asarray(heat) < 0).any() for heat in drawn) for method, drawn in maps.items()}
     for row, image in enumerate(images):
         _picture(axes[row, 0], image)
@@ -244,7 +245,7 @@ def means(
     ends at 1 or, where all values are below a half, at the tenth above them. A method with less maps than others says how many.
     """
     methods = list(dict.fromkeys(table["method"]))
-    figure, axes = _grid(1, len(panels), (max(1.5, 7.2 / len(panels)), 0.6 + 0.22 * len(methods)))
+    figure, axes = _grid(1, len(panels), (max(1.5, 6.9 / len(panels)), 0.6 + 0.22 * len(methods)))
     picked = [
         table[np.logical_and.reduce([table[key] == value for key, value in wanted.items()])] for _, wanted in panels
     ]

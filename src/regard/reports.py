@@ -23,7 +23,7 @@ class Word(NamedTuple):
 _OF_CALCIFICATIONS = r"\b{0}\b[^.]*\b(calc|distribution)|(calc|distribution)[^.]*\b{0}\b"
 
 # of a mass or its margins; a reader may also "speculate"
-_MISSPELT = r"\b(mass|margins?|edges?)\b[^.]*\bspeculat(ed|ions?)\b|\bspeculated (mass|margins?|edges?)\b"
+_MISSPELT = r"\b(mass|margins?|edges?)\b[^.]*(?<!is )(?<!be )\bspeculat(ed|ions?)\b(?! (that|to|about|on)\b)|\bspeculated (mass|margins?|edges?)\b"
 
 # BI-RADS (ACR 2013) and the older words that DDSM's reports use; patterns are of lower case, with blanks for "-" and "_"
 WORDS = {

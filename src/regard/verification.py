@@ -80,58 +80,58 @@ def changed(table: pd.DataFrame) -> pd.DataFrame:
     return table[table["verdict"].fillna("") != table["verdict now"].fillna("")]
 
 
-def kept() -> dict[str, pd.DataFrame]:
-    """The tables that `keep` wrote, by name; each is of a run with something changed."""
+def agrees(table: pd.DataFrame, claims: pd.DataFrame) -> bool:
+    """Whether a table of `compare` was made with the reference `claims`: the claims that both know have the same number and verdict."""
+    told = lambda row: ("" if pd.isna(row["verdict"]) else row["verdict"], f"{row['number']:.5g}")
+    here, there = (
+        {tuple("" if pd.isna(row[name]) else row[name] for name in CLAIM): told(row) for row in rows.to_dict("records")}
+        for rows in (table.rename(columns={"reference": "number"}), claims.rename(columns={"value": "number"}))
+    )
+    both = here.keys() & there.keys()
+    return bool(both) and all(here[key] == there[key] for key in both)
+
+
+def kept(claims: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """The tables that `keep` wrote, by name, each of a run with something changed; those that were compared with another reference than `claims` are left
+    out."""
     folder = project.root() / reference.RERUNS
-    return {path.stem: tables.read(path) for path in sorted(folder.glob("*.csv"))}
+    found = {path.stem: tables.read(path) for path in sorted(folder.glob("*.csv"))}
+    return {name: table for name, table in found.items() if agrees(table, claims)}
 
 
 def stability(reruns: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """How each claim fared in reruns (tables of `compare`): CLAIM, the reference's number, interval and verdict; `values`, the number in each rerun; `verdicts`,
-    the verdict in each; `kept`, in how many it is the reference's.
+    """How each claim of a reference fared in reruns (tables of `compare` with it): CLAIM, the reference's number, interval and verdict; `values`, the number in
+    each rerun; `verdicts`, the verdict in each; `kept`, in how many it is the reference's.
 
-    Raises ValueError without reruns, or where they were compared with different references.
+    Raises ValueError without reruns.
     """
     if not reruns:
-        raise ValueError(f"no table in {reference.RERUNS}/: keep one with `python -m regard verify --keep NAME`")
-    every = pd.concat([table.assign(rerun=name) for name, table in reruns.items()], ignore_index=True)
+        raise ValueError(
+            f"no table of this reference in {reference.RERUNS}/: `python -m regard verify --keep NAME` makes one"
+        )
+    every = pd.concat(reruns.values(), ignore_index=True)
     words = [*CLAIM, "verdict", "verdict now"]
     every[words] = every[words].astype(object).fillna("")
     rows = []
-    for key, of_claim in every.groupby(CLAIM, sort=False):
-        if len(of_claim[["reference", "verdict"]].drop_duplicates()) > 1:
-            names = ", ".join(of_claim["rerun"])
-            raise ValueError(
-                f"the reruns {names} were compared with different references of {key[0]!r}: rerun the older"
-            )
+    for key, of_claim in every[every["verdict"] != ""].groupby(
+        CLAIM, sort=False
+    ):  # what the reference does not claim is new
         first, now = of_claim.iloc[0], of_claim["verdict now"]
         row = dict(zip(CLAIM, key)) | first[["reference", "low", "high", "verdict"]].to_dict()
-        rows.append(
-            row
-            | {
-                "values": of_claim["this run"].tolist(),
-                "verdicts": now.tolist(),
-                "kept": int((now == first["verdict"]).sum()),
-            }
-        )
+        counted = {"kept": int((now == first["verdict"]).sum())}
+        rows.append(row | {"values": of_claim["this run"].tolist(), "verdicts": now.tolist()} | counted)
     return pd.DataFrame(rows)
 
 
 def with_reruns(found: pd.DataFrame, steady: pd.DataFrame) -> pd.DataFrame:
     """The rows of `compare` with a column `kept in reruns`, as "3 of 5": in how many of the reruns of `stability` the reference's verdict came again.
-    Blank where they are of another reference, or do not know the claim."""
-    known = {tuple(row[name] for name in CLAIM): row for row in steady.to_dict("records")}
-
-    def told(row: dict) -> str:
-        one = known.get(tuple("" if pd.isna(row[name]) else row[name] for name in CLAIM))
-        same = (
-            one is not None
-            and one["verdict"] == row["verdict"]
-            and status(one["reference"], np.nan, np.nan, row["reference"]) in ("reproduced", "no number")
-        )
-        return f"{one['kept']} of {len(one['verdicts'])}" if same else ""
-
-    return found.assign(**{"kept in reruns": [told(row) for row in found.to_dict("records")]})
+    Blank for a claim that they do not know."""
+    known = {
+        tuple(row[name] for name in CLAIM): f"{row['kept']} of {len(row['verdicts'])}"
+        for row in steady.to_dict("records")
+    }
+    keys = [tuple("" if pd.isna(name) else name for name in key) for key in found[CLAIM].itertuples(index=False)]
+    return found.assign(**{"kept in reruns": [known.get(key, "") for key in keys]})
 
 
 def unsteady(table: pd.DataFrame) -> pd.DataFrame:
@@ -172,10 +172,10 @@ def verify() -> tuple[pd.DataFrame, str]:
     if not (folder / "claims.csv").is_file():
         known = ", ".join(sorted(path.name for path in folder.parent.glob("[a-z]*"))) or "none"
         raise FileNotFoundError(f"no {folder}: there is no reference of the profile {profile!r}; there is {known}")
-    found = compare(tables.read(folder / "claims.csv"), here)
-    if reruns := kept():
-        told = with_reruns(found, stability(reruns))
-        found = told if told["kept in reruns"].any() else found  # they may be of another profile
+    claims = tables.read(folder / "claims.csv")
+    found = compare(claims, here)
+    if reruns := kept(claims):
+        found = with_reruns(found, stability(reruns))
     return found, _said(folder / reference.ENVIRONMENT)
 
 
@@ -192,9 +192,11 @@ def markdown(table: pd.DataFrame) -> str:
 
 def keep(table: pd.DataFrame, name: str) -> Path:
     """Write a table of `compare` to reference.RERUNS, for the paper to say how far a rerun with `name` changed moves the claims. Raises ValueError for a name that is no
-    file's."""
+    file's, and for a table that was made with another reference than that of the profile `quick`, which the paper's reruns are of."""
     if not re.fullmatch(r"[a-z0-9][a-z0-9-]*", name):
         raise ValueError(f"--keep {name!r} must be small letters, digits and '-', as in two-threads")
+    if not agrees(table, tables.read(reference.folder("quick") / "claims.csv")):
+        raise ValueError("--keep is for reruns of the profile quick, compared with paper/reference/quick as it is now")
     path = project.root() / reference.RERUNS / f"{name}.csv"
     path.parent.mkdir(parents=True, exist_ok=True)
     tables.write(table[COLUMNS], path)
