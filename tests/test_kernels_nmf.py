@@ -137,12 +137,22 @@ def test_other_wrong_shapes_are_refused():
         nonnegative(values, torch.ones(3, 5))
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+def test_a_gpu_finds_what_the_processor_finds():
+    values = made()
+    start = nndsvda(values, 4)[None]
+    here, there = nmf(values, start), nmf(values.cuda(), start.cuda())
+    torch.testing.assert_close(there.dictionary.cpu(), here.dictionary, atol=1e-6, rtol=1e-6)
+    weights = nonnegative(values.cuda(), there.dictionary[0])
+    torch.testing.assert_close(weights.cpu(), nonnegative(values, here.dictionary[0]), atol=1e-5, rtol=1e-5)
+
+
 def test_a_million_locations_fit_two_gigabytes():
     """10^6 x 512 float32 are 2 GB by themselves: parts are made when they are asked for, and gone afterwards."""
     script = """
         import torch
         from regard.hardware import peak_above
-        from regard.kernels import nmf
+        from regard.kernels import nmf, nndsvda
         torch.set_num_threads(1)
         base = torch.rand(20_000, 512, generator=torch.Generator().manual_seed(0))
 
@@ -150,7 +160,7 @@ def test_a_million_locations_fit_two_gigabytes():
             def __iter__(self):
                 return (base.roll(shift, dims=1) for shift in range(50))
 
-        nmf(Parts(), torch.rand(1, 10, 512), iterations=2)
+        nmf(Parts(), nndsvda(Parts(), 10)[None], iterations=2)
         print(peak_above(0, torch.device("cpu")))  # of this process: getrusage's is never below its parent's
     """
     done = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True, check=True)

@@ -3,13 +3,14 @@
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from regard import backbones, units
+from regard import backbones, tables, units
 from regard.receptive import Field
 from regard.kernels import activity
 
@@ -145,6 +146,16 @@ def test_units_as_active_are_others_and_near():
 @pytest.mark.parametrize("text", [588, "588", "0588", "unit_588", "unit_0588", " unit_0588 "])
 def test_a_unit_is_the_same_however_it_is_written(text):
     assert units.number(text) == 588 and units.name(units.number(text)) == "unit_0588"
+
+
+def test_the_published_lookup_loses_our_own_labels():
+    """Of the mammography study, as they ship with the explorers: all units are below 1000, so it would lose every label; ours come back from the file."""
+    table = tables.read(Path(__file__).parents[1] / "notebooks/explore/sample/mammography/units/labels.csv")
+    labelled = table[table["label"].notna()]
+    kept = dict(zip(labelled["name"], labelled["label"]))
+    assert len(kept) and not [unit for unit in labelled["unit"] if "unit_" + str(unit) in kept]
+    again = {units.number(name): label for name, label in kept.items()}
+    assert again == dict(zip(labelled["unit"], labelled["label"]))
 
 
 def test_every_unit_comes_back_and_the_published_loss_is_seen():
