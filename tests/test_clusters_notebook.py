@@ -33,7 +33,7 @@ def test_no_tissue_is_known(tmp_path, monkeypatch, structures, drawn):
     assert found["compared"].empty and "tissue" not in found["concepts"]
     assert not found["measures"]["measure"].str.contains("Rand|IoU").any()
     assert found["measures"].query("measure == 'AUROC'")["value"].notna().all()
-    assert found["concepts"]["by chance"].between(0, 1).all(), "the scanner is known"
+    assert found["concepts"]["variance by chance"].between(0, 1).all(), "the scanner is known"
 
 
 def test_a_layer_before_the_last(tmp_path, monkeypatch):

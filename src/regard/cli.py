@@ -361,6 +361,9 @@ def _verify(options: argparse.Namespace) -> None:
     )
     print(verification.markdown(shown))
     print(found["status"].value_counts().to_string(), differs, sep="\n\n")
+    print(
+        "\nreproduced: the same to five digits as the reference; what became of the papers' claims stands under verdict"
+    )
     if len(moved := verification.changed(found)):
         also = (
             f"; {len(verification.unsteady(moved))} of them also in a rerun that was kept"

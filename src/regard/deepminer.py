@@ -101,7 +101,10 @@ def _listed(said: str, case: str, folder: Path) -> str:
 def _file(folder: Path, name: str) -> Path:
     path = Path(folder) / name
     if not path.is_file():
-        raise FileNotFoundError(f"no {path}: fetch the folder `deepminer` of the repository ddsm-visual-primitives")
+        what = path if Path(folder).is_dir() else f"folder {folder}"
+        raise FileNotFoundError(
+            f"no {what}: fetch the folder `deepminer` of github.com/jimmyyhwu/ddsm-visual-primitives"
+        )
     return path
 
 

@@ -130,7 +130,7 @@ def removals(table: pd.DataFrame) -> Figure:
     place, height = figure.subplots(), dict(zip(whole["name"], range(len(whole))))
     place.hlines(list(height.values()), whole["ci_low"], whole["ci_high"], colors=METHOD_COLOUR, linewidth=2)
     place.scatter(whole["value"], list(height.values()), color=METHOD_COLOUR, s=22, zorder=3, label="these units")
-    for (like, rows), colour in zip(table.groupby("as", sort=False), (NULL_COLOUR, CHANCE_COLOUR)):
+    for (like, rows), colour in zip(table.groupby("as", sort=False), (NULL_COLOUR, CHANCE_COLOUR, REGION_COLOURS[2])):
         place.scatter(
             rows["control"],
             rows["name"].map(height),
