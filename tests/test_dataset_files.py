@@ -13,7 +13,7 @@ from PIL import Image
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, SecondaryCaptureImageStorage, generate_uid
 
-from regard.datasets import archives, files
+from regard.datasets import archives, files, pixels
 
 GREY = np.arange(48, dtype=np.uint8).reshape(6, 8) * 5
 COLOUR = np.dstack([GREY, GREY[::-1], 255 - GREY])
@@ -40,64 +40,64 @@ def refused(call, *parts, error=ValueError):
 
 
 def test_8_bit_images_come_as_they_are(tmp_path):
-    assert np.array_equal(files.image(kept(tmp_path, GREY)), GREY)
-    assert np.array_equal(files.image(kept(tmp_path, COLOUR)), COLOUR)
-    assert np.array_equal(files.image(kept(tmp_path, GREY, "view.bmp"), grey=True), GREY)
-    assert files.size_of(tmp_path / "view.png") == (6, 8)
+    assert np.array_equal(pixels.image(kept(tmp_path, GREY)), GREY)
+    assert np.array_equal(pixels.image(kept(tmp_path, COLOUR)), COLOUR)
+    assert np.array_equal(pixels.image(kept(tmp_path, GREY, "view.bmp"), grey=True), GREY)
+    assert pixels.size_of(tmp_path / "view.png") == (6, 8)
 
 
 def test_colours_become_grey_by_their_luma(tmp_path):
-    found = files.image(kept(tmp_path, COLOUR), grey=True)
+    found = pixels.image(kept(tmp_path, COLOUR), grey=True)
     assert found.shape == (6, 8) and np.abs(found - COLOUR @ [0.299, 0.587, 0.114]).max() <= 0.51
 
 
 @pytest.mark.parametrize("name", ["view.png", "view.tif"])
 def test_16_bits_need_a_window(tmp_path, name):
     path = kept(tmp_path, DEEP, name)
-    refused(lambda: files.image(path), path, "state a window")
-    found = files.image(path, window=(2000, 2000 + 255 * 50))
+    refused(lambda: pixels.image(path), path, "state a window")
+    found = pixels.image(path, window=(2000, 2000 + 255 * 50))
     assert found.dtype == np.uint8 and np.array_equal(found, np.clip((DEEP.astype(int) - 2000) // 50, 0, 255))
-    refused(lambda: files.image(path, window=(5, 5)), "a window must rise")
+    refused(lambda: pixels.image(path, window=(5, 5)), "a window must rise")
 
 
 def test_a_window_leaves_8_bits_alone(tmp_path):
-    assert np.array_equal(files.image(kept(tmp_path, GREY), window=(0, 10)), GREY)
+    assert np.array_equal(pixels.image(kept(tmp_path, GREY), window=(0, 10)), GREY)
 
 
 def test_palettes_are_looked_up(tmp_path):
     image = Image.frombytes("P", (8, 6), (GREY // 5).tobytes())
     image.putpalette([value for code in range(48) for value in (code, 200 - code, 3 * code)])
     codes = GREY // 5
-    assert np.array_equal(files.image(kept(tmp_path, image)), np.dstack([codes, 200 - codes, 3 * codes]))
+    assert np.array_equal(pixels.image(kept(tmp_path, image)), np.dstack([codes, 200 - codes, 3 * codes]))
 
 
 @pytest.mark.parametrize("image", [GREY, COLOUR], ids=["grey", "colour"])
 def test_an_opaque_alpha_channel_is_dropped(tmp_path, image):
-    assert np.array_equal(files.image(kept(tmp_path, with_alpha(image, 255))), image)
-    assert np.array_equal(files.image(kept(tmp_path, image, transparency=254 if image is GREY else (1, 2, 3))), image)
+    assert np.array_equal(pixels.image(kept(tmp_path, with_alpha(image, 255))), image)
+    assert np.array_equal(pixels.image(kept(tmp_path, image, transparency=254 if image is GREY else (1, 2, 3))), image)
 
 
 @pytest.mark.parametrize("image", [GREY, COLOUR], ids=["grey", "colour"])
 def test_transparent_pixels_are_refused_unless_it_is_stated_what_lies_behind(tmp_path, image):
     opacity = np.where(GREY > 100, 255, np.where(GREY > 50, 128, 0))
     path = kept(tmp_path, with_alpha(image, opacity))
-    refused(lambda: files.image(path), path, "transparent pixels")
+    refused(lambda: pixels.image(path), path, "transparent pixels")
     for behind in (0, 90, 255):
         share = (opacity / 255).reshape((6, 8) + (1,) * (image.ndim - 2))
-        found = files.image(path, behind=behind)
+        found = pixels.image(path, behind=behind)
         assert found.shape == image.shape and np.abs(found - (share * image + (1 - share) * behind)).max() <= 1
 
 
 def test_a_transparent_value_of_16_bits_is_refused(tmp_path):
     path = kept(tmp_path, DEEP, transparency=500)
     for window in (None, (0, 65535)):
-        refused(lambda: files.image(path, window=window), path, "16-bit")
+        refused(lambda: pixels.image(path, window=window), path, "16-bit")
 
 
 @pytest.mark.parametrize("mode, name", [("CMYK", "view.jpg"), ("1", "view.png"), ("LAB", "view.tif")])
 def test_other_modes_are_refused(tmp_path, mode, name):
     path = kept(tmp_path, Image.new(mode, (8, 6)), name)
-    refused(lambda: files.image(path), path, f"mode {mode}")
+    refused(lambda: pixels.image(path), path, f"mode {mode}")
 
 
 @pytest.mark.parametrize(
@@ -106,17 +106,17 @@ def test_other_modes_are_refused(tmp_path, mode, name):
 def test_damaged_images_are_named(tmp_path, content):
     path = kept(tmp_path, np.random.default_rng(0).integers(0, 256, (60, 80), dtype=np.uint8))
     path.write_bytes(path.read_bytes()[:2000] if content is None else content)
-    refused(lambda: files.image(path), path)
-    refused(lambda: files.picture(path), path)
+    refused(lambda: pixels.image(path), path)
+    refused(lambda: pixels.picture(path), path)
     if content is not None:
-        refused(lambda: files.size_of(path), path)
+        refused(lambda: pixels.size_of(path), path)
 
 
 def test_masks_must_have_the_size_of_their_image(tmp_path):
     shown, drawn = kept(tmp_path, COLOUR), kept(tmp_path, np.where(GREY > 99, 255, 0).astype(np.uint8), "mask.png")
-    assert np.array_equal(files.mask(drawn, shown), GREY > 99)
+    assert np.array_equal(pixels.mask(drawn, shown), GREY > 99)
     kept(tmp_path, np.zeros((8, 6), np.uint8), "mask.png")
-    refused(lambda: files.mask(drawn, shown), drawn, "6 x 8 pixels, its image is 8 x 6")
+    refused(lambda: pixels.mask(drawn, shown), drawn, "6 x 8 pixels, its image is 8 x 6")
 
 
 def dicom(path, values, **tags):
@@ -154,25 +154,25 @@ def expected(values, low, high):
 
 def test_dicom_without_a_window_shows_the_range_of_its_bits(tmp_path):
     path = dicom(tmp_path / "view.dcm", STORED)
-    found = files.image(path)
+    found = pixels.image(path)
     assert found.dtype == np.uint8 and np.array_equal(found, expected(STORED, 0, 4095))
-    assert found[0, 0] == 0 and found[1, 0] == 255 and files.size_of(path) == (2, 3)
+    assert found[0, 0] == 0 and found[1, 0] == 255 and pixels.size_of(path) == (2, 3)
     signed = dicom(tmp_path / "signed.dicom", STORED - 2048, PixelRepresentation=1)
-    assert np.array_equal(files.image(signed), found)
+    assert np.array_equal(pixels.image(signed), found)
 
 
 def test_dicom_is_shown_through_its_own_window_unless_another_is_stated(tmp_path):
     path = dicom(tmp_path / "view.dcm", STORED, WindowCenter=2000, WindowWidth=3000)
-    assert np.array_equal(files.dicom(path), expected(STORED, 500, 3500))
-    assert np.array_equal(files.image(path, window=(1000, 3000)), expected(STORED, 1000, 3000))
+    assert np.array_equal(pixels.dicom(path), expected(STORED, 500, 3500))
+    assert np.array_equal(pixels.image(path, window=(1000, 3000)), expected(STORED, 1000, 3000))
     several = dicom(tmp_path / "several.dcm", STORED, WindowCenter=[2000, 40], WindowWidth=[3000, 400])
-    assert np.array_equal(files.dicom(several), files.dicom(path))
+    assert np.array_equal(pixels.dicom(several), pixels.dicom(path))
 
 
 def test_monochrome1_is_inverted(tmp_path):
     for tags in ({}, {"WindowCenter": 2000, "WindowWidth": 3000}):
-        upright = files.dicom(dicom(tmp_path / "two.dcm", STORED, **tags))
-        found = files.dicom(dicom(tmp_path / "one.dcm", STORED, PhotometricInterpretation="MONOCHROME1", **tags))
+        upright = pixels.dicom(dicom(tmp_path / "two.dcm", STORED, **tags))
+        found = pixels.dicom(dicom(tmp_path / "one.dcm", STORED, PhotometricInterpretation="MONOCHROME1", **tags))
         assert np.array_equal(found, 255 - upright)
 
 
@@ -180,10 +180,10 @@ def test_rescaled_dicom_keeps_its_whole_range(tmp_path):
     """Slope and intercept move the values and the range alike; the windows count in rescaled values."""
     rescaled = {"RescaleSlope": 2, "RescaleIntercept": -1024}
     path = dicom(tmp_path / "view.dcm", STORED, **rescaled)
-    assert np.array_equal(files.dicom(path), expected(STORED, 0, 4095))
-    assert np.array_equal(files.dicom(path, window=(0, 2000)), expected(STORED * 2 - 1024, 0, 2000))
+    assert np.array_equal(pixels.dicom(path), expected(STORED, 0, 4095))
+    assert np.array_equal(pixels.dicom(path, window=(0, 2000)), expected(STORED * 2 - 1024, 0, 2000))
     path = dicom(tmp_path / "view.dcm", STORED, WindowCenter=976, WindowWidth=4000, **rescaled)
-    assert np.array_equal(files.dicom(path), expected(STORED * 2 - 1024, -1024, 2976))
+    assert np.array_equal(pixels.dicom(path), expected(STORED * 2 - 1024, -1024, 2976))
 
 
 DICOM_REFUSED = {
@@ -216,11 +216,11 @@ DICOM_REFUSED = {
 @pytest.mark.filterwarnings("ignore")
 def test_dicom_that_is_no_grey_image_is_named(tmp_path, kind):
     DICOM_REFUSED[kind](tmp_path / "view.dcm")
-    refused(lambda: files.image(tmp_path / "view.dcm"), tmp_path / "view.dcm")
+    refused(lambda: pixels.image(tmp_path / "view.dcm"), tmp_path / "view.dcm")
 
 
 def test_a_missing_dicom_file_is_named(tmp_path):
-    refused(lambda: files.dicom(tmp_path / "view.dcm"), tmp_path / "view.dcm", error=FileNotFoundError)
+    refused(lambda: pixels.dicom(tmp_path / "view.dcm"), tmp_path / "view.dcm", error=FileNotFoundError)
 
 
 def written(path, content, encoding="utf-8"):

@@ -12,7 +12,7 @@ import numpy as np
 
 from regard import annotations
 from regard.cases import Cases
-from regard.datasets import files, tiles
+from regard.datasets import files, pixels, tiles
 
 CODES = dict(
     enumerate(
@@ -47,8 +47,8 @@ def read(folder: Path | str, tile: int = 512) -> Cases:
 
     def masks(image: Path) -> dict[str, np.ndarray]:
         with files.located(place[image]):
-            found = annotations.codes(files.picture(place[image]), CODES, GROUPS | {tiles.OUTSIDE: ("outside_roi",)})
-            files.same_size(found["tumour"], files.size_of(image))
+            found = annotations.codes(pixels.picture(place[image]), CODES, GROUPS | {tiles.OUTSIDE: ("outside_roi",)})
+            pixels.same_size(found["tumour"], pixels.size_of(image))
         return found
 
     def describe(image: Path) -> dict[str, str]:

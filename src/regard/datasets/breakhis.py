@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 
 from regard.cases import Cases, Lazy
-from regard.datasets import files
+from regard.datasets import files, pixels
 
 NAME = re.compile(r"SOB_([BM])_([A-Z]+)-(\d+)-(\d+)([A-Z]*)-(40|100|200|400)-(\d+)")
 
@@ -40,4 +40,4 @@ def read(folder: Path | str, magnification: int = 200) -> Cases:
         subtype=[row[3] for row in rows],
         reference="reader",
     )
-    return Cases(table, Lazy(lambda row: files.image(row[0]), rows), {})
+    return Cases(table, Lazy(lambda row: pixels.image(row[0]), rows), {})

@@ -8,7 +8,7 @@ Mask_other_filename, BIRADS, Classification, ...) and a folder of images and mas
 from pathlib import Path
 
 from regard.cases import Cases, Lazy
-from regard.datasets import files
+from regard.datasets import files, pixels
 
 LABELS = ("benign", "malignant", "normal")
 
@@ -42,5 +42,5 @@ def read(folder: Path | str) -> Cases:
         birads=[row[3]["BIRADS"] for row in rows],
         reference="reader",
     )
-    mass = lambda row: files.union([files.mask(path, row[0]) for path in row[1]], files.size_of(row[0]))
-    return Cases(table, Lazy(lambda row: files.image(row[0], grey=True), rows), {"mass": Lazy(mass, rows)})
+    mass = lambda row: files.union([pixels.mask(path, row[0]) for path in row[1]], pixels.size_of(row[0]))
+    return Cases(table, Lazy(lambda row: pixels.image(row[0], grey=True), rows), {"mass": Lazy(mass, rows)})

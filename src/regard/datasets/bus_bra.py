@@ -7,7 +7,7 @@ Layout as published: `bus_data.csv` (ID, Case, Pathology, BIRADS, Device, Side, 
 from pathlib import Path
 
 from regard.cases import Cases, Lazy
-from regard.datasets import files
+from regard.datasets import files, pixels
 
 LABELS = ("benign", "malignant")
 
@@ -41,6 +41,6 @@ def read(folder: Path | str) -> Cases:
     )
     return Cases(
         table,
-        Lazy(lambda pair: files.image(pair[0], grey=True), pairs),
-        {"mass": Lazy(lambda pair: files.mask(pair[1], pair[0]), pairs)},
+        Lazy(lambda pair: pixels.image(pair[0], grey=True), pairs),
+        {"mass": Lazy(lambda pair: pixels.mask(pair[1], pair[0]), pairs)},
     )

@@ -8,7 +8,7 @@ patches share a slide. A pixel size is not given.
 from pathlib import Path
 
 from regard.cases import Cases
-from regard.datasets import files, tiles
+from regard.datasets import files, pixels, tiles
 
 ABOVE = 127  # masks passed on as JPEG are blurred at their border
 
@@ -23,7 +23,7 @@ def read(folder: Path | str, tile: int = 128) -> Cases:
     place = dict(zip(images, masks))
     return tiles.cut(
         images,
-        lambda image: {"tumour": files.mask(place[image], image, above=ABOVE)},
+        lambda image: {"tumour": pixels.mask(place[image], image, above=ABOVE)},
         tile,
         lambda image: {"patient": files.case_name(image.stem)},
     )

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from regard.cases import Cases, Lazy
-from regard.datasets import files
+from regard.datasets import files, pixels
 
 KINDS = {"mass": "mass", "calc": "calcification"}
 COLUMNS = [
@@ -59,7 +59,7 @@ def read(folder: Path | str) -> Cases:
                 case, {"patient": patient, "image": image, "drawn": [], "labels": set(), "words": []}
             )
             with files.located(f"{listed} row {row['row']}"):
-                if files.size_of(image) != files.size_of(one["image"]):
+                if pixels.size_of(image) != pixels.size_of(one["image"]):
                     raise ValueError(f"{image} has another size than {one['image']}, the same view in another table")
             one["drawn"].append((KINDS[kind], mask))
             one["labels"].add(pathology)
@@ -79,7 +79,7 @@ def read(folder: Path | str) -> Cases:
         reference="reader",
     )
     regions = {name: Lazy(lambda row, name=name: _drawn(row, name), rows) for name in KINDS.values()}
-    return Cases(table, Lazy(lambda row: files.dicom(row["image"]), rows), regions)
+    return Cases(table, Lazy(lambda row: pixels.dicom(row["image"]), rows), regions)
 
 
 def _folder(folders: dict[str, Path], published: str, folder: Path) -> Path:
@@ -97,12 +97,12 @@ def _mask(folder: Path, image: Path) -> Path | None:
     found = sorted(folder.rglob("*.dcm"))
     if len(found) < 2:
         raise FileNotFoundError(f"{folder} holds {len(found)} *.dcm; an abnormality has two, its mask and a crop")
-    size = files.size_of(image)
-    return next((path for path in found if files.size_of(path) == size), None)
+    size = pixels.size_of(image)
+    return next((path for path in found if pixels.size_of(path) == size), None)
 
 
 def _drawn(row: dict, structure: str) -> np.ndarray | None:
     masks = [mask for kind, mask in row["drawn"] if kind == structure]
     if not masks or any(mask is None for mask in masks):
         return None
-    return files.union([files.dicom(mask) > 0 for mask in masks], files.size_of(row["image"]))
+    return files.union([pixels.dicom(mask) > 0 for mask in masks], pixels.size_of(row["image"]))

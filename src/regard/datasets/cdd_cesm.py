@@ -15,7 +15,7 @@ import numpy as np
 
 from regard import annotations
 from regard.cases import Cases, Lazy
-from regard.datasets import files
+from regard.datasets import files, pixels
 
 KINDS = {"DM": "low-energy", "CM": "subtracted"}
 FOLDERS = {"low-energy": "Low energy images of CDD-CESM", "subtracted": "Subtracted images of CDD-CESM"}
@@ -66,7 +66,7 @@ def read(folder: Path | str, kind: str = "low-energy") -> Cases:
         label=[row["label"] for row in rows],
         reference="reader",
     )
-    return Cases(table, Lazy(lambda row: files.image(row["path"], grey=True), rows), {"lesion": Lazy(_lesion, rows)})
+    return Cases(table, Lazy(lambda row: pixels.image(row["path"], grey=True), rows), {"lesion": Lazy(_lesion, rows)})
 
 
 def _plain(name: str) -> str:
@@ -74,7 +74,7 @@ def _plain(name: str) -> str:
 
 
 def _lesion(row: dict) -> np.ndarray | None:
-    size, masks = files.size_of(row["path"]), []
+    size, masks = pixels.size_of(row["path"]), []
     for number, text in row["shapes"]:
         with files.located(f"{row['listed']} row {number}"):
             try:
@@ -111,11 +111,11 @@ def read_masks(folder: Path | str) -> Cases:
         reference="reader",
     )
     lesion = Lazy(lambda row: np.logical_or.reduce(list(_coloured(row[1], row[0]).values())), rows)
-    return Cases(table, Lazy(lambda row: files.image(row[0], grey=True), rows), {"lesion": lesion})
+    return Cases(table, Lazy(lambda row: pixels.image(row[0], grey=True), rows), {"lesion": lesion})
 
 
 def _coloured(mask: Path, image: Path) -> dict[str, np.ndarray]:
     with files.located(mask):
-        found = annotations.colours(files.picture(mask), COLOURS)
-        files.same_size(found["benign"], files.size_of(image))
+        found = annotations.colours(pixels.picture(mask), COLOURS)
+        pixels.same_size(found["benign"], pixels.size_of(image))
     return found

@@ -13,7 +13,7 @@ import numpy as np
 
 from regard import annotations
 from regard.cases import Cases, Lazy
-from regard.datasets import files
+from regard.datasets import files, pixels
 
 FINDINGS = (
     "Atelectasis",
@@ -73,7 +73,7 @@ def read(folder: Path | str) -> Cases:
     def drawn(row: tuple, finding: str) -> np.ndarray | None:
         if (row[0], finding) not in boxes:
             return None
-        size, masks = files.size_of(row[3]), []
+        size, masks = pixels.size_of(row[3]), []
         for number, numbers in boxes[row[0], finding]:
             with files.located(f"{boxed} row {number}"):
                 masks.append(annotations.box(size, *numbers))
@@ -92,4 +92,4 @@ def read(folder: Path | str) -> Cases:
     )
     boxed_findings = [name for name in FINDINGS if any(finding == name for _, finding in boxes)]
     regions = {files.column_name(name): Lazy(lambda row, name=name: drawn(row, name), rows) for name in boxed_findings}
-    return Cases(table, Lazy(lambda row: files.image(row[3], grey=True), rows), regions)
+    return Cases(table, Lazy(lambda row: pixels.image(row[3], grey=True), rows), regions)

@@ -14,7 +14,7 @@ import numpy as np
 
 from regard import annotations
 from regard.cases import Cases, Lazy
-from regard.datasets import files
+from regard.datasets import files, pixels
 
 FINDINGS = (
     "Enlarged Cardiomediastinum",
@@ -84,7 +84,7 @@ def read(folder: Path | str, lateral: bool = False) -> Cases:
         reference="reader",
     )
     regions = {files.column_name(name): Lazy(lambda row, name=name: _drawn(row, name), rows) for name in FINDINGS}
-    return Cases(table, Lazy(lambda row: files.image(row[4], grey=True), rows), regions)
+    return Cases(table, Lazy(lambda row: pixels.image(row[4], grey=True), rows), regions)
 
 
 def _outlines(folder: Path) -> dict[str, tuple[Path, dict]]:
@@ -106,7 +106,7 @@ def _outlines(folder: Path) -> dict[str, tuple[Path, dict]]:
 
 def _drawn(row: tuple, finding: str) -> np.ndarray | None:
     name, _, _, values, image, outlined = row
-    size, mask = files.size_of(image), None
+    size, mask = pixels.size_of(image), None
     if outlined and finding in outlined[1]:
         path, entry = outlined
         with files.located(f"{path}, {name}, {finding}"):

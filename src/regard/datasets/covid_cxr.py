@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from regard.cases import Cases, Lazy
-from regard.datasets import files
+from regard.datasets import files, pixels
 
 DEVICES = ("central_venous_line", "endotracheal_tube", "monitoring_probes", "nasogastric_tube", "tubings")
 STRUCTURES = (
@@ -74,13 +74,13 @@ def read(folder: Path | str) -> Cases:
     )
     regions = {name: Lazy(lambda row, name=name: _structure(row, [name]), rows) for name in STRUCTURES}
     regions["support_device"] = Lazy(lambda row: _structure(row, DEVICES), rows)
-    return Cases(table, Lazy(lambda row: files.image(row[0]["path"], grey=True, behind=0), rows), regions)
+    return Cases(table, Lazy(lambda row: pixels.image(row[0]["path"], grey=True, behind=0), rows), regions)
 
 
 def _structure(row: tuple, names: tuple | list) -> np.ndarray | None:
     """The union of the crops of `names` in one image, pasted where they belong; None where one of them is missing."""
     described, drawn, listed = row
-    size = files.size_of(described["path"])
+    size = pixels.size_of(described["path"])
     pasted = np.zeros(size, bool)
     for number, path, (top, left, width, height), resolution in (
         crop for name in names for crop in drawn.get(name, [])
@@ -90,7 +90,7 @@ def _structure(row: tuple, names: tuple | list) -> np.ndarray | None:
         with files.located(f"{listed} row {number}"):
             if re.sub(r"\s", "", resolution) != f"{size[1]}x{size[0]}":
                 raise ValueError(f"Resolution is {resolution!r}, the image is {size[1]}x{size[0]}")
-            crop = np.array(files.picture(path).convert("RGB")).any(axis=2)
+            crop = np.array(pixels.picture(path).convert("RGB")).any(axis=2)
             if crop.shape != (height, width):
                 raise ValueError(
                     f"{path} is {crop.shape[1]} x {crop.shape[0]} pixels, the table says {width} x {height}"

@@ -24,7 +24,7 @@ import numpy as np
 
 from regard import annotations
 from regard.cases import Cases, Lazy
-from regard.datasets import files
+from regard.datasets import files, pixels
 
 SHAPES = {"box": (annotations.box, 4), "circle": (annotations.circle, 3)}
 
@@ -79,7 +79,7 @@ def read(folder: Path | str, window: Sequence[float] | None = None, above: int |
     for found in drawn.values():
         for load in files.progress(list(found.values())):
             load()  # so that a broken annotation is named before anything is written
-    shown = Lazy(lambda image: files.image(image, window=tuple(window) if window else None), images)
+    shown = Lazy(lambda image: pixels.image(image, window=tuple(window) if window else None), images)
     return Cases(table[["case", *(name for name in table if name != "case")]], shown, regions)
 
 
@@ -111,7 +111,7 @@ def _annotation(
     structure = files.column_name(structure)
     if kind == "mask":
         path = files.inside(folder, value, "mask")
-        return [(structure, lambda: files.mask(path, image, above))]
+        return [(structure, lambda: pixels.mask(path, image, above))]
     if kind == "geojson":
         path = files.inside(folder, value, "geojson")
 
@@ -126,7 +126,7 @@ def _annotation(
             raise ValueError(f"{column} has {len(shape)} numbers in one shape, not {count}")
 
     def load() -> np.ndarray:
-        size = files.size_of(image)
+        size = pixels.size_of(image)
         return files.union([draw(size, *shape) for shape in numbers], size)
 
     return [(structure, load)]
@@ -136,7 +136,7 @@ def _annotation(
 def _classes(path: Path, image: Path) -> dict[str, np.ndarray]:
     content = files.read_json(path)
     with files.located(path):
-        return annotations.geojson(files.size_of(image), content)
+        return annotations.geojson(pixels.size_of(image), content)
 
 
 def _coco(folder: Path, known: dict[str, int], images: list[Path]):
@@ -168,7 +168,7 @@ def _coco(folder: Path, known: dict[str, int], images: list[Path]):
 
 
 def _segments(image: Path, segments: list) -> np.ndarray:
-    size, masks = files.size_of(image), []
+    size, masks = pixels.size_of(image), []
     for number, segmentation in segments:
         with files.located(f"annotation {number}"):
             masks.append(annotations.coco(size, segmentation))

@@ -12,7 +12,7 @@ import numpy as np
 
 from regard import annotations
 from regard.cases import Cases, Lazy
-from regard.datasets import files
+from regard.datasets import files, pixels
 
 STRUCTURES = {
     "CALC": "calcification",
@@ -67,13 +67,13 @@ def read(folder: Path | str) -> Cases:
     )
     names = ["lesion", *dict.fromkeys(STRUCTURES.values())]
     regions = {name: Lazy(lambda row, name=name: _drawn(row, name, listed), rows) for name in names}
-    return Cases(table, Lazy(lambda row: files.image(row[0], grey=True), rows), regions)
+    return Cases(table, Lazy(lambda row: pixels.image(row[0], grey=True), rows), regions)
 
 
 def _drawn(row: tuple, structure: str, listed: Path) -> np.ndarray | None:
     """The circles of one structure in one image, or of all for "lesion"; None where one of them has none."""
     path, lines = row
-    size, circles = files.size_of(path), []
+    size, circles = pixels.size_of(path), []
     for number, match in lines:
         if match["kind"] and structure in ("lesion", STRUCTURES[match["kind"]]):
             if match["circle"] is None:

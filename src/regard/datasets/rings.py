@@ -10,7 +10,7 @@ from pathlib import Path
 
 from regard import annotations
 from regard.cases import Cases, Lazy
-from regard.datasets import files
+from regard.datasets import files, pixels
 
 COLOURS = {"tumour": (255, 0, 0), "benign_gland": (0, 255, 0)}
 
@@ -48,11 +48,11 @@ def read(folder: Path | str) -> Cases:
         "tumour": Lazy(lambda row: _masks(row[1], row[0])["tumour"], rows),
         "benign_gland": Lazy(lambda row: _masks(row[1], row[0])["benign_gland"] if row[2] == "benign" else None, rows),
     }
-    return Cases(table, Lazy(lambda row: files.image(row[0]), rows), regions)
+    return Cases(table, Lazy(lambda row: pixels.image(row[0]), rows), regions)
 
 
 def _masks(mask: Path, image: Path) -> dict:
     with files.located(mask):
-        found = annotations.colours(files.picture(mask), COLOURS)
-        files.same_size(found["tumour"], files.size_of(image))
+        found = annotations.colours(pixels.picture(mask), COLOURS)
+        pixels.same_size(found["tumour"], pixels.size_of(image))
     return found

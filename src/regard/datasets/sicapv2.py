@@ -12,7 +12,7 @@ import numpy as np
 
 from regard import annotations
 from regard.cases import Cases, Lazy
-from regard.datasets import files
+from regard.datasets import files, pixels
 
 CODES = {0: "benign", 3: "gleason_3", 4: "gleason_4", 5: "gleason_5"}
 GRADES = ("NC", "G3", "G4", "G5")
@@ -50,11 +50,11 @@ def read(folder: Path | str) -> Cases:
     )
     drawn = lambda name: Lazy(lambda row: _masks(row[6], row[5])[name], rows)
     names = ("tumour", *(name for code, name in CODES.items() if code))
-    return Cases(table, Lazy(lambda row: files.image(row[5]), rows), {name: drawn(name) for name in names})
+    return Cases(table, Lazy(lambda row: pixels.image(row[5]), rows), {name: drawn(name) for name in names})
 
 
 def _masks(mask: Path, image: Path) -> dict[str, np.ndarray]:
     with files.located(mask):
-        found = annotations.codes(files.picture(mask), CODES)
-        files.same_size(found["benign"], files.size_of(image))
+        found = annotations.codes(pixels.picture(mask), CODES)
+        pixels.same_size(found["benign"], pixels.size_of(image))
     return found | {"tumour": ~found["benign"]}

@@ -8,7 +8,7 @@ import numpy as np
 from tqdm import tqdm
 
 from regard.cases import Cases, Lazy
-from regard.datasets import files
+from regard.datasets import files, pixels
 
 LABELS = ("other", "tumour")
 OUTSIDE = "outside"  # the name of a mask of what was not annotated at all
@@ -30,12 +30,12 @@ def cut(
     if isinstance(tile, bool) or not isinstance(tile, int) or tile < 1:
         raise ValueError(f"tile must be a positive number of pixels, not {tile!r}")
     # Tiles are asked for image by image, so that one decoded image and its masks are enough.
-    image_of, masks_of = lru_cache(1)(files.image), lru_cache(1)(masks)
+    image_of, masks_of = lru_cache(1)(pixels.image), lru_cache(1)(masks)
     rows, places, structures = [], [], []
     for path in tqdm(images, "reading", unit=" images", disable=None, leave=False):
         annotated = masks_of(path)
         structures = structures or list(annotated)
-        height, width = files.same_size(annotated["tumour"], files.size_of(path)).shape
+        height, width = pixels.same_size(annotated["tumour"], pixels.size_of(path)).shape
         for top in range(0, height - tile + 1, tile):
             for left in range(0, width - tile + 1, tile):
                 part = {name: mask[top : top + tile, left : left + tile] for name, mask in annotated.items()}

@@ -15,7 +15,7 @@ import numpy as np
 
 from regard import annotations
 from regard.cases import Cases, Lazy
-from regard.datasets import files
+from regard.datasets import files, pixels
 
 NONE = "No finding"
 SAME = {"Other diseases": "Other disease"}
@@ -103,7 +103,7 @@ def read(folder: Path | str, findings: Sequence[str] | None = None, readers: boo
             regions[f"{files.column_name(name)}-{at + 1}"] = Lazy(
                 lambda row, name=name, at=at: _own(row, name, at), rows
             )
-    return Cases(table, Lazy(lambda row: files.image(row["path"], grey=True), rows), regions)
+    return Cases(table, Lazy(lambda row: pixels.image(row["path"], grey=True), rows), regions)
 
 
 def _present(row: dict, finding: str) -> str:
@@ -125,8 +125,8 @@ def _drawn(row: dict, finding: str, reader: str, size: tuple[int, int]) -> np.nd
 def _agreed(row: dict, finding: str) -> np.ndarray | None:
     present = _present(row, finding)
     if not any(name == finding for name, *_ in row["boxes"]):
-        return np.zeros(files.size_of(row["path"]), bool) if present == "0" else None
-    size = files.size_of(row["path"])
+        return np.zeros(pixels.size_of(row["path"]), bool) if present == "0" else None
+    size = pixels.size_of(row["path"])
     votes = sum(_drawn(row, finding, reader, size).astype(np.uint8) for reader in row["readers"])
     agreed = 2 * votes >= len(row["readers"])
     return agreed if agreed.any() or present == "0" else None
@@ -134,4 +134,4 @@ def _agreed(row: dict, finding: str) -> np.ndarray | None:
 
 def _own(row: dict, finding: str, at: int) -> np.ndarray | None:
     readers = sorted(row["readers"])
-    return _drawn(row, finding, readers[at], files.size_of(row["path"])) if at < len(readers) else None
+    return _drawn(row, finding, readers[at], pixels.size_of(row["path"])) if at < len(readers) else None
