@@ -47,7 +47,7 @@ def truncate(path):
 # what is broken, how, and what the message must name
 BROKEN = {
     "no table": (lambda f: (f / "cases.csv").unlink(), ["cases.csv"]),
-    "no cases": (lambda f: edit(f, lambda table: table[:0]), ["cases.csv", "no cases"]),
+    "no cases": (lambda f: edit(f, lambda table: table[:0]), ["cases.csv", "no rows"]),
     "missing column": (lambda f: edit(f, lambda table: table.drop(columns="patient")), ["cases.csv", "'patient'"]),
     "missing image": (lambda f: (f / "images/c01-0.png").unlink(), ["cases.csv row 4", "images/c01-0.png"]),
     "truncated image": (lambda f: truncate(f / "images/c01-0.png"), ["cases.csv row 4", "images/c01-0.png"]),

@@ -5,7 +5,6 @@ per finding), `images/`, and `regions/<structure>/<case>.png` (0/255). No file m
 annotated as absent.
 """
 
-import re
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,9 +15,10 @@ import pandas as pd
 from PIL import Image
 from tqdm import tqdm
 
-COLUMNS = ("case", "patient", "image")
-SPLITS = {"train": 0.45, "tune": 0.15, "test": 0.40}
-_SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+from regard.inputs import case_table
+from regard.inputs.case_table import RESERVED, SPLITS
+from regard.inputs.rasters import decode, nearly_constant, transparent
+from regard.inputs.words import joined, quoted, remark
 
 
 class Lazy(Sequence):
@@ -70,7 +70,7 @@ class Cases:
         """
         if "split" not in self.table:
             return _deal(self.table, SPLITS, seed, by, strata)
-        _check_split(self.table, by)
+        case_table.check_split(self.table, by)
         split = self.table["split"].copy()
         if set(split) == {"train", "test"}:
             taught = {name: SPLITS[name] / (SPLITS["train"] + SPLITS["tune"]) for name in ("train", "tune")}
@@ -91,19 +91,6 @@ def _deal(table: pd.DataFrame, splits: Mapping[str, float], seed: int, by: str, 
             dealt[behind] += 1
             chosen[group] = list(splits)[behind]
     return table[by].map(chosen).rename("split")
-
-
-def _check_split(table: pd.DataFrame, by: str, path: str = "cases.csv") -> None:
-    for row, (group, split) in enumerate(zip(table[by], table["split"]), start=2):
-        if split not in SPLITS:
-            raise ValueError(f"{path} row {row}: split {split!r} is not one of {', '.join(SPLITS)}")
-    for group, splits in table.groupby(by)["split"]:
-        if splits.nunique() > 1:
-            row = splits.index[splits != splits.iloc[0]][0] + 2
-            raise ValueError(
-                f"{path} row {row}: {by} {group!r} is in two splits, {splits.iloc[0]} and "
-                f"{splits[row - 2]}; all rows of a {by} belong in one"
-            )
 
 
 def wanted_splits(table: pd.DataFrame) -> list[str]:
@@ -151,10 +138,13 @@ def read(
     """
     folder = Path(folder)
     cases = unchecked(folder)
-    _check_findings(cases.table, folder / "cases.csv", findings or ())
+    case_table.check_findings(cases.table, folder / "cases.csv", findings or ())
     positions = _with_known_label(cases.table, folder / "cases.csv", labels, excluded)
+    flat: list[str] = []
     for position in _bar(positions, f"checking {folder}"):
-        shape = cases.images[position].shape[:2]
+        image = cases.images[position]
+        shape = image.shape[:2]
+        flat += [cases.table["case"][position]] if nearly_constant(image) else []
         for structure, masks in cases.regions.items():
             mask = masks[position]
             if mask is not None and mask.shape != shape:
@@ -162,7 +152,17 @@ def read(
                     f"{folder}/cases.csv row {position + 2}: {folder}/regions/{structure}/{cases.table['case'][position]}"
                     f".png is {_size(mask.shape)}, its image is {_size(shape)}; a mask must have the image's size"
                 )
+    if flat:
+        remark(
+            f"{len(flat)} of {len(positions)} images are nearly constant or nearly all black and white, the first is that of "
+            f"case {flat[0]}: look at them, and at the window if one was stated"
+        )
     return cases.keep(positions)
+
+
+def nearly_constant_cases(cases: Cases) -> list[str]:
+    """The cases whose images show hardly anything (`rasters.nearly_constant`); every image is decoded."""
+    return [case for case, image in zip(cases.table["case"], cases.images) if nearly_constant(image)]
 
 
 def _bar(positions: Sequence[int], doing: str) -> Iterable[int]:
@@ -171,77 +171,20 @@ def _bar(positions: Sequence[int], doing: str) -> Iterable[int]:
 
 
 def unchecked(folder: Path | str) -> Cases:
-    """The set in `folder`, its table checked, its images and masks only when they are asked for."""
+    """The set in `folder`, its table and the names of its masks checked, images and masks only when they are asked for."""
     folder = Path(folder)
     path = folder / "cases.csv"
-    if not path.is_file():
-        raise FileNotFoundError(f"no {path}: a set of cases is a folder with cases.csv, images/ and regions/")
-    try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} is not a readable CSV table in UTF-8: {error}") from None
-    for column in COLUMNS:
-        if column not in table:
-            raise ValueError(f"{path} has no column {column!r}; it has {', '.join(table.columns)}")
-    if table.empty:
-        raise ValueError(f"{path} has a header but no cases")
-    seen, shown = {}, {}
-    for row, (case, patient, image) in enumerate(zip(table["case"], table["patient"], table["image"]), start=2):
-        if not _SAFE_NAME.fullmatch(case):
-            raise ValueError(f"{path} row {row}: case {case!r} must be made of letters, digits, '_', '.' and '-'")
-        if case in seen:
-            raise ValueError(f"{path} row {row}: case {case!r} stands in row {seen[case]} already")
-        seen[case] = row
-        if not patient:
-            raise ValueError(f"{path} row {row}: case {case!r} has no patient")
-        if not (folder / image).resolve().is_relative_to(folder.resolve()):
-            raise ValueError(f"{path} row {row}: image {image!r} lies outside {folder}")
-        if not (folder / image).is_file():
-            raise FileNotFoundError(f"{path} row {row}: no image {folder / image}")
-        if (place := (folder / image).resolve()) in shown:
-            raise ValueError(f"{path} row {row}: image {image!r} stands in row {shown[place]} already")
-        shown[place] = row
-    _check_optional(table, path)
-    structures = sorted(entry.name for entry in (folder / "regions").glob("*") if entry.is_dir())
-    images = Lazy(lambda item: _image(folder / item[1], f"{path} row {item[0]}"), enumerate(table["image"], start=2))
+    table, shown = case_table.read(folder)
+    drawn = case_table.structures(folder, table["case"])
+    images = Lazy(lambda item: _image(item[1], f"{path} row {item[0]}"), enumerate(shown, start=2))
     regions = {
         name: Lazy(
-            lambda item, name=name: _mask(folder / "regions" / name / f"{item[1]}.png", f"{path} row {item[0]}"),
+            lambda item, place=place: _mask(place / f"{item[1]}.png", f"{path} row {item[0]}"),
             enumerate(table["case"], start=2),
         )
-        for name in structures
+        for name, place in drawn.items()
     }
     return Cases(table, images, regions)
-
-
-def _check_optional(table: pd.DataFrame, path: Path) -> None:
-    """Raise ValueError for a pixel size that is none, or a given split that is none or tears a patient apart."""
-    for row, value in enumerate(table.get("pixel_mm", []), start=2):
-        try:
-            valid = not value or 0 < float(value) < float("inf")
-        except ValueError:
-            valid = False
-        if not valid:
-            raise ValueError(f"{path} row {row}: pixel_mm {value!r} is not a positive number of millimetres")
-    if "split" in table:
-        _check_split(table, "patient", str(path))
-
-
-def _check_findings(table: pd.DataFrame, path: Path, findings: Sequence[str]) -> None:
-    """Raise ValueError for a finding without a column, a value that is not 1, 0 or blank, and one that never varies."""
-    for finding in findings:
-        if finding not in table:
-            raise ValueError(f"{path} has no column {finding!r}; it has {', '.join(table.columns)}")
-        for row, value in enumerate(table[finding], start=2):
-            if value not in ("1", "0", ""):
-                raise ValueError(f"{path} row {row}: {finding} is {value!r}; it must be 1, 0, or blank for unknown")
-        for value, meaning in {"1": "with", "0": "without"}.items():
-            if value not in set(table[finding]):
-                raise ValueError(f"{path} has no case {meaning} {finding!r}: nothing could be learned about it")
-
-
-# Columns of cases.csv with a meaning of their own, so no finding's.
-RESERVED = (*COLUMNS, "label", "split", "data", "height", "width", "pixel_mm", "reference", "site", "report", "reader")
 
 
 def findings_of(table: pd.DataFrame) -> list[str]:
@@ -256,10 +199,10 @@ def _with_known_label(
     if labels is None:
         return np.arange(len(table))
     if "label" not in table:
-        raise ValueError(f"{path} has no column 'label'; it has {', '.join(table.columns)}")
+        raise ValueError(f"{path} has no column 'label'; it has {joined(table.columns)}")
     for row, label in enumerate(table["label"], start=2):
         if label not in labels and label not in excluded:
-            raise ValueError(f"{path} row {row}: unknown label {label!r}; known are {', '.join([*labels, *excluded])}")
+            raise ValueError(f"{path} row {row}: unknown label {quoted(label)}; known are {joined([*labels, *excluded])}")
     present = sorted(set(table["label"]) & set(labels))
     if len(present) < 2:
         raise ValueError(
@@ -275,33 +218,27 @@ def source_name(cases: Cases, folder: Path | str) -> str:
     return "phantom" if exact else Path(folder).name
 
 
-def decode(path: Path) -> Image.Image:
-    """The decoded image file; raises ValueError when it is damaged or no image."""
-    try:
-        with Image.open(path) as image:
-            image.load()
-            return image
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise ValueError(f"{path} is truncated or not an image ({error})") from None
-
-
 def _image(path: Path, where: str) -> np.ndarray:
-    try:
-        image = decode(path)
-    except ValueError as error:
-        raise ValueError(f"{where}: {error}") from None
+    image = _shown(path, where)
     if image.mode not in ("L", "RGB"):
         raise ValueError(f"{where}: {path} has mode {image.mode}; images are 8-bit grey (L) or colour (RGB)")
     return np.array(image)
 
 
-def _mask(path: Path, where: str) -> np.ndarray | None:
-    if not path.is_file():
-        return None
+def _shown(path: Path, where: str) -> Image.Image:
     try:
         image = decode(path)
     except ValueError as error:
         raise ValueError(f"{where}: {error}") from None
+    if image.mode in ("1", "L", "RGB") and transparent(image):
+        raise ValueError(f"{where}: {path} has transparent pixels: what should be seen behind them is not said")
+    return image
+
+
+def _mask(path: Path, where: str) -> np.ndarray | None:
+    if not path.is_file():
+        return None
+    image = _shown(path, where)
     if image.mode not in ("1", "L"):
         raise ValueError(
             f"{where}: {path} has mode {image.mode}; a mask is 8-bit grey, 0 or 255 (`regard import folder` converts masks)"
@@ -379,11 +316,11 @@ def _check_names(cases: Cases) -> None:
     """Raise ValueError for a name that could not be a file's, or a case that stands twice."""
     for meaning, names in (("case", cases.table["case"]), ("structure", cases.regions)):
         for name in names:
-            if not _SAFE_NAME.fullmatch(name):
-                raise ValueError(f"{meaning} {name!r} must be made of letters, digits, '_', '.' and '-'")
+            if not case_table.SAFE_NAME.fullmatch(name):
+                raise ValueError(f"{meaning} {quoted(name)} must be made of letters, digits, '_', '.' and '-'")
     if (twice := cases.table["case"].duplicated()).any():
         raise ValueError(
-            f"case {cases.table['case'][twice].iloc[0]!r} stands twice; every case needs a name of its own"
+            f"case {quoted(cases.table['case'][twice].iloc[0])} stands twice; every case needs a name of its own"
         )
 
 

@@ -1,0 +1,1 @@
+"""What people bring: their tables, the names of their files, and what is said to them about both."""
