@@ -4,10 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from scipy.stats import binomtest
 from sklearn.metrics import average_precision_score, recall_score, roc_auc_score
 
 from regard import performance as module
-from regard.performance import auprc, auroc, called, explanations, performance, predictions, sampled
+from regard.performance import auprc, auroc, called, performance
 
 
 @pytest.mark.parametrize("decimals", [1, 6])
@@ -120,63 +121,63 @@ def test_three_classes_each_against_the_rest():
     assert (value["c", "sensitivity"], value["b", "specificity"], value["a", "auroc"]) == pytest.approx((0.5, 0.75, 1))
 
 
-TABLE = pd.DataFrame({"case": list("abc"), "patient": ["p", "q", "q"], "split": "test", "data": "made"})
+SHARES = ["accuracy", "sensitivity", "specificity"]
 
 
-def test_what_is_explained_of_one_class_per_image():
-    """The class each case was given and its true one; one without a label is not explained."""
-    scores = np.array([[0.2, 0.8], [0.7, 0.3], [0.4, 0.6]])
-    found = predictions(TABLE, torch.tensor([1, 1, -1]), scores, np.array([0.5]), ["no", "yes"], "label")
-    assert len(found) == 6 and found.loc[found["case"] == "c", "truth"].isna().all()
-    rows = explanations(found, "label")
-    assert sorted(rows.itertuples(index=False, name=None)) == [
-        ("a", "p", "yes", "predicted", "yes", True),
-        ("a", "p", "yes", "true", "yes", True),
-        ("b", "q", "no", "predicted", "yes", False),
-        ("b", "q", "yes", "true", "yes", False),
-    ]
+@pytest.mark.parametrize("wrong", [0, 1, 20])
+def test_shares_of_a_case_a_patient_have_wilsons_interval(wrong):
+    """Against scipy: of n independent cases, n reduced by what Student's t of so many patients costs; also of no error at all,
+    of which a bootstrap makes no interval."""
+    labels = torch.tensor([0, 1] * 20)
+    score = labels.numpy().astype(float)
+    score[:wrong] = 1 - score[:wrong]
+    table = performance(labels, np.stack([1 - score, score], 1), np.array([0.5]), ["a", "b"], "label", np.arange(40), 9, 1)
+    found = table.set_index("metric").loc["accuracy"]
+    assert found["value"] == pytest.approx(1 - wrong / 40) and found["n_draws"] == 0
+    theirs = binomtest(40 - wrong, 40).proportion_ci(method="wilson")
+    assert found["ci_low"] <= theirs.low and found["ci_high"] >= theirs.high, "never narrower than of independent cases"
+    assert found["ci_low"] == pytest.approx(theirs.low, abs=0.01) and 0 <= found["ci_low"] < found["ci_high"] <= 1
+    assert (table.set_index("metric").loc[SHARES, "ci_high"] > table.set_index("metric").loc[SHARES, "ci_low"]).all()
 
 
-def test_what_is_explained_of_findings():
-    """Each finding a case is known to have, called or missed."""
-    values = torch.tensor([[1.0, torch.nan], [0.0, 1.0], [1.0, 1.0]])
-    scores = np.array([[0.8, 0.9], [0.9, 0.2], [0.1, 0.7]])
-    found = predictions(TABLE, values, scores, np.array([0.5, 0.5]), ["x", "y"], "findings")
-    rows = explanations(found, "findings")
-    assert sorted(rows.itertuples(index=False, name=None)) == [
-        ("a", "p", "x", "finding", "x", True),
-        ("b", "q", "y", "finding", "y", False),
-        ("c", "q", "x", "finding", "x", False),
-        ("c", "q", "y", "finding", "y", True),
-    ]
-
-
-def test_cases_of_a_patient_are_drawn_by_lot_and_stay_when_others_come():
-    rows = pd.DataFrame(
-        [
-            {"patient": f"p{at // 3}", "case": f"c{at}", "target_role": role}
-            for at in range(30)
-            for role in ("predicted", "true")
-        ]
+def test_cases_that_say_the_same_of_a_patient_count_as_one():
+    """Each case of a patient three times: the cases are more, and the intervals of shares and areas no narrower."""
+    generator = np.random.default_rng(2)
+    labels = torch.from_numpy(generator.integers(0, 2, 30))
+    score = np.clip(0.4 * labels.numpy() + 0.6 * generator.random(30), 0, 1)
+    once, thrice = (
+        performance(
+            labels.repeat_interleave(times),
+            np.stack([1 - score, score], 1).repeat(times, axis=0),
+            np.array([0.5]),
+            ["a", "b"],
+            "label",
+            np.arange(30).repeat(times),
+            500,
+            1,
+        )
+        for times in (1, 3)
     )
-    found = sampled(rows, 0, 7, each=1)
-    assert found.groupby("patient")["case"].nunique().eq(1).all() and len(found) == 20
-    assert len({int(case[1:]) % 3 for case in found["case"]}) > 1, "not always the first"
-    again = sampled(rows[rows["patient"] != "p0"].iloc[::-1], 0, 7, each=1)
-    assert set(again["case"]) == set(found[found["patient"] != "p0"]["case"])
-    assert sampled(rows, 4, 7, each=2)["case"].nunique() == 8
-    assert len(sampled(rows, 0, 7, each=5)) == len(rows)
+    assert (thrice["n_cases"] == 3 * once["n_cases"]).all() and (thrice["n_patients"] == once["n_patients"]).all()
+    for column in ("value", "ci_low", "ci_high"):
+        np.testing.assert_allclose(thrice[column], once[column], rtol=1e-9)
 
 
-def test_patients_to_be_explained_are_drawn_whole_and_whatever_was_called():
-    rows = pd.DataFrame(
-        {"case": range(40), "patient": [f"p{row // 2}" for row in range(40)], "correct": [True, False] * 20}
-    )
-    few = sampled(rows, 7, seed=3)
-    assert few["patient"].nunique() == 7 and len(few) == 14 and few["case"].is_monotonic_increasing
-    other = sampled(rows.assign(correct=True)[::-1], 7, seed=3)
-    assert set(other["patient"]) == set(few["patient"]) != set(sampled(rows, 7, seed=4)["patient"])
-    assert sampled(rows, 0, seed=3) is rows and len(sampled(rows, 99, seed=3)) == 40
+@pytest.mark.parametrize("patients, has", [(4, False), (5, True)])
+def test_no_interval_below_five_patients(patients, has):
+    """Of areas, of shares, and of the mean of several findings; of sensitivity five patients who have it are needed."""
+    values = torch.tensor([[1.0, 0.0], [0.0, 1.0]]).repeat(patients, 1)
+    scores = np.random.default_rng(0).random((2 * patients, 2))
+    whose = np.arange(patients).repeat(2)
+    table = performance(values, scores, np.array([0.5, 0.5]), ["a", "b"], "findings", whose, 100, 1)
+    assert set(table["metric"]) == {"auroc", "auprc", *SHARES} and (table["n_patients"] == patients).all()
+    assert (table[["ci_low", "ci_high"]].notna() == has).all(axis=None) and table["value"].notna().all()
+    assert has or (table["n_draws"] == 0).all() and table["flagged"].all()
+    rare = torch.zeros(12)
+    rare[:4] = 1
+    table = performance(rare[:, None], scores[:1].repeat(12, 0)[:, :1], np.array([0.5]), ["a"], "findings", np.arange(12), 100, 1)
+    ends = table.set_index("metric")["ci_low"]
+    assert np.isnan(ends["sensitivity"]) and ends[["accuracy", "specificity"]].notna().all()
 
 
 def test_what_is_called():

@@ -53,15 +53,16 @@ def study(name: str, params: dict | None = None) -> None:
 def explained(train: Mapping, examine: Mapping) -> None:
     """Raise ValueError for a number of patients that is none and for a meaning of blanks that there is not. train, examine: the
     settings of these stages."""
-    for stage, knob, count in (
-        ("train", "explained", train["explained"]),
-        ("train", "explained_cases", train["explained_cases"]),
-        ("examine", "patients", examine["patients"]),
+    for stage, knob, meaning, count in (
+        ("train", "explained", "test patients", train["explained"]),
+        ("train", "explained_cases", "test cases of a patient", train["explained_cases"]),
+        ("train", "explained_few", "test cases", train["explained_few"]),
+        ("examine", "patients", "test patients", examine["patients"]),
     ):
         if isinstance(count, bool) or not isinstance(count, int) or count < 0:
             raise ValueError(
-                f"params.yaml: study {train['study']!r}, {stage}: `{knob}` must be a number of {'test cases of a patient' if knob == 'explained_cases' else 'test patients'}, 0 for all, "
-                f"not {count!r}"
+                f"params.yaml: study {train['study']!r}, {stage}: `{knob}` must be a number of {meaning}, "
+                f"0 for {'none' if knob == 'explained_few' else 'all'}, not {count!r}"
             )
     for blank in [train["blank"], *train["blanks"]]:
         if blank not in BLANKS:

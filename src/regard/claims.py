@@ -6,11 +6,10 @@ import numpy as np
 import pandas as pd
 
 from regard.published import PUBLISHED, figure
+from regard.statistics import TESTED_FROM  # test patients; a claim about fewer is "not tested"
 from regard.summary import EMPTY_RULES, POOLED
 
 HEADLINES = (POOLED, "each case's own")  # targets of the rows that claims are made on
-TESTED_FROM = 40  # test patients; a claim about fewer is "not tested"
-
 WIDE = 0.1  # half the width of an interval, from which on it is too wide to say that a value in it was reproduced
 SMALL = 0.05  # a p value, adjusted after Holm, that an order needs beside an interval on one side of zero
 

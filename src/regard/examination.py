@@ -14,7 +14,7 @@ from torch import Tensor
 
 from regard import arrays, backbones, faithfulness, geometry, hardware, project, regions, sanity, tables
 from regard.attribution import METHODS, PERTURBATION, attribute
-from regard.performance import sampled
+from regard.explained import sampled
 from regard.kernels import evaluator
 from regard.scores import score
 from regard.statistics import mean_intervals, seed_of

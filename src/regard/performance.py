@@ -1,6 +1,7 @@
 """What a classifier achieves on the test patients, per class or finding, with intervals over patients."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -106,8 +107,11 @@ def performance(
     The target of two classes is the second; of more each against the rest, with the accuracy of "all classes"; of
     findings each, from the cases where it is known. Of three targets or more, and of findings, also the mean AUROC, as
     MEAN (each target counts alike; undefined in a resample where one of them is).
+    Intervals of areas are percentiles of `draws` resamples of the patients. Those of shares (accuracy, sensitivity, specificity)
+    are Wilson's, of as many independent cases as the patients are worth: cases of one patient resemble one another, so n is the
+    number of cases over the design effect (see `statistics.mean_intervals`). None has an interval with fewer than FEWEST patients.
     n_cases, n_patients: those a value is taken over (of the sensitivity the positive ones); n_positive: of one target;
-    n_draws: the resamples an interval is made of, `draws` less those in which the value is undefined; flagged: of a
+    n_draws: the resamples an interval is made of, `draws` less those in which the value is undefined, 0 for Wilson's; flagged: of a
     target, and of the mean, whose AUROC could be less than HARDLY_KNOWN, or has no interval. Columns COLUMNS.
     """
     chosen, rows, together = called(scores, thresholds, kind), [], []
@@ -115,29 +119,23 @@ def performance(
     for place, positive, score in one_against_rest(targets, scores):
         known = ~np.isnan(whole[:, place] if kind == "findings" else whole)
         said = chosen[known, place] if kind == "findings" else chosen[known] == place
-        measures = {
-            "auroc": (lambda weights: auroc(positive, score, weights), np.full(len(positive), True)),
-            "auprc": (lambda weights: auprc(positive, score, weights), np.full(len(positive), True)),
-            "accuracy": (_mean(said == positive, np.full(len(positive), True)), np.full(len(positive), True)),
-            "sensitivity": (_mean(said, positive), positive),
-            "specificity": (_mean(~said, ~positive), ~positive),
+        every, whose = np.full(len(positive), True), patients[known]
+        areas = {"auroc": partial(auroc, positive, score), "auprc": partial(auprc, positive, score)}
+        shares = {
+            "accuracy": (said == positive, every),
+            "sensitivity": (said, positive),
+            "specificity": (~said, ~positive),
         }
-        rows += _flagged(
-            [
-                _row(classes[place], name, measure, inside, patients[known], draws, seed)
-                | {"n_positive": int(positive.sum())}
-                for name, (measure, inside) in measures.items()
-            ]
-        )
+        own = [_area(classes[place], name, measure, every, whose, draws, seed) for name, measure in areas.items()]
+        own += [_share(classes[place], name, *right, whose) for name, right in shares.items()]
+        rows += _flagged([row | {"n_positive": int(positive.sum())} for row in own])
         together.append((positive, score, known))
     if kind == "findings" or len(classes) > 2:
-        mean = lambda weights: np.mean([auroc(p, s, weights[:, known]) for p, s, known in together], axis=0)
         told = ~np.isnan(whole).reshape(len(whole), -1).all(axis=1)
-        rows += _flagged([_row(MEAN, "auroc", mean, told, patients, draws, seed)])
+        rows += _flagged([_area(MEAN, "auroc", partial(_mean_area, together), told, patients, draws, seed)])
     if kind == "label" and len(classes) > 2:
         known = ~np.isnan(whole)
-        right = _mean(chosen[known] == whole[known], np.full(known.sum(), True))
-        rows.append(_row("all classes", "accuracy", right, known[known], patients[known], draws, seed))
+        rows.append(_share("all classes", "accuracy", chosen == whole, known, patients))
         rows[-1]["flagged"] = rows[-2]["flagged"]
     return pd.DataFrame(rows, columns=COLUMNS).astype({"n_positive": "Int64"})
 
@@ -147,17 +145,14 @@ def _flagged(rows: list[dict]) -> list[dict]:
     return [row | {"flagged": not rows[0]["ci_low"] >= HARDLY_KNOWN} for row in rows]
 
 
-def _mean(right: np.ndarray, inside: np.ndarray):
-    """The weighted share of `right` among the cases `inside`, as a function of weights (draws, N)."""
-
-    def mean(weights: np.ndarray) -> np.ndarray:
-        total = weights[:, inside].sum(axis=1)
-        return weights[:, inside] @ right[inside].astype(float) / np.where(total > 0, total, np.nan)
-
-    return mean
+def _mean_area(targets: Sequence[tuple], weights: np.ndarray) -> np.ndarray:
+    """The mean AUROC of targets (positive, scores, known) under weights (draws, N) of all cases: (draws,)."""
+    return np.mean([auroc(positive, scores, weights[:, known]) for positive, scores, known in targets], axis=0)
 
 
-def _row(target: str, metric: str, measure, inside: np.ndarray, patients: np.ndarray, draws: int, seed: int) -> dict:
+def _area(
+    target: str, metric: str, measure: Callable, inside: np.ndarray, patients: np.ndarray, draws: int, seed: int
+) -> dict:
     """A row of the table, of `measure` (function of weights), which is taken over the cases `inside`."""
     usable = []
 
@@ -168,8 +163,21 @@ def _row(target: str, metric: str, measure, inside: np.ndarray, patients: np.nda
 
     value, low, high = statistics.interval(counted, patients, draws, seed)
     n_draws = usable[1] if len(usable) > 1 else 0
-    counts = {"n_cases": int(inside.sum()), "n_patients": len(set(patients[inside])), "n_draws": n_draws}
-    return {"target": target, "metric": metric, "value": value, "ci_low": low, "ci_high": high} | counts
+    if len(set(patients[inside])) < statistics.FEWEST:
+        low, high, n_draws = np.nan, np.nan, 0
+    return _described(target, metric, (value, low, high), inside, patients) | {"n_draws": n_draws}
+
+
+def _share(target: str, metric: str, right: np.ndarray, inside: np.ndarray, patients: np.ndarray) -> dict:
+    """A row of the table, of the share of `right` among the cases `inside`, with Wilson's interval: no resamples."""
+    values = np.where(inside, right, np.nan)[:, None]
+    found = statistics.mean_intervals(values, patients, 1, 0, np.array([True]))
+    return _described(target, metric, [float(end[0]) for end in found], inside, patients) | {"n_draws": 0}
+
+
+def _described(target: str, metric: str, found: Sequence[float], inside: np.ndarray, patients: np.ndarray) -> dict:
+    row = {"target": target, "metric": metric} | dict(zip(("value", "ci_low", "ci_high"), found))
+    return row | {"n_cases": int(inside.sum()), "n_patients": len(set(patients[inside]))}
 
 
 def curves(
@@ -206,55 +214,3 @@ def predictions(
             )
         )
     return pd.concat(rows).sort_index(kind="stable").reset_index(drop=True)
-
-
-def sampled(explanations: pd.DataFrame, patients: int, seed: int, each: int = 0) -> pd.DataFrame:
-    """The rows of so many patients, and of each of these of so many cases, drawn by lot whatever was called of them, in the order they have;
-    patients=0, each=0: all."""
-    if each:
-        cases = explanations[["patient", "case"]].drop_duplicates("case")
-        lots = cases.assign(lot=[statistics.seed_of(seed, case) for case in cases["case"]]).sort_values("lot")
-        chosen = lots.groupby("patient").head(each)["case"]
-        explanations = explanations[explanations["case"].isin(chosen)].reset_index(drop=True)
-    everybody = sorted(set(explanations["patient"]))
-    if not patients or patients >= len(everybody):
-        return explanations
-    drawn = np.random.default_rng(seed).permutation(everybody)[:patients]
-    return explanations[explanations["patient"].isin(drawn)].reset_index(drop=True)
-
-
-def spread(explanations: pd.DataFrame, count: int) -> np.ndarray:
-    """The positions of about `count` rows, as many of each `label`, at least one: the first ones of patients who are not among them
-    yet, and only then others; count=0: all."""
-    if not count:
-        return np.arange(len(explanations))
-    rows = explanations.reset_index(drop=True)
-    share, taken, found = max(1, count // rows["label"].nunique()), set(), []
-    for _, own in rows.groupby("label", sort=False):
-        for _ in range(min(share, len(own))):
-            at = next((row for row, patient in own["patient"].items() if patient not in taken), own.index[0])
-            found.append(at)
-            taken.add(own["patient"][at])
-            own = own.drop(at)
-    return np.sort(found)
-
-
-def explanations(predictions: pd.DataFrame, kind: str) -> pd.DataFrame:
-    """What is explained of the rows of `predictions`: case, patient, target, target_role, label, correct.
-
-    kind "label": each case for the class it was given (role "predicted") and for its true class ("true"), `label` being
-    the true class; a case without a label is left out. kind "findings": each finding a case is known to have (role
-    "finding"), `correct` when it was called.
-    """
-    known = predictions[predictions["truth"] == 1]
-    if kind == "findings":
-        found = known.assign(target_role="finding", label=known["target"], correct=known["called"])
-        return found[["case", "patient", "target", "target_role", "label", "correct"]].reset_index(drop=True)
-    truth = known.set_index("case")["target"]
-    given = predictions[predictions["called"] & predictions["case"].isin(truth.index)]
-    rows = [given.assign(target_role="predicted"), known.assign(target_role="true")]
-    found = pd.concat(rows).assign(
-        label=lambda every: every["case"].map(truth),
-        correct=lambda every: every["case"].map(known.set_index("case")["called"]),
-    )
-    return found[["case", "patient", "target", "target_role", "label", "correct"]].reset_index(drop=True)

@@ -196,8 +196,19 @@ def other_findings(regions: Mapping[str, np.ndarray], finding: str) -> dict[str,
 
 def write_outline(regions: Mapping[str, np.ndarray], expert: str, folder: Path, case: str) -> None:
     """Write what pictures outline: folder/expert/<case>.png, or for findings folder/<finding>/<case>.png."""
+    write(_outlines(regions, expert), folder, case)
+
+
+def outlined(regions: Mapping[str, np.ndarray], expert: str) -> dict[str, bool]:
+    """Whether the expert's region of a case is somewhere on its image: {"": whether} for all targets, or of each annotated
+    finding {finding: whether}; nothing where it is not annotated."""
+    found = {name: bool(mask.any()) for name, mask in _outlines(regions, expert).items()}
+    return found if expert == "finding" else {"": drawn for drawn in found.values()}
+
+
+def _outlines(regions: Mapping[str, np.ndarray], expert: str) -> dict[str, np.ndarray]:
     named = regions if expert == "finding" else {"expert": combine(regions, expert)}
-    write({name: region for name, region in named.items() if region is not None}, folder, case)
+    return {name: region for name, region in named.items() if region is not None}
 
 
 def read_outline(folder: Path, case: str, target: str) -> np.ndarray | None:

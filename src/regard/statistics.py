@@ -10,6 +10,7 @@ from scipy import special
 
 LEVEL = 0.95
 FEWEST = 5  # patients, with less of whom a mean has no interval
+TESTED_FROM = 40  # patients, with less of whom nothing is tested and no claim gets a verdict
 
 
 def seed_of(*key: object) -> int:
@@ -101,15 +102,15 @@ def _tail(patients: int) -> float:
 
 def _wilson(sums: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Wilson's interval of shares from each patient's sums (P, k) and number of cases (P,)."""
+    from statsmodels.stats.proportion import proportion_confint  # slow to import
+
     patients, cases = len(counts), counts.sum()
     share, z = sums.sum(axis=0) / cases, special.ndtri((1 + LEVEL) / 2)
     rest = (sums - share * counts[:, None]) / cases
     variance = (rest**2).sum(axis=0) * patients / (patients - 1)
     worth = np.divide(share * (1 - share), variance, out=np.full(len(share), float(patients)), where=variance > 0)
     worth = np.minimum(worth, cases) * (z / special.stdtrit(patients - 1, (1 + LEVEL) / 2)) ** 2
-    middle = (share + z**2 / (2 * worth)) / (1 + z**2 / worth)
-    half = z / (1 + z**2 / worth) * np.sqrt(share * (1 - share) / worth + z**2 / (4 * worth**2))
-    return middle - half, middle + half
+    return proportion_confint(share * worth, worth, alpha=1 - LEVEL, method="wilson")
 
 
 def _by_patient(values: np.ndarray, patients: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
