@@ -3,15 +3,16 @@
 import json
 import os
 import re
-import sys
-import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from tqdm import tqdm
+
+from regard.inputs import names, tables
+from regard.inputs.words import joined, quoted, remark
 
 
 @contextmanager
@@ -32,13 +33,18 @@ def present(path: Path, meaning: str = "") -> Path:
     return path
 
 
+def below(folder: Path, *patterns: str) -> list[Path]:
+    """The files in `folder` or below it that fit one of the glob `patterns`, in order; a file system's own are left out."""
+    return [path for path in names.below(folder, *patterns) if not path.is_dir()]
+
+
 def one_of(folder: Path, *patterns: str) -> Path:
-    """The one file in `folder` or below it that fits the first of the glob `patterns` that any fits.
+    """The one file or folder in `folder` or below it that fits the first of the glob `patterns` that any fits.
 
     Raises FileNotFoundError when there is none, ValueError when there are several.
     """
     for pattern in patterns:
-        found = sorted(folder.rglob(pattern))
+        found = names.below(folder, pattern)
         if len(found) > 1:
             raise ValueError(f"{folder} holds {len(found)} files {pattern}, {found[0]} and {found[1]} among them")
         if found:
@@ -47,43 +53,17 @@ def one_of(folder: Path, *patterns: str) -> Path:
 
 
 def table(path: Path, columns: Sequence[str]) -> pd.DataFrame:
-    """A CSV or Excel table with its cells as stripped text, blank where empty. Blank rows are left out; `row` counts them
-    too, from the header, which is 1.
+    """A CSV or Excel table as `regard.inputs.tables` reads it, with the number of each row in the column `row`.
 
-    Raises FileNotFoundError for a missing file and ValueError for an unreadable one, one whose rows are longer than its
-    header, and one without a column.
+    Raises FileNotFoundError for a missing file and ValueError for what `tables.read` refuses and for a missing column.
     """
-    present(path)
-    try:
-        if path.suffix.lower() == ".xlsx":
-            found = pd.read_excel(path, dtype=str, keep_default_na=False, na_filter=False)
-        else:
-            with warnings.catch_warnings():
-                warnings.simplefilter("error", pd.errors.ParserWarning)  # cells beyond the header would be lost
-                found = pd.read_csv(
-                    path,
-                    dtype=str,
-                    keep_default_na=False,
-                    encoding="utf-8-sig",
-                    index_col=False,
-                    skip_blank_lines=False,
-                )
-    except Exception as error:  # pandas and openpyxl raise whatever they meet
-        raise ValueError(f"{path} is not a readable table: {' '.join(str(error).split())}") from None
-    found.columns = [str(column).strip() for column in found.columns]
-    if missing := [column for column in columns if column not in found]:
-        raise ValueError(f"{path} has no column {missing[0]!r}; it has {', '.join(found.columns)}")
+    found = tables.read(path)
+    tables.lacking(path, found, list(columns))
     if "row" in found:
         raise ValueError(
             f"{path} has a column 'row', which stands for the number of the row here; give it another name"
         )
-    found = found.fillna("").apply(lambda column: column.astype(str).str.strip())
-    row = np.arange(2, len(found) + 2)
-    written = (found != "").any(axis=1).to_numpy()
-    if not written.any():
-        raise ValueError(f"{path} has a header but no rows")
-    found = found[written].reset_index(drop=True)
-    return found.assign(row=row[written])
+    return found.reset_index()[[*found.columns, "row"]]
 
 
 def read_json(path: Path) -> object:
@@ -101,24 +81,29 @@ def number(text: str, meaning: str) -> float:
     except ValueError:
         value = float("nan")
     if not np.isfinite(value):
-        raise ValueError(f"{meaning} is {text!r}, not a number")
+        raise ValueError(f"{meaning} is {quoted(text)}, not a number")
     return value
 
 
 def flag(text: str, meaning: str) -> bool:
     """`text`, 0 or 1 (or 0.0 or 1.0), as a truth value. Raises ValueError with `meaning`, the column, for all else."""
     if (value := number(text, meaning)) not in (0, 1):
-        raise ValueError(f"{meaning} is {text!r}; it must be 0 or 1")
+        raise ValueError(f"{meaning} is {quoted(text)}; it must be 0 or 1")
     return value == 1
 
 
 def inside(folder: Path, name: str, meaning: str) -> Path:
-    """`folder / name`, which must be an existing file and lie in `folder`: names in tables are data."""
-    path = folder / name
-    if not name or not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder)):
-        raise ValueError(f"{meaning} {name!r} is not a file in {folder}")
+    """The file `name` in `folder` (`names.find`), which must exist and lie in `folder`: names in tables are data."""
+    path = names.find(folder, name)
+    if not name or "\0" in name or not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder)):
+        raise ValueError(f"{meaning} {quoted(name)} is not a file in {folder}")
     if not os.path.isfile(path):  # unlike Path.is_file also false for a name that is too long
-        raise FileNotFoundError(f"no {meaning} {name!r} in {folder}")
+        near = names.alike(path.parent, path.name) if os.path.isdir(path.parent) else None
+        if os.path.islink(path):
+            reason = "; it is a link to nothing"
+        else:
+            reason = f"; {near.name} differs in the case of its letters" if near and near != path else ""
+        raise FileNotFoundError(f"no {meaning} {quoted(name)} in {folder}{reason}")
     return path
 
 
@@ -135,7 +120,7 @@ def column_name(text: str) -> str:
 def known(value: str, values: Sequence[str], meaning: str) -> str:
     """`value`, which must be one of `values`. Raises ValueError with `meaning`, the column."""
     if value not in values:
-        raise ValueError(f"{meaning} is {value!r}; known are {', '.join(values)}")
+        raise ValueError(f"{meaning} is {quoted(value)}; known are {joined(values)}")
     return value
 
 
@@ -159,38 +144,52 @@ def union(masks: Sequence[np.ndarray], size: tuple[int, int]) -> np.ndarray:
 
 
 def by_name(folder: Path, *patterns: str) -> dict[str, Path]:
-    """The files in `folder` or below it that fit one of the glob `patterns`, by file name, in order.
+    """The files in `folder` or below it that fit one of the glob `patterns`, by file name (in NFC), in order.
 
     Raises ValueError for two of one name: a table that names a file without its folder could mean either.
     """
     found: dict[str, Path] = {}
-    for path in sorted({path for pattern in patterns for path in folder.rglob(pattern)}):
-        if path.name in found:
-            raise ValueError(f"{path} and {found[path.name]} have the same name")
-        found[path.name] = path
+    for path in below(folder, *patterns):
+        name = names.composed(path.name)
+        if name in found:
+            raise ValueError(f"{path} and {found[name]} have the same name")
+        found[name] = path
     return found
+
+
+def last_part(name: str) -> str:
+    """The file's own name in a published path, with slashes or with the backslashes of Windows."""
+    return name.replace("\\", "/").rsplit("/", 1)[-1]
 
 
 def left_out(count: int, of: int, reason: str) -> None:
     """Say on stderr that `count` of `of` listed images are left out, and why; nothing when there are none."""
     if count:
-        print(f"{count} of {of} listed images are left out: {reason}", file=sys.stderr)
+        remark(f"{count} of {of} listed images are left out: {reason}")
+
+
+def unlisted(found: Iterable[Path], used: Collection[Path], where: object) -> None:
+    """Say on stderr that some of the files `found` are not read, for nothing in `where` names them; nothing else."""
+    strays = [path for path in found if path not in used]
+    if strays:
+        shown = joined([path.name for path in strays], 3)
+        remark(f"{len(strays)} files are not read, for {where} does not name them: {shown}")
 
 
 def pairs(images: Path, masks: Path) -> tuple[list[Path], list[Path]]:
-    """The images of a folder, in order, and for each the mask with its name, whatever their suffixes; hidden files are
-    passed over.
+    """The images of a folder, in order, and for each the mask with its name, whatever their suffixes; hidden files and a
+    file system's own are passed over.
 
     Raises FileNotFoundError for a missing folder, mask or image, ValueError for an empty folder and for two files that
     differ in their suffix alone.
     """
     shown, drawn = {}, {}
     for folder, found in ((images, shown), (masks, drawn)):
-        for path in sorted(present(folder).iterdir()):
-            if not path.name.startswith("."):
-                if path.stem in found:
-                    raise ValueError(f"{path} and {found[path.stem].name} differ in their suffix alone")
-                found[path.stem] = path
+        for path in names.entries(present(folder)):
+            stem = names.composed(path.stem)
+            if stem in found:
+                raise ValueError(f"{path} and {found[stem].name} differ in their suffix alone")
+            found[stem] = path
     if not shown:
         raise ValueError(f"{images} holds no images")
     for stem in shown | drawn:
