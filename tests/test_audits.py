@@ -40,15 +40,41 @@ def test_groups_of_cases_by_hand():
     assert audits.between(scores, "asked", ~side.fillna(False).astype(bool), 500, 0)["difference"][0] < 0
 
 
+COMMON = {"method": "cam", "selection": "otsu", "score": "iou", "stratum": "all"}
+IOU = [("x", "finding", 0.5), ("x", "y", 0.1), ("y", "finding", 0.4)]
+CONFUSED = pd.DataFrame([COMMON | dict(zip(("target", "region", "mean"), row)) for row in IOU])
+
+
 def test_confusion_has_the_own_region_on_the_diagonal():
-    common = {"method": "cam", "selection": "otsu", "score": "iou", "stratum": "all"}
-    rows = [("x", "finding", 0.5), ("x", "y", 0.1), ("y", "finding", 0.4)]
-    table = pd.DataFrame([common | {"target": target, "region": region, "mean": mean} for target, region, mean in rows])
-    others = [
-        table.assign(method="lrp"),
-        table.assign(stratum="correct"),
-        table.assign(score="dice"),
-        table.assign(target="all findings"),
-    ]
-    found = audits.confusion(pd.concat([table, *others]), ["x", "y"], "cam", "otsu")
+    found = audits.confusion(CONFUSED, ["x", "y"], "cam", "otsu")
+    assert found.index.tolist() == found.columns.tolist() == ["x", "y"]
     np.testing.assert_array_equal(found.to_numpy(), [[0.5, 0.1], [np.nan, 0.4]])
+    turned = audits.confusion(CONFUSED, ["y", "x"], "cam", "otsu")
+    np.testing.assert_array_equal(turned.to_numpy(), [[0.4, np.nan], [0.1, 0.5]])
+
+
+@pytest.mark.parametrize(
+    "column, value",
+    [
+        ("method", "lrp"),
+        ("selection", "top-area"),
+        ("score", "dice"),
+        ("stratum", "correct"),
+        ("target", "all findings"),
+    ],
+)
+def test_confusion_takes_no_other_rows(column, value):
+    """Rows that differ in one column alone come first and have other means: one that was taken would be seen."""
+    others = CONFUSED.assign(**{column: value}, mean=0.9)
+    found = audits.confusion(pd.concat([others, CONFUSED]), ["x", "y"], "cam", "otsu")
+    np.testing.assert_array_equal(found.to_numpy(), [[0.5, 0.1], [np.nan, 0.4]])
+    assert audits.confusion(others, ["x", "y"], "cam", "otsu").isna().all(axis=None)
+
+
+def test_confusion_takes_the_first_of_several_rows():
+    """A map and a region have several rows where settings, or rules for empty selections, differ."""
+    swept = CONFUSED.assign(mean=CONFUSED["mean"] / 2)
+    found = audits.confusion(pd.concat([CONFUSED, swept]), ["x", "y"], "cam", "otsu")
+    np.testing.assert_array_equal(found.to_numpy(), [[0.5, 0.1], [np.nan, 0.4]])
+    with_union = pd.concat([CONFUSED, CONFUSED[:1].assign(region="x+y", mean=0.7)])
+    pd.testing.assert_frame_equal(audits.confusion(with_union, ["x", "y"], "cam", "otsu"), found)
