@@ -11,23 +11,28 @@ unexport PYTHONDONTWRITEBYTECODE
 
 # `dvc repro` runs stages one after the other, each on one core; studies know nothing of each other, so JOBS of them run
 # beside each other first, each a chain of its own, and the last `dvc repro` runs what gathers them.
+# DVC writes dvc.lock in place: what a kill left of it is mended first, and whole versions are kept aside.
 define studies
+python -m regard lock restore
+mkdir -p build
+python -m regard targets > build/targets
 dvc repro clean settings
-python -m regard targets | xargs -P $(JOBS) -L 1 dvc --wait-for-lock repro --single-item
+xargs -P $(JOBS) -L 1 sh -c 'dvc --wait-for-lock repro --single-item "$$@" && python -m regard lock keep' dvc < build/targets
+dvc repro
+python -m regard lock keep
 endef
 
 reproduce: $(VENV)/installed
 	$(studies)
-	dvc repro
 
 # The same with the profile `full`, which stays in params.yaml (set `profile: quick` there again).
 full: $(VENV)/installed
-	python -c 'from pathlib import Path; file = Path("params.yaml"); file.write_text(file.read_text().replace("profile: quick ", "profile: full ", 1))'
+	python -c 'from regard import atomic, project; file = project.root() / "params.yaml"; atomic.write_text(file, file.read_text("utf-8").replace("profile: quick ", "profile: full ", 1))'
 	$(studies)
-	dvc repro
 
 # The results of this run become what the paper shows and `regard verify` compares with: for those who write the paper.
 reference: $(VENV)/installed
+	python -m regard lock restore
 	dvc repro figures
 	python -m regard reference
 	dvc repro

@@ -1,11 +1,16 @@
 """The expert survey: answers are kept at once, resumed, and put together by rule. All answers here are made up."""
 
+import os
+import signal
+import subprocess
+import sys
+
 import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
 
-from regard import surveys, unit_plots, widgets
+from regard import answers, surveys, unit_plots, widgets
 
 KEY = {"study": "mammography", "network": "abc"}
 
@@ -39,10 +44,53 @@ def test_answers_come_back_in_one_order(file):
     assert (
         file.read_bytes() == before
         and b"unit_0009" in before
-        and [path.name for path in file.parent.iterdir()] == [file.name]
+        and {path.name for path in file.parent.iterdir()} <= {file.name, answers.lock(file).name}
     )
     surveys.record(file, synthetic(9, "a", recognisable="no"))
     assert surveys.read(file).iloc[0]["recognisable"] == "no" and len(surveys.read(file)) == 4
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from regard import answers
+form = answers.Form(("item", "rater"), {"seen": ("Seen?", ("yes", "no"))}, "a notebook")
+for item in range(25):
+    answers.record(Path(sys.argv[1]), {"item": f"{item:02d}", "rater": sys.argv[2], "seen": "yes"}, form)
+"""
+
+
+def test_writers_with_folders_of_their_own_for_temporary_files_lose_nothing(file, tmp_path):
+    """Eight raters at once, each with another TMPDIR; one of them reaches the table by a link."""
+    link = tmp_path / "link"
+    file.parent.mkdir()
+    link.symlink_to(file.parent)
+    writers = []
+    for rater in "abcdefgh":
+        own = tmp_path / f"tmp-{rater}"
+        own.mkdir()
+        path = link / file.name if rater == "h" else file
+        words = [sys.executable, "-c", WRITER, str(path), rater]
+        writers.append(subprocess.Popen(words, env=os.environ | {"TMPDIR": str(own)}))
+    assert [writer.wait() for writer in writers] == [0] * 8
+    table = pd.read_csv(file)
+    assert table.groupby("rater")["item"].apply(list).to_dict() == {rater: list(range(25)) for rater in "abcdefgh"}
+    assert {path.name for path in file.parent.iterdir()} <= {file.name, answers.lock(file).name}
+
+
+def test_a_writer_that_was_killed_holds_nobody_up(file):
+    file.parent.mkdir()
+    code = (
+        "import sys; from filelock import FileLock\n"
+        "with FileLock(sys.argv[1]): print('held', flush=True); sys.stdin.read()"
+    )
+    words = [sys.executable, "-c", code, str(answers.lock(file))]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
+        holder.stdout.readline()
+        os.kill(holder.pid, signal.SIGKILL)
+        holder.wait()
+        surveys.record(file, synthetic(9, "a", recognisable="no"))
+    assert len(surveys.read(file)) == 1
 
 
 def test_what_is_wrong_is_named(file):

@@ -1,9 +1,6 @@
 """What people answer, in a plain table that several raters fill: a row for what is asked about and each rater, sorted, so that two versions
 can be compared line by line."""
 
-import hashlib
-import os
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +9,9 @@ import numpy as np
 import pandas as pd
 from filelock import FileLock
 
+from regard import atomic
+
+WAIT = 120  # seconds for other writers; one takes milliseconds, and on a busy machine many may come first
 
 @dataclass(frozen=True)
 class Form:
@@ -78,7 +78,8 @@ def record(path: Path, answer: Mapping, form: Form) -> None:
         raise ValueError("say who you are first: answers belong to a rater")
     _check(answer, form)
     path = Path(path)
-    with FileLock(_lock(path), timeout=20):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(lock(path), timeout=WAIT, poll_interval=0.01, mode=0o666):  # whoever may answer may take it
         table = read(path, form) if path.is_file() else pd.DataFrame(columns=form.columns)
         same = (
             np.logical_and.reduce([table[name] == answer[name] for name in form.key])
@@ -89,15 +90,15 @@ def record(path: Path, answer: Mapping, form: Form) -> None:
         given = [row] if any(row[question] for question in form.questions) else []
         table = pd.concat([table[~same], pd.DataFrame(given, columns=form.columns)]).sort_values([*form.key])
         table = pd.DataFrame([_written(row, form) for row in table.to_dict("records")], columns=form.columns)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        aside = path.with_name(f"{path.name}.{os.getpid()}.part")
-        table.to_csv(aside, index=False, lineterminator="\n")
-        os.replace(aside, path)
+        with atomic.file(path) as aside:
+            table.to_csv(aside, index=False, lineterminator="\n")
 
 
-def _lock(path: Path) -> Path:
-    """Several people of a class may answer at once, each in a process of their own; beside the table it would lie about."""
-    return Path(tempfile.gettempdir()) / f"regard-{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:16]}.lock"
+def lock(path: Path) -> Path:
+    """The file that one writer of the table `path` holds at a time. It is hidden beside the table: writers
+    share the table's folder, and not always one for temporary files. The system frees it when a writer dies."""
+    path = path.resolve()
+    return path.with_name(f".{path.name}.lock")
 
 
 def _written(row: Mapping, form: Form) -> dict:

@@ -127,6 +127,12 @@ def _parser() -> argparse.ArgumentParser:
         ("folder", "the folder `deepminer` of the repository ddsm-visual-primitives, which you fetched"),
     )
     again.add_argument("--output", type=Path, metavar="CSV", help="write the table there as well")
+    command(
+        "lock",
+        _lock,
+        "pipeline: keep a whole copy of dvc.lock aside, or put it back where DVC was stopped while it wrote the file",
+        ("action", "keep or restore"),
+    )
     command("summary", _summary, "pipeline: gather the results of all studies in results/*.csv")
     command("figures", _figures, "pipeline: run the notebook that draws the paper's figures and tables")
     command(
@@ -261,6 +267,8 @@ def _settings(options: argparse.Namespace) -> None:
     with pipeline.replaced(Path(options.target)) as target:
         for study in project.parameters()["studies"]:
             pipeline.write_settings(study, target / study)
+            for method, why in project.settings(study, "attribute").get("left_out", {}).items():
+                print(f"study {study}: {method} is left out: {why}")
 
 
 def _targets(options: argparse.Namespace) -> None:
@@ -328,6 +336,17 @@ def _costs(options: argparse.Namespace) -> None:
     print("forwards, backwards and seconds are of one map; peak_gb is the most memory in use above what was before")
     if missing := sorted(set(project.parameters()["studies"]) - {file.stem for file in files}):
         print(f"not measured: {', '.join(missing)}")
+
+
+def _lock(options: argparse.Namespace) -> None:
+    from regard import lockfile
+
+    actions = {"keep": lockfile.keep, "restore": lockfile.restore}
+    if options.action not in actions:
+        raise ValueError(f"lock {options.action!r} is not one of {', '.join(actions)}")
+    said = actions[options.action]()
+    if options.action == "restore" and said:
+        print(*said, sep="\n")
 
 
 def _summary(options: argparse.Namespace) -> None:

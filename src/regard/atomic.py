@@ -1,0 +1,48 @@
+"""Files that appear whole or not at all: written beside their place, then renamed."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def file(path: Path | str) -> Iterator[Path]:
+    """A path to write to, which becomes the file `path` when the block ends well. Else nothing is left, and `path` stays what it was.
+
+    Missing folders are made. A file that is replaced keeps its permissions, and a link goes on pointing to it.
+    """
+    path = Path(os.path.realpath(path))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        yield aside
+        with aside.open("rb") as written:
+            os.fsync(written.fileno())  # else a power cut may keep the new name and lose the content
+        if path.exists():
+            shutil.copymode(path, aside)
+        os.replace(aside, path)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def write_text(path: Path | str, text: str) -> None:
+    """Write `text` to the file `path` as UTF-8, with the line ends it has."""
+    with file(path) as aside:
+        aside.write_text(text, encoding="utf-8", newline="")
+
+
+@contextmanager
+def folder(path: Path | str) -> Iterator[Path]:
+    """An empty folder to fill, which takes the place of the folder `path` when the block ends well. Else nothing is left."""
+    path = Path(path)
+    aside = path.with_name(f".{path.name}.partial")
+    shutil.rmtree(aside, ignore_errors=True)
+    aside.mkdir(parents=True)
+    try:
+        yield aside
+        shutil.rmtree(path, ignore_errors=True)
+        os.replace(aside, path)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
