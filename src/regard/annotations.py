@@ -15,6 +15,8 @@ from PIL import Image, ImageDraw
 from pycocotools import mask as coco_masks
 from skimage import draw
 
+from regard.inputs.rasters import transparent
+
 OVERHANG = 1.0  # pixels by which a box may leave its image: published corners are rounded
 SPILL = 0.05  # of the longer side, by which an outline drawn by hand may leave its image; it is clipped there
 Size = tuple[int, int]
@@ -58,8 +60,12 @@ def grey(image: Image.Image, above: int | None = None) -> np.ndarray:
 def colours(image: Image.Image, names: Mapping[str, tuple[int, int, int]]) -> dict[str, np.ndarray]:
     """A mask per name from an image of pure colours (channels 0 or 255) on black; lossy compression is rounded away.
 
-    Raises ValueError for a colour that has no name.
+    Raises ValueError for a colour that has no name, for transparent pixels and for an image in another colour space.
     """
+    if transparent(image):
+        raise ValueError("the mask has transparent pixels: whether their colours count is not said")
+    if image.mode not in ("1", "L", "LA", "P", "PA", "RGB", "RGBA"):
+        raise ValueError(f"the mask has mode {image.mode}; a mask of colours is RGB of 8 bits")
     values = np.array(image.convert("RGB")) > 127
     found = {name: (values == (np.array(colour) > 127)).all(axis=2) for name, colour in names.items()}
     unknown = values.any(axis=2) & ~np.logical_or.reduce(list(found.values()))
@@ -78,10 +84,12 @@ def codes(
     """A mask per name from an image whose grey values (or palette indices) are class codes, 0 to 255.
 
     groups: instead a mask per group of names. Raises ValueError for a code that has no name, and for an image of more than
-    one channel or of 16 bits.
+    one channel, of 16 bits, or of grey values in less than 8 bits: a decoder stretches those to 0 to 255.
     """
     if image.mode not in ("L", "P"):
         raise ValueError(f"the mask has mode {image.mode}; class codes are one 8-bit channel")
+    if image.mode == "L" and (bits := image.info.get("bits", 8)) < 8:
+        raise ValueError(f"the mask has {bits}-bit grey values; class codes are 8-bit grey values or indices of a palette")
     values = np.array(image)
     if unknown := sorted(set(np.flatnonzero(np.bincount(values.ravel(), minlength=256)).tolist()) - set(names)):
         raise ValueError(f"the mask has the unknown class code {unknown[0]}; known are {', '.join(map(str, names))}")
@@ -172,26 +180,45 @@ def _fill(mask: np.ndarray, rings: Sequence[Sequence[Sequence[float]]]) -> None:
 
 
 def geojson(size: Size, collection: object) -> dict[str, np.ndarray]:
-    """A mask per class of a GeoJSON FeatureCollection (or list of features) as QuPath exports it.
+    """A mask per class of a GeoJSON FeatureCollection (or feature, or list of features) as QuPath exports it.
 
-    The class is `properties.classification.name`; polygons and multipolygons of a class are joined, holes left out.
-    Raises ValueError for a feature without a class and for points and lines, which enclose nothing.
+    The class is `properties.classification`: {"name": "Tumor"}, since QuPath 0.4 also {"names": ["Tumor", "Positive"]},
+    which is the class "Tumor: Positive" (qupath.lib.objects.classes.PathClass), or the name alone. Polygons and
+    multipolygons of a class are joined, holes left out. Raises ValueError for a feature without a class and for points
+    and lines, which enclose nothing.
     """
-    features = collection.get("features") if isinstance(collection, Mapping) else collection
+    features = collection
+    if isinstance(collection, Mapping):
+        features = [collection] if collection.get("type") == "Feature" else collection.get("features")
     masks: dict[str, np.ndarray] = {}
     for number, feature in enumerate(_list(features, "a FeatureCollection"), start=1):
         feature = _mapping(feature, f"feature {number}")
-        named = _mapping(feature.get("properties") or {}, f"the properties of feature {number}").get("classification")
-        name = named.get("name") if isinstance(named, Mapping) else named
-        if not isinstance(name, str) or not name:
-            raise ValueError(f"feature {number} has no classification")
+        properties = _mapping(feature.get("properties") or {}, f"the properties of feature {number}")
+        name = _class_of(properties.get("classification"), f"feature {number}")
         geometry = _mapping(feature.get("geometry"), f"the geometry of feature {number}")
         kind, coordinates = geometry.get("type"), geometry.get("coordinates")
         if kind not in ("Polygon", "MultiPolygon"):
             raise ValueError(f"feature {number} is a {_short(kind)}; only a Polygon or MultiPolygon encloses a region")
-        for rings in [coordinates] if kind == "Polygon" else _list(coordinates, "a list of polygons"):
+        polygons = [coordinates] if kind == "Polygon" else _list(coordinates, "a list of polygons")
+        if not polygons:
+            raise ValueError(f"feature {number} is a MultiPolygon without a polygon")
+        for rings in polygons:
             _fill(masks.setdefault(name, np.zeros(size, bool)), rings)
     return masks
+
+
+def _class_of(classification: object, feature: str) -> str:
+    """The name of a class of QuPath; that of a derived class is joined as QuPath joins it."""
+    given = classification if isinstance(classification, Mapping) else {"name": classification}
+    found = [given["name"]] if given.get("name") is not None else []
+    if given.get("names"):
+        parts = _list(given["names"], f"the names of the class of {feature}")
+        found.append(": ".join(parts) if all(isinstance(part, str) and part.strip() for part in parts) else None)
+    if not found or not all(isinstance(name, str) and name.strip() for name in found):
+        raise ValueError(f"{feature} has no classification")
+    if len(set(found)) > 1:
+        raise ValueError(f"{feature} has two classifications, {_short(found[0])} and {_short(found[1])}")
+    return found[0]
 
 
 def coco(size: Size, segmentation: object) -> np.ndarray:
@@ -208,6 +235,21 @@ def coco(size: Size, segmentation: object) -> np.ndarray:
     if not polygons:
         return np.zeros(size, bool)
     return coco_masks.decode(coco_masks.merge(coco_masks.frPyObjects(polygons, *size))).astype(bool)
+
+
+def coco_object(size: Size, annotation: Mapping) -> np.ndarray:
+    """The mask of one annotation of COCO: its `segmentation`, or where that is missing or empty, its `bbox`.
+
+    Raises ValueError for an annotation with neither: it would be taken for an empty region.
+    """
+    segmentation, bounds = annotation.get("segmentation"), annotation.get("bbox")
+    if segmentation and (isinstance(segmentation, Mapping) or segmentation != [[]]):
+        return coco(size, segmentation)
+    if not bounds:
+        raise ValueError("it has neither a segmentation nor a bbox")
+    if len(_list(bounds, "a bbox [left, top, width, height]")) != 4:
+        raise ValueError(f"its bbox has {len(bounds)} numbers, not 4")
+    return box(size, *bounds)
 
 
 def _run_lengths(size: Size, code: Mapping) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 Pillow decodes. It lets some faults pass without a word: it cuts 16-bit colours to 8 bits, shows the first of many pages,
 rescales 12-bit values, takes 16-bit white-is-zero for black-is-zero and skips checksums. This module finds these faults in
-the file itself and reads such a file with another library (tifffile, torchvision) or refuses it.
+the file itself, and reads such a file in full or refuses it.
 """
 
 import io
@@ -26,7 +26,13 @@ TIFF_MARKS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 DICOM_MARK = slice(128, 132)  # "DICM" stands there in every DICOM file, whatever its name
 # TIFF compressions that tifffile decodes on its own: none, deflate (two numbers), PackBits, LZMA.
 UNPACKED = (1, 8, 32946, 32773, 34925)
+TURNED = (5, 6, 7, 8)  # EXIF orientations that exchange height and width
 NARROW, NEARLY_ALL = 16, 0.99
+# Start and step of the columns and of the rows of each pass of an interlaced PNG (Adam7), and of one that is not.
+PASSES = (
+    ((0, 8, 0, 8), (4, 8, 0, 8), (0, 4, 4, 8), (2, 4, 0, 4), (0, 2, 2, 4), (1, 2, 0, 2), (0, 1, 1, 2)),
+    ((0, 1, 0, 1),),
+)
 
 
 class _Refused(ValueError):
@@ -99,11 +105,11 @@ def size_of(path: Path) -> tuple[int, int]:
             with tifffile.TiffFile(path) as file:
                 first = file.pages[0]
                 size = (first.imagelength, first.imagewidth)
-                return size[::-1] if _tiff_orientation(first) > 4 else size
+                return size[::-1] if _tiff_orientation(first) in TURNED else size
         with Image.open(path, formats=FORMATS) as image:
             late = head == PNG_MARK and _late_metadata(path)  # only then must the whole file be decoded
             exif = image.getexif() if late else Image.Image.getexif(image)
-            turned = exif.get(ExifTags.Base.Orientation, 1) in (5, 6, 7, 8)
+            turned = exif.get(ExifTags.Base.Orientation, 1) in TURNED
             return image.size if turned else image.size[::-1]
 
 
@@ -224,13 +230,42 @@ def _png_values(image: Image.Image, source: bytes) -> np.ndarray | None:
         return None
     if "transparency" in image.info:
         raise _Refused("has 16-bit values with a transparent one among them, which is not read")
-    if source[25] == 0:  # grey, which Pillow reads in full
-        return np.array(image)
-    import torch
-    from torchvision.io import decode_png
+    return _opaque(_png_halves(source, image.size), 2**16 - 1)
 
-    values = decode_png(torch.frombuffer(bytearray(source), dtype=torch.uint8)).permute(1, 2, 0).numpy()
-    return _opaque(values, 2**16 - 1)
+
+def _png_halves(source: bytes, size: tuple[int, int]) -> np.ndarray:
+    """The values (H, W, channels) of a 16-bit PNG.
+
+    PNG's filters treat each byte of a pixel apart from its other bytes. So the high bytes alone, with the same filters, are
+    a PNG of 8 bits, and so are the low bytes: Pillow decodes each of them in full.
+    """
+    head = source[16:29]
+    channels = {0: 1, 2: 3, 4: 2, 6: 4}[head[9]]
+    packed = b"".join(source[start:end] for kind, start, end in _png_chunks(source) if kind == b"IDAT")
+    extents = [
+        (len(range(top, size[1], down)), len(range(left, size[0], across)))
+        for left, across, top, down in PASSES[0 if head[12] else 1]
+    ]
+    lengths = [rows * (1 + 2 * channels * columns) if columns else 0 for rows, columns in extents]
+    rows_of_bytes = zlib.decompressobj().decompress(packed, sum(lengths) + 1)
+    if len(rows_of_bytes) != sum(lengths):
+        raise _Refused("is truncated or damaged: its pixels are fewer or more than its header says")
+    split = np.split(np.frombuffer(rows_of_bytes, np.uint8), np.cumsum(lengths)[:-1])
+    halves = []
+    for half in (0, 1):
+        rows = b"".join(
+            np.delete(part.reshape(rows, -1), np.s_[2 - half :: 2], axis=1).tobytes()
+            for part, (rows, columns) in zip(split, extents)
+            if rows and columns
+        )
+        parts = ((b"IHDR", head[:8] + b"\x08" + head[9:]), (b"IDAT", zlib.compress(rows, 1)), (b"IEND", b""))
+        halves.append(PNG_MARK + b"".join(_png_chunk(kind, data) for kind, data in parts))
+    high, low = (np.array(Image.open(io.BytesIO(half), formats=("PNG",))).astype(np.uint16) for half in halves)
+    return np.atleast_3d(high * 256 + low)
+
+
+def _png_chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
 
 def _pnm_values(image: Image.Image, source: Path) -> np.ndarray | None:
