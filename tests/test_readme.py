@@ -8,9 +8,12 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 import yaml
+from torchvision import models
 
-from regard import checks, project
+from regard import backbones, checks, project
+from regard.attribution import attribute
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -85,3 +88,25 @@ def test_every_study_of_the_readme_is_one(number):
     params["studies"] |= block
     for name in block:
         checks.study(name, params)
+
+
+def test_the_squeezenet_of_the_readme_explains_with_every_method_of_its_study(tmp_path):
+    """With the published weights where they are, else with random ones of the same shapes."""
+    (block,) = [yaml.safe_load(text) for text in re.findall(r"```yaml\n(.*?)```", README, re.DOTALL) if "squeezenet" in text]
+    ((name, entry),) = block.items()
+    weights = ROOT.parent / "shared/real/weights/squeezenet1_0-imagenet.pth"
+    if not weights.is_file():
+        weights = tmp_path / entry["train"]["weights"].rpartition("/")[2]
+        torch.save(models.squeezenet1_0(weights=None).state_dict(), weights)
+    entry["train"]["weights"] = str(weights)
+    params = project.parameters(ROOT)
+    params["studies"] |= block
+    checks.study(name, params)
+    train, settings = (project.settings(name, stage, params) for stage in ("train", "attribute"))
+    assert "grad-cam@block4" in settings["left_out"] and "grad-cam@block4" not in settings["methods"]
+    model = backbones.build(train["backbone"], 2, train["weights"], train["width"], train["pool"], seed=1)
+    images = torch.randn(1, 3, 96, 96, generator=torch.Generator().manual_seed(0))
+    for method, parameters in settings["methods"].items():
+        fewer = {"evaluations": 20} if "evaluations" in parameters else {}
+        heat = attribute(model, images, [1], method.split("@")[0], **parameters | fewer)
+        assert heat.shape == (1, 96, 96) and torch.isfinite(heat).all() and (heat != 0).any(), method

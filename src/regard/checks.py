@@ -20,6 +20,7 @@ def study(name: str, params: dict | None = None) -> None:
     prepare, compare = (project.settings(name, stage, params) for stage in ("prepare", "compare"))
     targets(prepare)
     attribution(project.settings(name, "attribute", params), project.settings(name, "train", params)["pool"])
+    named_layers(name, params)
     selection(project.settings(name, "select", params), project.settings(name, "attribute", params))
     explained(project.settings(name, "train", params), project.settings(name, "examine", params))
     if name in params["units"]["studies"]:
@@ -48,6 +49,14 @@ def study(name: str, params: dict | None = None) -> None:
         raise KeyError(
             f"params.yaml: study {name!r} has published {compare['published']!r}; known are {', '.join(PUBLISHED)}"
         )
+
+
+def named_layers(name: str, params: dict) -> None:
+    """Raise ValueError when a study names a layer that its network has not."""
+    from regard import layers  # which no stage but one needs
+
+    attribute, train, clusters = (project.settings(name, stage, params) for stage in ("attribute", "train", "clusters"))
+    layers.check(attribute, train, clusters if name in params["clusters"]["studies"] else None)
 
 
 def explained(train: Mapping, examine: Mapping) -> None:

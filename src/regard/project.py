@@ -35,11 +35,14 @@ def _merge(base: dict, change: dict) -> dict:
 
 def study(name: str, params: dict | None = None) -> dict:
     """All settings of one study: the stage blocks, overridden by the profile, by what the study is `like`, by the
-    study, each of these by what it says for the profile (`profiles` of the study).
+    study, each of these by what it says for the profile (`profiles` of the study). A study with another backbone than what it is
+    `like` does not take over what names a layer of that (see `layers.without_foreign`).
 
     Raises KeyError for an unknown study or profile, ValueError for a `like` that goes round in circles and for a study
     that sets the profile.
     """
+    from regard import layers  # here, so that no stage hangs on it: what it changes stands in build/settings
+
     params = parameters() if params is None else params
     studies, profile = params["studies"], params["profile"]
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", str(name)):
@@ -67,7 +70,8 @@ def study(name: str, params: dict | None = None) -> dict:
             raise KeyError(
                 f"params.yaml: study {current!r} has no profile {unknown[0]!r}; known are {sorted(params['profiles'])}"
             )
-        settings = _merge(_merge(settings, entries), own.get(profile) or {})
+        for change in (entries, own.get(profile) or {}):
+            settings = _merge(layers.without_foreign(settings, change), change)
     return settings
 
 
