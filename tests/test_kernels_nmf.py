@@ -1,12 +1,9 @@
 """Non-negative matrix factorisation against scikit-learn, scipy and a factorisation that is known."""
 
-import subprocess
-import sys
-import textwrap
-
 import numpy as np
 import pytest
 import torch
+from memory import peak
 from scipy.optimize import nnls
 from sklearn.decomposition import NMF
 from sklearn.decomposition._nmf import _initialize_nmf
@@ -147,21 +144,21 @@ def test_a_gpu_finds_what_the_processor_finds():
     torch.testing.assert_close(weights.cpu(), nonnegative(values, here.dictionary[0]), atol=1e-5, rtol=1e-5)
 
 
-def test_a_million_locations_fit_two_gigabytes():
-    """10^6 x 512 float32 are 2 GB by themselves: parts are made when they are asked for, and gone afterwards."""
-    script = """
-        import torch
-        from regard.hardware import peak_above
-        from regard.kernels import nmf, nndsvda
-        torch.set_num_threads(1)
-        base = torch.rand(20_000, 512, generator=torch.Generator().manual_seed(0))
+def test_memory_is_that_of_a_part_and_of_the_weights():
+    """Parts of V are made when they are asked for, and gone afterwards: what is held are W, a part and H."""
+    rows, channels, k = 500, 64, 4
+    base = torch.rand(rows, channels, generator=torch.Generator().manual_seed(0))
+    held = {}
 
-        class Parts:
-            def __iter__(self):
-                return (base.roll(shift, dims=1) for shift in range(50))
+    class Parts:
+        def __init__(self, count: int):
+            self.count = count
 
-        nmf(Parts(), nndsvda(Parts(), 10)[None], iterations=2)
-        print(peak_above(0, torch.device("cpu")))  # of this process: getrusage's is never below its parent's
-    """
-    done = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True, check=True)
-    assert float(done.stdout) < 2
+        def __iter__(self):
+            return (base.roll(shift, dims=1) for shift in range(self.count))
+
+    for count in (10, 80):
+        held[count] = peak(lambda: nmf(Parts(count), nndsvda(Parts(count), k)[None], iterations=2))
+    part, weights = 4 * rows * channels, 4 * rows * k
+    assert part < held[10] and held[80] < 0.25 * 80 * part
+    assert held[80] - held[10] < 70 * 2.5 * weights, "beside W a row's squared length, in double precision"

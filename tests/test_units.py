@@ -1,13 +1,12 @@
 """Units: counted by hand, against numpy, and against the classifier itself."""
 
-import subprocess
-import sys
-import textwrap
+import functools
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from memory import peak
 from torch import nn
 
 from regard import backbones, tables, units
@@ -36,19 +35,18 @@ def test_activity_refuses_what_cannot_be():
         activity([torch.ones(1, 2, 3, 3)], 10)
 
 
-def test_two_thousand_units_of_a_thousand_images_fit_one_gigabyte():
-    """2048 units, 1000 images, 28 x 28: 6.4 GB of float32 in all, of which eight images are there at a time."""
-    script = """
-        import torch
-        from regard.hardware import peak_above
-        from regard.kernels import activity
-        torch.set_num_threads(1)
-        base = torch.rand(8, 2048, 28, 28, generator=torch.Generator().manual_seed(0))
-        found = activity((base for _ in range(125)), 1000 * 784)
-        print(peak_above(0, torch.device("cpu")))  # of this process: getrusage's is never below its parent's
-    """
-    done = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True, check=True)
-    assert float(done.stdout) < 1
+def test_memory_is_that_of_a_part_and_of_the_values_kept():
+    """Not of all maps: the more images, the smaller the share of them that is held at once."""
+    images, channels, side, share = 8, 16, 14, 0.005
+    base = torch.rand(images, channels, side, side, generator=torch.Generator().manual_seed(0))
+    part, held = 4 * base.numel(), {}
+    for parts in (10, 100):
+        locations = parts * images * side**2
+        compute = functools.partial(activity, (base.clone() for _ in range(parts)), locations, share)
+        held[parts], kept = peak(compute), 4 * channels * int(share * locations)
+        assert held[parts] < 8 * (part + kept)
+    assert held[10] > part, "the part itself is counted"
+    assert held[100] < 0.15 * 100 * part
 
 
 def test_a_whole_image_as_one_window_gives_the_classifiers_logits():
