@@ -2,76 +2,110 @@
 
 SOURCE holds `cases.csv` (or one CSV of another name) with a row per image and the columns
 
-    image               its file, relative to SOURCE; 8-bit, DICOM, or 16-bit grey with the option `window`
+    image               its file, relative to SOURCE; 8-bit, DICOM, or of more bits with the option `window`
     patient             never blank
     case                optional, else the file's name
     label, or a column of 1, 0 or blank per finding, split, site, report, pixel_mm, ...: taken over as they are
     mask:STRUCTURE      a mask image, relative to SOURCE; blank = not annotated
+    mask                a mask image of several structures, told apart by the option `codes` or `colours`
     box:STRUCTURE       "left top width height" in pixels from the upper left corner; several joined by ";"
     circle:STRUCTURE    "x y radius" in pixels, y from the top; several joined by ";"
     geojson             a GeoJSON file as QuPath exports it; each class is a structure
 
 "none" in a column of boxes or circles means annotated as absent, blank not annotated. A file `coco.json` in SOURCE adds
-polygons and run-length codes by image file and category; images that it lists and that lack a category are annotated as
-absent there. Structures get lower-case names with underscores.
+polygons, run-length codes and boxes by image file and category; images that it lists and that lack a category are
+annotated as absent there. Structures get lower-case names with underscores. Files that nothing names are counted on stderr.
+
+Options, each with `--set NAME=VALUE`, the value as YAML:
+
+    window='[0, 4095]'                      of images of more than 8 bits, the values that become black and white
+    above=127                               masks of one structure are foreground over this grey value
+    codes='{1: tumour, 2: stroma}'          the column `mask` holds grey values or palette indices; 0 is the background
+    colours='{tumour: [255, 0, 0]}'         the column `mask` holds pure colours, each channel 0 or 255, on black
+    tile=256                                images are cut into square tiles of so many pixels
+    label_by=tumour                         a tile is labelled by this structure where more than half of it is; else it
+                                            keeps the label of its image
+
+A set of images with one indexed mask each is so imported with `image,patient,mask` in cases.csv and the option `codes`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from regard import annotations
 from regard.cases import Cases, Lazy
-from regard.datasets import files, pixels
+from regard.datasets import coco, files, pixels, tiles
+from regard.datasets.coded import Coded
+from regard.inputs import names
+from regard.inputs.case_table import check_capitals
+from regard.inputs.words import quoted, remark
 
 SHAPES = {"box": (annotations.box, 4), "circle": (annotations.circle, 3)}
+KINDS = ("mask", *SHAPES)
+# Columns that somebody may mean as annotations and that would be taken over as plain text.
+VAGUE = ("mask", "masks", "box", "boxes", "bbox", "circle", "circles", "polygon", "polygons", "segmentation", "contour")
+DOCUMENTS = (".txt", ".md", ".rst", ".pdf", ".html")
+Load = Callable[[], np.ndarray]
 
 
-def read(folder: Path | str, window: Sequence[float] | None = None, above: int | None = None) -> Cases:
-    """The set in `folder` as described above.
+def read(
+    folder: Path | str,
+    window: Sequence[float] | None = None,
+    above: int | None = None,
+    codes: dict | None = None,
+    colours: dict | None = None,
+    tile: int | None = None,
+    label_by: str | None = None,
+) -> Cases:
+    """The set in `folder` as described above, with the options described there.
 
-    window: the two values of 16-bit images that become black and white; above: masks are foreground over this grey
-    value, else they must be 0 and 255 (or 0 and 1). Raises FileNotFoundError for a missing file; ValueError that names
+    Raises FileNotFoundError for a missing file; ValueError for an option that is not as described, and one that names
     file and row for a missing column, a blank patient, a structure annotated in two ways, and an annotation that is
     broken or does not fit its image.
     """
     folder = Path(folder)
-    listed = folder / "cases.csv" if (folder / "cases.csv").is_file() else _only_csv(folder)
+    _check_options(window, above, tile, label_by)
+    coded = Coded(codes, colours) if codes is not None or colours is not None else None
+    listed = folder / "cases.csv"
+    listed = listed if listed.is_file() else _only_csv(folder)
     table = files.table(listed, ["image", "patient"])
-    numbers = lambda values: all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
-    if window is not None and not (isinstance(window, list | tuple) and len(window) == 2 and numbers(window)):
-        raise ValueError(f"window must be two numbers, the values that become black and white, not {window!r}")
-    if above is not None and not (numbers([above]) and 0 <= above < 255):
-        raise ValueError(f"above must be a grey value from 0 to 254, not {above!r}")
-    if vague := [name for name in table if name.lower() in ("mask", "box", "bbox", "circle", "polygon")]:
-        raise ValueError(
-            f"{listed} has a column {vague[0]!r} that names no structure; write mask:NAME, box:NAME or circle:NAME"
-        )
-    images, drawn, names = [], {}, {}
-    consumed = [name for name in table if name == "geojson" or name.split(":")[0] in ("mask", *SHAPES) and ":" in name]
-    for at, row in enumerate(table.to_dict("records")):
+    check_capitals(table.columns, listed)
+    columns = _columns(table, listed, coded)
+    source = Source(folder, above, coded)
+    images, drawn = _images(table, listed, folder), {}
+    for at, (image, row) in enumerate(zip(images, table.to_dict("records"))):
         where = f"{listed} row {row['row']}"
         with files.located(where):
-            files.filled(row["patient"], "patient")
-            image = files.inside(folder, row["image"], "image")
-            images.append(image)
-            case = row["case"] if "case" in table else files.case_name(image.stem)
-            if case in names:
-                raise ValueError(f"case {case!r} stands in row {names[case]} already")
-            names[case] = row["row"]
-            for column in (name for name in consumed if row[name]):
-                for structure, load in _annotation(column, row[column], image, folder, above):
-                    _add(drawn, structure, at, load, where)
-    known = {image.relative_to(folder).as_posix(): at for at, image in enumerate(images)}
-    for structure, at, load, where in _coco(folder, known, images):
-        with files.located(where):
-            _add(drawn, structure, at, load, where)
-    table = table.drop(columns=[*consumed, "row"])
-    table["case"] = list(names)
+            for column, (kind, structure) in columns.items():
+                if row[column]:
+                    cell = Cell(kind, structure, column, row[column], image)
+                    for name, load in ANNOTATIONS[kind](cell, source):
+                        _add(drawn, name, at, load, where)
+    if (path := names.optional(folder, "coco.json", "the annotations in COCO's format")) is not None:
+        source.named.add(path)
+        for structure, at, load in coco.read(path, folder, list(images)):
+            with files.located(path):
+                _add(drawn, structure, at, load, str(path))
+    _remark_on_files(folder, {listed, *images, *source.named}, listed)
+    table = table.drop(columns=[*columns, "row"]).assign(case=list(images.values()))
     if "reference" not in table:
         table["reference"] = "reader"
+    table = table[["case", *(name for name in table if name != "case")]]
+
+    def show(image: Path) -> np.ndarray:
+        return pixels.image(image, window=tuple(window) if window else None)
+
+    if tile is None:
+        return _whole(table, list(images), drawn, show)
+    return _tiled(table, list(images), drawn, show, tile, label_by)
+
+
+def _whole(table: pd.DataFrame, images: list[Path], drawn: dict, show: Callable) -> Cases:
     regions = {
         name: Lazy(lambda load: load and load(), [found.get(at) for at in range(len(table))])
         for name, found in drawn.items()
@@ -79,22 +113,95 @@ def read(folder: Path | str, window: Sequence[float] | None = None, above: int |
     for found in drawn.values():
         for load in files.progress(list(found.values())):
             load()  # so that a broken annotation is named before anything is written
-    shown = Lazy(lambda image: pixels.image(image, window=tuple(window) if window else None), images)
-    return Cases(table[["case", *(name for name in table if name != "case")]], shown, regions)
+    return Cases(table, Lazy(show, images), regions)
+
+
+def _tiled(
+    table: pd.DataFrame, images: list[Path], drawn: dict, show: Callable, tile: int, label_by: str | None
+) -> Cases:
+    if label_by is not None:
+        label_by = files.known(files.column_name(label_by), list(drawn), "label_by")
+    position = {image: at for at, image in enumerate(images)}
+    described = table.to_dict("records")
+
+    def masks(image: Path) -> dict[str, np.ndarray | None]:
+        loads = {name: found.get(position[image]) for name, found in drawn.items()}
+        return {name: load() if load else None for name, load in loads.items()}
+
+    def describe(image: Path) -> dict[str, str]:
+        return described[position[image]]
+
+    return tiles.cut(images, masks, tile, describe, label_by, show)
+
+
+def _check_options(window: object, above: object, tile: object, label_by: object) -> None:
+    if window is not None and not (isinstance(window, list | tuple) and len(window) == 2 and _are_numbers(window)):
+        raise ValueError(f"window must be two numbers, the values that become black and white, not {quoted(window)}")
+    if above is not None and not (_are_numbers([above]) and 0 <= above < 255):
+        raise ValueError(f"above must be a grey value from 0 to 254, not {quoted(above)}")
+    if tile is not None:
+        tiles.check(tile)
+    if label_by is not None and (tile is None or not isinstance(label_by, str)):
+        raise ValueError(f"label_by names the structure that labels tiles: it is {quoted(label_by)}, tile {tile!r}")
+
+
+def _are_numbers(values: Sequence) -> bool:
+    return all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
 
 
 def _only_csv(folder: Path) -> Path:
-    found = sorted(folder.glob("*.csv"))
+    found = [path for path in names.entries(folder) if path.suffix.lower() == ".csv"]
     if len(found) != 1:
         raise FileNotFoundError(f"{folder} must hold cases.csv or one other CSV, it holds {len(found)}")
     return found[0]
 
 
-def _add(drawn: dict, structure: str, at: int, load: Callable, where: str) -> None:
+def _columns(table: pd.DataFrame, listed: Path, coded: Coded | None) -> dict[str, tuple[str, str]]:
+    """The columns of annotations, each with its kind and structure; capitals in a kind do not count."""
+    found = {}
+    for column in table:
+        kind, colon, structure = (part.strip() for part in column.partition(":"))
+        kind = kind.lower()
+        if kind in KINDS and colon:
+            found[column] = (kind, files.column_name(structure))
+        elif kind == "geojson":
+            found[column] = (kind, "")
+        elif kind == "mask" and coded is not None:
+            found[column] = ("coded", "")
+        elif kind in VAGUE:
+            reason = "is of no kind that is known" if colon else "names no structure"
+            raise ValueError(
+                f"{listed} has a column {quoted(column)} that {reason}; write mask:NAME, box:NAME or circle:NAME, or "
+                "mask with the option codes or colours"
+            )
+    if coded is not None and ("coded", "") not in found.values():
+        raise ValueError(f"{listed} has no column 'mask', which the option codes or colours is about")
+    return found
+
+
+def _images(table: pd.DataFrame, listed: Path, folder: Path) -> dict[Path, str]:
+    """The image file of each row with the name of its case; both may stand once."""
+    found: dict[Path, str] = {}
+    rows: dict[str | Path, int] = {}
+    for row in table.to_dict("records"):
+        with files.located(f"{listed} row {row['row']}"):
+            files.filled(row["patient"], "patient")
+            image = files.inside(folder, row["image"], "image")
+            case = row["case"] if "case" in row else files.case_name(image.stem)
+            if case in rows:
+                raise ValueError(f"case {quoted(case)} stands in row {rows[case]} already")
+            if image in rows:
+                raise ValueError(f"image {quoted(row['image'])} stands in row {rows[image]} already")
+            rows[case] = rows[image] = row["row"]
+            found[image] = case
+    return found
+
+
+def _add(drawn: dict, structure: str, at: int, load: Load, where: str) -> None:
     if not structure:
         raise ValueError("a structure has no name")
     if at in drawn.setdefault(structure, {}):
-        raise ValueError(f"structure {structure!r} is annotated in two ways")
+        raise ValueError(f"structure {quoted(structure)} is annotated in two ways")
 
     def located() -> np.ndarray:
         with files.located(where):
@@ -103,73 +210,85 @@ def _add(drawn: dict, structure: str, at: int, load: Callable, where: str) -> No
     drawn[structure][at] = located
 
 
-def _annotation(
-    column: str, value: str, image: Path, folder: Path, above: int | None
-) -> list[tuple[str, Callable[[], np.ndarray]]]:
-    """What one cell of the table draws: structures, and how the mask of each is made."""
-    kind, _, structure = column.partition(":")
-    structure = files.column_name(structure)
-    if kind == "mask":
-        path = files.inside(folder, value, "mask")
-        return [(structure, lambda: pixels.mask(path, image, above))]
-    if kind == "geojson":
-        path = files.inside(folder, value, "geojson")
+def _remark_on_files(folder: Path, named: set[Path], listed: Path) -> None:
+    shown = [path for path in files.below(folder, "*") if path.suffix.lower() not in DOCUMENTS]
+    files.unlisted(shown, named, f"{listed.name}")
 
-        return [
-            (files.column_name(name), lambda name=name: _classes(path, image)[name]) for name in _classes(path, image)
-        ]
-    draw, count = SHAPES[kind]
-    shapes = [] if value == "none" else [shape.split() for shape in value.split(";")]
-    numbers = [[files.number(part, column) for part in shape] for shape in shapes]
+
+@dataclass
+class Source:
+    """What the cells of one set are read with; `named` gathers the files that they name."""
+
+    folder: Path
+    above: int | None
+    coded: Coded | None
+    named: set[Path] = field(default_factory=set)
+
+    def __post_init__(self):
+        self.classes = lru_cache(1)(_classes)  # asked for class by class
+
+    def file(self, name: str, meaning: str) -> Path:
+        path = files.inside(self.folder, name, meaning)
+        self.named.add(path)
+        return path
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A cell that is not blank in a column of annotations, and the image of its row."""
+
+    kind: str
+    structure: str
+    column: str
+    value: str
+    image: Path
+
+
+def _mask(cell: Cell, source: Source) -> Iterator[tuple[str, Load]]:
+    path = source.file(cell.value, "mask")
+    yield cell.structure, lambda: pixels.mask(path, cell.image, source.above)
+
+
+def _coded(cell: Cell, source: Source) -> Iterator[tuple[str, Load]]:
+    path = source.file(cell.value, "mask")
+    for name in source.coded.structures:
+        yield name, lambda name=name: source.coded.masks(path, cell.image)[name]
+
+
+def _geojson(cell: Cell, source: Source) -> Iterator[tuple[str, Load]]:
+    path = source.file(cell.value, "geojson")
+    found = source.classes(path, cell.image)
+    if not found:
+        remark(f"{path} has no feature: its image counts as not annotated")
+    for name in found:
+        yield files.column_name(name), lambda name=name: _drawn_class(path, name, source.classes(path, cell.image))
+
+
+def _shapes(cell: Cell, source: Source) -> Iterator[tuple[str, Load]]:
+    draw, count = SHAPES[cell.kind]
+    shapes = [] if cell.value.lower() == "none" else [shape.split() for shape in cell.value.split(";")]
+    numbers = [[files.number(part, cell.column) for part in shape] for shape in shapes]
     for shape in numbers:
         if len(shape) != count:
-            raise ValueError(f"{column} has {len(shape)} numbers in one shape, not {count}")
+            raise ValueError(f"{cell.column} has {len(shape)} numbers in one shape, not {count}")
 
     def load() -> np.ndarray:
-        size = pixels.size_of(image)
+        size = pixels.size_of(cell.image)
         return files.union([draw(size, *shape) for shape in numbers], size)
 
-    return [(structure, load)]
+    yield cell.structure, load
 
 
-@lru_cache(1)  # asked for class by class
+ANNOTATIONS = {"mask": _mask, "coded": _coded, "geojson": _geojson, "box": _shapes, "circle": _shapes}
+
+
+def _drawn_class(path: Path, name: str, classes: dict[str, np.ndarray]) -> np.ndarray:
+    if not classes[name].any():
+        raise ValueError(f"{path}: the features of class {quoted(name)} enclose no pixel, which would read as absent")
+    return classes[name]
+
+
 def _classes(path: Path, image: Path) -> dict[str, np.ndarray]:
     content = files.read_json(path)
     with files.located(path):
         return annotations.geojson(pixels.size_of(image), content)
-
-
-def _coco(folder: Path, known: dict[str, int], images: list[Path]):
-    """Of coco.json, where it is there: structure, row, how the mask is made, and where it stands."""
-    path = folder / "coco.json"
-    if not path.is_file():
-        return
-    content = files.read_json(path)
-    with files.located(path):
-        if not isinstance(content, dict) or not all(
-            isinstance(content.get(key), list) for key in ("images", "annotations", "categories")
-        ):
-            raise ValueError("COCO has the lists images, annotations and categories")
-        try:
-            names = {one["id"]: files.column_name(str(one["name"])) for one in content["categories"]}
-            rows = {one["id"]: known.get(one["file_name"]) for one in content["images"]}
-            found = {(one["image_id"], one["category_id"]): [] for one in content["annotations"]}
-            for number, one in enumerate(content["annotations"], start=1):
-                if one["image_id"] not in rows or one["category_id"] not in names:
-                    raise ValueError(f"annotation {number} belongs to no image or category")
-                found[one["image_id"], one["category_id"]].append((number, one["segmentation"]))
-        except (KeyError, TypeError) as error:
-            raise ValueError(f"an entry is not as COCO has it ({type(error).__name__}: {error})") from None
-    for image, at in rows.items():
-        if at is None:
-            raise ValueError(f"{path}: image {image!r} is not in the table")
-        for category, name in names.items():
-            yield name, at, lambda at=at, key=(image, category): _segments(images[at], found.get(key, [])), str(path)
-
-
-def _segments(image: Path, segments: list) -> np.ndarray:
-    size, masks = pixels.size_of(image), []
-    for number, segmentation in segments:
-        with files.located(f"annotation {number}"):
-            masks.append(annotations.coco(size, segmentation))
-    return files.union(masks, size)
