@@ -1,10 +1,13 @@
 """Thresholds tuned on other cases, and regions built otherwise."""
 
+import json
+
 import numpy as np
 import pytest
 import torch
+import xarray as xr
 
-from regard import comparison, geometry, regions
+from regard import arrays, comparison, geometry, regions
 
 BOX = geometry.letterbox(10, 10, 10)
 
@@ -32,7 +35,12 @@ def test_a_threshold_knows_no_units_and_an_empty_selection_counts_as_nothing():
 def test_a_map_that_meets_no_region_has_no_threshold_and_the_lowest_of_equal_ones_is_taken():
     experts = [np.eye(10, dtype=bool)]
     share, means = comparison.tuned_share(torch.zeros(1, 10, 10), experts, [BOX], [0.1, 0.9])
+    assert np.isnan(share) and np.isnan(means).all()
+    nowhere = torch.where(torch.eye(10) > 0, 0.0, 1.0)[None]
+    share, means = comparison.tuned_share(nowhere, experts, [BOX], [0.1, 0.9])
     assert np.isnan(share) and means == [0, 0]
+    both = torch.cat([torch.zeros(1, 10, 10), nowhere.roll(0)])
+    assert comparison.tuned_share(both, experts * 2, [BOX] * 2, [0.1])[1] == [0], "a map of zeros is left out"
     steps = torch.where(torch.eye(10) > 0, 1.0, 0.05)[None]
     assert comparison.tuned_share(steps, experts, [BOX], [0.01, 0.3, 0.6])[0] == 0.3
 
@@ -66,3 +74,34 @@ def test_maxima_in_regions_built_around_a_mass():
     )
     assert narrow[0, :2].tolist() == [1, 0] and wide[0, :2].tolist() == [1, 1]
     assert 200 / 3600 < narrow[0, 2] < wide[0, 2] < 1 and np.isnan(narrow[1]).all()
+
+
+def test_no_score_of_a_map_of_zeros_is_defined():
+    """Neither of the map nor of what a rule selects of it (nothing, which elsewhere is an IoU of 0); padding does not count as the map."""
+    box = geometry.letterbox(6, 10, 10)
+    silent, pointed = np.zeros((10, 10), np.float32), np.zeros((10, 10), np.float32)
+    silent[0] = 5.0  # in the padding
+    pointed[5, 5] = 1.0
+    index = [arrays.key("a", "x")]
+    heats = {"silent": silent, "pointed": pointed, "negative": -np.ones((10, 10), np.float32)}
+    maps = xr.Dataset({name: (("map", "y", "x"), heat[None]) for name, heat in heats.items()}, {"map": index})
+    chosen = {name: (("selection", "map", "y", "x"), (heat > 0)[None, None]) for name, heat in heats.items()}
+    selected = xr.Dataset(chosen, {"map": index}, {"variants": json.dumps({"otsu": {"parameters": {}}})})
+    expert = np.zeros((6, 10), bool)
+    expert[3, 5] = True
+    scored = {"parts": ["mass"], "others": [], "expert": "mass"}
+    found = comparison.score_explanation(maps, [selected], "a", "x", {"mass": expert}, scored, box, [0])
+    own = found[found["method"] != ""].set_index(["method", "score"])["value"]
+    assert own["silent"].isna().all() and {"pointing", "mass", "rank", "iou", "area", "covers"} <= set(own["silent"].index)
+    assert own["pointed", "pointing"] == own["pointed", "iou"] == 1
+    assert own["negative", "iou"] == 0 and own["negative", "area"] == 0 and np.isnan(own["negative", "mass"])
+
+
+def test_a_map_without_a_maximum_hits_no_region_and_misses_none():
+    mask = np.zeros((60, 60), bool)
+    mask[20:30, 20:40] = True
+    knobs = {"ring_mm": 5.0, "ring_radius": 0.25, "ring_image": 0.03, "below_height": 1.0}
+    place = comparison.place_of_maximum(np.zeros((60, 60), np.float32), geometry.letterbox(60, 60, 60))
+    assert np.isnan(place).all()
+    found = comparison.hits_around([mask], [1.0], [[place, (0.4, 0.5)]], "mass", **knobs)
+    assert np.isnan(found[0, 0]) and found[0, 1] == 1 and 0 < found[0, 2] < 1

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, f1_score, jaccard_score, precision_score, recall_score
 
-from regard.scores import OF_REGIONS, SCORES, area_expected_iou, pointing, points, score
+from regard.scores import OF_REGIONS, SCORES, area_expected_iou, pointing, points, says_nowhere, score
 
 TOLERANCES = (0.0, 1.0, 1.5, 3.0)
 
@@ -79,7 +79,7 @@ def test_ties_point_at_their_mean_position(ties, place):
 
 
 @pytest.mark.parametrize("shape, centre", [((7, 7), (3, 3)), ((5, 9), (2, 4)), ((1, 1), (0, 0)), ((4, 6), (2, 3))])
-@pytest.mark.parametrize("value", [-2.0, 0.0, 3.5, float("-inf")])
+@pytest.mark.parametrize("value", [-2.0, 3.5, float("-inf")])
 def test_a_constant_map_points_at_the_centre(shape, centre, value):
     assert points(torch.full((1, *shape), value)).tolist() == [list(map(float, centre))]
 
@@ -171,7 +171,7 @@ def test_mass_and_rank_by_hand():
     )
 
 
-@pytest.mark.parametrize("value", [-2.0, 0.0, 3.5])
+@pytest.mark.parametrize("value", [-2.0, 3.5])
 def test_a_constant_map_scores_what_its_area_does(value):
     """Its mass is undefined where nothing is positive."""
     reference = torch.zeros(1, 4, 5, dtype=torch.bool)
@@ -188,16 +188,16 @@ DEGENERATE = {
     "dice": (0, np.nan, np.nan),
     "precision": (np.nan, np.nan, np.nan),
     "recall": (0, np.nan, np.nan),
-    "pointing": (0, np.nan, np.nan),
+    "pointing": (np.nan, np.nan, np.nan),
     "mass": (np.nan, np.nan, np.nan),
-    "rank": (1 / 9, np.nan, np.nan),
-    "auprc": (1 / 9, np.nan, np.nan),
+    "rank": (np.nan, np.nan, np.nan),
+    "auprc": (np.nan, np.nan, np.nan),
 }
 
 
 @pytest.mark.parametrize("name", SCORES)
 def test_what_is_missing_follows_the_stated_rule(name):
-    """An empty region, or a map of zeros, which points at the centre and ranks no pixel before another."""
+    """An empty region, or a map of zeros, which points nowhere and ranks no pixel before another."""
     corner, nothing = mask((0, 0), shape=(3, 3)), mask(shape=(3, 3))
     one = corner if name in OF_REGIONS else corner.double()
     empty = nothing if name in OF_REGIONS else nothing.double()
@@ -313,3 +313,16 @@ def test_area_expected_iou_at_the_ends():
     half[:, :2] = True
     np.testing.assert_array_equal(area_expected_iou(torch.tensor([0.0, 1.0]).double(), half), [0, 0.5])
     np.testing.assert_array_equal(area_expected_iou(torch.tensor([0.0, 0.5]), half & False), [np.nan, np.nan])
+
+
+@pytest.mark.parametrize("name", [name for name in SCORES if name not in OF_REGIONS])
+def test_a_map_that_is_zero_everywhere_says_nothing(name):
+    """Not even that the centre matters: undefined, beside a map of another constant and one with a single value."""
+    maps = torch.zeros(3, 5, 5)
+    maps[1] += 1
+    maps[2, 2, 2] = 1
+    reference = torch.zeros(3, 5, 5, dtype=torch.bool)
+    reference[:, 2, 2] = True
+    found = score(maps, reference, name)
+    assert found[0].isnan() and not found[1:].isnan().any()
+    assert says_nowhere(maps).tolist() == [True, False, False]

@@ -253,9 +253,10 @@ def test_scores_survive_the_disk(tmp_path):
     )
 
 
-def contrasts():
-    """Two methods and a null map, with rows that the paired table must leave out."""
-    values = {"cam": [1.0, 0.0, 1.0, NAN], "lrp": [1.0, 1.0, 1.0, NAN], "ones": [0.0, 0.0, 1.0, 1.0]}
+def contrasts(last=NAN):
+    """Two methods and a null map, with rows that the paired table must leave out; last: the null map's value of a case of which both
+    methods are undefined."""
+    values = {"cam": [1.0, 0.0, 1.0, NAN], "lrp": [1.0, 1.0, 1.0, NAN], "ones": [0.0, 0.0, 1.0, last]}
     tables = [
         column(value, "pointing", region=region, method=method, **POINTING)
         for method, value in values.items()
@@ -291,6 +292,56 @@ def test_pairs_are_the_stated_ones():
         and set(found["target_role"]) == {"predicted"}
         and set(found["profile"]) == {"quick"}
     )
+
+
+def test_a_map_that_is_often_undefined_supports_no_comparison():
+    """One of four maps of each method is undefined where the null map is not, more than a tenth: the difference stands, flagged, and
+    neither interval, effect nor p."""
+    found = summary.pairs(contrasts(1.0), PREDICTIONS, ["cam", "lrp"], ["ones"], EXPERT, 2000, "quick")
+    row = one(found, first="cam", second="ones", score="iou", stratum="all")
+    assert row["difference"] == pytest.approx(1 / 3) and row["flagged"]
+    assert row[["ci_low", "ci_high", "effect", "p", "p_holm"]].isna().all()
+    fair = one(
+        summary.pairs(contrasts(), PREDICTIONS, ["cam", "lrp"], ["ones"], EXPERT, 2000, "quick"),
+        first="cam",
+        second="ones",
+        score="iou",
+        stratum="all",
+    )
+    assert fair["p"] > 0 and fair["difference"] == row["difference"]
+
+
+@pytest.mark.parametrize("missing, flagged", [(0, False), (1, False), (2, True), (20, True)])
+def test_a_mean_over_few_of_the_maps_that_could_be_scored_is_flagged(missing, flagged):
+    """Of twenty maps of a null map one undefined is a twentieth, two are a tenth and no more, three are more; a region that nobody
+    drew is no map's fault, and a method that was not asked of a case is not undefined there."""
+    count = 20
+    explained = pd.DataFrame(
+        {
+            "case": [f"c{at:02d}" for at in range(count)],
+            "patient": [f"p{at:02d}" for at in range(count)],
+            "label": "benign",
+            "correct": True,
+            "target": "benign",
+            "target_role": "predicted",
+        }
+    )
+    full = np.linspace(0.1, 0.9, count)
+    broken = np.where(np.arange(count) < missing + (missing == 2), NAN, full)
+    parts = [
+        explained[["case", "target", "target_role"]].assign(
+            study="s", data="d", method=method, selection="", setting="", region="mass", score="mass", value=values
+        )
+        for method, values in {"cam": full, "random-network": broken}.items()
+    ]
+    slow = parts[0].assign(method="lime").head(3)
+    nobody = explained[["case", "target", "target_role"]].assign(
+        study="s", data="d", method="cam", selection="", setting="", region="below", score="mass", value=NAN
+    )
+    found = summary.summarise(pd.concat([*parts, slow, nobody]), explained, 200, "quick")
+    rows = found[(found["stratum"] == "all") & (found["region"] == "mass")].set_index("method")["flagged"]
+    assert rows["random-network"] == flagged and not rows["cam"] and not rows["lime"]
+    assert not found.loc[found["region"] == "below", "flagged"].any()
 
 
 def test_pairs_by_hand():

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from regard.backbones import MEAN, STD
+from regard.preprocessing import IMAGENET, Preprocessing
 
 # absorbances of haematoxylin, eosin and a residual, one row each (Ruifrok & Johnston 2001, table 2)
 STAINS = ((0.65, 0.70, 0.29), (0.07, 0.99, 0.11), (0.27, 0.57, 0.78))
@@ -36,13 +36,14 @@ def augment(
     mirror: bool = False,
     turn: bool = False,
     stain: float = 0.0,
+    taken: Preprocessing = IMAGENET,
 ) -> Tensor:
     """Each of the normalised images (N, 3, H, W) moved, zoomed, with its contrast changed, and as the options say.
 
     shift: the largest move as a share of the width; zoom, contrast: the largest relative change; mirror: left and right
     swapped or not, which is wrong where laterality matters; turn: by 0, 90, 180 or 270 degrees, for tissue that has no
     upright (never upside down otherwise: depth has a meaning); stain: the largest relative change of the amount of
-    haematoxylin and of eosin, in optical density (Tellez et al. 2018).
+    haematoxylin and of eosin, in optical density (Tellez et al. 2018); taken: how the images were made from pixels.
     """
     draw = lambda: torch.rand(len(images), generator=generator) * 2 - 1
     side, scale = torch.sign(draw()), 1 + zoom * draw()
@@ -57,19 +58,18 @@ def augment(
     grid = functional.affine_grid(affine.to(images.device), list(images.shape), align_corners=False)
     moved = functional.grid_sample(images, grid, padding_mode="border", align_corners=False)
     if stain:
-        moved = stained(moved, 1 + stain * torch.stack([draw(), draw()], 1).to(images.device))
+        moved = stained(moved, 1 + stain * torch.stack([draw(), draw()], 1).to(images.device), taken)
     return (moved * gain.to(images.device).view(-1, 1, 1, 1)).contiguous(memory_format=torch.channels_last)
 
 
-def stained(images: Tensor, amount: Tensor) -> Tensor:
+def stained(images: Tensor, amount: Tensor, taken: Preprocessing = IMAGENET) -> Tensor:
     """Normalised RGB images (N, 3, H, W) with haematoxylin and eosin multiplied by `amount` (N, 2).
 
     The optical density -log10(transmission) is a sum of the stains' absorbances (Beer and Lambert).
     """
-    mean, std = (torch.tensor(values, device=images.device).view(1, 3, 1, 1) for values in (MEAN, STD))
-    density = -torch.log10((images * std + mean).clamp(1 / 255, 1))
+    density = -torch.log10(taken.pictures(images).clamp(1 / 255, 1))
     stains = functional.normalize(torch.tensor(STAINS, device=images.device), dim=1)
     amounts = torch.einsum("nchw,cs->nshw", density, torch.linalg.inv(stains))
     factor = torch.cat([amount, torch.ones_like(amount[:, :1])], 1)[:, :, None, None]
     density = torch.einsum("nshw,sc->nchw", amounts * factor, stains)
-    return ((10**-density).clamp(0, 1) - mean) / std
+    return taken.normalised((10**-density).clamp(0, 1))

@@ -20,9 +20,9 @@ from safetensors.torch import load_file, save
 from torch import Tensor, nn
 from torchvision import models
 
-from regard import project
-
-MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # torchvision's ImageNet statistics, used for every weights
+from regard import checkpoints, project
+from regard import preprocessing as inputs_of
+from regard.preprocessing import IMAGENET, Preprocessing
 
 
 def _vgg(configuration: str, batch_norm: bool):
@@ -145,6 +145,7 @@ def build(
     pool: str = "avg",
     seed: int = 0,
     whole: bool = False,
+    preprocessing: Preprocessing = IMAGENET,
 ) -> nn.Sequential:
     """A classifier with `classes` logits, float32, in eval mode.
 
@@ -154,8 +155,10 @@ def build(
     Keys are torchvision's or those of `write`.
     whole: False loads the features alone, and the linear head is drawn from `seed`, as is everything without weights.
     True loads the head too ("head.*", "fc.*" or "classifier.*"), so that an existing classifier is explained
-    unchanged. A head with one logit z, of a sigmoid, becomes for two classes the head with the logits (0, z), whose
-    softmax gives the second class the same probability: softmax((0, z))[1] = 1 / (1 + exp(-z)).
+    unchanged. A head with one logit z, of a sigmoid, becomes for two classes the head with the logits (-z/2, z/2), whose
+    softmax gives the second class the same probability, softmax((-z/2, z/2))[1] = 1 / (1 + exp(-z)), and whose signed maps of
+    the two classes are each other's negative.
+    preprocessing: how the network's input is made from pixels; it stays with the model, for `inputs` and for all that hides pixels.
     A VGG that was trained with its last max pool computes something else here, unless pool is "max" and the sides of
     the image are multiples of 32: the largest of the maxima is the maximum.
     Raises ValueError for an unknown name, pool and width and for weights that do not fit, FileNotFoundError for a
@@ -180,25 +183,30 @@ def build(
     model = nn.Sequential(OrderedDict(features=features, pool=POOLS[pool](1), flatten=nn.Flatten(), head=head))
     if not random:
         state, description = _source(name, weights, width)
-        state = _renamed(state)
         problem = f"weights {weights} do not fit backbone {name}"
+        state = checkpoints.fitted(state, set(model.state_dict()), problem)
         _load_features(model, state, problem)
         if whole:
             for key, wanted in {"name": name, "width": width, "pool": pool}.items():
                 if description.get(key, wanted) != wanted:
                     raise ValueError(f"{problem}: the file was written for {key} {description[key]}, not {wanted}")
             _load_head(model, state, problem)
+    model.preprocessing = preprocessing
     return model.eval()
 
 
-def check_whole(weights: str | Path, classes: Sequence[str], kind: str) -> None:
+def check_whole(
+    weights: str | Path, classes: Sequence[str], kind: str, preprocessing: Preprocessing = IMAGENET
+) -> None:
     """Raise ValueError when a classifier's file says that it tells apart other `classes`, in another order, or of
-    another `kind` ("label" or "findings"). A file of other origin says nothing, and is taken at its word."""
+    another `kind` ("label" or "findings"), or takes its input in another way. A file of other origin says nothing, and is taken at its
+    word."""
     path = Path(weights) if Path(weights).is_absolute() else project.root() / weights
     if path.suffix != ".safetensors" or not path.is_file():
         return
     _, description = _source("", path, 1.0)
-    for key, wanted in {"classes": list(classes), "kind": kind}.items():
+    own = inputs_of.description(preprocessing)
+    for key, wanted in {"classes": list(classes), "kind": kind, "preprocessing": own}.items():
         if description.get(key, wanted) != wanted:
             raise ValueError(f"weights {weights}: the file was written for {key} {description[key]}, not {wanted}")
 
@@ -222,28 +230,7 @@ def _source(name: str, weights: str | Path, width: float) -> tuple[dict[str, Ten
         raise FileNotFoundError(
             f"no weights file {path}; give weights as 'imagenet', 'fractal'{made} or the path of a state dict"
         )
-    try:
-        if path.suffix == ".safetensors":
-            with safe_open(path, "pt") as file:
-                return load_file(path), _description(file.metadata())
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # each reader has errors of its own for a damaged file
-        raise ValueError(
-            f"weights file {path} cannot be read ({type(error).__name__}); it must be a state dict "
-            "saved as .safetensors, or as .pth that loads with weights_only=True"
-        ) from None
-    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
-        raise ValueError(f"weights file {path} is not a state dict: it must map parameter names to tensors")
-    return state, {}
-
-
-def _description(metadata: dict[str, str] | None) -> dict:
-    """What `write` noted in a safetensors file; {} for a file of other origin."""
-    try:
-        noted = json.loads((metadata or {})["description"])
-    except (KeyError, ValueError):
-        return {}
-    return noted if isinstance(noted, dict) else {}
+    return checkpoints.read(path)
 
 
 def _pretrained() -> list[str]:
@@ -263,22 +250,6 @@ def _imagenet(name: str) -> dict[str, Tensor]:
             f"ImageNet weights of {name} can neither be downloaded nor read as {cache} ({type(error).__name__}); put "
             "the file there, or give weights as 'fractal' or the path of a state dict"
         ) from None
-
-
-def _renamed(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """A state dict with torchvision's keys, or ours already, with ours: `features.*`, and `head.*` for a linear layer.
-
-    ResNets have no prefix there; a DenseNet file of before 2018 says norm.1 for norm1. Other keys stay as they are.
-    """
-    bare = not any(key.startswith("features.") for key in state)
-    renamed = {}
-    for key, value in state.items():
-        if key in ("fc.weight", "fc.bias", "classifier.weight", "classifier.bias"):
-            key = "head." + key.rsplit(".", 1)[1]
-        elif bare and not key.startswith(("head.", "fc.", "classifier.")):
-            key = "features." + key
-        renamed[re.sub(r"(denselayer\d+\.(?:norm|conv))\.([12]\.)", r"\1\2", key)] = value
-    return renamed
 
 
 def _load_features(model: nn.Sequential, state: dict[str, Tensor], problem: str) -> None:
@@ -308,14 +279,16 @@ def _load_head(model: nn.Sequential, state: dict[str, Tensor], problem: str) -> 
         if given is None:
             raise ValueError(f"{problem}: they lack head.{key}, so they are no whole classifier")
         if len(wanted) == 2 and given.shape == (1, *wanted.shape[1:]):
-            given = torch.cat([torch.zeros_like(given), given])  # logits (0, z)
+            given = torch.cat([-given / 2, given / 2])  # logits (-z/2, z/2)
         if given.shape != wanted.shape:
             raise ValueError(f"{problem}: head.{key} is {tuple(given.shape)}, not {tuple(wanted.shape)}")
         wanted.data.copy_(given)
 
 
-def inputs(images: Tensor) -> Tensor:
+def inputs(images: Tensor, model: nn.Module | None = None) -> Tensor:
     """Grey (N, H, W) or colour (N, H, W, 3) uint8 images as normalised float32 network input (N, 3, H, W).
+
+    model: whose preprocessing is meant (`build`); ImageNet's without, or for a model that was given none.
 
     Raises ValueError for another type or shape.
     """
@@ -323,8 +296,7 @@ def inputs(images: Tensor) -> Tensor:
         raise ValueError(f"images must be uint8 (N, H, W) or (N, H, W, 3), not {images.dtype} {tuple(images.shape)}")
     colour = images[..., None].expand(*images.shape, 3) if images.ndim == 3 else images
     scaled = colour.permute(0, 3, 1, 2).float() / 255
-    mean, std = (torch.tensor(v, device=images.device).view(1, 3, 1, 1) for v in (MEAN, STD))
-    return ((scaled - mean) / std).contiguous(memory_format=torch.channels_last)
+    return inputs_of.of(model).normalised(scaled).contiguous(memory_format=torch.channels_last)
 
 
 def digest(model: nn.Module) -> str:
@@ -337,7 +309,9 @@ def digest(model: nn.Module) -> str:
 
 
 def write(model: nn.Sequential, path: Path, **description) -> None:
-    """Save a trained classifier as safetensors; `description` holds what `build` needs (name, width, pool) and more."""
+    """Save a trained classifier as safetensors; `description` holds what `build` needs (name, width, pool) and more, to which
+    the model's preprocessing is added."""
+    description |= {"preprocessing": inputs_of.description(inputs_of.of(model))}
     state = {key: value.detach().cpu().contiguous() for key, value in model.state_dict().items()}
     Path(path).write_bytes(save(state, metadata={"description": json.dumps(description, sort_keys=True)}))
 
@@ -359,6 +333,7 @@ def read(path: Path) -> tuple[nn.Sequential, dict]:
     Raises FileNotFoundError for a missing file and ValueError for one that `write` did not make.
     """
     told = description(path)
-    model = build(told["name"], len(told["classes"]), None, told["width"], told["pool"])
+    taken = inputs_of.described(told)
+    model = build(told["name"], len(told["classes"]), None, told["width"], told["pool"], preprocessing=taken)
     model.load_state_dict(load_file(path))
     return model, told

@@ -2,7 +2,7 @@
 
 import itertools
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -13,7 +13,7 @@ from torch import Tensor
 from regard import arrays
 from regard import regions as reference_regions
 from regard.geometry import Letterbox, from_square, inner, without_padding
-from regard.scores import FLAGGED, OF_REGIONS, SCORES, area_expected_iou, points, score
+from regard.scores import FLAGGED, OF_REGIONS, SCORES, area_expected_iou, points, says_nowhere, score
 from regard.selection import select
 
 COLUMNS = (
@@ -87,6 +87,7 @@ def score_explanation(
     """
     there = [name for name in maps.data_vars if arrays.has(maps, name, case, target)]
     heat = torch.stack([torch.from_numpy(arrays.pick(maps, name, case, target)) for name in there])
+    empty = {name for name, silent in zip(there, says_nowhere(heat[(..., *inner(box))]).tolist()) if silent}
     found = [score_maps(heat, there, regions, scored["parts"], box, tolerances, pixel_mm, [scored["expert"]])]
     if scored["others"]:
         found.append(score_maps(heat, there, regions, scored["others"], box, tolerances[:1], pixel_mm))
@@ -100,10 +101,10 @@ def score_explanation(
         chosen = np.stack([arrays.pick(dataset, name, case, target) for name in names], axis=1)
         for (label, variant), one in zip(json.loads(dataset.attrs["variants"]).items(), torch.from_numpy(chosen)):
             own = {"selection": label.split(" ")[0], "setting": setting(variant["parameters"])}
-            found.append(score_selections(one, names, expert, scored["expert"], box).assign(**own))
+            found.append(score_selections(one, names, expert, scored["expert"], box, empty).assign(**own))
             if dataset is selected[0] and own["selection"] == scored.get("confused"):
                 for other in scored["others"]:
-                    told = score_selections(one, names, regions[other], other, box)
+                    told = score_selections(one, names, regions[other], other, box, empty)
                     found.append(told[told["score"].isin(["iou", "iou-chance"])].assign(**own))
     return pd.concat(found)
 
@@ -152,7 +153,12 @@ def score_maps(
 
 
 def score_selections(
-    selected: Tensor, methods: Sequence[str], expert: np.ndarray | None, name: str, box: Letterbox
+    selected: Tensor,
+    methods: Sequence[str],
+    expert: np.ndarray | None,
+    name: str,
+    box: Letterbox,
+    undefined: Collection[str] = (),
 ) -> pd.DataFrame:
     """The overlap of K selected regions with the expert's region `name` by every score of regions, the IoU that as large a
     region spread evenly would have, and the selected area.
@@ -160,7 +166,7 @@ def score_selections(
     selected: bool (K, size, size), one per name in `methods`; expert: bool (height, width), None where not annotated.
     Columns as of `score_maps`; scores "iou", "dice", "precision", "recall", each with what as many pixels spread evenly would have
     ("iou-chance"), "area", a share of the image, and "covers", 1 where that is nearly all of it (FLAGGED). An empty region has IoU, Dice and
-    recall 0, and no precision.
+    recall 0, and no precision. undefined: methods whose map is zero everywhere, of which nothing was selected: every score of them is NaN.
     """
     full = from_square(selected, box)
     area = full.double().mean(dim=(1, 2))
@@ -183,7 +189,8 @@ def score_selections(
         }
     for measure, values in by_chance.items():
         rows += _rows(methods, "", name, f"{measure}-chance", values)
-    return pd.DataFrame(rows, columns=OWN)
+    found = pd.DataFrame(rows, columns=OWN)
+    return found.assign(value=found["value"].mask(found["method"].isin(undefined)))
 
 
 def score_readers(readers: Sequence[np.ndarray], name: str) -> pd.DataFrame:
@@ -206,16 +213,16 @@ def tuned_share(
     with the expert's, the lowest of several, and the mean of each; as CheXlocalize (Saporta et al. 2022) tunes its thresholds.
     NaN where no share meets the expert's region anywhere.
 
-    maps: (N, size, size) on the square, of cases nothing is tested on; experts: bool (height, width), as annotated.
+    maps: (N, size, size) on the square, of cases nothing is tested on, those that are zero everywhere left out; experts: bool (height, width), as annotated.
     """
-    means = []
+    means, silent = [], torch.stack([says_nowhere(one[(None, *inner(box))])[0] for one, box in zip(maps, boxes)])
     for share in shares:
         chosen = without_padding(lambda inner: select(inner, "relative-max", share=share), maps, boxes)
         each = zip(chosen, experts, boxes)
         overlaps = [
             score(from_square(one[None], box), torch.from_numpy(drawn)[None], "iou") for one, drawn, box in each
         ]
-        means.append(float(torch.cat(overlaps).mean()))
+        means.append(float(torch.cat(overlaps).masked_fill(silent, torch.nan).nanmean()))
     return shares[int(np.argmax(means))] if max(means) > 0 else float("nan"), means
 
 
@@ -246,7 +253,7 @@ def hits_around(
     each of the K places of each of N cases, and last the share of the image that the region takes.
 
     masses: bool (height, width), None where not annotated; spacings: mm per pixel, None where unknown; places: as of
-    `place_of_maximum`. NaN for a case without a mass.
+    `place_of_maximum`. NaN for a case without a mass, and for a map without a maximum.
     """
     rows = []
     for mass, spacing, where in zip(masses, spacings, places):
@@ -254,7 +261,10 @@ def hits_around(
             rows.append(np.full(len(where) + 1, np.nan))
             continue
         built = reference_regions.combine(reference_regions.around_mass(mass, spacing, **knobs), region)
-        rows.append(np.append(crossed(where, [built])[:, 0].astype(float), built.mean()))
+        known = ~np.isnan(np.array(where, float)).any(axis=1)
+        hits = np.full(len(where), np.nan)
+        hits[known] = crossed([place for place, told in zip(where, known) if told], [built])[:, 0]
+        rows.append(np.append(hits, built.mean()))
     return np.stack(rows)
 
 

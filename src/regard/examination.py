@@ -164,7 +164,7 @@ def _read(
     images = arrays.opened(folder / "prepare" / "images.nc")["images"].sel(case=chosen["case"].to_numpy()).to_numpy()
     case = Examined(
         model.to(device),
-        backbones.inputs(torch.from_numpy(images)).to(device),
+        backbones.inputs(torch.from_numpy(images), model).to(device),
         torch.tensor([description["classes"].index(name) for name in chosen["target"]], device=device),
         chosen,
     )

@@ -16,6 +16,7 @@ from torch.nn import functional
 from regard.attribution.seeds import generator
 from regard.kernels import evaluator
 from regard.kernels.perturb import dtype_of
+from regard.scores import says_nowhere
 
 MODES = ("deletion", "insertion")
 NOISE = 0.01  # of imputed values (Rong et al. 2022), in units of the network's input
@@ -73,7 +74,7 @@ def curves(
 
     maps: (N, H, W), one for each of the images (N, C, H, W); several: the findings of an image do not exclude each other
     (sigmoid in place of softmax). precision, chunk: as of `kernels.evaluator`, and images at a time, which changes
-    nothing. NaN for a map that is not finite. Raises ValueError for an unknown mode and maps of another shape.
+    nothing. NaN for a map that is not finite or zero everywhere. Raises ValueError for an unknown mode and maps of another shape.
     """
     if mode not in MODES:
         raise ValueError(f"unknown mode {mode!r} of a curve; known are {', '.join(MODES)}")
@@ -83,7 +84,7 @@ def curves(
     taken = torch.stack([place < end for end in ends], dim=1)
     shown = taken if mode == "insertion" else ~taken
     found = _probabilities(model, images, blurred(images)[:, None], shown, targets, several, precision, chunk)
-    return found.masked_fill(~torch.isfinite(maps).flatten(1).all(dim=1)[:, None], torch.nan)
+    return found.masked_fill(_undefined(maps)[:, None], torch.nan)
 
 
 def road(
@@ -110,7 +111,7 @@ def road(
     shown = torch.stack([place >= round(share * maps[0].numel()) for share in shares], dim=1)
     filled = torch.stack([impute(images, ~one, seed) for one in shown.unbind(1)], dim=1)
     found = _probabilities(model, images, filled, shown, targets, several, precision, chunk)
-    return found.masked_fill(~torch.isfinite(maps).flatten(1).all(dim=1)[:, None], torch.nan)
+    return found.masked_fill(_undefined(maps)[:, None], torch.nan)
 
 
 def impute(images: Tensor, hidden: Tensor, seed: int = 0, tolerance: float = 1e-3) -> Tensor:
@@ -192,6 +193,11 @@ def area(curve: Tensor) -> Tensor:
 
 def _logits(model: nn.Module, images: Tensor, targets: Tensor) -> Tensor:
     return torch.cat([model(part) for part in images.split(32)]).gather(1, targets[:, None])[:, 0].double()
+
+
+def _undefined(maps: Tensor) -> Tensor:
+    """Which maps (N, H, W) rank no pixel before another for a reason: not finite, or zero everywhere."""
+    return ~torch.isfinite(maps).flatten(1).all(dim=1) | says_nowhere(maps)
 
 
 def _check(images: Tensor, maps: Tensor) -> None:

@@ -14,7 +14,8 @@ def pointing(maps: Tensor, reference: Tensor, tolerance: float = 0.0, pixel_mm: 
 
     maps: real (N, H, W); reference: bool (N, H, W), of one part or several, the nearest of which counts. tolerance: in
     pixels, or in millimetres of which a pixel has `pixel_mm`. Tied maxima point at the pixel nearest their mean
-    position, so a constant map points at the centre. NaN for an empty reference or a map with NaN.
+    position, so a constant map points at the centre. NaN for an empty reference, a map with NaN, and one that is zero everywhere,
+    which points nowhere.
     Raises ValueError for a tolerance below zero or none, and a pixel size that is not positive.
     """
     if not tolerance >= 0 or not (pixel_mm is None or pixel_mm > 0):
@@ -35,8 +36,9 @@ def pointing(maps: Tensor, reference: Tensor, tolerance: float = 0.0, pixel_mm: 
 
 
 def points(maps: Tensor) -> Tensor:
-    """Row and column (N, 2), float64 whole numbers, of each map's maximum; ties as in `pointing`, NaN for NaN."""
-    broken = maps.isnan().flatten(1).any(dim=1)
+    """Row and column (N, 2), float64 whole numbers, of each map's maximum; ties as in `pointing`. NaN for a map with NaN and
+    one that is zero everywhere."""
+    broken = maps.isnan().flatten(1).any(dim=1) | says_nowhere(maps)
     ties = maps == maps.flatten(1).amax(dim=1)[:, None, None]
     count = ties.sum(dim=(1, 2))
     row = torch.arange(maps.shape[1], device=maps.device, dtype=torch.float64)
@@ -99,7 +101,7 @@ def rank(maps: Tensor, reference: Tensor) -> Tensor:
     """Relevance rank accuracy (Arras et al. 2022, eq. 2): of the K pixels of highest value, K the size of the reference,
     the share that lies in it. Where the K-th value is tied, its pixels have the remaining places in equal parts.
 
-    maps: real (N, H, W). NaN for an empty reference and a map that is not finite.
+    maps: real (N, H, W). NaN for an empty reference, a map that is not finite and one that is zero everywhere.
     """
     flat, inside = maps.double().flatten(1), reference.flatten(1)
     count = inside.sum(dim=1, keepdim=True)
@@ -113,8 +115,8 @@ def rank(maps: Tensor, reference: Tensor) -> Tensor:
 def auprc(maps: Tensor, reference: Tensor) -> Tensor:
     """Area under the precision-recall curve of the pixels, by steps (average precision), a tied value as one step.
 
-    maps: real (N, H, W). A constant map has the reference's share of the image. NaN for an empty reference and a map that is
-    not finite.
+    maps: real (N, H, W). A constant map has the reference's share of the image. NaN for an empty reference, a map that is
+    not finite and one that is zero everywhere.
     """
     flat, inside = maps.double().flatten(1), reference.flatten(1)
     ordered, order = flat.sort(dim=1, descending=True)
@@ -130,9 +132,15 @@ def auprc(maps: Tensor, reference: Tensor) -> Tensor:
 
 
 def _of_maps(values: Tensor, maps: Tensor, reference: Tensor) -> Tensor:
-    """`values` of maps (N, H, W), NaN where the reference is empty or the map is not finite."""
+    """`values` of maps (N, H, W), NaN where the reference is empty or the map is not finite or zero everywhere."""
     broken = ~torch.isfinite(maps).flatten(1).all(dim=1) | ~reference.flatten(1).any(dim=1)
-    return values.masked_fill(broken, torch.nan)
+    return values.masked_fill(broken | says_nowhere(maps), torch.nan)
+
+
+def says_nowhere(maps: Tensor) -> Tensor:
+    """Which maps (N, H, W) are zero everywhere, bool (N,): they say of no place that it matters, and every score of them is
+    undefined. A map of another constant, such as the null map `ones`, says that all places matter alike."""
+    return (maps == 0).flatten(1).all(dim=1)
 
 
 FLAGGED = (0.001, 0.9)  # median areas of a selection, shares of the image, below and above which it says nothing

@@ -65,6 +65,7 @@ PAIRS += [
     "profile",
 ]
 SHARES = ("pointing", "covers")  # scores that are 0 or 1
+MISSING = 0.1  # share of the maps that could be scored, above which too many undefined ones support no comparison
 EMPTY_RULES = ("an empty selection has 0", "an empty selection is left out and counted")
 
 
@@ -121,8 +122,9 @@ def summarise(
     n_cases: distinct cases; n_maps: the values a mean is over, each counting alike (more than the cases where all
     findings are pooled); n_undefined: those left out. A map that was not made (slow methods may explain a subset of the
     cases) is neither: its row says less cases.
-    `selected_area` is the median share of the image that the selection covers, over the cases that could be scored, `flagged` whether that
-    is too little or too much to say anything. `lift` is the mean over the chance. Overlaps have a row for each EMPTY_RULES.
+    `selected_area` is the median share of the image that the selection covers, over the cases that could be scored. `flagged`: that is too
+    little or too much to say anything, or of the maps that could have been scored, since another map of the same case was, more than
+    MISSING are undefined. `lift` is the mean over the chance. Overlaps have a row for each EMPTY_RULES.
     All maps share the resamples of a stratum, so that equal values have equal intervals.
     """
     scores = _blank(scores)
@@ -180,9 +182,11 @@ def _means(
         stratum: mean_intervals(values[group], patients[group], draws, seed_of(seed, study, stratum), shares)
         for stratum, group in groups.items()
     }
-    rows = []
+    rows, possible = [], _possible(columns, KEYS.index("method"))
     for number, (key, value, area, rule) in enumerate(chosen):
         chance = _chance(columns, key)
+        by_rule = key[-1] == "precision" or rule == EMPTY_RULES[1]  # undefined for an empty selection, of a map that has values
+        scored = columns[(*key[:-1], "iou")] if by_rule else value
         for stratum, group in groups.items():
             inside = group & made[key]
             defined = inside & ~np.isnan(value)
@@ -194,10 +198,30 @@ def _means(
                 | {"stratum": stratum, "empty_rule": rule, "mean": mean, "ci_low": low, "ci_high": high}
                 | {"n_cases": len(set(cases[defined])), "n_patients": len(set(patients[defined]))}
                 | {"n_undefined": int((inside & np.isnan(value)).sum()), "n_maps": int(defined.sum())}
-                | {"selected_area": median, "flagged": says_nothing(median)}
+                | {"selected_area": median, "flagged": says_nothing(median) or _gaps(scored, inside & possible[_place(key)])}
                 | {"chance": float(chance[defined].mean()) if defined.any() else np.nan}
             )
     return rows
+
+
+def _place(key: tuple, method: int = KEYS.index("method")) -> tuple:
+    """A key without its method: what is scored, where."""
+    return (*key[:method], *key[method + 1 :])
+
+
+def _possible(columns: Mapping[tuple, np.ndarray], method: int) -> dict[tuple, np.ndarray]:
+    """For what is scored where, of which of the N cases some map has a defined value, bool (N,). columns: values (N,) by key;
+    method: the place of the method in a key."""
+    found: dict[tuple, np.ndarray] = {}
+    for key, values in columns.items():
+        place = _place(key, method)
+        found[place] = found.get(place, np.full(len(values), False)) | ~np.isnan(values)
+    return found
+
+
+def _gaps(values: np.ndarray, possible: np.ndarray) -> bool:
+    """Whether more than MISSING of the values (N,) that are `possible`, bool (N,), are undefined."""
+    return bool(np.isnan(values[possible]).sum() > MISSING * possible.sum())
 
 
 def _median(values: np.ndarray) -> float:
@@ -239,8 +263,9 @@ def pairs(
     (see `statistics.contrasts`), without as many as draws. primary: entries of rows, such as {"score": "pointing"}, that make up
     the study's primary endpoint; claimed: entries of rows that a paper's claims are about, either way round. Both were named before any
     score was seen; p values are adjusted after Holm within the families primary, published (what else is claimed) and secondary (the rest).
-    flagged: the area that one of the two selects, median over the cases, is so small or large that the row supports no claim;
-    but the null map `ones` may select everything.
+    flagged: the area that one of the two selects, median over the cases, is so small or large that the row supports no claim (but the
+    null map `ones` may select everything); or more than MISSING of the maps of one of the two are undefined where another map of the
+    case is not: then the cases that are left are no fair sample, and the row has neither interval, effect nor p.
     Raises ValueError for so few flips that no adjusted p value could be small, and for a primary endpoint of no rows.
     """
     target, role, explained = headline(counted(explanations))
@@ -260,6 +285,8 @@ def pairs(
     }
     keys = ["study", "data", "target_role", "region", "score", "selection", "setting", "method"]
     columns, areas = by(scores, keys), by(area, ["selection", "setting", "method"])
+    made = {key: ~np.isnan(there) for key, there in by(scores.assign(value=1.0), keys).items()}
+    possible = _possible(columns, keys.index("method"))
     asked = [*_between_methods(columns, methods, nulls), *_between_selections(columns, methods)]
     groups = strata(explained, labels=False)
     tables = []
@@ -282,6 +309,14 @@ def pairs(
         scored = {key: inside & ~np.isnan(columns[key]) for pair in asked for key in pair[1:] if key[5:] in areas}
         median = {key: _median(areas[key[5:]][rows]) for key, rows in scored.items()}
         found["flagged"] = [any(_idle(key, median.get(key, np.nan)) for key in pair[1:]) for pair in asked]
+        gaps = {
+            key: _gaps(columns[key], inside & made[key] & possible[_place(key, keys.index("method"))])
+            for pair in asked
+            for key in pair[1:]
+        }
+        broken = np.array([any(gaps[key] for key in pair[1:]) for pair in asked])
+        found["flagged"] |= broken
+        found.loc[broken, ["ci_low", "ci_high", "effect", "p"]] = np.nan
         described = pd.DataFrame([said for said, _, _ in asked]).assign(target=target, stratum=stratum, profile=profile)
         tables.append(pd.concat([described, found], axis=1))
     table = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=PAIRS)

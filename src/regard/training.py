@@ -13,7 +13,7 @@ from sklearn.metrics import roc_curve
 from torch import Tensor, nn
 from torch.nn import functional
 
-from regard import augmentation, backbones
+from regard import augmentation, backbones, preprocessing
 from regard.performance import auroc, one_against_rest
 
 
@@ -21,7 +21,7 @@ from regard.performance import auroc, one_against_rest
 def predict(model: nn.Module, images: Tensor, batch: int = 32) -> Tensor:
     """Logits (N, classes), float32 on the CPU, of uint8 images (N, H, W) or (N, H, W, 3)."""
     device = next(model.parameters()).device
-    return torch.cat([model(backbones.inputs(part.to(device))).float().cpu() for part in images.split(batch)])
+    return torch.cat([model(backbones.inputs(part.to(device), model)).float().cpu() for part in images.split(batch)])
 
 
 def targets(table: pd.DataFrame, classes: Sequence[str], kind: str) -> Tensor:
@@ -116,7 +116,7 @@ def fit(
     if not (split == "train").any():
         raise ValueError("no case is in the split 'train': such a set is for an existing network (train: false)")
     device = next(model.parameters()).device
-    change = functools.partial(augmentation.augment, **augment)
+    change = functools.partial(augmentation.augment, **augment, taken=preprocessing.of(model))
     learned = targets.nan_to_num(BLANKS[blank]) if targets.is_floating_point() else targets
     # an image of which nothing is known would only move batch norm
     told = known(learned).flatten(1).any(1) if learned.ndim > 1 else known(learned)
@@ -137,7 +137,7 @@ def fit(
             model.features.eval()
         losses = []
         for rows in train[torch.randperm(len(train), generator=generator)].split(batch):
-            inputs = change(backbones.inputs(images[rows].to(device)), generator)
+            inputs = change(backbones.inputs(images[rows].to(device), model), generator)
             with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
                 logits = model(inputs)
             error = loss(logits.float(), learned[rows].to(device), weights)

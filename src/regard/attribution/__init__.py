@@ -3,6 +3,8 @@
 A heat map is float32 (N, H, W) at the input's resolution, signed and raw: no clipping, no normalisation.
 """
 
+import copy
+import functools
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 
@@ -10,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from regard import parameters as known_parameters
+from regard.attribution import accepted
 from regard.attribution.cam import cam, grad_cam
 from regard.attribution.gradient import gradient, gradient_x_input, integrated_gradients
 from regard.attribution.lime import lime
@@ -71,9 +74,33 @@ def attribute(
     method: a name in METHODS; `parameters` are that method's own. memory: gigabytes that activations may take (of two images
     on a CPU at least), which says how many images (or masks) go through the network together, or `batch` says it; neither
     changes anything else.
-    Raises ValueError for an unknown method or parameter, images that are no finite float (N, C, H, W), targets of another length or outside the classes, a model in training
-    mode or with a weight that is not finite, an architecture the method does not cover, and a map that is not finite.
+    May be called within torch.no_grad() and torch.inference_mode().
+    Raises ValueError for an unknown method or parameter, what `accepted.check` refuses (a model that gives no logits (N, classes), is in
+    training mode, has weights that are not finite or of another type than the images), targets of another length or outside the
+    classes, an architecture the method does not cover, and a map that is not finite.
     """
+    with torch.inference_mode(False):  # a gradient is needed, whatever the caller switched off
+        return _attribute(*map(_trackable, (model, images, targets)), method, memory, batch, parameters)
+
+
+def _trackable(value: nn.Module | Tensor | Sequence[int]) -> nn.Module | Tensor | Sequence[int]:
+    """`value`, or a copy where it was made in torch.inference_mode(), which gradients refuse."""
+    if isinstance(value, Tensor):
+        return value.clone() if value.is_inference() else value
+    if isinstance(value, nn.Module) and any(one.is_inference() for one in value.state_dict(keep_vars=True).values()):
+        return copy.deepcopy(value)
+    return value
+
+
+def _attribute(
+    model: nn.Module,
+    images: Tensor,
+    targets: Tensor | Sequence[int],
+    method: str,
+    memory: float,
+    batch: int | None,
+    parameters: dict,
+) -> Tensor:
     targets = check(model, images, targets, method)
     check_parameters(f"method {method!r}", METHODS[method], parameters)
     if not len(images):
@@ -119,42 +146,18 @@ def _steady(batch: int) -> int:
 
 def _explained(function: Callable, model: nn.Module, images: Tensor, targets: Tensor, parameters: dict) -> Tensor:
     """Maps of one part; the last image of an odd number goes along twice (see `_steady`)."""
-    if images.is_cuda or len(images) % 2 == 0 or "chunk" in parameters:
-        return function(model, images, targets, **parameters)
-    images, targets = (torch.cat([values, values[-1:]]) for values in (images, targets))
-    return function(model, images, targets, **parameters)[:-1]
+    count = len(images)
+    if not (images.is_cuda or count % 2 == 0 or "chunk" in parameters):
+        images, targets = (torch.cat([values, values[-1:]]) for values in (images, targets))
+    made = functools.partial(function, **parameters)
+    return accepted.explained(made, model, images, targets, what=f"{function.__name__} of this model")[:count]
 
 
 def check(model: nn.Module, images: Tensor, targets: Tensor | Sequence[int], method: str) -> Tensor:
     """What `attribute` refuses before it begins; returns the targets, int64 (N,), on the device of the images."""
     if method not in METHODS:
         raise ValueError(f"unknown attribution method {method!r}; known are {', '.join(METHODS)}")
-    if not isinstance(model, nn.Module):
-        raise ValueError(f"the model must be a torch.nn.Module, not {type(model).__name__}")
-    if not isinstance(images, Tensor) or images.ndim != 4 or not images.is_floating_point():
-        said = f"{images.dtype} {tuple(images.shape)}" if isinstance(images, Tensor) else type(images).__name__
-        raise ValueError(f"images must be a normalised float tensor (N, C, H, W), not {said}")
-    if not torch.isfinite(images).all():
-        broken = (~torch.isfinite(images)).flatten(1).any(1).nonzero().flatten().tolist()
-        raise ValueError(f"images {broken[:10]} have NaN or infinite values")
-    targets = torch.as_tensor(targets)
-    if targets.ndim != 1 or len(targets) != len(images) or targets.is_floating_point() or targets.dtype == torch.bool:
-        raise ValueError(
-            f"{len(images)} images need as many integer targets, not {targets.dtype} {tuple(targets.shape)}"
-        )
-    for name, module in model.named_modules():
-        if module.training:
-            raise ValueError(f"{name or 'the model'} is in training mode; call model.eval() before explaining it")
-        if isinstance(module, nn.modules.batchnorm._BatchNorm) and module.running_mean is None:
-            raise ValueError(f"{name} normalises by its batch, so that a map would depend on other images")
-    for name, value in model.state_dict().items():
-        if value.is_floating_point() and not torch.isfinite(value).all():
-            raise ValueError(f"{name} of the model has NaN or infinite values; nothing it says can be explained")
-    if len(images):
-        classes = _classes(model, images[:1])
-        if targets.min() < 0 or targets.max() >= classes:
-            raise ValueError(f"targets must be in 0..{classes - 1}, found {int(targets.min())}..{int(targets.max())}")
-    return targets.to(images.device, torch.int64)
+    return accepted.check(model, images, targets)
 
 
 def check_parameters(what: str, function: Callable, given: Mapping) -> None:
@@ -162,10 +165,3 @@ def check_parameters(what: str, function: Callable, given: Mapping) -> None:
     taken = inspect.signature(function).parameters.values()
     if not any(one.kind is one.VAR_KEYWORD for one in taken):  # else the parameters of another method, checked there
         known_parameters.check(what, {one.name: one.default for one in taken if one.default is not one.empty}, given)
-
-
-@torch.no_grad()
-def _classes(model: nn.Module, image: Tensor) -> int:
-    if isinstance(model, nn.Sequential) and isinstance(model[-1], nn.Linear):
-        return model[-1].out_features
-    return model(image).shape[-1]

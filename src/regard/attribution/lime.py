@@ -52,12 +52,12 @@ def lime(
     drawn from `seed` and the image's own content, so that neither batch nor order matters.
     """
     quick, maps = evaluator(model, precision), []
-    for image, picture, target in zip(images, pictures(images), targets.tolist()):
+    for image, picture, target in zip(images, pictures(images, model), targets.tolist()):
         parts = parts_of(picture, superpixels)
         segments = torch.from_numpy(parts).to(images.device)
         masks = samples(parts.max() + 1, evaluations, drawn(seed, image, "lime"))
         logits = masked_logits(
-            quick, image, hidden(image, segments, fill), segments, torch.from_numpy(masks), target, chunk
+            quick, image, hidden(image, segments, fill, model), segments, torch.from_numpy(masks), target, chunk
         )
         found = coefficients(masks, logits.double().cpu().numpy(), kernel_width, ridge)
         maps.append(torch.from_numpy(found[parts]).to(images))

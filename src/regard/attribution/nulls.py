@@ -12,6 +12,7 @@ from regard.attribution.seeds import generator
 from regard.attribution.superpixels import pictures
 
 CHANNELS = ("mean", "haematoxylin")
+MIN_NETWORKS = 10  # that `random-network` is a mean over
 
 
 def ones(images: Tensor) -> Tensor:
@@ -26,9 +27,9 @@ def centre(images: Tensor, width: float = 0.25) -> Tensor:
     return (axis(height)[:, None] * axis(length)[None, :]).expand(len(images), -1, -1).clone()
 
 
-def edges(images: Tensor, channel: str = "mean") -> Tensor:
+def edges(images: Tensor, channel: str = "mean", *, model: nn.Module | None = None) -> Tensor:
     """Sobel magnitude of the mean over the channels, or for tissue in haematoxylin and eosin of "haematoxylin", the optical
-    density of that stain (Ruifrok and Johnston 2001). Raises ValueError for another channel."""
+    density of that stain (Ruifrok and Johnston 2001), for which `model` says how the images were made from pixels. Raises ValueError for another channel."""
     if channel not in CHANNELS:
         raise ValueError(f"unknown channel {channel!r}; known are {', '.join(CHANNELS)}")
     if channel == "mean":
@@ -36,7 +37,7 @@ def edges(images: Tensor, channel: str = "mean") -> Tensor:
     else:
         from skimage.color import rgb2hed
 
-        grey = rgb2hed(pictures(images))[..., 0]
+        grey = rgb2hed(pictures(images, model))[..., 0]
     return torch.from_numpy(np.stack([sobel(image) for image in grey])).float()
 
 
@@ -74,18 +75,32 @@ def random_network(
     targets: Tensor | None = None,
     method: str = "grad-cam",
     seed: int = 0,
+    networks: int = 10,
     **parameters,
 ) -> Tensor:
-    """The same `method` (with its parameters, as in `attribute`) on `model` with its weights drawn anew, for `targets`.
+    """What `method` (with its parameters, as in `attribute`) shows of networks like `model` that have learned nothing: a mean
+    over `networks` draws of the weights, >= 0.
 
-    Raises ValueError without a model or without targets, and what `attribute` raises.
+    The sign of a random logit means nothing: with the head's weights w or -w, which are as likely, a signed map is R or -R. So the
+    expected positive relevance is half the expected absolute relevance, and each network's map counts as |R|, divided by its mean so
+    that networks count alike. A network whose map is zero everywhere says nothing and is left out; where all are, so is the result.
+    Networks are drawn from `seed`, `seed` + 1, ...
+    Raises ValueError for fewer than MIN_NETWORKS networks, without a model or without targets, and what `attribute` raises.
     """
     from regard.attribution import attribute  # the registry, which holds these null maps as well
 
     for name, value in (("model", model), ("targets", targets)):
         if value is None:
             raise ValueError(f"the null map 'random-network' needs {name}=")
-    return attribute(reinitialised(model, seed), images, targets, method, **parameters).cpu()
+    if isinstance(networks, bool) or not isinstance(networks, int) or networks < MIN_NETWORKS:
+        raise ValueError(
+            f"the null map 'random-network' is a mean over `networks`, {MIN_NETWORKS} at least: one draw decides nothing; not {networks!r}"
+        )
+    total = torch.zeros(len(images), *images.shape[-2:], dtype=torch.float64)
+    for draw in range(seed, seed + networks):
+        maps = attribute(reinitialised(model, draw), images, targets, method, **parameters).cpu().double().abs()
+        total += maps / maps.mean(dim=(1, 2), keepdim=True).clamp(min=torch.finfo(torch.float64).tiny)
+    return (total / networks).float()
 
 
 def reinitialised(model: nn.Module, seed: int = 0) -> nn.Module:
@@ -118,7 +133,7 @@ NULLS = {
     "prior": prior,
     "random-network": random_network,
 }
-NEEDS = {"prior": "prior", "random-network": "model"}
+NEEDS = {"prior": "prior", "random-network": "model", "edges": "model"}
 
 
 def nulls(

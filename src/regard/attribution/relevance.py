@@ -11,7 +11,8 @@ from torch.nn import functional
 
 from torch.overrides import TorchFunctionMode
 
-from regard.backbones import MEAN, STD, Residual
+from regard import preprocessing
+from regard.backbones import Residual
 from regard.kernels.relevance import INQUIRIES, RELU_FUNCTIONS, WIRING_FUNCTIONS, has_numbers, refuse_unknown, relevance
 
 ZERO = 1e-12  # keeps the shares of sums and pools finite
@@ -67,7 +68,8 @@ def lrp_composite(
     from zennit.core import BasicHook
     from zennit.rules import ClampMod, Epsilon, Flat, Gamma, ZBox, ZPlus
 
-    black, white = (((value - torch.tensor(MEAN)) / torch.tensor(STD)).view(1, 3, 1, 1).to(images) for value in (0, 1))
+    taken = preprocessing.of(model)
+    black, white = (taken.of_level(level).view(1, 3, 1, 1).to(images) for level in (0.0, 1.0))
     rules = {"z+": _either(ZPlus(), BasicHook(param_modifiers=[ClampMod(min=0.0)])), "gamma": Gamma(gamma=gamma)}
     firsts = {"flat": Flat(), "zbox": ZBox(low=black, high=white)}
     for name, known in ((convolution, rules), (first, firsts)):

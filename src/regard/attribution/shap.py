@@ -84,9 +84,9 @@ def _kernel(
 ) -> Tensor:
     from shap import KernelExplainer
 
-    parts = parts_of(pictures(image[None])[0], kind)
+    parts = parts_of(pictures(image[None], quick)[0], kind)
     segments = torch.from_numpy(parts).to(image.device)
-    baseline = hidden(image, segments, fill)
+    baseline = hidden(image, segments, fill, quick)
 
     def logits(masks: np.ndarray) -> np.ndarray:
         shown = torch.from_numpy(masks > 0.5)

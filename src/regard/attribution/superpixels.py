@@ -4,15 +4,15 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from regard.backbones import MEAN, STD
+from regard import preprocessing
 
 
-def pictures(images: Tensor) -> np.ndarray:
-    """Network inputs (N, 3, H, W) as pictures (N, H, W, 3), float64 between 0 and 1: the normalisation undone."""
-    mean, std = (torch.tensor(values, dtype=torch.float64).view(3, 1, 1) for values in (MEAN, STD))
-    return (images.detach().cpu().double() * std + mean).clamp(0, 1).permute(0, 2, 3, 1).numpy()
+def pictures(images: Tensor, model: nn.Module | None = None) -> np.ndarray:
+    """Inputs (N, 3, H, W) of `model` as pictures (N, H, W, 3), float64 between 0 and 1: its preprocessing undone."""
+    colours = preprocessing.of(model).pictures(images.detach().cpu().double())
+    return colours.clamp(0, 1).permute(0, 2, 3, 1).numpy()
 
 
 def quickshift(picture: np.ndarray) -> np.ndarray:
@@ -44,15 +44,15 @@ def superpixels(picture: np.ndarray, kind: str = "quickshift") -> np.ndarray:
     return SUPERPIXELS[kind](picture)
 
 
-def hidden(image: Tensor, segments: Tensor, fill: str | float = "mean") -> Tensor:
-    """`image` (C, H, W), normalised, with every superpixel hidden: by its mean colour as in the lime library ("mean"), by
+def hidden(image: Tensor, segments: Tensor, fill: str | float = "mean", model: nn.Module | None = None) -> Tensor:
+    """`image` (C, H, W), an input of `model`, with every superpixel hidden: by its mean colour as in the lime library ("mean"), by
     "white" or "black", or by a number as the network sees it. Raises ValueError for another word."""
     if isinstance(fill, str):
         if fill not in ("mean", "white", "black"):
             raise ValueError(f"unknown fill {fill!r}; known are mean, white, black and numbers")
         if fill == "mean":
             return hidden_by_mean(image, segments)
-        shade = (float(fill == "white") - torch.tensor(MEAN)) / torch.tensor(STD)
+        shade = preprocessing.of(model).of_level(float(fill == "white"))
         return shade.to(image)[:, None, None].expand_as(image)
     return torch.full_like(image, fill)
 

@@ -9,9 +9,10 @@ def footprint(model: nn.Module, image: Tensor) -> int:
     """Bytes that all layers of `model` together give for one image (C, H, W)."""
     given, hooks = 0, []
 
-    def note(module: nn.Module, inputs: tuple, output: Tensor) -> None:
+    def note(module: nn.Module, inputs: tuple, output) -> None:
         nonlocal given
-        given += output.numel() * output.element_size()
+        held = output.values() if isinstance(output, dict) else output if isinstance(output, list | tuple) else [output]
+        given += sum(one.numel() * one.element_size() for one in held if isinstance(one, Tensor))
 
     for module in model.modules():
         if not list(module.children()):
