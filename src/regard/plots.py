@@ -45,6 +45,11 @@ def show(figure: Figure, alt: str) -> None:
     display(Image(buffer.getvalue(), alt=alt))
 
 
+def _colours(count: int) -> Sequence:
+    """As many colours that differ, up to twenty: REGION_COLOURS while these are enough."""
+    return REGION_COLOURS if count <= len(REGION_COLOURS) else [colormaps["tab20"](at % 20) for at in range(count)]
+
+
 def _grid(rows: int, columns: int, cell: tuple[float, float] = (1.5, 1.5)) -> tuple[Figure, np.ndarray]:
     figure = Figure(figsize=(columns * cell[0], rows * cell[1]), layout="constrained")
     return figure, figure.subplots(rows, columns, squeeze=False)
@@ -74,8 +79,7 @@ def gallery(
     meant.
     """
     names = list(dict.fromkeys(name for outlines in regions for name in outlines or {} if name != "other"))
-    many = [colormaps["tab20"](at % 20) for at in range(len(names))]
-    colours = dict(zip(names, REGION_COLOURS if len(names) <= len(REGION_COLOURS) else many))
+    colours = dict(zip(names, _colours(len(names))))
     figure, axes = _grid(-(-len(images) // columns), columns, cell)
     for place in axes.flat:
         place.set_axis_off()
@@ -125,7 +129,7 @@ def roc(
     for place in axes.flat[len(curves) :]:
         place.set_axis_off()
     for row, (place, (target, networks)) in enumerate(zip(axes.flat, curves.items())):
-        for (name, (positive, scores)), colour in zip(networks.items(), (METHOD_COLOUR, NULL_COLOUR)):
+        for (name, (positive, scores)), colour in zip(networks.items(), (METHOD_COLOUR, NULL_COLOUR, *REGION_COLOURS)):
             false_positive, true_positive, _ = roc_curve(positive, scores)
             place.plot(false_positive, true_positive, color=colour, label=name)
             if thresholds[name] is not None:
@@ -243,29 +247,32 @@ def means(
 
     panels: pairs of a title and {column: value} that pick one row per method; null maps are grey. label: of the x axis, which
     ends at 1 or, where all values are below a half, at the tenth above them. A method with less maps than others says how many.
+    A mean without an interval is a point alone, and one that is undefined a dash.
     """
-    methods = list(dict.fromkeys(table["method"]))
-    figure, axes = _grid(1, len(panels), (max(1.5, 6.9 / len(panels)), 0.6 + 0.22 * len(methods)))
     picked = [
         table[np.logical_and.reduce([table[key] == value for key, value in wanted.items()])] for _, wanted in panels
     ]
-    largest = np.nanmax(
-        [ceiling or 0.0, *(np.nanmax([0.0, *rows[["ci_high", "chance"]].to_numpy().ravel()]) for rows in picked)]
-    )
+    methods = [name for name in dict.fromkeys(table["method"]) if any((rows["method"] == name).any() for rows in picked)]
+    figure, axes = _grid(1, len(panels), (max(1.5, 6.9 / len(panels)), 0.6 + 0.22 * len(methods)))
+    drawn = [rows[["mean", "ci_high", "chance"]].to_numpy(dtype=float).ravel() for rows in picked]
+    largest = np.nanmax(np.concatenate([[ceiling or 0.0], *drawn]))
     end = 1.0 if largest > 0.5 else max(0.1, float(np.ceil(10 * largest)) / 10)
     for place, (title, _), rows in zip(axes[0], panels, picked):
         rows = rows.set_index("method").reindex(methods)
         height = np.arange(len(methods))[::-1]
         colours = [NULL_COLOUR if method in nulls else METHOD_COLOUR for method in methods]
         place.hlines(height, rows["ci_low"], rows["ci_high"], colors=colours, linewidth=2)
-        place.scatter(rows["mean"], height, c=colours, s=22, zorder=3)
-        place.scatter(rows["chance"], height, marker="|", c=CHANCE_COLOUR, s=70, zorder=4)
+        # whole points also of means of 0 and 1, over the axes
+        place.scatter(rows["mean"], height, c=colours, s=22, zorder=3, clip_on=False)
+        place.scatter(rows["chance"], height, marker="|", c=CHANCE_COLOUR, s=70, zorder=4, clip_on=False)
+        for at in height[rows["mean"].isna()]:
+            place.text(0.02 * end, at, "–", va="center")
         if ceiling is not None:
             place.axvline(ceiling, color="black", linewidth=0.8)
         place.set(title=title, xlim=(0, end), ylim=(-0.6, len(methods) - 0.4), xlabel=label)
         place.set_xticks([0, end / 2, end], [f"{tick:.2g}" for tick in (0, end / 2, end)])
-        few = rows["n_maps"] < rows["n_maps"].max()
-        names = [f"{method} ({rows['n_maps'][method]:.0f} maps)" if few[method] else method for method in methods]
+        few = rows["n_maps"].fillna(0) < rows["n_maps"].max()
+        names = [f"{method} ({rows['n_maps'].fillna(0)[method]:.0f} maps)" if few[method] else method for method in methods]
         place.set_yticks(height, names if place is axes[0, 0] else [""] * len(methods))
     figure.legend(
         handles=[
@@ -292,9 +299,8 @@ def grid(values: pd.DataFrame, doubtful: pd.DataFrame, label: str, nulls: Sequen
     shown = place.imshow(values.to_numpy(dtype=float), cmap="cividis", vmin=0, vmax=largest, aspect="auto")
     for (row, column), value in np.ndenumerate(values.to_numpy(dtype=float)):
         text = "–" if np.isnan(value) else f"({value:.2f})" if doubtful.iloc[row, column] else f"{value:.2f}"
-        place.text(
-            column, row, text, ha="center", va="center", color="black" if value > 0.6 * largest else "white", fontsize=7
-        )
+        colour = "black" if np.isnan(value) or value > 0.6 * largest else "white"  # an undefined value has no colour below
+        place.text(column, row, text, ha="center", va="center", color=colour, fontsize=7)
     place.set_xticks(range(values.shape[1]), values.columns, rotation=25, ha="right")
     place.set_yticks(range(len(values)), values.index)
     for tick, name in zip(place.get_yticklabels(), values.index):
@@ -312,13 +318,14 @@ def sweep(table: pd.DataFrame, headline: Mapping[str, str]) -> Figure:
     """
     names = [name for name in headline if name in set(table["selection"])]
     methods = list(dict.fromkeys(table["method"]))
+    colours = _colours(len(methods))
     figure, axes = _grid(2, len(names), (7.2 / len(names), 1.9))
     for column, name in enumerate(names):
         rows = table[table["selection"] == name]
         settings = sorted(dict.fromkeys(rows["setting"]), key=lambda text: (text.count(";"), len(text), text))
         for number, method in enumerate(methods):
             own = rows[rows["method"] == method].set_index("setting").reindex(settings)
-            at, colour = np.arange(len(settings)) + 0.08 * (number - (len(methods) - 1) / 2), REGION_COLOURS[number]
+            at, colour = np.arange(len(settings)) + 0.08 * (number - (len(methods) - 1) / 2), colours[number]
             axes[0, column].vlines(at, own["ci_low"], own["ci_high"], color=colour)
             axes[0, column].plot(at, own["mean"], "o", color=colour, markersize=4, label=method)
             axes[1, column].plot(at, own["selected_area"], "o", color=colour, markersize=4)
@@ -370,7 +377,7 @@ def curves(points: pd.DataFrame, methods: Sequence[str]) -> Figure:
         rows = points[points["measure"] == mode]
         random = rows[rows["control"] == "random"]
         place.plot(random["share"], random["mean"], ":", color="black", label="random order")
-        for method, colour in zip(methods, REGION_COLOURS):
+        for method, colour in zip(methods, _colours(len(methods))):
             for control, style in styles.items():
                 own = rows[(rows["method"] == method) & (rows["control"] == control)]
                 place.plot(
@@ -412,6 +419,7 @@ def similarity(table: pd.DataFrame, measures: Sequence[str]) -> Figure:
     methods = list(dict.fromkeys(table["method"]))
     figure, axes = _grid(1, len(measures), (7.2 / len(measures), 0.8 + 0.22 * len(methods)))
     height = dict(zip(methods, np.arange(len(methods))[::-1]))
+    lowest = min(-0.35, table.loc[table["measure"].isin(measures), "mean"].min() - 0.05)
     marks = {"noise": ("^", REGION_COLOURS[1]), "seed": ("v", REGION_COLOURS[3])}
     for place, measure in zip(axes[0], measures):
         rows = table[table["measure"] == measure]
@@ -432,26 +440,25 @@ def similarity(table: pd.DataFrame, measures: Sequence[str]) -> Figure:
             s=60,
             label="other images",
         )
-        place.set(title=measure, ylim=(-0.6, len(methods) - 0.4), xlim=(-0.35, 1.05))
+        place.set(title=measure, ylim=(-0.6, len(methods) - 0.4), xlim=(lowest, 1.05))
         place.set_yticks(list(height.values()), methods if place is axes[0, 0] else [""] * len(methods))
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
     return figure
 
 
 def agreement(table: pd.DataFrame) -> Figure:
-    """Mean rank correlation of each two methods' maps of the same image, from trust.csv."""
+    """Mean rank correlation of each two methods' maps of the same image, from trust.csv; a dash where it is undefined."""
     rows = table[table["check"] == "agreement"]
     methods = list(dict.fromkeys([*rows["method"], *rows["level"]]))
-    values = pd.DataFrame(np.eye(len(methods)), methods, methods)
+    values = pd.DataFrame(np.where(np.eye(len(methods)), 1.0, np.nan), methods, methods)
     for row in rows.itertuples():
         values.loc[row.method, row.level] = values.loc[row.level, row.method] = row.mean
     figure, axes = _grid(1, 1, (1.4 + 0.36 * len(methods), 1.0 + 0.3 * len(methods)))
     shown = axes[0, 0].imshow(values, cmap="RdBu_r", vmin=-1, vmax=1, aspect="auto")
     for (row, column), value in np.ndenumerate(values.to_numpy()):
         colour = "white" if abs(value) > 0.7 else "black"
-        axes[0, 0].text(
-            column, row, f"{value:.1f}".replace("-0.0", "0.0"), ha="center", va="center", fontsize=6, color=colour
-        )
+        text = "–" if np.isnan(value) else f"{value:.1f}".replace("-0.0", "0.0")
+        axes[0, 0].text(column, row, text, ha="center", va="center", fontsize=6, color=colour)
     axes[0, 0].set_xticks(range(len(methods)), methods, rotation=40, ha="right")
     axes[0, 0].set_yticks(range(len(methods)), methods)
     axes[0, 0].spines[:].set_visible(False)
