@@ -12,9 +12,10 @@ Window = tuple[float, float]
 def shown(path: Path, window: Window | None = None) -> np.ndarray:
     """A DICOM image as uint8 (H, W), bright where a viewer shows it bright.
 
-    window: the values, rescaled as the file says, that become 0 and 255. Without it the file's own VOI LUT or window is
-    applied (the first, by its function LINEAR, LINEAR_EXACT or SIGMOID), else the whole range of the stored bits is shown.
-    Padding is black. Raises ValueError that names the file for one that cannot be read, of several frames or colours.
+    window: the values, rescaled as the file says, that become 0 and 255. Without it the file's own
+    VOI LUT or window is applied (the first, by its function LINEAR, LINEAR_EXACT or SIGMOID), else
+    the whole range of the stored bits is shown. Padding is black. Raises ValueError that names the
+    file for one that cannot be read, of several frames or colours.
     """
     with _named(path):
         data = _grey(path)
@@ -32,7 +33,9 @@ def shown(path: Path, window: Window | None = None) -> np.ndarray:
 
 
 def codes(path: Path) -> np.ndarray:
-    """The stored values (H, W) of a DICOM image that is a mask. Raises ValueError for one that is shown inverted."""
+    """The stored values (H, W) of a DICOM image that is a mask. Raises ValueError for one that is
+    shown inverted.
+    """
     with _named(path):
         data = _grey(path)
         if data.PhotometricInterpretation == "MONOCHROME1":
@@ -73,17 +76,23 @@ def _named(path: Path) -> Iterator[None]:
     except FileNotFoundError:
         raise FileNotFoundError(f"no {path}") from None
     except Exception as error:  # pydicom and its decoders raise whatever they meet
-        raise ValueError(f"{path} is not a readable DICOM image: {' '.join(str(error).split())}") from None
+        raise ValueError(
+            f"{path} is not a readable DICOM image: {' '.join(str(error).split())}"
+        ) from None
 
 
 def _grey(path: Path):
-    """The data set of a single grey frame, with the settings of its only frame where they stand in its own groups."""
+    """The data set of a single grey frame, with the settings of its only frame where they stand in
+    its own groups.
+    """
     import pydicom
 
     data = pydicom.dcmread(path)
     photometric, frames = str(data.PhotometricInterpretation), int(data.get("NumberOfFrames") or 1)
     if photometric not in ("MONOCHROME1", "MONOCHROME2") or frames != 1:
-        raise ValueError(f"it holds {frames} frames of {photometric}; a single grey frame is expected")
+        raise ValueError(
+            f"it holds {frames} frames of {photometric}; a single grey frame is expected"
+        )
     for groups in ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"):
         for group in list(data.get(groups) or [])[:1]:
             for part in ("PixelValueTransformationSequence", "FrameVOILUTSequence"):
@@ -96,21 +105,29 @@ def _stored(data) -> np.ndarray:
     """The stored values (H, W); a sign bit below the highest allocated bit is extended."""
     stored = data.pixel_array
     if stored.ndim != 2:
-        raise ValueError(f"its pixels have the shape {stored.shape}; a single grey frame is expected")
+        raise ValueError(
+            f"its pixels have the shape {stored.shape}; a single grey frame is expected"
+        )
     half = 2 ** (int(data.BitsStored) - 1)
     if stored.dtype.kind == "i":
         values = stored.astype(np.int64)
-        return np.where((values >= half) & (values < 2 * half), values - 2 * half, values).astype(stored.dtype)
+        return np.where((values >= half) & (values < 2 * half), values - 2 * half, values).astype(
+            stored.dtype
+        )
     return stored
 
 
 def _padding(data, kind: np.dtype) -> tuple[float, float]:
-    """The first and last stored value that is padding; none lies between them where there is no padding."""
+    """The first and last stored value that is padding; none lies between them where there is no
+    padding.
+    """
     ends = [data.get(name) for name in ("PixelPaddingValue", "PixelPaddingRangeLimit")]
     if ends[0] is None or kind.kind not in "ui":
         return np.inf, -np.inf
     ends = [ends[0] if end is None else end for end in ends]
-    values = [int(np.array(int(end)).astype(kind)) for end in ends]  # -2000 is often written as 63536
+    values = [
+        int(np.array(int(end)).astype(kind)) for end in ends
+    ]  # -2000 is often written as 63536
     return min(values), max(values)
 
 
@@ -130,7 +147,9 @@ def _grey_values(stored: np.ndarray, data, window: Window | None) -> np.ndarray:
 
 
 def _has(data, *names: str) -> bool:
-    return all(data.get(name) not in (None, "") and len(np.atleast_1d(data.get(name))) for name in names)
+    return all(
+        data.get(name) not in (None, "") and len(np.atleast_1d(data.get(name))) for name in names
+    )
 
 
 def _first(value: object) -> float:
@@ -149,7 +168,9 @@ def _whole(data) -> Window:
 
 
 def _through_own_window(values: np.ndarray, data) -> np.ndarray:
-    """pydicom gives the result in the range of the stored bits, rescaled; here that range becomes 0 to 255."""
+    """pydicom gives the result in the range of the stored bits, rescaled; here that range becomes 0
+    to 255.
+    """
     from pydicom.pixels import apply_voi_lut
 
     seen = apply_voi_lut(values, data, prefer_lut=False)
@@ -158,17 +179,20 @@ def _through_own_window(values: np.ndarray, data) -> np.ndarray:
 
 
 def _looked_up(values: np.ndarray, data) -> np.ndarray:
-    """Through the first table of the VOI LUT Sequence, whose entries have the number of bits that it states.
+    """Through the first table of the VOI LUT Sequence, whose entries have the number of bits that
+    it states.
 
-    pydicom counts entries in as many bits as the results have: with 8 it would come round after 256 entries. So it is told
-    16, and values beyond the table are brought to its ends before.
+    pydicom counts entries in as many bits as the results have: with 8 it would come round after 256
+    entries. So it is told 16, and is given the places in the table.
     """
     from pydicom.pixels import apply_voi_lut
 
     item = data.VOILUTSequence[0]
     entries, first, bits = (int(value) for value in item.LUTDescriptor)
-    item.LUTDescriptor = [entries, first, 16]
-    entries = entries or 2**16
-    inside = np.clip(np.rint(values).astype(np.int64), first, first + entries - 1)
-    seen = apply_voi_lut(inside, data).astype(np.float64)
+    entries = entries % 2**16 or 2**16
+    if first >= 2**15 and values.min() < 0:  # written as if it had no sign
+        first -= 2**16
+    item.LUTDescriptor = [entries % 2**16, 0, 16]
+    at = np.clip(np.rint(values).astype(np.int64) - first, 0, entries - 1)
+    seen = apply_voi_lut(at, data).astype(np.float64)
     return np.round(np.clip(seen / (2**bits - 1), 0, 1) * 255).astype(np.uint8)
