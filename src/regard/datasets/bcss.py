@@ -38,7 +38,10 @@ def read(folder: Path | str, tile: int = 512) -> Cases:
     ValueError for another name, a mask of another size and an unknown code.
     """
     folder = Path(folder)
-    first = next((name for name in ("images", "rgbs_colorNormalized") if (folder / name).is_dir()), "images")
+    both = [name for name in ("images", "rgbs_colorNormalized") if (folder / name).is_dir()]
+    if len(both) > 1:
+        raise ValueError(f"{folder} holds images and rgbs_colorNormalized; move one of them away")
+    first = both[0] if both else "images"
     images, drawn = files.pairs(folder / first, folder / "masks")
     place = dict(zip(images, drawn))
     for image in images:

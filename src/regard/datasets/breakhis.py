@@ -11,6 +11,7 @@ from pathlib import Path
 
 from regard.cases import Cases, Lazy
 from regard.datasets import files, pixels
+from regard.inputs.words import quoted
 
 NAME = re.compile(r"SOB_([BM])_([A-Z]+)-(\d+)-(\d+)([A-Z]*)-(40|100|200|400)-(\d+)")
 
@@ -21,7 +22,7 @@ def read(folder: Path | str, magnification: int = 200) -> Cases:
     Raises ValueError for a PNG of another name, an unknown magnification, and a folder without images.
     """
     if magnification not in (40, 100, 200, 400):
-        raise ValueError(f"magnification is {magnification!r}; known are 40, 100, 200, 400")
+        raise ValueError(f"magnification is {quoted(magnification)}; known are 40, 100, 200, 400")
     rows = []
     for path in files.by_name(Path(folder), "*.png").values():
         found = NAME.fullmatch(path.stem)

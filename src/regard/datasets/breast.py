@@ -9,6 +9,7 @@ from pathlib import Path
 
 from regard.cases import Cases, Lazy
 from regard.datasets import files, pixels
+from regard.inputs.words import quoted, short
 
 LABELS = ("benign", "malignant", "normal")
 
@@ -22,18 +23,21 @@ def read(folder: Path | str) -> Cases:
     folder = Path(folder)
     listed = files.one_of(folder, "BrEaST*.xlsx", "BrEaST*.csv")
     columns = ["CaseID", "Image_filename", "Mask_tumor_filename", "BIRADS", "Classification"]
-    found, rows = files.by_name(folder, "*.png"), []
+    found, rows, other = files.by_name(folder, "*.png"), [], set()
     for row in files.table(listed, columns).to_dict("records"):
         with files.located(f"{listed} row {row['row']}"):
             files.filled(row["CaseID"], "CaseID, the patient,")
             label = files.known(row["Classification"].lower(), LABELS, "Classification")
             masks = [name.strip() for name in row["Mask_tumor_filename"].split("&") if name.strip()]
             if not masks and label != "normal":
-                raise ValueError(f"{row['Image_filename']} is {label} and has no mask")
+                raise ValueError(f"{short(row['Image_filename'])} is {label} and has no mask")
             for name in [row["Image_filename"], *masks]:
                 if name not in found:
-                    raise FileNotFoundError(f"no image or mask {name!r} in {folder} or below it")
+                    raise FileNotFoundError(f"no image or mask {quoted(name)} in {folder} or below it")
             rows.append((found[row["Image_filename"]], [found[name] for name in masks], label, row))
+            other |= {found.get(name.strip()) for name in row.get("Mask_other_filename", "").split("&")}
+    used = other | {path for image, masks, *_ in rows for path in (image, *masks)}
+    files.unlisted(found.values(), used, listed)
     table = files.cases_table(
         case=[files.case_name(row[0].stem) for row in rows],
         patient=[row[3]["CaseID"] for row in rows],

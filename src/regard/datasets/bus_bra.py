@@ -29,6 +29,8 @@ def read(folder: Path | str) -> Cases:
             files.known(row.Pathology.lower(), LABELS, "Pathology")
             files.filled(row.Case, "Case, the patient,")
             pairs.append((image, mask))
+    files.unlisted(files.below(folder / "Images", "*.png"), {image for image, _ in pairs}, listed)
+    files.unlisted(files.below(folder / "Masks", "*.png"), {mask for _, mask in pairs}, listed)
     table = files.cases_table(
         case=table["ID"],
         patient=table["Case"],

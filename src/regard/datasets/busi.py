@@ -20,7 +20,8 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
 from regard.cases import Cases, Lazy, decode
-from regard.datasets import files
+from regard.datasets import files, pixels
+from regard.inputs.names import entries
 
 LABELS = ("benign", "malignant", "normal")
 SAME_VIEW = 0.95
@@ -39,7 +40,8 @@ def read(folder: Path | str) -> Cases:
     for label in LABELS:
         if not (folder / label).is_dir():
             raise FileNotFoundError(f"no folder {folder / label}: BUSI has {', '.join(LABELS)}")
-        names = sorted(path.name for path in (folder / label).glob("*.png"))  # strays such as test.txt are passed over
+        # strays such as test.txt are passed over
+        names = [path.name for path in entries(folder / label) if path.suffix.lower() == ".png"]
         for name in names:
             match = re.fullmatch(rf"{label} \((\d+)\)(_mask(_\d+)?)?\.png", name)
             if match is None:
@@ -54,7 +56,7 @@ def read(folder: Path | str) -> Cases:
         raise ValueError(f"{folder} holds no images named '<label> (<n>).png'")
     table = pd.DataFrame(rows).sort_values("case", ignore_index=True)
     masks = [_mask_files(folder / file) for file in table["file"]]
-    images = Lazy(lambda file: np.array(decode(folder / file).convert("L")), table["file"])  # ITU-R 601 luma
+    images = Lazy(lambda file: pixels.image(folder / file, grey=True), table["file"])
     table["patient"] = _patients(table["case"], list(files.progress(images, "looking for images of one view")))
     table["image"] = table["file"]
     table["reference"] = "reader"
@@ -67,7 +69,7 @@ def _mask_files(image: Path) -> list[Path]:
     first = image.with_name(f"{image.stem}_mask.png")
     if not first.is_file():
         raise FileNotFoundError(f"{image} has no mask {first.name}; BUSI has one for every image")
-    return [first, *sorted(image.parent.glob(f"{image.stem}_mask_*.png"))]
+    return [first, *(path for path in entries(image.parent) if path.name.startswith(f"{image.stem}_mask_"))]
 
 
 def _union(image: Path, masks: list[Path]) -> np.ndarray | None:

@@ -17,6 +17,9 @@ import numpy as np
 
 from regard.cases import Cases, Lazy
 from regard.datasets import files, pixels
+from regard.inputs import names
+from regard.inputs.names import composed
+from regard.inputs.words import quoted, remark
 
 KINDS = {"mass": "mass", "calc": "calcification"}
 COLUMNS = [
@@ -29,6 +32,7 @@ COLUMNS = [
     "ROI mask file path",
 ]
 WORDS = ("mass shape", "mass margins", "calc type", "calc distribution")
+TABLES = [f"{kind}_case_description_{part}_set.csv" for kind in KINDS for part in ("train", "test")]
 PATHOLOGY = {"MALIGNANT": "malignant", "BENIGN": "benign", "BENIGN_WITHOUT_CALLBACK": "benign"}
 
 
@@ -40,11 +44,15 @@ def read(folder: Path | str) -> Cases:
     pathology and a blank patient.
     """
     folder = Path(folder)
-    folders = {path.name: path for path in sorted(folder.rglob("*_P_*")) if path.is_dir()}
+    folders = {composed(path.name): path for path in names.below(folder, "*_P_*") if path.is_dir()}
     found: dict[str, dict] = {}
     tested = set()
-    for listed in sorted(folder.rglob("*_case_description_*_set.csv")):
-        named = re.fullmatch(r"(mass|calc)_case_description_(train|test)_set\.csv", listed.name)
+    tables = files.below(folder, "*_case_description_*_set.csv")
+    for name in TABLES:
+        if tables and name not in {path.name.lower() for path in tables}:
+            remark(f"no {name} in {folder} or below it: its abnormalities and its part of the split are not known")
+    for listed in tables:
+        named = re.fullmatch(r"(mass|calc)_case_description_(train|test)_set\.csv", listed.name.lower())
         if not named:
             raise ValueError(f"{listed} is none of the tables mass_ and calc_case_description_train_ and _test_set.csv")
         kind, part = named.groups()
@@ -69,6 +77,8 @@ def read(folder: Path | str) -> Cases:
     if not found:
         raise FileNotFoundError(f"no *_case_description_*_set.csv in {folder} or below it")
     rows = list(found.values())
+    if lost := sum(mask is None for row in rows for _, mask in row["drawn"]):
+        remark(f"{lost} masks have another size than their image: their structures count as not annotated there")
     table = files.cases_table(
         case=found,
         patient=[row["patient"] for row in rows],
@@ -83,9 +93,9 @@ def read(folder: Path | str) -> Cases:
 
 
 def _folder(folders: dict[str, Path], published: str, folder: Path) -> Path:
-    name = published.strip().split("/")[0]
+    name = published.replace("\\", "/").split("/")[0]
     if name not in folders:
-        raise FileNotFoundError(f"no folder {name!r} in {folder} or below it")
+        raise FileNotFoundError(f"no folder {quoted(name)} in {folder} or below it")
     return folders[name]
 
 
@@ -94,7 +104,7 @@ def _only(folder: Path) -> Path:
 
 
 def _mask(folder: Path, image: Path) -> Path | None:
-    found = sorted(folder.rglob("*.dcm"))
+    found = files.below(folder, "*.dcm")
     if len(found) < 2:
         raise FileNotFoundError(f"{folder} holds {len(found)} *.dcm; an abnormality has two, its mask and a crop")
     size = pixels.size_of(image)

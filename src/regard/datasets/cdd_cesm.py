@@ -16,6 +16,7 @@ import numpy as np
 from regard import annotations
 from regard.cases import Cases, Lazy
 from regard.datasets import files, pixels
+from regard.inputs.words import joined, quoted, remark, short
 
 KINDS = {"DM": "low-energy", "CM": "subtracted"}
 FOLDERS = {"low-energy": "Low energy images of CDD-CESM", "subtracted": "Subtracted images of CDD-CESM"}
@@ -38,6 +39,8 @@ def read(folder: Path | str, kind: str = "low-energy") -> Cases:
     drawn_in = files.one_of(folder, "Radiology_hand_drawn_segmentations*.csv")
     images = files.by_name(files.one_of(folder, FOLDERS[kind]), "*.jpg")
     images = {_plain(name): path for name, path in images.items()}
+    if not images:
+        raise FileNotFoundError(f"no *.jpg in {FOLDERS[kind]}")
     shapes: dict[str, list[tuple[int, str]]] = {}
     for row in files.table(drawn_in, ["#filename", "region_shape_attributes"]).to_dict("records"):
         shapes.setdefault(_plain(row["#filename"]), []).append((row["row"], row["region_shape_attributes"]))
@@ -45,18 +48,20 @@ def read(folder: Path | str, kind: str = "low-energy") -> Cases:
     for row in files.table(listed, ["Patient_ID", "Image_name", PATHOLOGY]).to_dict("records"):
         name = _plain(row["Image_name"])
         with files.located(f"{listed} row {row['row']}"):
-            of = files.known((name.split("_") + ["", ""])[2], tuple(KINDS), f"the kind of image in {name!r}")
+            of = files.known((name.split("_") + ["", ""])[2], tuple(KINDS), f"the kind of image in {quoted(name)}")
             if KINDS[of] != kind:
                 continue
             files.filled(row["Patient_ID"], "Patient_ID")
             label = files.known(row[PATHOLOGY].lower(), LABELS, PATHOLOGY)
             if name not in images:
-                raise FileNotFoundError(f"no image {name}.jpg in {FOLDERS[kind]}")
+                raise FileNotFoundError(f"no image {short(name)}.jpg in {FOLDERS[kind]}")
         one = found.setdefault(name, {"patient": row["Patient_ID"], "label": label, "path": images[name]})
         one["label"] = max(one["label"], label, key=LABELS.index)
     if not found:
         raise ValueError(f"{listed} lists no {kind} image")
     rows = [one | {"shapes": shapes.get(name, []), "listed": drawn_in} for name, one in found.items()]
+    files.unlisted(images.values(), {row["path"] for row in rows}, listed)
+    _remark_on_shapes(shapes, found, kind, drawn_in, listed)
     for row in files.progress(rows):
         _lesion(row)
     table = files.cases_table(
@@ -70,7 +75,18 @@ def read(folder: Path | str, kind: str = "low-energy") -> Cases:
 
 
 def _plain(name: str) -> str:
-    return name.replace(" ", "").removesuffix(".jpg")
+    return re.sub(r"\.jpe?g$", "", name.replace(" ", ""), flags=re.IGNORECASE)
+
+
+def _remark_on_shapes(shapes: dict, found: dict, kind: str, drawn_in: Path, listed: Path) -> None:
+    """Say which shapes of images of this kind are not read, for another image then counts as not annotated."""
+    strays = [
+        name
+        for name in shapes
+        if name not in found and KINDS.get((name.split("_") + ["", ""])[2], kind) == kind
+    ]
+    if strays:
+        remark(f"{drawn_in}: the shapes of {len(strays)} images are not read, for {listed} does not name them: {joined(strays, 3)}")
 
 
 def _lesion(row: dict) -> np.ndarray | None:
@@ -80,7 +96,7 @@ def _lesion(row: dict) -> np.ndarray | None:
             try:
                 shape = json.loads(text or "{}")
             except (ValueError, RecursionError):
-                raise ValueError(f"the shape {text[:40]!r} is not readable as JSON") from None
+                raise ValueError(f"the shape {quoted(text)} is not readable as JSON") from None
             if shape and (mask := annotations.via(size, shape)) is not None:
                 masks.append(mask)
     return files.union(masks, size) if masks or row["label"] == "normal" else None

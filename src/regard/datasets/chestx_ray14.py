@@ -14,6 +14,8 @@ import numpy as np
 from regard import annotations
 from regard.cases import Cases, Lazy
 from regard.datasets import files, pixels
+from regard.inputs.names import composed
+from regard.inputs.words import quoted, remark, short
 
 FINDINGS = (
     "Atelectasis",
@@ -45,8 +47,10 @@ def read(folder: Path | str) -> Cases:
     folder = Path(folder)
     listed, boxed = files.one_of(folder, "Data_Entry_2017*.csv"), files.one_of(folder, "BBox_List_2017.csv")
     images = files.by_name(folder, "*.png")
-    tests = sorted(folder.rglob("test_list.txt"))
-    tested = set(tests[0].read_text(encoding="utf-8", errors="replace").split()) if tests else set()
+    tests = files.one_of(folder, "test_list.txt") if files.below(folder, "test_list.txt") else None
+    tested = set(composed(tests.read_text(encoding="utf-8", errors="replace")).split()) if tests else set()
+    if not tests:
+        remark(f"no test_list.txt in {folder} or below it: the published split is not known")
     boxes: dict[tuple[str, str], list[tuple[int, list[float]]]] = {}
     for row in files.table(boxed, ["Image Index", "Finding Label", *BOX]).to_dict("records"):
         with files.located(f"{boxed} row {row['row']}"):
@@ -63,9 +67,9 @@ def read(folder: Path | str) -> Cases:
                 found = {files.known(name, (NONE, *FINDINGS), "a finding") for name in row["Finding Labels"].split("|")}
             rows.append((row["Image Index"], patient, found, images[row["Image Index"]]))
     if unlisted := sorted({name for name, _ in boxes} - entries) + sorted(set(images) - entries):
-        raise ValueError(f"{unlisted[0]} has no row in {listed}")
+        raise ValueError(f"{short(unlisted[0])} has no row in {listed}")
     if unlisted := sorted(tested - entries):
-        raise ValueError(f"{tests[0]}: {unlisted[0]!r} has no row in {listed}")
+        raise ValueError(f"{tests}: {quoted(unlisted[0])} has no row in {listed}")
     files.left_out(len(table) - len(rows), len(table), f"their files are not in {folder}")
     if not rows:
         raise FileNotFoundError(f"none of the listed images is in {folder} or below it")

@@ -15,6 +15,7 @@ import numpy as np
 from regard import annotations
 from regard.cases import Cases, Lazy
 from regard.datasets import files, pixels
+from regard.inputs.words import joined, quoted, remark, short
 
 FINDINGS = (
     "Enlarged Cardiomediastinum",
@@ -39,10 +40,10 @@ def read(folder: Path | str, lateral: bool = False) -> Cases:
     that is broken, an image it names that no table lists, a code of another size and a contour outside its image.
     """
     folder = Path(folder)
-    tables = sorted({*folder.rglob("val*.csv"), *folder.rglob("test*.csv")})
+    tables = files.below(folder, "val*.csv", "test*.csv")
     outlines = _outlines(folder)
     images = {
-        "_".join(path.parts[-3:]).removesuffix(".jpg"): path for path in sorted(folder.rglob("patient*/study*/*.jpg"))
+        _name("/".join(path.parts[-3:])): path for path in files.below(folder, "patient*/study*/*.jpg")
     }
     if not tables:
         raise FileNotFoundError(
@@ -52,13 +53,13 @@ def read(folder: Path | str, lateral: bool = False) -> Cases:
     for listed in tables:
         labels = files.table(listed, ["Path"]).rename(columns=SAME)
         if lacking := [finding for finding in FINDINGS if finding not in labels]:
-            raise ValueError(f"{listed} has no column {lacking[0]!r}; it has {', '.join(labels.columns)}")
+            raise ValueError(f"{listed} has no column {lacking[0]!r}; it has {joined(labels.columns)}")
         for row in labels.to_dict("records"):
             with files.located(f"{listed} row {row['row']}"):
-                name = "_".join(row["Path"].split("/")[-3:]).removesuffix(".jpg")
+                name = _name(row["Path"])
                 patient = re.match(r"(patient\d+)_study\d+_view\d+_(frontal|lateral)$", name)
                 if not patient:
-                    raise ValueError(f"Path {row['Path']!r} does not end in patientN/studyN/viewN_frontal.jpg")
+                    raise ValueError(f"Path {quoted(row['Path'])} does not end in patientN/studyN/viewN_frontal.jpg")
                 listed_ids.add(name)
                 if patient[2] == "lateral" and not lateral:
                     continue
@@ -66,10 +67,11 @@ def read(folder: Path | str, lateral: bool = False) -> Cases:
                     missing += 1
                     continue
                 values = {finding: VALUES[files.known(row[finding], tuple(VALUES), finding)] for finding in FINDINGS}
-            split = "test" if listed.name.startswith("test") else "tune"
+            split = "test" if listed.name.lower().startswith("test") else "tune"
             rows.append((name, patient[1], split, values, images[name], outlines.get(name)))
     if stray := sorted(set(outlines) - listed_ids):
-        raise ValueError(f"{stray[0]} is outlined and stands in none of {', '.join(str(path) for path in tables)}")
+        raise ValueError(f"{short(stray[0])} is outlined and stands in none of {', '.join(str(path) for path in tables)}")
+    _remark_on_parts(rows, images, listed_ids)
     files.left_out(missing, missing + len(rows), f"their files are not in {folder}")
     if not rows:
         raise FileNotFoundError(f"none of the listed images is in {folder} or below it")
@@ -87,10 +89,25 @@ def read(folder: Path | str, lateral: bool = False) -> Cases:
     return Cases(table, Lazy(lambda row: pixels.image(row[4], grey=True), rows), regions)
 
 
+def _name(path: str) -> str:
+    """patient64541_study1_view1_frontal of a path that ends in patient64541/study1/view1_frontal.jpg."""
+    return re.sub(r"\.jpe?g$", "", "_".join(path.replace("\\", "/").split("/")[-3:]), flags=re.IGNORECASE)
+
+
+def _remark_on_parts(rows: list[tuple], images: dict[str, Path], listed_ids: set[str]) -> None:
+    """Say which part of the set has labels and no outline at all, and which images have no row."""
+    for split in ("tune", "test"):
+        part = [row for row in rows if row[2] == split]
+        if not any(row[5] for row in part):
+            reason = "no outline at all: its positive findings count as not annotated" if part else "no table of labels"
+            remark(f"the {'validation' if split == 'tune' else split} part has {reason}")
+    files.unlisted(images.values(), {images[name] for name in listed_ids & set(images)}, "a table of labels")
+
+
 def _outlines(folder: Path) -> dict[str, tuple[Path, dict]]:
     """By image the JSON that outlines it and its entry; run-length codes where both forms are there."""
     found: dict[str, tuple[Path, dict]] = {}
-    paths = sorted(folder.rglob("gt_annotations*.json")) + sorted(folder.rglob("gt_segmentations*.json"))
+    paths = files.below(folder, "gt_annotations*.json") + files.below(folder, "gt_segmentations*.json")
     if not paths:
         raise FileNotFoundError(f"no gt_segmentations_*.json or gt_annotations_*.json in {folder} or below it")
     for path in paths:
@@ -99,7 +116,7 @@ def _outlines(folder: Path) -> dict[str, tuple[Path, dict]]:
             raise ValueError(f"{path} is not made of one entry per image")
         for name, entry in content.items():
             if unknown := [key for key in entry if SAME.get(key, key) not in FINDINGS and key != "img_size"]:
-                raise ValueError(f"{path}, {name}: unknown finding {unknown[0]!r}; known are {', '.join(FINDINGS)}")
+                raise ValueError(f"{path}, {short(name)}: unknown finding {quoted(unknown[0])}; known are {', '.join(FINDINGS)}")
             found[name] = (path, {SAME.get(key, key): value for key, value in entry.items()})
     return found
 
@@ -112,7 +129,7 @@ def _drawn(row: tuple, finding: str) -> np.ndarray | None:
         with files.located(f"{path}, {name}, {finding}"):
             if "img_size" in entry:
                 if entry["img_size"] != list(size):
-                    raise ValueError(f"img_size is {entry['img_size']} (height, width), the image is {list(size)}")
+                    raise ValueError(f"img_size is {short(entry['img_size'])} (height, width), the image is {list(size)}")
                 mask = annotations.contours(size, entry[finding])
             else:
                 mask = annotations.coco(size, entry[finding])

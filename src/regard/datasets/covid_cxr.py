@@ -15,6 +15,7 @@ import numpy as np
 
 from regard.cases import Cases, Lazy
 from regard.datasets import files, pixels
+from regard.inputs.words import quoted, short
 
 DEVICES = ("central_venous_line", "endotracheal_tube", "monitoring_probes", "nasogastric_tube", "tubings")
 STRUCTURES = (
@@ -55,12 +56,18 @@ def read(folder: Path | str) -> Cases:
     metadata = {}
     for row in files.table(described, ["patientid", "finding", "view", "filename", "license"]).to_dict("records"):
         if row["filename"] in drawn:
+            if row["filename"] in metadata:
+                raise ValueError(f"{described} row {row['row']}: {quoted(row['filename'])} stands in a row before")
             with files.located(f"{described} row {row['row']}"):
                 files.filled(row["patientid"], "patientid")
                 metadata[row["filename"]] = row | {"path": files.inside(folder / "images", row["filename"], "image")}
     if strays := [name for name in drawn if name not in metadata]:
-        raise ValueError(f"{strays[0]} has structures in {listed} and no row in {described}")
+        raise ValueError(f"{short(strays[0])} has structures in {listed} and no row in {described}")
     rows = [(metadata[name], drawn[name], listed) for name in drawn]
+    shown = {row[0]["path"] for row in rows}
+    files.unlisted(files.below(folder / "images", "*"), shown, listed)
+    crops = {crop[1] for row in rows for found in row[1].values() for crop in found}
+    files.unlisted(files.below(folder / "masks", "*"), crops, listed)
     has = lambda row, finding: any(name in row[1] for name in (DEVICES if finding == "support_device" else [finding]))
     table = files.cases_table(
         case=[files.case_name(Path(name).stem) for name in drawn],
@@ -89,7 +96,7 @@ def _structure(row: tuple, names: tuple | list) -> np.ndarray | None:
             return None
         with files.located(f"{listed} row {number}"):
             if re.sub(r"\s", "", resolution) != f"{size[1]}x{size[0]}":
-                raise ValueError(f"Resolution is {resolution!r}, the image is {size[1]}x{size[0]}")
+                raise ValueError(f"Resolution is {quoted(resolution)}, the image is {size[1]}x{size[0]}")
             crop = np.array(pixels.picture(path).convert("RGB")).any(axis=2)
             if crop.shape != (height, width):
                 raise ValueError(

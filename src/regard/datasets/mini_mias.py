@@ -13,6 +13,7 @@ import numpy as np
 from regard import annotations
 from regard.cases import Cases, Lazy
 from regard.datasets import files, pixels
+from regard.inputs.words import quoted
 
 STRUCTURES = {
     "CALC": "calcification",
@@ -37,13 +38,13 @@ def read(folder: Path | str) -> Cases:
     circle outside its image.
     """
     folder = Path(folder)
-    listed = files.one_of(folder, "Info.txt", "info.txt")
+    listed = files.one_of(folder, "Info.txt")
     images, found = files.by_name(folder, "*.pgm"), {}
     for row, line in enumerate(listed.read_text(encoding="latin-1").splitlines(), start=1):
-        if line.startswith("mdb"):
-            match = LINE.fullmatch(line)
+        if line.strip().lower().startswith("mdb"):
+            match = LINE.fullmatch(line.strip())
             if not match:
-                raise ValueError(f"{listed} row {row}: {line!r} is not 'name tissue class severity x y radius'")
+                raise ValueError(f"{listed} row {row}: {quoted(line)} is not 'name tissue class severity x y radius'")
             found.setdefault(match["name"], []).append((row, match))
     if not found:
         raise ValueError(f"{listed} has no line that starts with mdb")
@@ -55,6 +56,7 @@ def read(folder: Path | str) -> Cases:
         rows.append((images[f"{name}.pgm"], lines))
         for structure in set(STRUCTURES.values()):
             _drawn(rows[-1], structure, listed)  # so that a circle that does not fit is named now
+    files.unlisted(images.values(), {path for path, _ in rows}, listed)
     severities = [{match["severity"] for _, match in lines} - {None} for _, lines in rows]
     table = files.cases_table(
         case=[path.stem for path, _ in rows],

@@ -13,6 +13,7 @@ import numpy as np
 from regard import annotations
 from regard.cases import Cases, Lazy
 from regard.datasets import files, pixels
+from regard.inputs.words import quoted, short
 
 CODES = {0: "benign", 3: "gleason_3", 4: "gleason_4", 5: "gleason_5"}
 GRADES = ("NC", "G3", "G4", "G5")
@@ -26,6 +27,8 @@ def read(folder: Path | str) -> Cases:
     """
     folder = Path(folder)
     slides = files.table(folder / "wsi_labels.xlsx", ["slide_id", "patient_id"])
+    if (twice := slides["slide_id"].duplicated()).any():
+        raise ValueError(f"{folder / 'wsi_labels.xlsx'}: slide {quoted(slides['slide_id'][twice].iloc[0])} stands twice")
     patients = dict(zip(slides["slide_id"], slides["patient_id"]))
     rows = []
     for split in ("train", "test"):
@@ -36,13 +39,16 @@ def read(folder: Path | str) -> Cases:
                 slide = stem.split("_Block_")[0]
                 graded = [grade for grade in GRADES if files.flag(row[grade], grade)]
                 if not graded or ("NC" in graded and len(graded) > 1):
-                    raise ValueError(f"{row['image_name']} is graded {' and '.join(graded) or 'as nothing'}")
+                    raise ValueError(f"{short(row['image_name'])} is graded {' and '.join(graded) or 'as nothing'}")
                 if not patients.get(slide):
-                    raise ValueError(f"slide {slide!r} has no patient in {folder / 'wsi_labels.xlsx'}")
+                    raise ValueError(f"slide {quoted(slide)} has no patient in {folder / 'wsi_labels.xlsx'}")
                 image = files.inside(folder / "images", row["image_name"], "image")
                 mask = files.inside(folder / "masks", f"{stem}.png", "mask")
                 label = "benign" if graded == ["NC"] else "tumour"
                 rows.append((files.case_name(stem), patients[slide], label, split, slide, image, mask))
+    tables = f"{folder / 'partition' / 'Test'} (Train.xlsx, Test.xlsx)"
+    files.unlisted(files.below(folder / "images", "*"), {row[5] for row in rows}, tables)
+    files.unlisted(files.below(folder / "masks", "*"), {row[6] for row in rows}, tables)
     table = files.cases_table(
         **{name: [row[at] for row in rows] for at, name in enumerate(("case", "patient", "label", "split", "slide"))},
         image=[row[5].name for row in rows],

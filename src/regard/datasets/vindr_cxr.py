@@ -16,6 +16,8 @@ import numpy as np
 from regard import annotations
 from regard.cases import Cases, Lazy
 from regard.datasets import files, pixels
+from regard.inputs.names import composed
+from regard.inputs.words import quoted, remark, short
 
 NONE = "No finding"
 SAME = {"Other diseases": "Other disease"}
@@ -30,16 +32,17 @@ def read(folder: Path | str, findings: Sequence[str] | None = None, readers: boo
     a box outside its image.
     """
     folder = Path(folder)
-    images = {
-        path.stem: path for path in sorted(folder.rglob("*")) if path.suffix in (".dicom", ".dcm", ".png", ".jpg")
-    }
+    images = _images(folder)
     votes: dict[str, dict] = {}
     boxes: dict[str, list] = {}
     local, known = set(), []
     for split in ("train", "test"):
-        labels = sorted(folder.rglob(f"image_labels_{split}.csv"))
+        labels = files.below(folder, f"image_labels_{split}.csv")
         if not labels:
+            remark(f"no image_labels_{split}.csv in {folder} or below it: the published {split} images are left out")
             continue
+        if len(labels) > 1:
+            raise ValueError(f"{labels[0]} and {labels[1]} are two tables of one part of the set")
         by = ["rad_id"] if split == "train" else []
         table = files.table(labels[0], ["image_id", *by, NONE]).rename(columns=SAME)
         known = known or [name for name in table if name not in ("image_id", "rad_id", "row", NONE)]
@@ -50,7 +53,7 @@ def read(folder: Path | str, findings: Sequence[str] | None = None, readers: boo
                 one = votes.setdefault(row["image_id"], {"split": split, "readers": {}})
                 reader = files.filled(row["rad_id"], "rad_id") if by else "consensus"
                 if reader in one["readers"]:
-                    raise ValueError(f"{reader} reads image {row['image_id']!r} a second time")
+                    raise ValueError(f"{short(reader)} reads image {quoted(row['image_id'])} a second time")
                 one["readers"][reader] = {name: files.flag(row[name], name) if row[name] else None for name in known}
         boxed = files.one_of(folder, f"annotations_{split}.csv")
         for row in files.table(boxed, ["image_id", *by, "class_name", "x_min", "y_min", "x_max", "y_max"]).to_dict(
@@ -62,9 +65,11 @@ def read(folder: Path | str, findings: Sequence[str] | None = None, readers: boo
             with files.located(f"{boxed} row {row['row']}"):
                 files.known(name, known, "class_name")
                 if row["image_id"] not in votes:
-                    raise ValueError(f"image {row['image_id']!r} has no row in {labels[0]}")
+                    raise ValueError(f"image {quoted(row['image_id'])} has no row in {labels[0]}")
                 if row.get("rad_id", "consensus") not in votes[row["image_id"]]["readers"]:
-                    raise ValueError(f"{row['rad_id']!r} boxed image {row['image_id']!r}, which they did not label")
+                    raise ValueError(
+                        f"{quoted(row['rad_id'])} boxed image {quoted(row['image_id'])}, which they did not label"
+                    )
                 numbers = [files.number(row[key], key) for key in ("x_min", "y_min", "x_max", "y_max")]
                 boxes.setdefault(row["image_id"], []).append(
                     (name, row.get("rad_id", "consensus"), numbers, boxed, row["row"])
@@ -75,7 +80,7 @@ def read(folder: Path | str, findings: Sequence[str] | None = None, readers: boo
     if findings is not None and not (
         isinstance(findings, list | tuple) and all(isinstance(name, str) for name in findings)
     ):
-        raise ValueError(f"findings must be a list of names, not {findings!r}")
+        raise ValueError(f"findings must be a list of names, not {quoted(findings)}")
     chosen = list(findings) if findings is not None else known
     for name in chosen:
         files.known(name, known, "findings")
@@ -84,6 +89,7 @@ def read(folder: Path | str, findings: Sequence[str] | None = None, readers: boo
         for name, one in votes.items()
         if name in images
     ]
+    files.unlisted(images.values(), {row["path"] for row in rows}, "image_labels_train.csv or image_labels_test.csv")
     files.left_out(len(votes) - len(rows), len(votes), f"their files are not in {folder}")
     if not rows:
         raise FileNotFoundError(f"none of the listed images is in {folder} or below it")
@@ -104,6 +110,17 @@ def read(folder: Path | str, findings: Sequence[str] | None = None, readers: boo
                 lambda row, name=name, at=at: _own(row, name, at), rows
             )
     return Cases(table, Lazy(lambda row: pixels.image(row["path"], grey=True), rows), regions)
+
+
+def _images(folder: Path) -> dict[str, Path]:
+    """The images in `folder` or below it by their id, which may stand once."""
+    found: dict[str, Path] = {}
+    for path in files.below(folder, "*.dicom", "*.dcm", "*.png", "*.jpg"):
+        name = composed(path.stem)
+        if name in found:
+            raise ValueError(f"{path} and {found[name]} are two files of one image")
+        found[name] = path
+    return found
 
 
 def _present(row: dict, finding: str) -> str:

@@ -15,11 +15,17 @@ def quoted(value: object) -> str:
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."
 
 
+def short(text: object) -> str:
+    """`text` without quotation marks, in one line of at most LONGEST characters: a name that is part of a sentence."""
+    text = " ".join(str(text).split())
+    return text if len(text) <= LONGEST else f"{text[: LONGEST // 2 - 2]}...{text[-(LONGEST // 2) + 2 :]}"
+
+
 def joined(names: Iterable[object], count: int = 30) -> str:
     """`names` joined by commas, for a message: long ones shortened, and no more than `count` of them."""
-    short = [name if len(name) <= LONGEST else quoted(name) for name in map(str, names)]
-    more = [f"and {len(short) - count} more"] if len(short) > count else []
-    return " ".join(", ".join([*short[:count], *more]).split())
+    called = [short(name) for name in names]
+    more = [f"and {len(called) - count} more"] if len(called) > count else []
+    return ", ".join([*called[:count], *more])
 
 
 def remark(text: str) -> None:
