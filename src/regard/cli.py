@@ -1,6 +1,9 @@
 """The `regard` command. Errors of the input are one line on stderr and exit status 1."""
 
 import argparse
+import codecs
+import locale
+import os
 import signal
 import sys
 from pathlib import Path
@@ -8,6 +11,8 @@ from pathlib import Path
 
 def main(arguments: list[str] | None = None) -> None:
     """Parse the command line and run one command."""
+    if arguments is None:
+        _read_text_as_utf_8()
     options = _parser().parse_args(arguments)
     from yaml import YAMLError  # after parsing, so that --help is instant
 
@@ -21,6 +26,14 @@ def main(arguments: list[str] | None = None) -> None:
     except (OSError, ValueError, KeyError, RuntimeError, YAMLError) as error:
         message = error.args[0] if isinstance(error, KeyError) else error
         sys.exit(f"regard: {' '.join(str(message).split())}")
+
+
+def _read_text_as_utf_8() -> None:
+    """Begin anew in Python's UTF-8 mode where the locale has another encoding, in which libraries would read our files."""
+    encoding = codecs.lookup(locale.getpreferredencoding(False)).name
+    if encoding != "utf-8" and not sys.flags.utf8_mode and os.name == "posix":
+        os.environ["PYTHONUTF8"] = "1"  # for the processes that this one starts
+        os.execv(sys.executable, [sys.executable, "-X", "utf8", "-m", "regard", *sys.argv[1:]])
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -169,8 +182,6 @@ def _import(options: argparse.Namespace) -> None:
 
 
 def _check(options: argparse.Namespace) -> None:
-    import os
-
     from regard import cases, plots
 
     found = cases.read(options.folder)
@@ -262,19 +273,22 @@ def _strip(options: argparse.Namespace) -> None:
 
 
 def _settings(options: argparse.Namespace) -> None:
-    from regard import pipeline, project
+    from regard import checks, pipeline, project
 
+    params = project.parameters()
+    checks.shape(params)
     with pipeline.replaced(Path(options.target)) as target:
-        for study in project.parameters()["studies"]:
+        for study in params["studies"]:
             pipeline.write_settings(study, target / study)
             for method, why in project.settings(study, "attribute").get("left_out", {}).items():
                 print(f"study {study}: {method} is left out: {why}")
 
 
 def _targets(options: argparse.Namespace) -> None:
-    from regard import project
+    from regard import checks, project
 
     params = project.parameters()
+    checks.shape(params)
     for study in params["studies"]:
         own = [stage for stage in ("clusters", "units") if study in params[stage]["studies"]]
         stages = ["prepare", "train", *own, "attribute", "select", "examine", "compare"]

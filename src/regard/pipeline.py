@@ -8,7 +8,6 @@ import os
 import re
 import shutil
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +18,7 @@ sys.modules.setdefault("rfc3987_syntax", None)
 
 import nbformat  # noqa: E402
 import yaml  # noqa: E402
+from filelock import FileLock, Timeout  # noqa: E402
 
 from regard import checks, project  # noqa: E402
 
@@ -31,6 +31,10 @@ MEASURED = "measured.csv"
 
 class StageFailed(RuntimeError):
     """A notebook stopped with an error; the message is one line that says where and why."""
+
+
+class AlreadyRunning(RuntimeError):
+    """Another process is making the same folder of results; the message names it."""
 
 
 def write_settings(study: str, target: Path) -> None:
@@ -103,91 +107,111 @@ def _joined(outputs: list) -> list:
 def run(notebook: str, output: Path, parameters: dict) -> None:
     """Execute build/notebooks/`notebook`.ipynb; its results and the executed copy appear together in folder `output`.
 
-    A file MEASURED that it wrote goes to results/costs/<study>.csv: times differ from run to run, and a stage's output must not.
-    The notebook is given `parameters` and `output` (a folder that is renamed to `output` when all cells have run).
-    On failure the half-run copy stays as build/failed/<notebook>-<stage folder>.failed.ipynb and StageFailed names the
-    cell.
+    A file MEASURED that it wrote goes to results/costs/<study>.csv: times differ from run to run, and a stage's output
+    must not. The notebook is given `parameters` and `output` (a folder that is renamed to `output` when all cells have
+    run). It runs in `sys.executable`, whatever kernels are registered.
+
+    Raises StageFailed, which names the cell, when a cell fails; the half-run copy stays as
+    build/failed/<notebook>-<stage folder>.failed.ipynb. Raises AlreadyRunning while another process makes `output`.
     """
+    root = project.root()
+    inside = (root / output).relative_to(root / "results")
+    failed = root / "build" / "failed" / f"{notebook}-{'-'.join(inside.parts)}.failed.ipynb"
+    with _made(root / output, root / "build" / "partial" / inside) as partial:
+        failed.parent.mkdir(parents=True, exist_ok=True)
+        failed.unlink(missing_ok=True)
+        executed = partial / f"{notebook}.ipynb"
+        told = parameters | {"output": str(partial.relative_to(root))}
+        if (error := _execute(root / "build" / "notebooks" / executed.name, executed, told)) is not None:
+            executed.replace(failed)
+            reason = _ESCAPES.sub("", f"{error.ename}: {error.evalue}").strip().replace("\n", " ")
+            raise StageFailed(
+                f"{notebook} ({', '.join(map(str, parameters.values()))}), cell {error.cell_index}: "
+                f"{reason} [half-run copy: {failed.relative_to(root)}]"
+            )
+        _finish(executed)
+        if (measured := partial / MEASURED).is_file():
+            costs = root / "results" / "costs"
+            costs.mkdir(parents=True, exist_ok=True)
+            measured.replace(costs / f"{parameters['study']}.csv")
+
+
+def _execute(source: Path, executed: Path, parameters: dict) -> Exception | None:
+    """Run a notebook in this Python, in the project's root; returns papermill's error when a cell failed."""
     import papermill  # slow to import, and needed here alone
     from papermill.exceptions import PapermillExecutionError
     from traitlets.config import Config
 
+    from regard import notebook_kernel
+
     root = project.root()
-    source = root / "build" / "notebooks" / f"{notebook}.ipynb"
-    output = root / output
-    partial = root / "build" / "partial" / output.relative_to(root / "results")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    failed = (
-        root / "build" / "failed" / f"{notebook}-{'-'.join(output.relative_to(root / 'results').parts)}.failed.ipynb"
-    )
-    failed.parent.mkdir(parents=True, exist_ok=True)
-    failed.unlink(missing_ok=True)
-    # passive: OpenMP threads that spin while they wait slow each other down tenfold on a busy machine
-    environment = {
+    variables = {
         "PYTHONHASHSEED": "0",
         "REGARD_STAGE": "1",  # no bar can be drawn under DVC
+        # OpenMP threads that spin while they wait slow each other down tenfold on a busy machine
         "OMP_WAIT_POLICY": "PASSIVE",
         "PYTHONPATH": os.pathsep.join([str(root / "src"), *filter(None, [os.environ.get("PYTHONPATH")])]),
         "MPLBACKEND": "agg",
     }
-    os.environ.update(environment)
-    executed = partial / f"{notebook}.ipynb"
-    with tempfile.TemporaryDirectory(prefix="regard-") as private:
-        # TCP ports of kernels started at the same time can collide; sockets in a private folder cannot
-        manager = {"transport": "ipc", "ip": str(Path(private) / "kernel")}
-        # all files are written when the last cell has run; taking the interpreter down politely costs three seconds
-        config = Config({"KernelManager": manager, "NotebookClient": {"shutdown_kernel": "immediate"}})
+    with notebook_kernel.plain_environment(variables), notebook_kernel.private() as address:
+        client = {
+            "kernel_manager_class": notebook_kernel.OwnKernelManager,
+            # all files are written when the last cell has run; taking the interpreter down politely costs three seconds
+            "shutdown_kernel": "immediate",
+        }
         try:
             papermill.execute_notebook(
                 str(source),
                 str(executed),
-                {**parameters, "output": str(partial.relative_to(root))},
+                parameters,
                 kernel_name="python3",
                 cwd=str(root),
                 progress_bar=False,
                 log_output=True,
                 stdout_file=sys.stdout,
-                config=config,
+                config=Config({"KernelManager": address, "NotebookClient": client}),
             )
         except PapermillExecutionError as error:
-            executed.replace(failed)
-            shutil.rmtree(partial)
-            reason = _ESCAPES.sub("", f"{error.ename}: {error.evalue}").strip().replace("\n", " ")
-            raise StageFailed(
-                f"{notebook} ({', '.join(map(str, parameters.values()))}), cell {error.cell_index}: "
-                f"{reason} [half-run copy: {failed.relative_to(root)}]"
-            ) from None
-        except BaseException:
-            shutil.rmtree(partial, ignore_errors=True)
-            raise
-    _finish(executed)
-    if (measured := partial / MEASURED).is_file():
-        costs = root / "results" / "costs"
-        costs.mkdir(parents=True, exist_ok=True)
-        measured.replace(costs / f"{parameters['study']}.csv")
-    _put(partial, output)
+            return error
+    return None
 
 
 @contextmanager
 def replaced(output: Path) -> Iterator[Path]:
-    """A folder to fill, which becomes the folder `output` (from the project's root) when all has gone well, and else nothing."""
-    output = project.root() / output
-    partial = project.root() / "build" / "partial" / output.relative_to(project.root())
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    try:
+    """A folder to fill, which becomes the folder `output` (from the project's root) when all has gone well, and else nothing.
+
+    Raises AlreadyRunning while another process makes `output`.
+    """
+    root = project.root()
+    with _made(root / output, root / "build" / "partial" / output) as partial:
         yield partial
-    except BaseException:
-        shutil.rmtree(partial)
-        raise
-    _put(partial, output)
 
 
-def _put(partial: Path, output: Path) -> None:
-    shutil.rmtree(output, ignore_errors=True)
-    output.parent.mkdir(parents=True, exist_ok=True)
-    partial.rename(output)
+@contextmanager
+def _made(output: Path, partial: Path) -> Iterator[Path]:
+    """The empty folder `partial`, by one process at a time; it takes the place of `output` when all has gone well, and
+    else goes. The system frees the lock of a process that was killed."""
+    partial.parent.mkdir(parents=True, exist_ok=True)
+    holder = partial.with_name(f"{partial.name}.pid")
+    lock = FileLock(partial.with_name(f"{partial.name}.lock"))
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        other = holder.read_text(encoding="utf-8") if holder.is_file() else "of unknown number"
+        name = output.relative_to(project.root())
+        raise AlreadyRunning(f"process {other} is making {name}: wait until it has ended, or end it") from None
+    try:
+        holder.write_text(str(os.getpid()), encoding="utf-8")
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir()
+        yield partial
+        shutil.rmtree(output, ignore_errors=True)
+        output.parent.mkdir(parents=True, exist_ok=True)
+        partial.rename(output)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+        holder.unlink(missing_ok=True)
+        lock.release()
 
 
 def _finish(path: Path) -> None:
