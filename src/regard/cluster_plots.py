@@ -24,6 +24,7 @@ def sweep(table: pd.DataFrame) -> Figure:
     """What hangs on the number of clusters K: a panel for each `panel` of the long table (K, panel, line, value, low, high), a line for
     each `line`, with an interval where there is one."""
     names = list(dict.fromkeys(table["panel"]))
+    lowest = min(0, table[["value", "low"]].min().min())
     figure, axes = _panels(1, len(names), (7.4 / len(names), 2.5))
     for place, name in zip(axes[0], names):
         for (line, rows), colour in zip(
@@ -33,7 +34,7 @@ def sweep(table: pd.DataFrame) -> Figure:
             if rows["low"].notna().any():
                 place.fill_between(rows["K"], rows["low"], rows["high"], color=colour, alpha=0.15, linewidth=0)
         place.set(
-            title=name, xlabel="clusters K", xticks=sorted(set(table["K"])), ylim=(min(0, table["value"].min()), 1.02)
+            title=name, xlabel="clusters K", xticks=sorted(set(table["K"])), ylim=(lowest, 1.02)
         )
         place.legend(fontsize=6)
     return figure
@@ -53,7 +54,7 @@ def gallery(
             if soft.max() > soft.min():
                 place.contour(soft, levels=[soft.max() / 2], colors=["white"], linewidths=1.8)
                 place.contour(soft, levels=[soft.max() / 2], colors=[colour], linewidths=1.0)
-            place.set_title(said, fontsize=5, pad=1)
+            place.set_title(said, fontsize=6, pad=1)
         line[0].text(-0.08, 0.5, title, rotation=90, va="center", ha="right", fontsize=6, transform=line[0].transAxes)
     return figure
 

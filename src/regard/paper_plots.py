@@ -1,5 +1,6 @@
 """Figures of all studies together, for the paper; as those of regard.plots, functions of data that return a matplotlib figure."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -9,7 +10,7 @@ from matplotlib.lines import Line2D
 
 from regard.plots import CHANCE_COLOUR, METHOD_COLOUR, NULL_COLOUR, REGION_COLOURS
 
-MARKERS = ("o", "s", "^", "D", "v")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")  # as many as REGION_COLOURS; a study beyond them has those of the first again
 WIDTH = 6.9  # inches, of both columns together
 FARTHEST = 5  # arms of an interval that are drawn
 
@@ -63,10 +64,9 @@ def controls(hits: pd.DataFrame, trust: pd.DataFrame, nulls: Sequence[str]) -> F
         null = own["method"].isin(nulls)
         left.scatter(own.loc[~null, "gained"], np.full((~null).sum(), row + 0.14), color=METHOD_COLOUR, s=16)
         left.scatter(own.loc[null, "gained"], np.full(null.sum(), row - 0.14), color=NULL_COLOUR, s=16)
-        best = own[null].sort_values("gained").iloc[-1]
-        left.annotate(
-            best["method"], (best["gained"], row - 0.14), (0, -9), textcoords="offset points", fontsize=6, ha="center"
-        )
+        for _, best in own[null & own["gained"].notna()].sort_values("gained")[-1:].iterrows():
+            place = best["gained"], row - 0.14
+            left.annotate(best["method"], place, (0, -9), textcoords="offset points", fontsize=6, ha="center")
     left.axvline(0, color=CHANCE_COLOUR, linewidth=0.8)
     left.set_yticks(range(len(studies)), studies[::-1])
     left.set(xlabel="hit rate less chance", ylim=(-0.5, len(studies) - 0.4))
@@ -75,7 +75,7 @@ def controls(hits: pd.DataFrame, trust: pd.DataFrame, nulls: Sequence[str]) -> F
     methods = list(dict.fromkeys(trust.loc[trust["check"] == "cascade", "method"]))[::-1]
     for number, study in enumerate(studies):
         for check, marker, style in (
-            ("cascade", MARKERS[number], {"color": REGION_COLOURS[number]}),
+            ("cascade", MARKERS[number % len(MARKERS)], {"color": REGION_COLOURS[number % len(MARKERS)]}),
             ("unrelated", "o", {"facecolors": "none", "edgecolors": "#888888"}),
         ):
             own = trust[(trust["study"] == study) & (trust["check"] == check) & trust["method"].isin(methods)]
@@ -95,7 +95,8 @@ def controls(hits: pd.DataFrame, trust: pd.DataFrame, nulls: Sequence[str]) -> F
     right.set(
         xlabel="rank correlation with the maps of a network that forgot", xlim=(min(-0.6, trust["mean"].min()), 1.02)
     )
-    handles = [_dot(REGION_COLOURS[number], study, MARKERS[number]) for number, study in enumerate(studies)]
+    styles = zip(studies, itertools.cycle(zip(REGION_COLOURS, MARKERS)))
+    handles = [_dot(colour, study, marker) for study, (colour, marker) in styles]
     ring = Line2D([], [], color="#888888", marker="o", fillstyle="none", linestyle="", label="maps of other images")
     handles = [_dot(METHOD_COLOUR, "method"), _dot(NULL_COLOUR, "null map"), *handles, ring]
     figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), fontsize=6, columnspacing=1.2)
@@ -121,7 +122,8 @@ def cost_and_quality(table: pd.DataFrame) -> Figure:
         for number, study in enumerate(studies):
             own = table[table["study"] == study].set_index("method").reindex(order)
             height = np.arange(len(order)) + 0.1 * (number - (len(studies) - 1) / 2)
-            place.scatter(own[column], height, marker=MARKERS[number], color=REGION_COLOURS[number], s=13, label=study)
+            style = {"marker": MARKERS[number % len(MARKERS)], "color": REGION_COLOURS[number % len(MARKERS)]}
+            place.scatter(own[column], height, s=13, label=study, **style)
         mean = table.groupby("method")[column].mean().reindex(order)
         place.vlines(mean, np.arange(len(order)) - 0.35, np.arange(len(order)) + 0.35, color="black", linewidth=1)
         place.set(xlabel=label, ylim=(-0.6, len(order) - 0.4))
@@ -152,7 +154,7 @@ def columns(clusters: Sequence[Sequence[tuple[np.ndarray, np.ndarray, str]]], co
     return figure
 
 
-def strips(rows: Sequence[tuple[str, np.ndarray, Sequence[str]]]) -> Figure:
+def strips(rows: Sequence[tuple[str, np.ndarray]]) -> Figure:
     """A row for each unit: what it is, and its images side by side. rows: title, strip (H, W) or (H, W, 3) uint8."""
     height, width = rows[0][1].shape[:2]
     inches = (WIDTH - 1.5) * height / width

@@ -41,7 +41,7 @@ def pages(rows: Sequence[tuple[str, Sequence[tuple[np.ndarray, np.ndarray, np.nd
             for mask, colour, style in ((published, PUBLISHED, "solid"), (dissected, DISSECTION, "dashed")):
                 if mask.any() and not mask.all():
                     place.contour(mask.astype(float), levels=[0.5], colors=[colour], linewidths=0.9, linestyles=style)
-            place.set_title(said, fontsize=5, pad=1)
+            place.set_title(said, fontsize=6, pad=1)
     handles = [
         Line2D([], [], color=colour, linestyle=style, label=label)
         for colour, style, label in (
