@@ -78,7 +78,7 @@ def _csv(path: Path) -> tuple[int, list[list[str]]]:
     if "\0" in text:
         raise ValueError("it holds NUL characters, which no text has")
     first, start = 1, text.splitlines()[0] if text else ""
-    separator = max(",;\t", key=start.count)  # the comma where none is more frequent
+    separator = max(",;" if "," in start else ",;\t", key=start.count)  # the comma where none is more frequent
     if start.lower().startswith("sep=") and len(start.rstrip()) == 5:  # with which Excel says it
         first, separator = 2, start[4]
     with _long_cells():
