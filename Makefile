@@ -6,6 +6,9 @@ JOBS ?= 3
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 # Compiling every imported module anew costs each stage several seconds.
 unexport PYTHONDONTWRITEBYTECODE
+# What a user's own Python sessions begin with is no part of the environment; text is UTF-8, whatever the locale.
+unexport PYTHONPATH PYTHONHOME PYTHONSTARTUP PYTHONWARNINGS
+export PYTHONUTF8 := 1
 
 .PHONY: reproduce full reference test lock clean
 
@@ -46,6 +49,7 @@ $(VENV)/installed: requirements.lock pyproject.toml
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check uv
 	$(VENV)/bin/uv pip install --quiet --python $(VENV)/bin/python -r requirements.lock
 	$(VENV)/bin/uv pip install --quiet --python $(VENV)/bin/python --no-deps -e .
+	test -e .git || $(VENV)/bin/dvc config --local core.no_scm true  # a downloaded zip; a repository around it is another one
 	touch $@
 
 lock:
