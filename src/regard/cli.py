@@ -65,7 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     check = command(
         "check",
         _check,
-        "check a folder in the project's layout, count what it holds and draw its regions on a contact sheet",
+        "check a folder in the project's layout, count what it holds, say what a study of it could support, and draw its regions on a contact sheet",
         ("folder", "folder with cases.csv, images/ and regions/"),
     )
     check.add_argument("--sheet", help="PNG to write; without, build/contact-sheets/<name of the folder>.png")
@@ -169,7 +169,7 @@ def _parser() -> argparse.ArgumentParser:
 def _import(options: argparse.Namespace) -> None:
     import yaml
 
-    from regard import datasets
+    from regard import datasets, overview
 
     given = {}
     for setting in options.set:
@@ -178,69 +178,13 @@ def _import(options: argparse.Namespace) -> None:
             raise ValueError(f"--set {setting!r} is not OPTION=VALUE")
         given[name] = yaml.safe_load(value)
     found = datasets.bring_in(options.name, options.source, options.target, **given)
-    print(f"{options.target}:\n{cases_counted(found)}")
+    print(f"{options.target}:", *(f"  {line}" for line in overview.counted(found)), sep="\n")
 
 
 def _check(options: argparse.Namespace) -> None:
-    from regard import cases, plots
+    from regard import overview
 
-    found = cases.read(options.folder)
-    print(f"{options.folder}:\n{cases_counted(found)}")
-    masks = sorted(Path(options.folder, "regions").glob("*/*.png"))
-    known = set(found.table["case"])
-    if stray := [mask for mask in masks if mask.stem not in known]:
-        print(f"{len(stray)} masks belong to no case, the first is {stray[0]}; a mask is named after its case")
-    if options.sheet and not options.sheet.lower().endswith(".png"):
-        raise ValueError(f"--sheet {options.sheet!r} must end in .png")
-    try:
-        split, wanted = (
-            found.split(seed=1, strata=cases.findings_of(found.table) or ["label"]),
-            cases.wanted_splits(found.table),
-        )
-        if "label" in found.table:
-            cases.check_classes(split, found.table["label"], sorted(set(found.table["label"])), wanted)
-        else:
-            cases.check_findings(split, found.table, cases.findings_of(found.table), wanted)
-    except ValueError as error:
-        print(f"NOTE: as it is, this set makes no study of all its labels or findings: {error}")
-    sheet = Path(options.sheet or Path("build", "contact-sheets", f"{Path(options.folder).resolve().name}.png"))
-    sheet.parent.mkdir(parents=True, exist_ok=True)
-    partial = sheet.with_name(f".{sheet.name}")
-    figure = plots.contact_sheet(found.table, found.images, found.regions, cases.findings_of(found.table))
-    figure.savefig(partial, dpi=110, format="png", metadata={"Software": None})
-    os.replace(partial, sheet)
-    print(f"regions drawn on {sheet}: look whether they lie where they belong")
-
-
-def cases_counted(found) -> str:
-    """What a set holds, in lines: cases, patients, splits, labels or findings, and each structure."""
-    from regard import cases
-
-    table = found.table
-    lines = [f"{len(found)} cases of {table['patient'].nunique()} patients"]
-    for column in ("split", "site"):
-        if column in table:
-            lines.append(f"{column}: " + ", ".join(f"{count} {name}" for name, count in _tally(table, column)))
-    if "label" in table:
-        per = table.groupby("label")["patient"].nunique()
-        lines += [f"label {label}: {count} cases of {per[label]} patients" for label, count in _tally(table, "label")]
-    for column in cases.findings_of(table):
-        counts = table[column].value_counts()
-        lines.append(
-            f"finding {column}: present in {counts.get('1', 0)}, absent in {counts.get('0', 0)}, unknown in {counts.get('', 0)}"
-        )
-    for structure, masks in found.regions.items():
-        drawn = [None if mask is None else bool(mask.any()) for mask in masks]
-        patients = table["patient"][[here is True for here in drawn]].nunique()
-        lines.append(
-            f"region {structure}: drawn in {drawn.count(True)} cases of {patients} patients, absent in {drawn.count(False)}, "
-            f"not annotated in {drawn.count(None)}"
-        )
-    return "\n".join(f"  {line}" for line in lines)
-
-
-def _tally(table, column: str) -> list[tuple[str, int]]:
-    return sorted(table[column].value_counts().items())
+    overview.check(options.folder, options.sheet)
 
 
 def _phantoms(options: argparse.Namespace) -> None:
