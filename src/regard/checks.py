@@ -1,6 +1,7 @@
 """What the settings of a study get wrong by themselves, said before an image is read."""
 
 import difflib
+import itertools
 import re
 from collections.abc import Mapping, Sequence
 
@@ -9,45 +10,109 @@ from regard.published import PUBLISHED
 
 STAGES = ("prepare", "train", "attribute", "select", "examine", "compare", "clusters", "units")
 STUDY = ("like", "root", "published", "profiles")  # what a study says beside its stages
-BLANKS = ("ignore", "zeros", "ones")  # what `train.blank` may be; regard.training has what they mean
 TAKEN = ("other", "shortcut", "artefact", "finding", "expert")  # names of regions and outlines beside the structures
 
 
-def study(name: str, params: dict | None = None) -> None:
-    """Raise KeyError or ValueError, in one sentence, when settings of a study of params.yaml contradict each other."""
-    params = project.parameters() if params is None else params
-    knobs(name, params)
-    prepare, compare = (project.settings(name, stage, params) for stage in ("prepare", "compare"))
-    targets(prepare)
-    attribution(project.settings(name, "attribute", params), project.settings(name, "train", params)["pool"])
-    named_layers(name, params)
-    selection(project.settings(name, "select", params), project.settings(name, "attribute", params))
-    explained(project.settings(name, "train", params), project.settings(name, "examine", params))
-    if name in params["units"]["studies"]:
-        units(project.settings(name, "units", params), targets(prepare)[0])
-    if name in params["clusters"]["studies"]:
-        clusters(project.settings(name, "clusters", params), targets(prepare)[0])
-    known = regions.names(prepare["regions"], prepare["structures"])
-    if compare["together"]:
-        regions.check_parts(compare["together"], known, f"study {name!r}, compare, together")
-    from regard import comparison, geometry  # which no stage but one needs
+def shape(params: Mapping) -> None:
+    """Raise KeyError or ValueError when params.yaml lacks a block, has one that nothing reads, or holds no block where one belongs."""
+    top = {"profile", "seed", "profiles", "studies", *STAGES}
+    _known(params, top, "", "block")
+    if missing := sorted(top - set(params)):
+        raise KeyError(f"params.yaml has no block {missing[0]!r}; the committed file shows what belongs there")
+    for name in ("profiles", "studies", *STAGES):
+        _is_block(params[name], name)
+    if not params["studies"]:
+        raise ValueError("params.yaml: `studies` names no study")
+    asked = {f"profiles, {name}": blocks for name, blocks in params["profiles"].items() if blocks is not None}
+    for name, entries in params["studies"].items():
+        if entries is None:
+            raise ValueError(f"params.yaml: study {name!r} is empty; it needs a `root`, or another study it is `like`")
+        _is_block(entries, f"study {name!r}")
+        _known(entries, {*STAGES, *STUDY, *project.COMMON, *itertools.chain(*project.TOLD.values())}, f"study {name!r}")
+        asked[f"study {name!r}"] = {stage: entries[stage] for stage in STAGES if stage in entries}
+        own = entries.get("profiles", {})
+        _is_block(own, f"study {name!r}, profiles")
+        asked |= {f"study {name!r}, profiles, {profile}": blocks for profile, blocks in own.items() if blocks is not None}
+    for where, blocks in asked.items():
+        _is_block(blocks, where)
+        _known(blocks, {*STAGES}, where)
+        for stage, block in blocks.items():
+            _is_block(block, f"{where}, {stage}")
+            _known(block, {*params[stage]}, f"{where}, {stage}")
 
-    if compare["around"] and prepare["regions"] != "mass":
+
+def _is_block(value: object, where: str) -> None:
+    if not isinstance(value, Mapping):
+        hint = "is empty: take the line out, or indent what belongs to it" if value is None else f"is {value!r:.100}"
+        raise ValueError(f"params.yaml: {where} {hint}, where a block of names and values belongs")
+
+
+def _known(entries: Mapping, allowed: set[str], where: str, called: str = "knob") -> None:
+    """Raise KeyError for an entry that no stage reads: misspelt, it would quietly leave a default as it is."""
+    for name in entries:
+        if name not in allowed:
+            close = difflib.get_close_matches(str(name), sorted(allowed), n=1)
+            hint = f"did you mean {close[0]!r}?" if close else f"known are {', '.join(sorted(allowed))}"
+            raise KeyError(f"params.yaml{f': {where}' if where else ''} has no {called} {name!r}; {hint}")
+
+
+def study(name: str, params: dict | None = None) -> None:
+    """Raise KeyError or ValueError, in one sentence, when settings of a study of params.yaml are none, or contradict each other."""
+    from regard import knobs  # which no stage but one needs
+
+    params = project.parameters() if params is None else params
+    shape(params)
+    told = {stage: project.settings(name, stage, params) for stage in STAGES}
+    for stage in STAGES:
+        knobs.check(told[stage], stage)
+    classes, _ = targets(told["prepare"])
+    attribution(told["attribute"], told["train"]["pool"])
+    named_layers(name, params)
+    selection(told["select"], told["attribute"])
+    comparison(told["compare"], told["prepare"])
+    for stage in ("units", "clusters"):
+        _target(told[stage], stage, classes)
+    if name in params["units"]["studies"] and (survey := told["units"]["survey"]):
+        _table(survey, f"study {name!r}, units: there is no `survey`")
+    for stage in ("units", "clusters"):
+        if unknown := [each for each in params[stage]["studies"] if each not in params["studies"]]:
+            raise ValueError(f"params.yaml: {stage}: `studies` names {unknown[0]!r}, which is no study of this file")
+
+
+def _target(settings: Mapping, stage: str, classes: Sequence[str]) -> None:
+    """Raise ValueError when a stage is to explain another class or finding than those that the network tells apart."""
+    if settings["study"] in settings["studies"] and settings["target"] and settings["target"] not in classes:
+        where = f"params.yaml: study {settings['study']!r}, {stage}:"
+        raise ValueError(f"{where} `target` is {settings['target']!r}; known are {', '.join(classes)}")
+
+
+def _table(path: str, missing: str) -> None:
+    if not (project.root() / path).is_file():
+        raise FileNotFoundError(f"params.yaml: {missing} {path}")
+
+
+def comparison(settings: Mapping, prepare: Mapping) -> None:
+    """Raise ValueError, KeyError or FileNotFoundError for regions, factors, tolerances, a table and a paper that there are not. settings: of the
+    stage compare; prepare: of that stage."""
+    from regard import comparison as scored  # which no stage but one needs
+    from regard import geometry
+
+    name = settings["study"]
+    known = regions.names(prepare["regions"], prepare["structures"])
+    if settings["together"]:
+        regions.check_parts(settings["together"], known, f"study {name!r}, compare, together")
+    if settings["around"] and prepare["regions"] != "mass":
         raise ValueError(
             f"params.yaml: study {name!r}, compare: `around` is for `regions: mass`, not {prepare['regions']!r}"
         )
-    comparison.around({key: prepare[key] for key in comparison.KNOBS}, compare["around"])
-    for tolerance in compare["tolerances"]:
-        if isinstance(tolerance, bool) or not isinstance(tolerance, int | float | str):
-            raise ValueError(f"params.yaml: study {name!r}, compare: {tolerance!r} is no tolerance")
-        comparison.tolerance_in_pixels(tolerance, geometry.letterbox(1, 1, 1), None)
-    if compare["readings"] and not (project.root() / compare["readings"]).is_file():
-        raise FileNotFoundError(
-            f"params.yaml: study {name!r}, compare: there is no table `readings` {compare['readings']}"
-        )
-    if compare["published"] and compare["published"] not in PUBLISHED:
+    scored.around({key: prepare[key] for key in scored.KNOBS}, settings["around"])
+    for tolerance in settings["tolerances"]:
+        scored.tolerance_in_pixels(tolerance, geometry.letterbox(1, 1, 1), None)
+    if settings["readings"]:
+        _table(settings["readings"], f"study {name!r}, compare: there is no table `readings`")
+    if settings["published"] and settings["published"] not in PUBLISHED:
         raise KeyError(
-            f"params.yaml: study {name!r} has published {compare['published']!r}; known are {', '.join(PUBLISHED)}"
+            f"params.yaml: study {name!r} has published {settings['published']!r}; known are {', '.join(PUBLISHED)}"
         )
 
 
@@ -59,98 +124,13 @@ def named_layers(name: str, params: dict) -> None:
     layers.check(attribute, train, clusters if name in params["clusters"]["studies"] else None)
 
 
-def explained(train: Mapping, examine: Mapping) -> None:
-    """Raise ValueError for a number of patients that is none and for a meaning of blanks that there is not. train, examine: the
-    settings of these stages."""
-    for stage, knob, meaning, count in (
-        ("train", "explained", "test patients", train["explained"]),
-        ("train", "explained_cases", "test cases of a patient", train["explained_cases"]),
-        ("train", "explained_few", "test cases", train["explained_few"]),
-        ("examine", "patients", "test patients", examine["patients"]),
-    ):
-        if isinstance(count, bool) or not isinstance(count, int) or count < 0:
-            raise ValueError(
-                f"params.yaml: study {train['study']!r}, {stage}: `{knob}` must be a number of {meaning}, "
-                f"0 for {'none' if knob == 'explained_few' else 'all'}, not {count!r}"
-            )
-    for blank in [train["blank"], *train["blanks"]]:
-        if blank not in BLANKS:
-            raise ValueError(
-                f"params.yaml: study {train['study']!r}, train: an unknown finding counts as one of {', '.join(BLANKS)}, "
-                f"not as {blank!r}"
-            )
-
-
-def clusters(settings: Mapping, classes: Sequence[str]) -> None:
-    """Raise ValueError for settings of the stage clusters that cannot be, as `units`."""
-    where = f"params.yaml: study {settings['study']!r}, clusters:"
-    if settings["target"] and settings["target"] not in classes:
-        raise ValueError(f"{where} `target` is {settings['target']!r}; known are {', '.join(classes)}")
-    if not settings["sweep"]:
-        raise ValueError(f"{where} `sweep` names no number of clusters; name that of `k` at least")
-    counts = {knob: settings[knob] for knob in ("k", "refits", "shown", "controls", "draws", "flips")}
-    for knob, count in [*counts.items(), *(("sweep", count) for count in settings["sweep"])]:
-        if isinstance(count, bool) or not isinstance(count, int) or count < 1:
-            raise ValueError(f"{where} `{knob}` must be a positive whole number, not {count!r}")
-
-
-def units(settings: Mapping, classes: Sequence[str]) -> None:
-    """Raise ValueError, or FileNotFoundError, for settings of the stage units that cannot be: said here, and not after a network was trained.
-    classes: what the network tells apart."""
-    where = f"params.yaml: study {settings['study']!r}, units:"
-    if settings["target"] and settings["target"] not in classes:
-        raise ValueError(f"{where} `target` is {settings['target']!r}; known are {', '.join(classes)}")
-    for knob in ("top", "annotated", "scanned", "first", "images", "shown", "controls", "draws", "flips"):
-        if isinstance(settings[knob], bool) or not isinstance(settings[knob], int) or settings[knob] < 1:
-            raise ValueError(f"{where} `{knob}` must be a positive whole number, not {settings[knob]!r}")
-    for knob in ("share", "quantile"):
-        if (
-            isinstance(settings[knob], bool)
-            or not isinstance(settings[knob], int | float)
-            or not 0 < settings[knob] < 1
-        ):
-            raise ValueError(f"{where} `{knob}` must be a share above 0 and below 1, not {settings[knob]!r}")
-    if settings["draws"] < 1000:  # the least p, 1 / (draws + 1), is multiplied by the number of words and structures
-        raise ValueError(f"{where} with {settings['draws']} `draws` no unit could get a label; take 1000 at least")
-    if settings["survey"] and not (project.root() / settings["survey"]).is_file():
-        raise FileNotFoundError(f"{where} there is no `survey` {settings['survey']}")
-
-
-def knobs(name: str, params: Mapping) -> None:
-    """Raise KeyError for an entry of a study that no stage reads: a knob misspelt would quietly keep its default."""
-
-    def known(entries: Mapping, allowed: set[str], where: str) -> None:
-        for knob in entries:
-            if knob not in allowed:
-                close = difflib.get_close_matches(str(knob), sorted(allowed), n=1)
-                hint = f"did you mean {close[0]!r}?" if close else f"known are {', '.join(sorted(allowed))}"
-                raise KeyError(f"params.yaml: {where} has no knob {knob!r}; {hint}")
-
-    entries = params["studies"][name] or {}
-    known(
-        entries,
-        {*STAGES, *STUDY, *project.COMMON, *(key for keys in project.TOLD.values() for key in keys)},
-        f"study {name!r}",
-    )
-    asked = {f"study {name!r}": entries}
-    for profile, own in (entries.get("profiles") or {}).items():
-        asked[f"study {name!r}, profiles, {profile}"] = own or {}
-        known(own or {}, {*STAGES}, f"study {name!r}, profiles, {profile}")
-    for where, blocks in asked.items():
-        for stage in STAGES:
-            if isinstance(block := blocks.get(stage), Mapping):
-                known(block, {*params[stage]}, f"{where}, {stage}")
-
-
 def attribution(settings: Mapping, pool: str) -> None:
-    """Raise ValueError for a method, preset, null map or parameter that there is not, and a subset or bound that cannot
-    be: said here, and not after a network was trained. settings: of the stage attribute; pool: the network's."""
+    """Raise ValueError for a method, preset, null map or parameter that there is not: said here, and not after a network was trained.
+    settings: of the stage attribute; pool: the network's."""
+    from regard import knobs
     from regard.attribution import METHODS, NULLS, PERTURBATION, PRESETS, check_parameters  # takes seconds
 
     where = f"params.yaml: study {settings['study']!r}, attribute:"
-    for knob in ("methods", "nulls"):
-        if not isinstance(settings[knob], Mapping) or not settings[knob]:
-            raise ValueError(f"{where} `{knob}` must be a block of names and their parameters, not {settings[knob]!r}")
     for knob, known in (("methods", METHODS), ("presets", PRESETS), ("nulls", NULLS)):
         for name in settings[knob]:
             if (name.split("@")[0] if knob == "methods" else name) not in known:
@@ -160,10 +140,9 @@ def attribution(settings: Mapping, pool: str) -> None:
             if not isinstance(parameters, Mapping):
                 raise ValueError(f"{where} {name!r} must be a block of parameters, {{}} for none, not {parameters!r}")
             check_parameters(f"{where} {name!r}", known[name.split("@")[0]], parameters)
+            knobs.check_parameters(f"{where} {name!r}", parameters)
     if any(name.split("@")[0] == "cam" for name in settings["methods"]) and pool != "avg":
         raise ValueError(f"{where} cam needs `pool: avg`, not {pool!r}; leave it out with `methods: {{cam: null}}`")
-    if settings["precision"] not in ("auto", "float32", "bfloat16"):
-        raise ValueError(f"{where} `precision` must be auto, float32 or bfloat16, not {settings['precision']!r}")
     names = [name for name in maps_of(settings) if name not in settings["nulls"]]
     for name in names:
         if names.count(name) > 1 or name.endswith("@"):
@@ -173,11 +152,6 @@ def attribution(settings: Mapping, pool: str) -> None:
             raise ValueError(f"{where} `tuned` has no map {name!r}; those of this study are {', '.join(names)}")
         if name.split("@")[0] in PERTURBATION and settings["subset"]:
             raise ValueError(f"{where} {name!r} explains a subset of the cases and cannot be `tuned`; set `subset: 0`")
-    subset, memory = settings["subset"], settings["memory"]
-    if isinstance(subset, bool) or not isinstance(subset, int) or subset < 0:
-        raise ValueError(f"{where} `subset` must be a number of test cases, 0 for all, not {subset!r}")
-    if isinstance(memory, bool) or not isinstance(memory, int | float) or not memory > 0:
-        raise ValueError(f"{where} `memory` must be a positive number of gigabytes, not {memory!r}")
 
 
 def maps_of(attribute: Mapping) -> list[str]:
@@ -191,31 +165,20 @@ def maps_of(attribute: Mapping) -> list[str]:
 def selection(settings: Mapping, attribute: Mapping) -> None:
     """Raise ValueError for a selection, sweep, parameter or map that there is not. settings: of the stage select; attribute: of
     that stage."""
+    from regard import knobs
     from regard.selection import variants
 
     where = f"params.yaml: study {settings['study']!r}, select:"
-    for knob in ("selections", "sweep"):
-        if not isinstance(settings[knob], Mapping):
-            raise ValueError(f"{where} `{knob}` must be a block of names and their parameters, not {settings[knob]!r}")
-    if not settings["selections"]:
-        raise ValueError(f"{where} `selections` is empty: no region would be compared with the expert's")
-    shares = settings["shares"]
-    if (
-        not isinstance(shares, list)
-        or not shares
-        or not all(isinstance(one, int | float) and 0 < one <= 1 for one in shares)
-    ):
-        raise ValueError(
-            f"{where} `shares` must be a list of shares of the maximum, above 0 and up to 1, not {shares!r}"
-        )
     maps = maps_of(attribute)
     for name in settings["swept"]:
         if name not in maps:
             raise ValueError(f"{where} `swept` has no map {name!r}; those of this study are {', '.join(maps)}")
     try:
-        variants(settings["selections"], settings["sweep"])
+        found = variants(settings["selections"], settings["sweep"])
     except ValueError as error:
         raise ValueError(f"{where} {error}") from error
+    for label, variant in found.items():
+        knobs.check_parameters(f"{where} {label!r}", variant["parameters"])
 
 
 def targets(settings: Mapping) -> tuple[list[str], str]:

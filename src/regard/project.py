@@ -4,8 +4,6 @@ import copy
 import re
 from pathlib import Path
 
-import yaml
-
 
 def root(start: Path | str = ".") -> Path:
     """The nearest folder at or above `start` that holds `dvc.yaml`.
@@ -20,8 +18,13 @@ def root(start: Path | str = ".") -> Path:
 
 
 def parameters(folder: Path | None = None) -> dict:
-    """params.yaml as a dictionary."""
-    return yaml.safe_load(((folder or root()) / "params.yaml").read_text(encoding="utf-8"))
+    """params.yaml as a dictionary. Raises ValueError as `strict_yaml.read` does, and for a file that holds no block."""
+    from regard import strict_yaml  # here, so that no stage hangs on it: what it reads stands in build/settings
+
+    found = strict_yaml.read((folder or root()) / "params.yaml")
+    if not isinstance(found, dict):
+        raise ValueError("params.yaml holds no settings: it must begin with `profile:`, as the committed file does")
+    return found
 
 
 def _merge(base: dict, change: dict) -> dict:
