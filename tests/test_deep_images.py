@@ -78,6 +78,17 @@ def palette16(path):
     )
 
 
+def jpeg2000(path, values, stated):
+    """A codestream whose header states `stated` bits, less 1 (and 128 where they have a sign).
+
+    A decoder adds half of the stated range, and the encoder has subtracted half of 16 bits.
+    """
+    Image.fromarray((values + 2**15 - 2 ** (stated % 128)).astype(np.uint16)).save(path)
+    content = bytearray(path.read_bytes())
+    content[content.index(b"\xff\x4f\xff\x51") + 42] = stated
+    path.write_bytes(content)
+
+
 WHITE = {"photometric": "miniswhite"}
 
 
@@ -157,6 +168,7 @@ DEEP_FILES = {  # how a file of 16 bits or more is written, and the values that 
         TWELVE / 4,
     ),
     "grey.jp2": (lambda path: Image.fromarray(TWELVE).save(path), TWELVE),
+    "12 bits.j2k": (lambda path: jpeg2000(path, TWELVE, 11), TWELVE),
     "grey.j2k": (lambda path: Image.fromarray(TWELVE).save(path), TWELVE),
 }
 
@@ -315,6 +327,7 @@ DEEP_REFUSED = {
     "nan.tif": (not_a_number, "no numbers"),
     "over.pgm": (over_the_largest, "300"),
     "dark palette.tif": (dark_palette, "palette"),
+    "signed.j2k": (lambda path: jpeg2000(path, TWELVE, 128 + 11), "JPEG 2000"),
     "colours.jp2": (lambda path: None, "JPEG 2000"),
 }
 
