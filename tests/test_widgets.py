@@ -10,8 +10,8 @@ import torch
 import xarray as xr
 from PIL import Image
 
-from regard import arrays, regions, tables, widgets
-from regard.widgets import pictures
+from regard import arrays, notebook_kernel, regions, tables, widgets
+from regard.widgets import pictures, uploads
 from regard.widgets.clusters import rest_of
 
 SIZE, CASES = 32, ["a", "b", "c"]
@@ -319,11 +319,26 @@ def test_ones_own_image_and_what_is_none(sample):
         parts[change].value = value
         assert parts["picture"].value != before, change
     upload(parts, "text.png", b"no picture")
-    assert parts["said"].value == "<b>text.png is damaged or no PNG.</b>" and parts["picture"].value == pictures.BLANK
+    assert parts["said"].value == "<b>text.png is damaged, or neither a PNG nor a JPEG.</b>" and parts["picture"].value == pictures.BLANK
     deep = io.BytesIO()
     Image.fromarray(np.zeros((4, 4), np.uint16)).save(deep, "PNG")
     upload(parts, "deep.png", deep.getvalue())
     assert "deep.png has 16 bits; save it as an 8-bit PNG" in parts["said"].value
+    photograph = io.BytesIO()
+    Image.new("RGB", (60, 40), "navy").save(photograph, "JPEG")
+    upload(parts, "photograph.jpg", photograph.getvalue())
+    assert "photograph.jpg: the network says" in parts["said"].value and "transparent" not in parts["said"].value
+    clear = io.BytesIO()
+    Image.new("RGBA", (60, 40), (255, 255, 255, 0)).save(clear, "PNG")
+    upload(parts, "clear.png", clear.getvalue())
+    assert "clear.png: the network says" in parts["said"].value
+    assert "transparent pixels are shown as black" in parts["said"].value
+    parts["rule"].value = "otsu"
+    assert "transparent pixels are shown as black" in parts["said"].value, "as long as it is looked at"
+    parts["example"].value = parts["example"].options[1]
+    assert "transparent" not in parts["said"].value
+    upload(parts, "long.png", buffer.getvalue() + b"\0" * uploads.BYTES)
+    assert "long.png has 8.0 MB; at most 8 MB are taken" in parts["said"].value
     parts["method"].value = "lrp-epsilon"
     assert "Upload an image" in parts["said"].value, "what was refused is not replaced by what was there before"
     parts["example"].value = parts["example"].options[1]
@@ -349,11 +364,15 @@ def test_the_sample_is_small(sample):
 
 def test_start_here_runs_on_the_sample(root_of_project, tmp_path):
     import papermill
+    from traitlets.config import Config
 
+    own = {"kernel_manager_class": notebook_kernel.OwnKernelManager}  # whatever other kernels there are
     papermill.execute_notebook(
         root_of_project / "notebooks/0_start_here.ipynb",
         tmp_path / "out.ipynb",
         {"number": 2},
+        kernel_name="python3",
         cwd=root_of_project,
         progress_bar=False,
+        config=Config({"NotebookClient": own}),
     )

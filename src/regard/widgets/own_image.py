@@ -1,42 +1,23 @@
 """Your own image: a network, a method, a rule; its map and its region."""
 
 import html
-import io
 import json
 from pathlib import Path
 
 import ipywidgets as widgets
 import numpy as np
 import torch
-from PIL import Image
 
 from regard import arrays, backbones, geometry, tables
 from regard.attribution import METHODS, attribute
 from regard.plots import METHOD_COLOUR
 from regard.selection import SELECTIONS, select
-from regard.widgets import controls, pictures, results
+from regard.widgets import controls, pictures, results, uploads
 from regard.widgets.controls import NARROW
 
 OWN = "my own"
 MODEL = "train/model.safetensors"
-MOST = 50_000_000  # pixels of an image
 FEWER = {"lime": {"evaluations": 200}, "shap": {"evaluations": 200}}  # so that one waits seconds
-
-
-def opened(content: bytes, name: str) -> np.ndarray:
-    """An uploaded PNG as uint8 (H, W) or (H, W, 3). Raises ValueError, in one sentence, for what is none, has 16 bits, or is too large."""
-    if content[:8] == b"\x89PNG\r\n\x1a\n" and content[24:25] == b"\x10":
-        raise ValueError(f"{name} has 16 bits; save it as an 8-bit PNG, grey or colour")
-    try:
-        with Image.open(io.BytesIO(content), formats=["PNG"]) as image:
-            if image.width * image.height > MOST:
-                raise ValueError(f"{name} has {image.width} x {image.height} pixels; make it smaller")
-            image.load()
-    except (OSError, SyntaxError, Image.DecompressionBombError):
-        raise ValueError(f"{name} is damaged or no PNG") from None
-    if image.mode not in ("1", "L", "LA", "P", "RGB", "RGBA"):
-        raise ValueError(f"{name} has pixels of mode {image.mode}; save it as an 8-bit PNG, grey or colour")
-    return np.array(image.convert("L" if image.mode in ("1", "L", "LA") else "RGB"))
 
 
 def named(parameters: dict) -> str:
@@ -44,8 +25,10 @@ def named(parameters: dict) -> str:
 
 
 def own_image(root: Path, study: str | None = None) -> widgets.VBox:
-    """An uploaded PNG, or a test image, through a network of the studies under `root` (results/study): what it is called, the map of the chosen method for the
-    chosen class, and the region that the chosen rule makes of it. A file that is no image is named in a sentence.
+    """An uploaded PNG or JPEG (`uploads.opened`), or a test image, through a network of the studies under `root`.
+
+    root is results/study. It shows what the image is called, the map of the chosen method for the chosen class, and the
+    region that the chosen rule makes of it. A file that is refused is named in a sentence.
 
     Raises FileNotFoundError where no network has been trained.
     """
@@ -53,7 +36,13 @@ def own_image(root: Path, study: str | None = None) -> widgets.VBox:
     begin, chosen.description = chosen.value, "Network"
     backbone = {name: backbones.description(Path(root) / name / MODEL)["name"] for name in chosen.options}
     chosen.options, chosen.value = [(f"{backbone[name]}, of {name}", name) for name in chosen.options], begin
-    upload = widgets.FileUpload(accept="image/png", multiple=False, description="Upload a PNG")
+    upload = widgets.FileUpload(
+        accept="image/png,image/jpeg",
+        multiple=False,
+        description="Upload a PNG or JPEG",
+        tooltip=f"8 bits, up to {uploads.BYTES / 1e6:.0f} MB and {uploads.PIXELS / 1e6:.0f} million pixels",
+        layout=widgets.Layout(width="auto"),
+    )
     example = widgets.Dropdown(description="or a test image", style=NARROW)
     target = widgets.Dropdown(description="Explain", style=NARROW)
     method = widgets.Dropdown(options=list(METHODS), value="grad-cam", description="Method", style=NARROW)
@@ -83,10 +72,10 @@ def own_image(root: Path, study: str | None = None) -> widgets.VBox:
 
     def take_example() -> None:
         if example.value == OWN:
-            state["image"], state["name"] = state["uploaded"] or (None, "")
+            state["image"], state["name"], state["note"] = state["uploaded"] or (None, "", "")
             return most_likely()
         image = state["images"]["images"].sel(case=example.value).to_numpy()
-        state.update(image=image, name=f"test image {example.value}")
+        state.update(image=image, name=f"test image {example.value}", note="")
         most_likely()
 
     def take_upload() -> None:
@@ -96,8 +85,9 @@ def own_image(root: Path, study: str | None = None) -> widgets.VBox:
         with busy:
             example.value = OWN
         try:
-            state["uploaded"] = opened(bytes(file["content"]), file["name"]), file["name"]
-        except ValueError as error:
+            image, note = uploads.opened(bytes(file["content"]), file["name"])
+            state["uploaded"] = image, file["name"], note
+        except (ValueError, OSError) as error:
             state["uploaded"] = state["image"] = None
             picture.value, said.value = pictures.BLANK, f"<b>{html.escape(str(error))}.</b>"
             return
@@ -109,7 +99,7 @@ def own_image(root: Path, study: str | None = None) -> widgets.VBox:
             box = geometry.letterbox(*state["image"].shape[:2], state["images"].sizes["y"])
             with torch.no_grad():
                 logits = state["model"](
-                    backbones.inputs(torch.from_numpy(geometry.to_square(state["image"], box))[None])
+                    backbones.inputs(torch.from_numpy(geometry.to_square(state["image"], box))[None], state["model"])
                 )
             with busy:
                 target.value = state["description"]["classes"][int(logits[0].argmax())]
@@ -124,7 +114,7 @@ def own_image(root: Path, study: str | None = None) -> widgets.VBox:
         size = state["images"].sizes["y"]
         box = geometry.letterbox(*image.shape[:2], size)
         square = geometry.to_square(image, box)
-        given = backbones.inputs(torch.from_numpy(square)[None])
+        given = backbones.inputs(torch.from_numpy(square)[None], model)
         at = description["classes"].index(target.value)
         try:
             with torch.no_grad():
@@ -159,7 +149,7 @@ def own_image(root: Path, study: str | None = None) -> widgets.VBox:
         )
         said.value = (
             f"{html.escape(state['name'])}: the network says <b>{called}</b>. {method.value}{named(parameters)}, {rule.value}{named(cut)}: "
-            f"{area:.1%} of the image{'' if region.any() else ', since the rule finds nothing in this map'}.{warned} "
+            f"{area:.1%} of the image{'' if region.any() else ', since the rule finds nothing in this map'}.{warned}{state['note']} "
             "Nothing here is a diagnosis."
         )
 
