@@ -72,6 +72,19 @@ def test_import_changes_nothing_the_second_time_and_never_the_source(published, 
     assert content(tmp_path / "target") == first and content(published) == source
 
 
+def test_junk_beside_busi_changes_nothing(published, tmp_path):
+    content = lambda folder: {
+        path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()
+    }
+    datasets.bring_in("busi", published, tmp_path / "plain")
+    for path in [path for path in published.rglob("*.png")]:
+        path.with_name(f"._{path.name}").write_bytes(b"Mac OS X")
+    for name in ("Thumbs.db", "desktop.ini", "benign/.DS_Store", "normal/Thumbs.db"):
+        (published / name).write_bytes(b"junk")
+    datasets.bring_in("busi", published, tmp_path / "junk")
+    assert content(tmp_path / "junk") == content(tmp_path / "plain")
+
+
 def other_size(folder):
     rectangle((0, 0, 5, 5), (30, 30)).save(folder / "benign" / "benign (1)_mask_1.png")
 
