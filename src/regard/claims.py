@@ -194,7 +194,7 @@ def _fewest(summary: pd.DataFrame, wanted: Mapping) -> pd.DataFrame:
     headline = (
         rows["target"].isin(HEADLINES)
         & rows["target_role"].ne("true")
-        & rows["empty_rule"].fillna("").isin(["", EMPTY_RULES[0]])
+        & rows["empty_rule"].astype(object).fillna("").isin(["", EMPTY_RULES[0]])
     )
     two = [rows[headline & rows[key].eq(wanted[place])] for place in ("first", "second")]
     some = pd.concat(two).nsmallest(1, "n_patients") if all(len(part) for part in two) else rows[:0]
