@@ -317,7 +317,7 @@ def _check_names(cases: Cases) -> None:
     for meaning, names in (("case", cases.table["case"]), ("structure", cases.regions)):
         for name in names:
             if not case_table.SAFE_NAME.fullmatch(name):
-                raise ValueError(f"{meaning} {quoted(name)} must be made of letters, digits, '_', '.' and '-'")
+                raise ValueError(f"{meaning} {quoted(name)} must be made of 1 to 200 letters, digits, '_', '.' and '-'")
     if (twice := cases.table["case"].duplicated()).any():
         raise ValueError(
             f"case {quoted(cases.table['case'][twice].iloc[0])} stands twice; every case needs a name of its own"

@@ -15,7 +15,7 @@ SPLITS = {"train": 0.45, "tune": 0.15, "test": 0.40}
 # Columns of cases.csv with a meaning of their own, so no finding's.
 RESERVED = (*COLUMNS, "label", "split", "data", "height", "width", "pixel_mm", "reference", "site", "report", "reader")
 EXACT = ("label", "split", "pixel_mm")  # that would be passed over without a word under a name in capitals
-SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,199}")  # and no longer than a file system takes
 ELSEWHERE = ("mask", "masks", "region", "segmentation", "segmentations", "annotations")  # folders that are not read
 NOTES = (".txt", ".md")  # that may lie in `regions/`
 
@@ -56,7 +56,7 @@ def _check_rows(table: pd.DataFrame, folder: Path) -> list[Path]:
     for row, (case, patient, image) in enumerate(zip(table["case"], table["patient"], table["image"]), start=2):
         where = f"{path} row {row}"
         if not SAFE_NAME.fullmatch(case):
-            raise ValueError(f"{where}: case {quoted(case)} must be made of letters, digits, '_', '.' and '-'")
+            raise ValueError(f"{where}: case {quoted(case)} must be made of 1 to 200 letters, digits, '_', '.' and '-'")
         if case in seen:
             raise ValueError(f"{where}: case {quoted(case)} stands in row {seen[case]} already")
         seen[case] = row
