@@ -19,6 +19,7 @@ import pytest
 from PIL import Image
 
 from regard import answers, readings, surveys
+from regard.widgets import uploads
 
 try:
     from playwright import sync_api as playwright
@@ -70,7 +71,7 @@ def place(tmp_path_factory):
     """A project without results: explorers show the sample that ships."""
     place = tmp_path_factory.mktemp("place")
     shutil.copytree(ROOT / "notebooks", place / "notebooks")
-    for name in ("dvc.yaml", "params.yaml"):
+    for name in ("dvc.yaml", "params.yaml", "voila.json"):
         shutil.copyfile(ROOT / name, place / name)
     return place
 
@@ -82,13 +83,13 @@ def served(place: Path, *command: str):
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     own = {f"JUPYTER_{kind}_DIR": str(place / ".jupyter" / kind) for kind in ("CONFIG", "RUNTIME", "DATA")}
-    environment = os.environ | own | {"IPYTHONDIR": str(place / ".ipython"), "PYTHONWARNINGS": "ignore"}
+    own |= {"JUPYTER_PATH": "", "IPYTHONDIR": str(place / ".ipython"), "PYTHONWARNINGS": "ignore"}
     log = place / f"{command[0]}.log"
     with open(log, "w") as written:
         process = subprocess.Popen(
             [sys.executable, "-m", *command, f"--port={port}", "--no-browser"],
             cwd=place,
-            env=environment,
+            env=os.environ | own,
             stdout=written,
             stderr=subprocess.STDOUT,
         )
@@ -220,7 +221,7 @@ def survey(page, place):
 def your_own_image(page, place):
     def upload(name: str, content: bytes):
         with page.expect_file_chooser() as chosen:
-            page.get_by_role("button", name="Upload a PNG").click()
+            page.get_by_role("button", name="Upload a PNG or JPEG").click()
         chosen.value.set_files({"name": name, "mimeType": "image/png", "buffer": content})
 
     buffer = io.BytesIO()
@@ -229,7 +230,9 @@ def your_own_image(page, place):
     page.get_by_text("mine.png: the network says").wait_for()
     changes(page, lambda: page.get_by_label("Method").select_option("lrp-epsilon"))
     upload("letter.png", b"dear network, what do you see?")
-    page.get_by_text("letter.png is damaged or no PNG").wait_for()
+    page.get_by_text("letter.png is damaged, or neither a PNG nor a JPEG").wait_for()
+    upload("large.png", buffer.getvalue() + bytes(uploads.BYTES))
+    page.get_by_text("large.png has 8.0 MB; at most 8 MB are taken").wait_for()
 
 
 EXPLORERS = (heat_maps, selection, agreement, clusters, units, reading, survey, your_own_image)

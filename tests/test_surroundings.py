@@ -16,7 +16,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from regard import notebook_kernel, pipeline
+from regard import hardware, notebook_kernel, pipeline
 
 RUN = [sys.executable, "-m", "regard", "stage", "2_small", "a"]
 CELLS = [
@@ -189,3 +189,21 @@ def test_other_folders_are_made_at_the_same_time(small, monkeypatch):
         assert (other / "found").exists(), "who is refused touches nothing"
     with pipeline.replaced(Path("results/study/b/examine")):
         pass
+
+
+@pytest.mark.parametrize("text", ["two", "0", "-1", "1.5", "1e3", "²"])
+def test_a_number_of_threads_that_is_none_is_named(text):
+    with pytest.raises(ValueError, match=f"REGARD_THREADS is '{text}'; set it to a whole number from 1 on"):
+        hardware.stated_threads(text)
+    assert (hardware.stated_threads(""), hardware.stated_threads("1"), hardware.stated_threads("16")) == (1, 1, 16)
+
+
+def test_a_folder_that_must_not_be_written_is_named_before_anything_runs(small):
+    (small / "results" / "study" / "a").mkdir(parents=True)
+    (small / "results" / "study" / "a").chmod(0o500)
+    if os.access(small / "results" / "study" / "a", os.W_OK):
+        pytest.skip("nothing is forbidden to this user")
+    done = ran(small)
+    said = f"regard: {small}/results/study/a cannot be written to: change its owner or its permissions\n"
+    assert done.returncode == 1 and done.stderr == said
+    assert not list((small / "build" / "partial").rglob("*.ipynb"))

@@ -6,8 +6,16 @@ from pathlib import Path
 
 import torch
 
+
+def stated_threads(text: str) -> int:
+    """The number of threads that REGARD_THREADS states; one without. Raises ValueError for what is no number from 1 on."""
+    if text and not (text.isdecimal() and int(text)):
+        raise ValueError(f"REGARD_THREADS is {text[:40]!r}; set it to a whole number from 1 on, or unset it")
+    return int(text or 1)
+
+
 # fixed: CPU results repeat for one thread count only; studies run beside each other instead
-THREADS = int(os.environ.get("REGARD_THREADS", "1"))
+THREADS = stated_threads(os.environ.get("REGARD_THREADS", ""))
 
 
 def deterministic(threads: int = THREADS) -> torch.device:

@@ -9,7 +9,7 @@ import re
 import shutil
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 # The one grammar with which jsonschema would check internationalised web addresses takes longer to build than everything
@@ -197,16 +197,20 @@ def _made(output: Path, partial: Path) -> Iterator[Path]:
     try:
         lock.acquire(blocking=False)
     except Timeout:
-        other = holder.read_text(encoding="utf-8") if holder.is_file() else "of unknown number"
+        other = "of unknown number"
+        with suppress(FileNotFoundError):  # it may just have ended, or just begun
+            other = holder.read_text(encoding="utf-8") or other
         name = output.relative_to(project.root())
         raise AlreadyRunning(f"process {other} is making {name}: wait until it has ended, or end it") from None
     try:
         holder.write_text(str(os.getpid()), encoding="utf-8")
+        output.parent.mkdir(parents=True, exist_ok=True)
+        if not os.access(output.parent, os.W_OK):  # better said before the work than after it
+            raise PermissionError(f"{output.parent} cannot be written to: change its owner or its permissions")
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir()
         yield partial
         shutil.rmtree(output, ignore_errors=True)
-        output.parent.mkdir(parents=True, exist_ok=True)
         partial.rename(output)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
