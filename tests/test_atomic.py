@@ -49,6 +49,10 @@ def test_a_folder_is_replaced_as_a_whole(tmp_path):
         (aside / "third").touch()
         raise ValueError
     assert [one.name for one in place.iterdir()] == ["second"] and len(list(tmp_path.iterdir())) == 1
+    place.rename(tmp_path / ".results.earlier.partial")  # as a kill between the two renames leaves it
+    with pytest.raises(ValueError), atomic.folder(place) as aside:
+        raise ValueError
+    assert [one.name for one in place.iterdir()] == ["second"] and len(list(tmp_path.iterdir())) == 1
 
 
 def test_a_killed_writer_leaves_the_earlier_file(tmp_path):

@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from regard import paper, reference, tables
+from regard import environment, paper, reference, tables
 
 ROW = {
     "study": "s",
@@ -21,6 +21,7 @@ def project(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "dvc.yaml").touch()
     (tmp_path / "params.yaml").write_text("seed: 1\n")
+    monkeypatch.setattr(environment, "current", lambda: {"python": "3"})
     (tmp_path / "results" / "figures").mkdir(parents=True)
     for name in NAMES:
         tables.write(pd.DataFrame([ROW]), tmp_path / "results" / f"{name}.csv")

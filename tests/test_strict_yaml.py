@@ -42,7 +42,7 @@ def test_a_key_that_is_named_twice_is_refused_with_both_lines(read, text, key, l
         ("a:\n  no: 2\n", 2, "the key no is true or false"),
         ("a: {1.5: 2}\n", 1, "the key 1.5 is a number"),
         ("a: 1\n\n~: 2\n", 3, "the key ~ is nothing"),
-        ("a: 1\n?\n: 2\n", 3, "a key is missing before the colon"),
+        ("a: 1\n?\n: 2\n", 2, "a key is missing before the colon"),
         ("2024-01-02: 2\n", 1, "the key 2024-01-02 is a date"),
         ("a: 1\n? [b, c]\n: 2\n", 2, "a list or block cannot be a key"),
         ("0x1F: 2\n", 1, "the key 0x1F is a whole number"),

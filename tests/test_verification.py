@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from regard import cli, reference, tables, verification
+from regard import cli, environment, reference, tables, verification
 
 ROW = {
     "study": "s",
@@ -116,6 +116,8 @@ def project(tmp_path, monkeypatch):
     (tmp_path / "dvc.yaml").touch()
     (tmp_path / "params.yaml").write_text("seed: 1\n")
     (tmp_path / "results").mkdir()
+    monkeypatch.setattr(environment, "trained", lambda: "float32")
+    monkeypatch.setattr(environment, "onednn", lambda: "Intel AVX2")
     for name in reference.TABLES:
         columns = dict.fromkeys(("target_role", "stratum", "family"), "all")
         tables.write(claims().assign(**columns), tmp_path / "results" / f"{name}.csv")
@@ -145,7 +147,7 @@ def test_the_command_exits_with_one_when_a_claim_changed(project, capsys):
         cli.main(["verify"])
     said = capsys.readouterr().out
     assert stopped.value.code == "1 of 3 claims changed" and "different, CLAIM CHANGED" in said
-    assert "threads: 64 in the reference, 1 here" in said and "zennit: 0.0 in the reference" in said
+    assert "- threads: 64 in the reference, 1 here\n" in said and "- zennit: 0.0 in the reference" in said
     with pytest.raises(SystemExit):
         cli.main(["verify", "--keep", "seed-2"])
     with pytest.raises(SystemExit) as stopped:

@@ -35,14 +35,22 @@ def write_text(path: Path | str, text: str) -> None:
 
 @contextmanager
 def folder(path: Path | str) -> Iterator[Path]:
-    """An empty folder to fill, which takes the place of the folder `path` when the block ends well. Else nothing is left."""
+    """An empty folder to fill, which takes the place of the folder `path` when the block ends well. Else nothing is left.
+
+    A kill between the two renames leaves the earlier folder under another name, from which it comes back the next time.
+    """
     path = Path(path)
-    aside = path.with_name(f".{path.name}.partial")
+    aside, earlier = path.with_name(f".{path.name}.partial"), path.with_name(f".{path.name}.earlier.partial")
+    if earlier.exists() and not path.exists():
+        os.replace(earlier, path)
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir(parents=True)
     try:
         yield aside
-        shutil.rmtree(path, ignore_errors=True)
+        shutil.rmtree(earlier, ignore_errors=True)
+        if path.exists():
+            os.replace(path, earlier)
         os.replace(aside, path)
+        shutil.rmtree(earlier, ignore_errors=True)
     finally:
         shutil.rmtree(aside, ignore_errors=True)

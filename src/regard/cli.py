@@ -240,15 +240,21 @@ def _targets(options: argparse.Namespace) -> None:
 
 
 def _stage(options: argparse.Namespace) -> None:
-    from regard import pipeline
+    from regard import contradictions, pipeline
 
     stage = options.notebook.split("_", 1)[1]
+    contradictions.check(options.study, stage)
     pipeline.run(options.notebook, Path("results", "study", options.study, stage), {"study": options.study})
+    if stage == "train":
+        from regard import environment  # takes seconds
+
+        environment.record(options.study)
 
 
 def _examine(options: argparse.Namespace) -> None:
-    from regard import examination, pipeline
+    from regard import contradictions, examination, pipeline
 
+    contradictions.check(options.study, "examine")
     with pipeline.replaced(Path("results", "study", options.study, "examine")) as target:
         examination.run(options.study, target)
 

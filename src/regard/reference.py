@@ -1,7 +1,6 @@
 """The committed results of a profile, in paper/reference/<profile>/: what the paper's numbers come from, and what others compare with."""
 
 import json
-import os
 import shutil
 from pathlib import Path
 
@@ -41,7 +40,7 @@ def write() -> Path:
     paper's figures. Of another LEAN alone, for `regard verify`. environment.json says what it was computed with.
     Raises FileNotFoundError for a missing result, ValueError for results of several profiles.
     """
-    from regard import verification  # which knows of references
+    from regard import atomic, environment  # which no figure hangs on
 
     root = project.root()
     kept = {name: tables.read(root / "results" / f"{name}.csv") for name in TABLES}
@@ -52,14 +51,12 @@ def write() -> Path:
     whole = profiles[0] == "full"
     kept, figures = (kept, FIGURES) if whole else ({name: kept[name] for name in LEAN}, ())
     target = folder(profiles[0])
-    partial = target.with_name(f".{target.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    (partial / "figures" if whole else partial).mkdir(parents=True)
-    for name, table in kept.items():
-        tables.write(table, partial / f"{name}.csv")
-    for name in figures:
-        shutil.copyfile(root / "results" / "figures" / name, partial / "figures" / name)
-    (partial / ENVIRONMENT).write_text(json.dumps(verification.environment(), indent=1) + "\n")
-    shutil.rmtree(target, ignore_errors=True)
-    os.replace(partial, target)
+    with atomic.folder(target) as partial:
+        for name, table in kept.items():
+            tables.write(table, partial / f"{name}.csv")
+        if whole:
+            (partial / "figures").mkdir()
+        for name in figures:
+            shutil.copyfile(root / "results" / "figures" / name, partial / "figures" / name)
+        (partial / ENVIRONMENT).write_text(json.dumps(environment.current(), indent=1) + "\n")
     return target

@@ -3,13 +3,12 @@
 import json
 import re
 from collections.abc import Mapping
-from importlib import metadata
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from regard import hardware, project, reference, tables
+from regard import project, reference, tables
 
 KEYS = ["claim", "study", "data", "target", "setting", "statistic"]
 COLUMNS = [
@@ -140,26 +139,6 @@ def unsteady(table: pd.DataFrame) -> pd.DataFrame:
     return table.loc[times.index[times[0] < times[1]]]
 
 
-def environment() -> dict:
-    """What a result may hang on beside code and data: versions of the direct dependencies, Python, device, threads, and the processor's vector
-    instructions as torch knows them."""
-    import platform
-
-    import torch
-
-    direct = sorted(re.split(r"[<>=!~ \[;]", entry)[0] for entry in metadata.requires("regard") or [])
-    device = hardware.deterministic()
-    return {
-        "python": platform.python_version(),
-        "system": f"{platform.system()} {platform.machine()}",
-        "device": torch.cuda.get_device_name() if device.type == "cuda" else "cpu",
-        "threads": hardware.THREADS,
-        "seed": project.parameters()["seed"],
-        "instructions": torch.backends.cpu.get_cpu_capability(),
-        "precision of training": str(hardware.precision(device)).removeprefix("torch."),
-    } | {name: metadata.version(name) for name in direct}
-
-
 def verify() -> tuple[pd.DataFrame, str]:
     """results/claims.csv beside the reference of its profile: the rows of `compare`, with those of `with_reruns` where reruns were kept, and a text that says what
     else differs.
@@ -197,16 +176,20 @@ def keep(table: pd.DataFrame, name: str) -> Path:
         raise ValueError(f"--keep {name!r} must be small letters, digits and '-', as in two-threads")
     if not agrees(table, tables.read(reference.folder("quick") / "claims.csv")):
         raise ValueError("--keep is for reruns of the profile quick, compared with paper/reference/quick as it is now")
+    from regard import atomic  # which no figure hangs on
+
     path = project.root() / reference.RERUNS / f"{name}.csv"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    tables.write(table[COLUMNS], path)
+    with atomic.file(path) as aside:
+        tables.write(table[COLUMNS], aside)
     return path
 
 
 def _said(path: Path) -> str:
+    from regard import environment  # which no figure hangs on
+
     if not path.is_file():
         return f"what the reference was computed with is not known (no {path.name})"
-    there, here = json.loads(path.read_text()), environment()
-    names = [name for name in {**there, **here} if there.get(name) != here.get(name)]
-    told = [f"{name}: {there.get(name, 'none')} in the reference, {here.get(name, 'none')} here" for name in names]
-    return "\n".join(told) if told else "versions, device, threads and instructions are those of the reference"
+    differing = environment.differences(json.loads(path.read_text()), environment.current())
+    if not differing:
+        return "processor, instructions, precision, device, threads and versions are those of the reference"
+    return "\n- ".join(["This run was computed in other surroundings than the reference:", *differing])
