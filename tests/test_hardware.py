@@ -4,10 +4,11 @@ import subprocess
 import sys
 import textwrap
 
+import numpy as np
 import pytest
 import torch
 
-from regard import hardware
+from regard import backbones, hardware, training
 
 
 def test_precision_is_named():
@@ -44,3 +45,25 @@ def test_memory_in_use_at_most_is_that_of_the_data(megabytes):
         pytest.skip("this system does not tell a process how much memory it used")
     assert 0.8 < 1000 * float(done.stdout) / megabytes < 1.5
     assert hardware.peak_above(None, torch.device("cpu")) is None
+
+
+@pytest.mark.parametrize(
+    "name, width, last",
+    [("resnet18", 0.0625, False), ("resnet18", 0.25, True), ("resnet50", 0.25, True), ("vgg16", 0.0625, True)],
+)
+def test_networks_whose_gradient_a_processor_s_library_breaks_are_trained_in_another_layout(name, width, last):
+    """Strided 1 x 1 convolutions of few channels, as a narrow ResNet has them, and no others."""
+    model = backbones.build(name, 2, width=width)
+    assert hardware.layout(model) == (torch.channels_last if last else torch.contiguous_format)
+
+
+def test_a_narrow_network_is_trained_in_a_process_that_lives_on():
+    """As many steps as broke the heap on a processor with AVX2."""
+    images = torch.randint(0, 256, (24, 32, 32, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    split = np.array(["train"] * 16 + ["tune"] * 8)
+    model = backbones.build("resnet18", 2, width=0.0625, seed=1)
+    targets = torch.arange(24) % 2
+    history = training.fit(
+        model, images, targets, split, epochs=6, learning_rate=1e-3, weight_decay=0.0, batch=8, patience=9, frozen=False, seed=1, classes=["a", "b"]
+    )
+    assert len(history) == 6 and np.isfinite(history["train_loss"]).all()

@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 
 import torch
+from torch import nn
 
 
 def stated_threads(text: str) -> int:
@@ -43,6 +44,20 @@ def precision(device: torch.device, name: str = "auto") -> torch.dtype:
     if name not in names:
         raise ValueError(f"unknown precision {name!r}; known are auto, {', '.join(names)}")
     return names[name]
+
+
+def layout(model: nn.Module) -> torch.memory_format:
+    """The memory layout to train `model` in: channels last, which is faster on a CPU, but for networks that oneDNN's weight gradient
+    breaks in it.
+
+    Of a strided 1 x 1 convolution with fewer input channels than a vector register holds (16 at most), that gradient writes past its
+    buffer, which ends the process or corrupts it (oneDNN issue 6035; seen with AVX2). Only networks far narrower than ours have one.
+    """
+    narrow = (
+        isinstance(one, nn.Conv2d) and one.kernel_size == (1, 1) and max(one.stride) > 1 and one.in_channels < 16
+        for one in model.modules()
+    )
+    return torch.contiguous_format if any(narrow) else torch.channels_last
 
 
 def reset_peak(device: torch.device) -> int | None:

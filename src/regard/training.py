@@ -13,7 +13,7 @@ from sklearn.metrics import roc_curve
 from torch import Tensor, nn
 from torch.nn import functional
 
-from regard import augmentation, backbones, preprocessing
+from regard import augmentation, backbones, hardware, preprocessing
 from regard.performance import auroc, one_against_rest
 
 
@@ -129,7 +129,8 @@ def fit(
     steps = epochs * -(-len(train) // batch)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, learning_rate, total_steps=steps)
     generator = torch.Generator().manual_seed(seed)
-    model.to(memory_format=torch.channels_last)
+    layout = hardware.layout(model)
+    model.to(memory_format=layout)
     history, best, kept, since = [], float("inf"), None, 0
     for epoch in range(epochs):
         model.train()
@@ -137,7 +138,7 @@ def fit(
             model.features.eval()
         losses = []
         for rows in train[torch.randperm(len(train), generator=generator)].split(batch):
-            inputs = change(backbones.inputs(images[rows].to(device), model), generator)
+            inputs = change(backbones.inputs(images[rows].to(device), model), generator).contiguous(memory_format=layout)
             with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
                 logits = model(inputs)
             error = loss(logits.float(), learned[rows].to(device), weights)

@@ -8,6 +8,7 @@ import torch
 
 from regard import augmentation, backbones, cases, checks, geometry, hardware, phantoms, project, training
 from regard.performance import auroc, one_against_rest
+from regard.preprocessing import preprocessing
 
 STARTS = ("transfer", "scratch")
 
@@ -38,6 +39,7 @@ def run(
     device, rows = hardware.deterministic(), []
     keys = ("epochs", "learning_rate", "weight_decay", "batch", "patience", "class_weights", "blank", "augment")
     fitting = {key: settings[key] for key in keys} | {"dtype": hardware.precision(device, settings["precision"])}
+    scale = preprocessing(*(settings[key] for key in ("mean", "std", "range")))
     for draw, found in _sets(prepare, draws):
         images = torch.from_numpy(geometry.squares([*found.images], prepare["size"]))
         targets = training.targets(found.table, classes, kind)
@@ -47,7 +49,9 @@ def run(
             for start in starts:
                 weights = settings["weights"] if start == "transfer" else None
                 form = (settings["width"], settings["pool"])
-                model = backbones.build(settings["backbone"], len(classes), weights, *form, seed=seed).to(device)
+                model = backbones.build(
+                    settings["backbone"], len(classes), weights, *form, seed=seed, preprocessing=scale
+                ).to(device)
                 frozen = settings["frozen"] and start == "transfer"
                 history = training.fit(
                     model, images, targets, split, frozen=frozen, seed=seed, classes=classes, **fitting
