@@ -170,6 +170,12 @@ def test_a_single_patient_of_many_tiles_explains_them_and_not_one():
     assert len(sampled(rows, 48, 1, 0, has, most=8)) == 32, "each=0 is all cases, whatever the bound"
 
 
+@pytest.mark.parametrize("patients, cases", [(TESTED_FROM - 1, 96), (TESTED_FROM, TESTED_FROM)])
+def test_as_many_patients_as_a_verdict_needs_explain_what_was_asked(patients, cases):
+    rows, has = made([3] * patients)
+    assert len(sampled(rows, 0, 1, 1, has, most=96)) == cases
+
+
 def test_the_subset_takes_of_each_label_what_can_be_scored_first():
     rows = pd.DataFrame({"patient": list("aabbcc"), "case": range(6), "label": ["x"] * 6})
     assert spread(rows, 2).tolist() == [0, 2], "two patients"
