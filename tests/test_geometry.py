@@ -97,3 +97,18 @@ def test_the_inner_part_is_where_the_image_lies():
     inside = np.zeros_like(square, bool)
     inside[inner(box)] = True
     assert np.array_equal(square == 200, inside) and inside.sum() == 20 * 40
+
+
+@pytest.mark.parametrize("shape", [(160, 160), (80, 160), (160, 40), (300, 500), (33, 20)])
+def test_a_mask_lies_where_its_image_does(shape):
+    """All of it fills the image's part of the square; a half fills that half of it."""
+    box = letterbox(*shape, 160)
+    down, across = inner(box)
+    wanted = np.zeros((160, 160), bool)
+    wanted[down, across] = True
+    assert np.array_equal(mask_to_square(np.ones(shape, bool), box), wanted)
+    upper = np.zeros(shape, bool)
+    upper[: shape[0] // 2] = True
+    found = mask_to_square(upper, box)
+    assert not (found & ~wanted).any() and found[box.top, box.left] and not found[box.top + box.inner_height - 1].any()
+    assert found.sum() == pytest.approx(wanted.sum() * upper.mean(), abs=box.inner_width)
