@@ -89,6 +89,20 @@ def jpeg2000(path, values, stated):
     path.write_bytes(content)
 
 
+def with_tag(path, code, value):
+    """Change a SHORT in the first directory of a little-endian TIFF."""
+    content = bytearray(path.read_bytes())
+    with tifffile.TiffFile(path) as file:
+        struct.pack_into("<H", content, file.pages[0].tags[code].valueoffset, value)
+    path.write_bytes(content)
+
+
+def lzw_without_sign(path):
+    values = (TWELVE.astype(np.uint32) + 2**31).view(np.int32)
+    Image.fromarray(values).save(path, compression="tiff_lzw")
+    with_tag(path, 339, 1)
+
+
 WHITE = {"photometric": "miniswhite"}
 
 
@@ -161,6 +175,7 @@ DEEP_FILES = {  # how a file of 16 bits or more is written, and the values that 
         TWELVE.astype(int) - 1000,
     ),
     "uint32.tif": (lambda path: tiff16(path, TWELVE.astype(np.uint32) + 2**31), TWELVE + 2.0**31),
+    "uint32 lzw.tif": (lzw_without_sign, TWELVE + 2.0**31),
     "float32.tif": (lambda path: tiff16(path, TWELVE.astype(np.float32) / 4), TWELVE / 4),
     "float64.tif": (lambda path: tiff16(path, TWELVE / 4), TWELVE / 4),
     "float32 big endian.tif": (
@@ -278,17 +293,15 @@ def half_transparent(path, values, **options):
     tiff16(path, values, extrasamples=["unassalpha"], **options)
 
 
-def with_tag(path, code, value):
-    """Change a SHORT in the first directory of a little-endian TIFF."""
-    content = bytearray(path.read_bytes())
-    with tifffile.TiffFile(path) as file:
-        struct.pack_into("<H", content, file.pages[0].tags[code].valueoffset, value)
-    path.write_bytes(content)
-
-
 def lzw_colours(path):
     tiff16(path, THREE)
     with_tag(path, 259, 5)
+
+
+def without_pixels(path):
+    """As a sparse file says that a strip is not there."""
+    tiff16(path, TWELVE)
+    with_tag(path, 279, 0)
 
 
 def not_a_number(path):
@@ -327,6 +340,7 @@ DEEP_REFUSED = {
     "nan.tif": (not_a_number, "no numbers"),
     "over.pgm": (over_the_largest, "300"),
     "dark palette.tif": (dark_palette, "palette"),
+    "sparse.tif": (without_pixels, "truncated"),
     "signed.j2k": (lambda path: jpeg2000(path, TWELVE, 128 + 11), "JPEG 2000"),
     "colours.jp2": (lambda path: None, "JPEG 2000"),
 }

@@ -368,6 +368,7 @@ def test_images_that_show_hardly_anything_are_found():
     common.flat[:150] = 200
     flat = [
         np.zeros((5, 5), np.uint8),
+        noise % 17,
         noise // 15,
         255 - noise // 15,
         rare,
@@ -376,6 +377,7 @@ def test_images_that_show_hardly_anything_are_found():
     ]
     seen = [
         noise,
+        noise % 18,
         noise // 14,
         common,
         np.dstack([noise // 15, noise // 15, noise]),

@@ -13,8 +13,6 @@ from PIL import Image
 from regard.inputs.deep import Refused, without_alpha
 
 MARK = b"\x89PNG\r\n\x1a\n"
-
-
 # Start and step of the columns and of the rows of each pass of an interlaced PNG (Adam7), and of
 # one that is not.
 PASSES = (

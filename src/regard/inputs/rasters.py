@@ -22,11 +22,8 @@ from regard.inputs.deep import Refused, jpeg2000_values, pnm_values, several, up
 # Formats whose depth and pages are understood here; a JPEG of several pictures (MPO) is opened as
 # JPEG.
 FORMATS = ("BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
-
-
 DICOM_MARK = slice(128, 132)  # "DICM" stands there in every DICOM file, whatever its name
-
-
+METADATA = {"exif", "Raw profile type exif", "XML:com.adobe.xmp", "xmp"}  # may hold an orientation
 NARROW, NEARLY_ALL = 16, 0.99
 
 
@@ -88,7 +85,8 @@ def read(path: Path) -> Image.Image | np.ndarray:
             if head.startswith(tiff.MARKS):
                 bits = max(image.tag_v2.get(258, (1,)))
             image.load()
-            ImageOps.exif_transpose(image, in_place=True)
+            if image.info.keys() & METADATA:
+                ImageOps.exif_transpose(image, in_place=True)
             image.info["bits"] = bits
             return image
 
@@ -123,13 +121,13 @@ def nearly_constant(image: np.ndarray) -> bool:
     That is: in every channel NEARLY_ALL of the pixels lie within NARROW grey values, or NEARLY_ALL
     of all values are exactly 0 or 255.
     """
-    counts = np.array(Image.fromarray(image).histogram(), float).reshape(-1, 256)
-    shares = counts / counts.sum(axis=1, keepdims=True)
-    if shares[:, [0, 255]].sum(axis=1).min() >= NEARLY_ALL:
+    counts = np.array(Image.fromarray(image).histogram()).reshape(-1, 256)
+    enough = NEARLY_ALL * image.shape[0] * image.shape[1]
+    if (counts[:, 0] + counts[:, 255]).min() >= enough:
         return True
-    below = np.cumsum(np.pad(shares, ((0, 0), (1, NARROW))), axis=1)  # share under 0, 1, ...
-    within = (below[:, NARROW + 1 :] - below[:, : -NARROW - 1]).max(axis=1)
-    return bool((within >= NEARLY_ALL - 1e-12).all())
+    within = counts.cumsum(axis=1)  # at first the pixels up to a grey value
+    within[:, NARROW + 1 :] = within[:, NARROW + 1 :] - within[:, : -NARROW - 1]
+    return bool((within.max(axis=1) >= enough).all())
 
 
 def _source(path: Path) -> tuple[bytes | Path, bytes]:

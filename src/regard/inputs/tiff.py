@@ -13,8 +13,6 @@ from PIL import Image
 from regard.inputs.deep import Refused, several, upright, without_alpha
 
 MARKS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-
-
 # TIFF compressions that tifffile decodes on its own: none, deflate (two numbers), PackBits, LZMA.
 UNPACKED = (1, 8, 32946, 32773, 34925)
 DRIFT = 0.05  # by which the proportions of a pyramid's levels may differ: some are padded
