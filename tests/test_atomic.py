@@ -35,7 +35,9 @@ def test_permissions_and_links_stay(tmp_path):
     (tmp_path / "a.txt").chmod(0o664)
     (tmp_path / "link.txt").symlink_to("a.txt")
     atomic.write_text(tmp_path / "link.txt", "new\r\nline\n")
-    assert (tmp_path / "a.txt").read_bytes() == b"new\r\nline\n" and (tmp_path / "link.txt").is_symlink()
+    assert (tmp_path / "a.txt").read_bytes() == b"new\r\nline\n" and (
+        tmp_path / "link.txt"
+    ).is_symlink()
     assert (tmp_path / "a.txt").stat().st_mode & 0o777 == 0o664
 
 
@@ -48,11 +50,17 @@ def test_a_folder_is_replaced_as_a_whole(tmp_path):
     with pytest.raises(ValueError), atomic.folder(place) as aside:
         (aside / "third").touch()
         raise ValueError
-    assert [one.name for one in place.iterdir()] == ["second"] and len(list(tmp_path.iterdir())) == 1
-    place.rename(tmp_path / ".results.earlier.partial")  # as a kill between the two renames leaves it
+    assert [one.name for one in place.iterdir()] == ["second"] and len(
+        list(tmp_path.iterdir())
+    ) == 1
+    place.rename(
+        tmp_path / ".results.earlier.partial"
+    )  # as a kill between the two renames leaves it
     with pytest.raises(ValueError), atomic.folder(place) as aside:
         raise ValueError
-    assert [one.name for one in place.iterdir()] == ["second"] and len(list(tmp_path.iterdir())) == 1
+    assert [one.name for one in place.iterdir()] == ["second"] and len(
+        list(tmp_path.iterdir())
+    ) == 1
 
 
 def test_a_killed_writer_leaves_the_earlier_file(tmp_path):

@@ -16,12 +16,20 @@ STAGES = ("prepare", *contradictions.LATER)
 
 def images(cases=CASES, **attrs):
     told = {"study": "s", "classes": ["no", "yes"], "kind": "label"} | attrs
-    return xr.Dataset({"images": (("case", "y", "x"), np.zeros((len(cases), 2, 2), np.uint8))}, {"case": cases}, told)
+    return xr.Dataset(
+        {"images": (("case", "y", "x"), np.zeros((len(cases), 2, 2), np.uint8))},
+        {"case": cases},
+        told,
+    )
 
 
 def maps(labels=("c yes", "d no"), **attrs):
     told = {"study": "s", "model": "abc"} | attrs
-    return xr.Dataset({"gradient": (("map", "y", "x"), np.zeros((len(labels), 2, 2)))}, {"map": list(labels)}, told)
+    return xr.Dataset(
+        {"gradient": (("map", "y", "x"), np.zeros((len(labels), 2, 2)))},
+        {"map": list(labels)},
+        told,
+    )
 
 
 def network(path, **told):
@@ -30,7 +38,9 @@ def network(path, **told):
 
 
 def explanations(*rows):
-    return pd.DataFrame(rows or [("c", "yes"), ("d", "no"), ("d", "no")], columns=["case", "target"])
+    return pd.DataFrame(
+        rows or [("c", "yes"), ("d", "no"), ("d", "no")], columns=["case", "target"]
+    )
 
 
 @pytest.fixture
@@ -40,7 +50,10 @@ def made(tmp_path, monkeypatch):
     folder = tmp_path / "results" / "study" / "s"
     for stage in ("prepare", "train", "attribute", "select", "examine"):
         (folder / stage).mkdir(parents=True)
-    tables.write(pd.DataFrame({"case": CASES, "split": ["train", "tune", "test", "test"]}), folder / "prepare/cases.csv")
+    tables.write(
+        pd.DataFrame({"case": CASES, "split": ["train", "tune", "test", "test"]}),
+        folder / "prepare/cases.csv",
+    )
     arrays.write(images(), folder / "prepare/images.nc")
     network(folder / "train/model.safetensors")
     tables.write(explanations(), folder / "train/explanations.csv")
@@ -79,7 +92,9 @@ def test_files_that_belong_together_are_taken(made, stage):
         ("examine/trust.csv", pd.DataFrame({"study": ["t"]}), ("compare",), "is of the study 't'"),
     ],
 )  # fmt: skip
-def test_what_was_copied_from_elsewhere_is_named_at_every_stage_that_reads_it(made, file, write, stages, said):
+def test_what_was_copied_from_elsewhere_is_named_at_every_stage_that_reads_it(
+    made, file, write, stages, said
+):
     if isinstance(write, dict):
         network(made / file, **write)
     elif isinstance(write, pd.DataFrame):
@@ -93,7 +108,12 @@ def test_what_was_copied_from_elsewhere_is_named_at_every_stage_that_reads_it(ma
         with pytest.raises(ValueError) as caught:
             contradictions.check("s", stage)
         message = str(caught.value)
-        assert said in message and "results/study/s/" in message and "dvc repro -f " in message and "\n" not in message
+        assert (
+            said in message
+            and "results/study/s/" in message
+            and "dvc repro -f " in message
+            and "\n" not in message
+        )
 
 
 def test_what_is_missing_is_left_to_the_stage(made):
@@ -104,7 +124,9 @@ def test_what_is_missing_is_left_to_the_stage(made):
 
 def test_a_file_that_is_no_network_is_named(made):
     (made / "train/model.safetensors").write_bytes(b"x" * 50)
-    with pytest.raises(ValueError, match="results/study/s/train/model.safetensors is not a network"):
+    with pytest.raises(
+        ValueError, match="results/study/s/train/model.safetensors is not a network"
+    ):
         contradictions.check("s", "examine")
 
 

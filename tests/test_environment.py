@@ -29,7 +29,11 @@ ARM = "processor\t: 0\nBogoMIPS\t: 243.75\nCPU implementer\t: 0x41\nCPU architec
 @pytest.mark.parametrize(
     "cpuinfo, vendor, model",
     [
-        (INTEL, "GenuineIntel", "Intel(R) Xeon(R) Platinum 8481C CPU @ 2.70GHz, cpu family 6, model 143, stepping 8"),
+        (
+            INTEL,
+            "GenuineIntel",
+            "Intel(R) Xeon(R) Platinum 8481C CPU @ 2.70GHz, cpu family 6, model 143, stepping 8",
+        ),
         (VIRTUAL_AMD, "AuthenticAMD", "AMD EPYC, cpu family 23, model 1, stepping 2"),
         (ARM, "0x41", "CPU part 0xd40"),
         ("", "not recorded", "not recorded"),
@@ -64,7 +68,10 @@ def test_onednn_says_what_it_chose():
         pytest.skip("torch has no oneDNN for x86 here")
     code = "from regard import environment; print(environment.onednn())"
     done = subprocess.run(
-        [sys.executable, "-c", code], env={"ONEDNN_MAX_CPU_ISA": "SSE41", "PATH": ""}, capture_output=True, text=True
+        [sys.executable, "-c", code],
+        env={"ONEDNN_MAX_CPU_ISA": "SSE41", "PATH": ""},
+        capture_output=True,
+        text=True,
     )
     assert "AVX" in found and done.stdout.strip() == "Intel SSE4.1"
 
@@ -82,7 +89,9 @@ def test_onednn_says_what_it_chose():
 )
 def test_what_onednn_prints_is_read(monkeypatch, line, wanted):
     text = f"onednn_verbose,v1,info,oneDNN v3\n{line}\nonednn_verbose,v1,info,gpu,runtime:none\n"
-    monkeypatch.setattr(subprocess, "run", lambda *words, **more: subprocess.CompletedProcess(words, 0, text, ""))
+    monkeypatch.setattr(
+        subprocess, "run", lambda *words, **more: subprocess.CompletedProcess(words, 0, text, "")
+    )
     assert environment.onednn() == wanted
 
 
@@ -110,22 +119,32 @@ def test_the_precision_is_that_of_the_training(project, monkeypatch, kind):
     assert environment.trained() == f"{kind}, not recorded"
     environment.record("b")
     assert environment.trained() == kind
-    (project / "results/study/b/train/model.safetensors").write_text("another network, out of a cache")
+    (project / "results/study/b/train/model.safetensors").write_text(
+        "another network, out of a cache"
+    )
     assert environment.trained() == f"{kind}, not recorded"
     environment.record("b")
     monkeypatch.setattr(environment, "processor", lambda: ("Other", "One"))
     environment.record("a")
     assert environment.trained().startswith(f"{kind}, {kind} on ")
-    assert [path.name for path in (project / "results/study/a/train").iterdir()] == ["model.safetensors"]
+    assert [path.name for path in (project / "results/study/a/train").iterdir()] == [
+        "model.safetensors"
+    ]
 
 
 def test_the_committed_reference_and_what_it_did_not_record(root):
     """A reference that is older than an entry never has the same as this run."""
     there = json.loads((root / "paper/reference/quick/environment.json").read_text())
     assert environment.differences(there, there) == [
-        f"{name}: {value} in the reference, {value} here" for name, value in there.items() if "not recorded" in str(value)
+        f"{name}: {value} in the reference, {value} here"
+        for name, value in there.items()
+        if "not recorded" in str(value)
     ]
-    old = {name: value for name, value in there.items() if not name.startswith(("processor", "instructions of"))}
+    old = {
+        name: value
+        for name, value in there.items()
+        if not name.startswith(("processor", "instructions of"))
+    }
     here = old | {"processor vendor": "AuthenticAMD", "instructions of oneDNN": "Intel AVX2"}
     assert environment.differences(old, here) == [
         "processor vendor: not recorded in the reference, AuthenticAMD here",

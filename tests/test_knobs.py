@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from regard import checks, cli, knobs, project, summary, training
+from regard import checks, cli, kinds, knobs, project, summary, training
 from regard.attribution import METHODS, NULLS
 from regard.selection import SELECTIONS
 
@@ -15,11 +15,20 @@ EVERY = [(stage, knob) for stage in checks.STAGES for knob in PARAMS[stage]]
 NESTED = [
     (stage, knob, inner)
     for stage, knob in EVERY
-    if isinstance(PARAMS[stage][knob], dict) and knobs.STAGES[stage].get(knob) not in (knobs.Methods,)
+    if isinstance(PARAMS[stage][knob], dict)
+    and knobs.STAGES[stage].get(knob) not in (kinds.Methods,)
     for inner in PARAMS[stage][knob]
     if (stage, knob) not in (("select", "sweep"), ("compare", "around"))
 ]
-FREE = {"baseline", "fill", "l1_reg", "layer", "model", "targets", "prior"}  # parameters of other kinds, checked where they are used
+FREE = {
+    "baseline",
+    "fill",
+    "l1_reg",
+    "layer",
+    "model",
+    "targets",
+    "prior",
+}  # parameters of other kinds, checked where they are used
 
 
 def told(stage: str, study: str = "ultrasound") -> dict:
@@ -64,7 +73,11 @@ def test_every_knob_refuses_what_it_is_not(stage, knob):
         wrong += ["text", 5, [own]]
     if not isinstance(own, dict):
         wrong += [{"deep": {1: 2}}]
-    if isinstance(own, int) and not isinstance(own, bool) and "share" not in knobs.STAGES[stage][knob].__metadata__[0].description:
+    if (
+        isinstance(own, int)
+        and not isinstance(own, bool)
+        and "share" not in knobs.STAGES[stage][knob].__metadata__[0].description
+    ):
         wrong += [1.5]
     for value in wrong:
         message = refused(stage, told(stage) | {knob: value})
@@ -82,18 +95,40 @@ def test_every_knob_within_a_knob_refuses_what_it_is_not(stage, knob, inner):
 def test_a_knob_that_is_missing_is_named(stage, knob):
     settings = told(stage)
     del settings[knob]
-    assert f"`{knob}` is missing (null takes a setting away); it must be " in refused(stage, settings)
+    assert f"`{knob}` is missing (null takes a setting away); it must be " in refused(
+        stage, settings
+    )
 
 
 @pytest.mark.parametrize(
     "stage, change, said",
     [
-        ("prepare", {"size": 31}, "`size` must be a whole number of pixels from 32 to 4096, not 31"),
-        ("prepare", {"shortcut": 0.5}, "`shortcut` must be 0 for none, or a share above 0.5 and up to 1, not 0.5"),
-        ("prepare", {"regions": "masses"}, "`regions` must be one of mass, structures, findings, not 'masses'"),
+        (
+            "prepare",
+            {"size": 31},
+            "`size` must be a whole number of pixels from 32 to 4096, not 31",
+        ),
+        (
+            "prepare",
+            {"shortcut": 0.5},
+            "`shortcut` must be 0 for none, or a share above 0.5 and up to 1, not 0.5",
+        ),
+        (
+            "prepare",
+            {"regions": "masses"},
+            "`regions` must be one of mass, structures, findings, not 'masses'",
+        ),
         ("train", {"epochs": 0}, "`epochs` must be a positive whole number, not 0"),
-        ("train", {"folds": 1}, "`folds` must be 0 for none, or a whole number of folds, 2 or more, not 1"),
-        ("train", {"learning_rate": "1e-3"}, "not the text '1e-3' (a number has no quotes, and a point before its e"),
+        (
+            "train",
+            {"folds": 1},
+            "`folds` must be 0 for none, or a whole number of folds, 2 or more, not 1",
+        ),
+        (
+            "train",
+            {"learning_rate": "1e-3"},
+            "not the text '1e-3' (a number has no quotes, and a point before its e",
+        ),
         ("train", {"backbone": "vgg"}, "`backbone` must be one of vgg16, "),
         ("train", {"range": [1, 0]}, "`range` must be a list of two rising numbers"),
         ("train", {"mean": [0.5, 0.5]}, "`mean` must be a number, or a list of one or three"),
@@ -101,12 +136,24 @@ def test_a_knob_that_is_missing_is_named(stage, knob):
         ("select", {"shares": [0.1, 5]}, "above 0 and up to 1, not [0.1, 5], for 5 in it"),
         ("select", {"shares": []}, "`shares` must be a list"),
         ("examine", {"levels": 1}, "`levels` must be a whole number, 2 or more, not 1"),
-        ("examine", {"shares": [1]}, "`shares` must be a list of shares of the pixels, above 0 and below 1"),
+        (
+            "examine",
+            {"shares": [1]},
+            "`shares` must be a list of shares of the pixels, above 0 and below 1",
+        ),
         ("compare", {"flips": 0}, "`flips` must be a positive whole number, not 0"),
         ("compare", {"tolerances": [-1]}, "`tolerances` must be a list of numbers of pixels"),
-        ("compare", {"around": {"ring": [0]}}, "`around` must be a block of lists of factors above 0"),
+        (
+            "compare",
+            {"around": {"ring": [0]}},
+            "`around` must be a block of lists of factors above 0",
+        ),
         ("units", {"draws": 999}, "`draws` must be a whole number, 1000 or more"),
-        ("clusters", {"occlusion": {"window": 0.1, "stride": 0.2}}, "`stride` must not be larger than `window`"),
+        (
+            "clusters",
+            {"occlusion": {"window": 0.1, "stride": 0.2}},
+            "`stride` must not be larger than `window`",
+        ),
         ("clusters", {"sweep": [4, 0]}, "not [4, 0], for 0 in it"),
     ],
 )
@@ -118,9 +165,13 @@ def test_a_long_value_is_cut_and_a_misspelt_inner_knob_is_guessed():
     message = refused("train", told("train") | {"epochs": list(range(500))})
     assert len(message) < 250 and message.endswith("...")
     augment = told("train")["augment"]
-    assert "`augment` has no 'shfit'; did you mean 'shift'?" in refused("train", told("train") | {"augment": augment | {"shfit": 1}})
+    assert "`augment` has no 'shfit'; did you mean 'shift'?" in refused(
+        "train", told("train") | {"augment": augment | {"shfit": 1}}
+    )
     primary = told("compare")["primary"]
-    assert "did you mean 'stratum'?" in refused("compare", told("compare") | {"primary": primary | {"startum": "all"}})
+    assert "did you mean 'stratum'?" in refused(
+        "compare", told("compare") | {"primary": primary | {"startum": "all"}}
+    )
     knobs.check(told("compare") | {"primary": primary | {"first": "grad-cam"}}, "compare")
 
 
@@ -190,10 +241,18 @@ def test_the_command_says_it_in_one_line(root, tmp_path, monkeypatch):
     (tmp_path / "dvc.yaml").touch()
     text = (root / "params.yaml").read_text(encoding="utf-8")
     for before, after, said in (
-        ("  levels: 3", "  levels: 1", "examine: `levels` must be a whole number, 2 or more, not 1"),
+        (
+            "  levels: 3",
+            "  levels: 1",
+            "examine: `levels` must be a whole number, 2 or more, not 1",
+        ),
         ("  flips: 60000", "  flips: 0", "compare: `flips` must be a positive whole number, not 0"),
         ("  levels: 3", "  levels: 3\n  levels: 4", "'levels' is named twice in one block"),
-        ("studies:  ", "studies_:  ", "params.yaml has no block 'studies_'; did you mean 'studies'?"),
+        (
+            "studies:  ",
+            "studies_:  ",
+            "params.yaml has no block 'studies_'; did you mean 'studies'?",
+        ),
     ):
         (tmp_path / "params.yaml").write_text(text.replace(before, after, 1), encoding="utf-8")
         with pytest.raises(SystemExit) as stopped:

@@ -20,7 +20,12 @@ def entry(name: str, digest: str = "0" * 32) -> str:
     for part, paths in STAGES[name].items():
         lines += [f"    {part}:"]
         for path in paths:
-            lines += [f"    - path: {path}", "      hash: md5", f"      md5: {digest}", "      size: 14"]
+            lines += [
+                f"    - path: {path}",
+                "      hash: md5",
+                f"      md5: {digest}",
+                "      size: 14",
+            ]
     return "\n".join(lines) + "\n"
 
 
@@ -36,7 +41,9 @@ def project(tmp_path, monkeypatch):
     return tmp_path
 
 
-@pytest.mark.parametrize("digest", ["0" * 32, "1" * 32], ids=["unchanged", "while an entry changes"])
+@pytest.mark.parametrize(
+    "digest", ["0" * 32, "1" * 32], ids=["unchanged", "while an entry changes"]
+)
 def test_a_cut_at_any_byte_is_seen_and_mended(project, digest):
     """The new text has other digests; the copy that comes back is the earlier one, which is whole."""
     new = LOCK.replace(entry("second"), entry("second", digest))
@@ -49,7 +56,13 @@ def test_a_cut_at_any_byte_is_seen_and_mended(project, digest):
 
 @pytest.mark.parametrize(
     "text, fault",
-    [("", "empty"), ("\0" * 4096, "empty"), (LOCK[:-9] + "\0" * 9, "cut off"), ("{}\n", "cut off"), ("[1\n", "cut off")],
+    [
+        ("", "empty"),
+        ("\0" * 4096, "empty"),
+        (LOCK[:-9] + "\0" * 9, "cut off"),
+        ("{}\n", "cut off"),
+        ("[1\n", "cut off"),
+    ],
 )
 def test_what_a_power_cut_leaves_is_named(project, text, fault):
     (project / "dvc.lock").write_text(text)
@@ -129,16 +142,25 @@ def test_a_list_of_files_in_use_that_was_cut_is_removed(project):
         assert "rwlock was cut off and is removed" in said and not users.exists()
 
 
-@pytest.mark.skipif(not os.path.exists("/proc/self/cmdline"), reason="processes are not told apart here")
+@pytest.mark.skipif(
+    not os.path.exists("/proc/self/cmdline"), reason="processes are not told apart here"
+)
 def test_the_number_of_a_dead_dvc_may_be_another_process_s(project):
     """DVC alone waits for whatever has the number now: here this test, which has no file of the project in use."""
     users = project / lockfile.USERS
     with subprocess.Popen(["sleep", "60", "dvc"], stderr=subprocess.DEVNULL) as other:
         pass  # ended at once: `sleep` refuses the word
-    alive = subprocess.Popen([sys.executable, "-c", "import sys; sys.stdin.read()", "dvc"], stdin=subprocess.PIPE)
+    alive = subprocess.Popen(
+        [sys.executable, "-c", "import sys; sys.stdin.read()", "dvc"], stdin=subprocess.PIPE
+    )
     info = {number: {"pid": number, "cmd": "dvc repro"} for number in (1, other.pid, alive.pid)}
     users.write_text(
-        json.dumps({"write": {"b": info[1], "c": info[alive.pid]}, "read": {"a": list(info.values()), "d": [info[1]]}})
+        json.dumps(
+            {
+                "write": {"b": info[1], "c": info[alive.pid]},
+                "read": {"a": list(info.values()), "d": [info[1]]},
+            }
+        )
     )
     assert lockfile.restore(project) == []
     found = json.loads(users.read_text())
@@ -157,14 +179,20 @@ def test_while_dvc_writes_nothing_is_touched(project, monkeypatch):
         assert "another DVC runs in this project" in lockfile.restore(project)[0]
         assert (project / "dvc.lock").read_text() == "sche"
     assert "is back in its place" in lockfile.restore(project)[0]
-    with lockfile._held(project / lockfile.GUARD), pytest.raises(Exception, match="Unable to acquire lock"):
+    with (
+        lockfile._held(project / lockfile.GUARD),
+        pytest.raises(Exception, match="Unable to acquire lock"),
+    ):
         Lock(str(project / lockfile.GUARD))._do_lock()
 
 
 def test_the_command(project, capsys):
     (project / "dvc.lock").write_text("")
     cli.main(["lock", "restore"])
-    assert "dvc.lock was empty" in capsys.readouterr().out and (project / "dvc.lock").read_text() == LOCK
+    assert (
+        "dvc.lock was empty" in capsys.readouterr().out
+        and (project / "dvc.lock").read_text() == LOCK
+    )
     cli.main(["lock", "restore"])
     cli.main(["lock", "keep"])
     assert capsys.readouterr().out == ""
@@ -175,9 +203,13 @@ def test_the_command(project, capsys):
 def test_dvc_runs_again_with_the_same_lock(tmp_path, monkeypatch):
     """The whole way with DVC itself: refused when cut, mended, and nothing runs twice."""
     monkeypatch.chdir(tmp_path)
-    dvc = lambda *words: subprocess.run([sys.executable, "-m", "dvc", *words], capture_output=True, text=True)
+    dvc = lambda *words: subprocess.run(
+        [sys.executable, "-m", "dvc", *words], capture_output=True, text=True
+    )
     stages = "  one:\n    cmd: cp a.txt b.txt\n    deps: [a.txt]\n    outs: [b.txt]\n"
-    (tmp_path / "dvc.yaml").write_text("stages:\n" + stages + stages.replace("one", "two").replace("b.txt", "c.txt"))
+    (tmp_path / "dvc.yaml").write_text(
+        "stages:\n" + stages + stages.replace("one", "two").replace("b.txt", "c.txt")
+    )
     (tmp_path / "a.txt").write_text("a")
     assert dvc("init", "--no-scm", "-q").returncode == 0
     assert dvc("repro").returncode == 0

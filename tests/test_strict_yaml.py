@@ -31,7 +31,10 @@ def read(tmp_path):
 )
 def test_a_key_that_is_named_twice_is_refused_with_both_lines(read, text, key, lines):
     yaml.safe_load(text)  # keeps the last
-    with pytest.raises(ValueError, match=f"params.yaml: '{key}' is named twice in one block, in lines {lines[0]} and {lines[1]}"):
+    with pytest.raises(
+        ValueError,
+        match=f"params.yaml: '{key}' is named twice in one block, in lines {lines[0]} and {lines[1]}",
+    ):
         read(text)
 
 
@@ -78,7 +81,9 @@ def test_what_is_no_yaml_no_text_and_no_block_is_one_error(read, tmp_path, monke
 
 BLOCKS = some.recursive(
     some.none() | some.booleans() | some.integers() | some.text(max_size=5),
-    lambda inner: some.lists(inner, max_size=3) | some.dictionaries(some.text(max_size=5), inner, max_size=3),
+    lambda inner: (
+        some.lists(inner, max_size=3) | some.dictionaries(some.text(max_size=5), inner, max_size=3)
+    ),
     max_leaves=12,
 )
 

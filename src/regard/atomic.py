@@ -9,9 +9,11 @@ from pathlib import Path
 
 @contextmanager
 def file(path: Path | str) -> Iterator[Path]:
-    """A path to write to, which becomes the file `path` when the block ends well. Else nothing is left, and `path` stays what it was.
+    """A path to write to, which becomes the file `path` when the block ends well. Else nothing is
+    left, and `path` stays what it was.
 
-    Missing folders are made. A file that is replaced keeps its permissions, and a link goes on pointing to it.
+    Missing folders are made. A file that is replaced keeps its permissions, and a link goes on
+    pointing to it.
     """
     path = Path(os.path.realpath(path))
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -19,7 +21,9 @@ def file(path: Path | str) -> Iterator[Path]:
     try:
         yield aside
         with aside.open("rb") as written:
-            os.fsync(written.fileno())  # else a power cut may keep the new name and lose the content
+            os.fsync(
+                written.fileno()
+            )  # else a power cut may keep the new name and lose the content
         if path.exists():
             shutil.copymode(path, aside)
         os.replace(aside, path)
@@ -35,12 +39,17 @@ def write_text(path: Path | str, text: str) -> None:
 
 @contextmanager
 def folder(path: Path | str) -> Iterator[Path]:
-    """An empty folder to fill, which takes the place of the folder `path` when the block ends well. Else nothing is left.
+    """An empty folder to fill, which takes the place of the folder `path` when the block ends well.
+    Else nothing is left.
 
-    A kill between the two renames leaves the earlier folder under another name, from which it comes back the next time.
+    A kill between the two renames leaves the earlier folder under another name, from which it comes
+    back the next time.
     """
     path = Path(path)
-    aside, earlier = path.with_name(f".{path.name}.partial"), path.with_name(f".{path.name}.earlier.partial")
+    aside, earlier = (
+        path.with_name(f".{path.name}.partial"),
+        path.with_name(f".{path.name}.earlier.partial"),
+    )
     if earlier.exists() and not path.exists():
         os.replace(earlier, path)
     shutil.rmtree(aside, ignore_errors=True)

@@ -14,7 +14,8 @@ TAKEN = ("other", "shortcut", "artefact", "finding", "expert")  # names of regio
 
 
 def shape(params: Mapping) -> None:
-    """Raise KeyError or ValueError when params.yaml lacks a block, has one that nothing reads, or holds no block where one belongs."""
+    """Raise KeyError or ValueError when params.yaml lacks a block, has one that nothing reads, or
+    holds no block where one belongs."""
     top = {"profile", "seed", "profiles", "studies", *STAGES}
     _known(params, top, "", "block")
     if missing := sorted(top - set(params)):
@@ -48,7 +49,8 @@ def _is_block(value: object, where: str) -> None:
 
 
 def _known(entries: Mapping, allowed: set[str], where: str, called: str = "knob") -> None:
-    """Raise KeyError for an entry that no stage reads: misspelt, it would quietly leave a default as it is."""
+    """Raise KeyError for an entry that no stage reads: misspelt, it would quietly leave a default
+    as it is."""
     for name in entries:
         if name not in allowed:
             close = difflib.get_close_matches(str(name), sorted(allowed), n=1)
@@ -57,7 +59,8 @@ def _known(entries: Mapping, allowed: set[str], where: str, called: str = "knob"
 
 
 def study(name: str, params: dict | None = None) -> None:
-    """Raise KeyError or ValueError, in one sentence, when settings of a study of params.yaml are none, or contradict each other."""
+    """Raise KeyError or ValueError, in one sentence, when settings of a study of params.yaml are
+    none, or contradict each other."""
     from regard import knobs  # which no stage but one needs
 
     params = project.parameters() if params is None else params
@@ -80,7 +83,8 @@ def study(name: str, params: dict | None = None) -> None:
 
 
 def _target(settings: Mapping, stage: str, classes: Sequence[str]) -> None:
-    """Raise ValueError when a stage is to explain another class or finding than those that the network tells apart."""
+    """Raise ValueError when a stage is to explain another class or finding than those that the
+    network tells apart."""
     if settings["study"] in settings["studies"] and settings["target"] and settings["target"] not in classes:
         where = f"params.yaml: study {settings['study']!r}, {stage}:"
         raise ValueError(f"{where} `target` is {settings['target']!r}; known are {', '.join(classes)}")
@@ -92,8 +96,8 @@ def _table(path: str, missing: str) -> None:
 
 
 def comparison(settings: Mapping, prepare: Mapping) -> None:
-    """Raise ValueError, KeyError or FileNotFoundError for regions, factors, tolerances, a table and a paper that there are not. settings: of the
-    stage compare; prepare: of that stage."""
+    """Raise ValueError, KeyError or FileNotFoundError for regions, factors, tolerances, a table and
+    a paper that there are not. settings: of the stage compare; prepare: of that stage."""
     from regard import comparison as scored  # which no stage but one needs
     from regard import geometry
 
@@ -125,8 +129,8 @@ def named_layers(name: str, params: dict) -> None:
 
 
 def attribution(settings: Mapping, pool: str) -> None:
-    """Raise ValueError for a method, preset, null map or parameter that there is not: said here, and not after a network was trained.
-    settings: of the stage attribute; pool: the network's."""
+    """Raise ValueError for a method, preset, null map or parameter that there is not: said here,
+    and not after a network was trained. settings: of the stage attribute; pool: the network's."""
     from regard import knobs
     from regard.attribution import METHODS, NULLS, PERTURBATION, PRESETS, check_parameters  # takes seconds
 
@@ -163,8 +167,8 @@ def maps_of(attribute: Mapping) -> list[str]:
 
 
 def selection(settings: Mapping, attribute: Mapping) -> None:
-    """Raise ValueError for a selection, sweep, parameter or map that there is not. settings: of the stage select; attribute: of
-    that stage."""
+    """Raise ValueError for a selection, sweep, parameter or map that there is not. settings: of the
+    stage select; attribute: of that stage."""
     from regard import knobs
     from regard.selection import variants
 
@@ -182,10 +186,12 @@ def selection(settings: Mapping, attribute: Mapping) -> None:
 
 
 def targets(settings: Mapping) -> tuple[list[str], str]:
-    """What the network of a study tells apart: the names, and "label" (one per image) or "findings" (several).
+    """What the network of a study tells apart: the names, and "label" (one per image) or "findings"
+    (several).
 
-    settings: of the stage prepare. Raises ValueError, naming study and setting, for lists that are none, for labels and
-    findings that are not one or the other, and for structures, regions and a shortcut that do not go with them.
+    settings: of the stage prepare. Raises ValueError, naming study and setting, for lists that are
+    none, for labels and findings that are not one or the other, and for structures, regions and a
+    shortcut that do not go with them.
     """
 
     def refuse(reason: str):

@@ -1,6 +1,8 @@
-"""Inputs of a stage that contradict each other: files of another study, of other cases or of another network, as copying results about leaves them.
+"""Inputs of a stage that contradict each other: files of another study, of other cases or of
+another network, as copying results about leaves them.
 
-DVC sees that a file has changed, and not that it does not belong to the others; a stage would compute with it.
+DVC sees that a file has changed, and not that it does not belong to the others; a stage would
+compute with it.
 """
 
 import json
@@ -35,7 +37,9 @@ class _Study:
             with safe_open(path, "np") as stored:
                 return json.loads(stored.metadata()["description"])
         except (SafetensorError, KeyError, TypeError, ValueError):
-            raise ValueError(f"{_short(path)} is not a network that stage train wrote; run it again") from None
+            raise ValueError(
+                f"{_short(path)} is not a network that stage train wrote; run it again"
+            ) from None
 
 
 CASES, IMAGES, EXPLANATIONS = "prepare/cases.csv", "prepare/images.nc", "train/explanations.csv"
@@ -43,7 +47,8 @@ NETWORK, MAPS, TUNING = "train/model.safetensors", "attribute/maps.nc", "attribu
 
 
 def check(name: str, stage: str) -> None:
-    """Raise ValueError, in one sentence that names both files and what to run, when inputs of a stage of a study contradict each other.
+    """Raise ValueError, in one sentence that names both files and what to run, when inputs of a
+    stage of a study contradict each other.
 
     Files that are missing are left to the stage itself.
     """
@@ -66,7 +71,10 @@ def _images(study: _Study) -> None:
 def _network(study: _Study) -> None:
     told = study.network()
     with arrays.opened(study.path(IMAGES)) as images:
-        for key, wanted in (("classes", _list(images.attrs["classes"])), ("kind", images.attrs["kind"])):
+        for key, wanted in (
+            ("classes", _list(images.attrs["classes"])),
+            ("kind", images.attrs["kind"]),
+        ):
             if told[key] != wanted:
                 one, other = (", ".join(_list(value)) for value in (told[key], wanted))
                 _refuse(study, NETWORK, IMAGES, f"is a network of the {key} {one}, and not {other}")
@@ -76,7 +84,14 @@ def _explained(study: _Study) -> None:
     table = study.table(EXPLANATIONS)
     _none_beyond(study, CASES, study.table(CASES)["case"], EXPLANATIONS, table["case"], "cases")
     with arrays.opened(study.path(IMAGES)) as images:
-        _none_beyond(study, IMAGES, _list(images.attrs["classes"]), EXPLANATIONS, table["target"], "classes or findings")
+        _none_beyond(
+            study,
+            IMAGES,
+            _list(images.attrs["classes"]),
+            EXPLANATIONS,
+            table["target"],
+            "classes or findings",
+        )
 
 
 def _maps(study: _Study) -> None:
@@ -91,14 +106,18 @@ def _maps(study: _Study) -> None:
 def _maps_of_network(study: _Study) -> None:
     with arrays.opened(study.path(MAPS)) as maps:
         if maps.attrs["model"] != (digest := study.network()["digest"]):
-            _refuse(study, MAPS, NETWORK, f"is of the network {maps.attrs['model']}, and not {digest}")
+            _refuse(
+                study, MAPS, NETWORK, f"is of the network {maps.attrs['model']}, and not {digest}"
+            )
 
 
 def _tuning(study: _Study) -> None:
     with arrays.opened(study.path(TUNING)) as maps:
         cases = [str(label).split(" ")[0] for label in maps["map"].to_numpy()]
     table = study.table(CASES)
-    _none_beyond(study, CASES, table["case"][table["split"] == "tune"], TUNING, cases, "tuning cases")
+    _none_beyond(
+        study, CASES, table["case"][table["split"] == "tune"], TUNING, cases, "tuning cases"
+    )
 
 
 def _selected(study: _Study) -> None:
@@ -109,14 +128,30 @@ def _selected(study: _Study) -> None:
         with arrays.opened(path) as regions:
             _same_study(study, file, regions.attrs)
             if regions.attrs["model"] != network:
-                _refuse(study, file, MAPS, f"is of the network {regions.attrs['model']}, and not {network}")
-            _none_beyond(study, MAPS, labels, file, [str(label) for label in regions["map"].to_numpy()], "explanations")
+                _refuse(
+                    study,
+                    file,
+                    MAPS,
+                    f"is of the network {regions.attrs['model']}, and not {network}",
+                )
+            _none_beyond(
+                study,
+                MAPS,
+                labels,
+                file,
+                [str(label) for label in regions["map"].to_numpy()],
+                "explanations",
+            )
 
 
 def _examined(study: _Study) -> None:
     for path in sorted(study.path("examine").glob("*.csv")):
         named = set(tables.read(path).get("study", pd.Series(dtype=str)).dropna())
-        _same_study(study, f"examine/{path.name}", {"study": ", ".join(sorted(named - {study.name})) or study.name})
+        _same_study(
+            study,
+            f"examine/{path.name}",
+            {"study": ", ".join(sorted(named - {study.name})) or study.name},
+        )
 
 
 LATER = ("train", "attribute", "select", "examine", "compare", "clusters", "units")
@@ -145,17 +180,31 @@ def _same_study(study: _Study, file: str, attributes) -> None:
         _refuse(study, file, "", f"is of the study {attributes['study']!r}")
 
 
-def _same_names(study: _Study, first: str, wanted: Iterable[str], second: str, found: Iterable[str], what: str) -> None:
+def _same_names(
+    study: _Study, first: str, wanted: Iterable[str], second: str, found: Iterable[str], what: str
+) -> None:
     _none_beyond(study, first, wanted, second, found, what)
     there = set(found)
     if missing := list(dict.fromkeys(name for name in wanted if name not in there)):
-        _refuse(study, second, first, f"lacks {len(missing)} {what}, such as {', '.join(missing[:SHOWN])}")
+        _refuse(
+            study,
+            second,
+            first,
+            f"lacks {len(missing)} {what}, such as {', '.join(missing[:SHOWN])}",
+        )
 
 
-def _none_beyond(study: _Study, first: str, known: Iterable[str], second: str, found: Iterable[str], what: str) -> None:
+def _none_beyond(
+    study: _Study, first: str, known: Iterable[str], second: str, found: Iterable[str], what: str
+) -> None:
     known = set(known)
     if beyond := list(dict.fromkeys(str(name) for name in found if name not in known)):
-        _refuse(study, second, first, f"has {len(beyond)} {what} that are not there, such as {', '.join(beyond[:SHOWN])}")
+        _refuse(
+            study,
+            second,
+            first,
+            f"has {len(beyond)} {what} that are not there, such as {', '.join(beyond[:SHOWN])}",
+        )
 
 
 def _refuse(study: _Study, file: str, other: str, reason: str) -> None:

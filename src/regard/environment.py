@@ -1,4 +1,5 @@
-"""What results were computed with: the processor and how libraries use it, versions, device, threads, and the precision of training."""
+"""What results were computed with: the processor and how libraries use it, versions, device,
+threads, and the precision of training."""
 
 import hashlib
 import json
@@ -25,12 +26,15 @@ WAIT = 300  # seconds for a Python that imports torch on a busy machine
 def current() -> dict[str, str | int]:
     """What a result may hang on beside code and data, as text or number by name, the machine first.
 
-    `instructions` are those that torch's own kernels use, `instructions of oneDNN` those of its convolutions; the precision of training is
-    what stage train recorded, see `record`. What cannot be had is UNKNOWN.
+    `instructions` are those that torch's own kernels use, `instructions of oneDNN` those of its
+    convolutions; the precision of training is what stage train recorded, see `record`. What cannot
+    be had is UNKNOWN.
     """
     import torch
 
-    direct = sorted(re.split(r"[<>=!~ \[;]", entry)[0] for entry in metadata.requires("regard") or [])
+    direct = sorted(
+        re.split(r"[<>=!~ \[;]", entry)[0] for entry in metadata.requires("regard") or []
+    )
     device = hardware.deterministic()
     vendor, model = processor()
     return {
@@ -48,7 +52,8 @@ def current() -> dict[str, str | int]:
 
 
 def processor(cpuinfo: str | None = None) -> tuple[str, str]:
-    """Vendor and model of the processor, each UNKNOWN where the system does not say. cpuinfo: the text of /proc/cpuinfo, which is read without it."""
+    """Vendor and model of the processor, each UNKNOWN where the system does not say. cpuinfo: the
+    text of /proc/cpuinfo, which is read without it."""
     if cpuinfo is None:
         path = Path("/proc/cpuinfo")
         if not path.is_file():
@@ -59,8 +64,14 @@ def processor(cpuinfo: str | None = None) -> tuple[str, str]:
         name, _, value = line.partition(":")
         told[name.strip()] = value.strip()
     vendor = told.get("vendor_id") or told.get("CPU implementer", "")
-    numbers = [f"{name} {told[name]}" for name in ("cpu family", "model", "stepping", "CPU part") if told.get(name)]
-    model = ", ".join([*filter(None, [told.get("model name", "")]), *numbers])  # a virtual machine may name a family alone
+    numbers = [
+        f"{name} {told[name]}"
+        for name in ("cpu family", "model", "stepping", "CPU part")
+        if told.get(name)
+    ]
+    model = ", ".join(
+        [*filter(None, [told.get("model name", "")]), *numbers]
+    )  # a virtual machine may name a family alone
     return vendor or UNKNOWN, model or UNKNOWN
 
 
@@ -68,20 +79,27 @@ def _without_cpuinfo() -> tuple[str, str]:
     """macOS and others."""
     vendor = "Apple" if platform.system() == "Darwin" else UNKNOWN
     try:
-        done = subprocess.run(["sysctl", "-n", "machdep.cpu.brand_string"], capture_output=True, text=True)
+        done = subprocess.run(
+            ["sysctl", "-n", "machdep.cpu.brand_string"], capture_output=True, text=True
+        )
         brand = done.stdout.strip()
     except OSError:
         brand = ""
-    return ("GenuineIntel" if "Intel" in brand else vendor), brand or platform.processor() or UNKNOWN
+    return (
+        "GenuineIntel" if "Intel" in brand else vendor
+    ), brand or platform.processor() or UNKNOWN
 
 
 def onednn() -> str:
-    """The instruction set that oneDNN chose on this processor, in its own words, as "Intel AVX2"; UNKNOWN where torch has no oneDNN.
+    """The instruction set that oneDNN chose on this processor, in its own words, as "Intel AVX2";
+    UNKNOWN where torch has no oneDNN.
 
     Asked in a process of its own: oneDNN says it once, on the process's output.
     """
     try:
-        done = subprocess.run([sys.executable, "-c", ASK_ONEDNN], capture_output=True, text=True, timeout=WAIT)
+        done = subprocess.run(
+            [sys.executable, "-c", ASK_ONEDNN], capture_output=True, text=True, timeout=WAIT
+        )
     except subprocess.TimeoutExpired:
         return UNKNOWN
     found = ISA.search(done.stdout)
@@ -89,20 +107,26 @@ def onednn() -> str:
 
 
 def record(study: str) -> None:
-    """Write results/environment/<study>.json: with what precision the study's network has just been trained here, and on which processor.
+    """Write results/environment/<study>.json: with what precision the study's network has just been
+    trained here, and on which processor.
 
     Beside the results of the stage and not in them, which must not differ from machine to machine.
     """
     settings = project.settings(study, "train")
-    kind = str(hardware.precision(hardware.deterministic(), settings["precision"])).removeprefix("torch.")
-    told = {"precision": kind if settings["train"] else "no training", "processor": " ".join(processor())}
+    kind = str(hardware.precision(hardware.deterministic(), settings["precision"])).removeprefix(
+        "torch."
+    )
+    told = {
+        "precision": kind if settings["train"] else "no training",
+        "processor": " ".join(processor()),
+    }
     text = json.dumps(told | {"model": _digest(study)}, indent=1) + "\n"
     atomic.write_text(project.root() / "results" / "environment" / f"{study}.json", text)
 
 
 def trained() -> str:
-    """The precisions that the networks in results/ were trained with, and the processor where it was another than this one; UNKNOWN for networks that
-    came from a cache, or from elsewhere."""
+    """The precisions that the networks in results/ were trained with, and the processor where it
+    was another than this one; UNKNOWN for networks that came from a cache, or from elsewhere."""
     here, found = " ".join(processor()), set()
     for folder in sorted((project.root() / "results" / "study").glob("*/train")):
         path = project.root() / "results" / "environment" / f"{folder.parent.name}.json"
@@ -110,7 +134,10 @@ def trained() -> str:
         if not told or told["model"] != _digest(folder.parent.name):
             found.add(UNKNOWN)
         else:
-            found.add(told["precision"] + ("" if told["processor"] == here else f" on {told['processor']}"))
+            found.add(
+                told["precision"]
+                + ("" if told["processor"] == here else f" on {told['processor']}")
+            )
     return ", ".join(sorted(found)) or UNKNOWN
 
 
@@ -120,7 +147,8 @@ def _digest(study: str) -> str:
 
 
 def differences(there: Mapping, here: Mapping) -> list[str]:
-    """What differs between two environments, a line each. What one of them did not record is never the same."""
+    """What differs between two environments, a line each. What one of them did not record is never
+    the same."""
     lines = []
     for name in {**here, **there}:
         one, other = there.get(name, UNKNOWN), here.get(name, UNKNOWN)

@@ -1,10 +1,11 @@
-"""What each knob of params.yaml may be: its type, its range, its choices. Whatever else a knob must fit to is in regard.checks."""
+"""What each knob of params.yaml may be: its type, its range, its choices. Whatever else a knob must
+fit to is in regard.checks."""
 
 import difflib
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, create_model
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from regard import regions, scores
 from regard.attribution import METHODS
@@ -13,85 +14,54 @@ from regard.attribution.nulls import CHANNELS, MIN_NETWORKS
 from regard.attribution.shap import ALGORITHMS
 from regard.attribution.superpixels import SUPERPIXELS
 from regard.backbones import BACKBONES, POOLS
+from regard.kinds import (
+    Above0,
+    Count,
+    Memory,
+    Methods,
+    Name,
+    Names,
+    NotNegative,
+    Part,
+    Positive,
+    Precision,
+    Share,
+    Text,
+    Truth,
+    block,
+    inner,
+    kind,
+    list_of,
+    one_of,
+    per_channel,
+    rises,
+    zero_or,
+)
 from regard.selection import OF
 
 QUOTED = 100  # characters of a wrong value that a message shows
 
 
-def kind(type_, may: str, **limits):
-    """A type with its limits (of pydantic.Field), and what it may be in words, which a message gives after "must be"."""
-    return Annotated[type_, Field(description=may, **limits)]
-
-
-def one_of(*names: str):
-    """Text that is one of `names`."""
-    return kind(Literal[names], f"one of {', '.join(names)}")
-
-
-def _zero_or(least: float):
-    def check(value):
-        if value != 0 and not value >= least:
-            raise ValueError(f"is between 0 and {least}")
-        return value
-
-    return AfterValidator(check)
-
-
-def _per_channel(value):
-    if isinstance(value, list) and len(value) == 2:
-        raise ValueError("is for no number of channels")
-    return value
-
-
-def _rises(values: list[float]) -> list[float]:
-    if not values[0] < values[1]:
-        raise ValueError("does not rise")
-    return values
-
-
-def list_of(type_, least: int, most: int | None = None):
-    """A list with so many entries of a type."""
-    return Annotated[list[type_], Field(min_length=least, max_length=most)]
-
-
-Positive = kind(int, "a positive whole number", ge=1)
-Count = kind(int, "a whole number, 0 or more", ge=0)
-OrAll = kind(int, "a whole number, 0 for all", ge=0)
-Above0 = kind(float, "a number above 0", gt=0)
-NotNegative = kind(float, "a number, 0 or more", ge=0)
-Share = kind(float, "a share above 0 and up to 1", gt=0, le=1)
-Part = kind(float, "a share above 0 and below 1", gt=0, lt=1)
-Memory = kind(float, "a positive number of gigabytes", gt=0)
-Truth = kind(bool, "true or false")
-Text = kind(str, 'text ("" for none)')
-Name = kind(str, "text that is not empty", min_length=1)
-Names = kind(list[Annotated[str, Field(min_length=1)]], "a list of names (text: a number or yes needs quotes)")
-Precision = one_of("auto", "float32", "bfloat16")
-Methods = kind(dict[str, Any], "a block of names and their parameters", min_length=1)
 Blank = one_of("ignore", "zeros", "ones")
 Ring = kind(float, "a number above 0 and up to 100", gt=0, le=100)
 
-AUGMENT = {"shift": NotNegative, "zoom": kind(float, "a number from 0, and below 1", ge=0, lt=1), "contrast": NotNegative, "mirror": Truth, "turn": Truth}
+AUGMENT = {
+    "shift": NotNegative,
+    "zoom": kind(float, "a number from 0, and below 1", ge=0, lt=1),
+    "contrast": NotNegative,
+    "mirror": Truth,
+    "turn": Truth,
+}
 PRIMARY = {"score": one_of(*scores.SCORES), "region": Text, "selection": Text, "stratum": Name}
-OF_PAIRS = ("first", "second", "method", "setting", "target", "target_role")  # which a primary endpoint may name besides
+OF_PAIRS = (
+    "first",
+    "second",
+    "method",
+    "setting",
+    "target",
+    "target_role",
+)  # which a primary endpoint may name besides
 WINDOWS = {"window": Share, "stride": Share}
-
-
-class _Block(BaseModel):
-    """Settings of which each must be there, and nothing else; 1 is a number, and true and "1" are none."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
-
-
-def _block(name: str, knobs: Mapping, free: Mapping | None = None) -> type[BaseModel]:
-    """A model of a block: knob -> kind; free: of knobs that may be missing."""
-    fields = {knob: (type_, ...) for knob, type_ in knobs.items()}
-    return create_model(name, __base__=_Block, **fields | {knob: (type_, None) for knob, type_ in (free or {}).items()})
-
-
-def _inner(name: str, knobs: Mapping, free: Mapping | None = None):
-    """A block within a block."""
-    return kind(_block(name, knobs, free), f"a block with {', '.join(knobs)}")
 
 
 STAGES = {
@@ -108,7 +78,8 @@ STAGES = {
         "ring_image": Share,
         "below_height": Ring,
         "shortcut": Annotated[
-            kind(float, "0 for none, or a share above 0.5 and up to 1", ge=0, le=1), _zero_or(0.5 + 1e-9)
+            kind(float, "0 for none, or a share above 0.5 and up to 1", ge=0, le=1),
+            zero_or(0.5 + 1e-9),
         ],
         "shortcut_finding": Text,
     },
@@ -119,18 +90,28 @@ STAGES = {
         "weights": kind(str, "fractal, imagenet, none, or the path of a file", min_length=1),
         "train": Truth,
         "mean": Annotated[
-            kind(float | list_of(float, 1, 3), "a number, or a list of one or three, for the colour channels"),
-            AfterValidator(_per_channel),
+            kind(
+                float | list_of(float, 1, 3),
+                "a number, or a list of one or three, for the colour channels",
+            ),
+            AfterValidator(per_channel),
         ],
         "std": Annotated[
-            kind(Above0 | list_of(Above0, 1, 3), "a number above 0, or a list of one or three, for the colour channels"),
-            AfterValidator(_per_channel),
+            kind(
+                Above0 | list_of(Above0, 1, 3),
+                "a number above 0, or a list of one or three, for the colour channels",
+            ),
+            AfterValidator(per_channel),
         ],
         "range": Annotated[
-            kind(list_of(float, 2, 2), "a list of two rising numbers, what black and what white are"),
-            AfterValidator(_rises),
+            kind(
+                list_of(float, 2, 2), "a list of two rising numbers, what black and what white are"
+            ),
+            AfterValidator(rises),
         ],
-        "folds": Annotated[kind(int, "0 for none, or a whole number of folds, 2 or more", ge=0), _zero_or(2)],
+        "folds": Annotated[
+            kind(int, "0 for none, or a whole number of folds, 2 or more", ge=0), zero_or(2)
+        ],
         "scratch": Truth,
         "frozen": Truth,
         "epochs": Positive,
@@ -139,12 +120,14 @@ STAGES = {
         "class_weights": one_of("none", "balanced"),
         "blank": Blank,
         "blanks": kind(list[Blank], "a list of ignore, zeros or ones"),
-        "augment": _inner("augment", AUGMENT | {"stain": NotNegative}),
+        "augment": inner("augment", AUGMENT | {"stain": NotNegative}),
         "learning_rate": kind(float, "a number above 0 and up to 10", gt=0, le=10),
         "weight_decay": NotNegative,
         "precision": Precision,
         "explained": kind(int, "a whole number of test patients, 0 for all", ge=0),
-        "explained_cases": kind(int, "a whole number of cases of each test patient, 0 for all", ge=0),
+        "explained_cases": kind(
+            int, "a whole number of cases of each test patient, 0 for all", ge=0
+        ),
         "explained_few": kind(int, "a whole number of cases of few patients, 0 for no more", ge=0),
         "draws": Positive,
     },
@@ -162,7 +145,9 @@ STAGES = {
         "selections": Methods,
         "sweep": kind(dict[str, Any], "a block of names and their parameters"),
         "swept": Names,
-        "shares": kind(list[Share], "a list of shares of the maximum, above 0 and up to 1", min_length=1),
+        "shares": kind(
+            list[Share], "a list of shares of the maximum, above 0 and up to 1", min_length=1
+        ),
         "shown": Names,
     },
     "examine": {
@@ -170,7 +155,9 @@ STAGES = {
         "memory": Memory,
         "precision": Precision,
         "steps": Positive,
-        "shares": kind(list[Part], "a list of shares of the pixels, above 0 and below 1", min_length=1),
+        "shares": kind(
+            list[Part], "a list of shares of the pixels, above 0 and below 1", min_length=1
+        ),
         "levels": kind(int, "a whole number, 2 or more", ge=2),
         "noise": Above0,
         "seeds": Positive,
@@ -186,7 +173,7 @@ STAGES = {
             "a list of numbers of pixels, 0 or more, or of millimetres as in '5 mm'",
             min_length=1,
         ),
-        "primary": _inner("primary", PRIMARY, dict.fromkeys(OF_PAIRS, Text)),
+        "primary": inner("primary", PRIMARY, dict.fromkeys(OF_PAIRS, Text)),
         "shown": Names,
         "draws": Positive,
         "flips": Positive,
@@ -206,7 +193,9 @@ STAGES = {
         "other": Names,
         "controls": Positive,
         # the least p, 1 / (draws + 1), is multiplied by the number of words and structures
-        "draws": kind(int, "a whole number, 1000 or more (with fewer no unit could get a label)", ge=1000),
+        "draws": kind(
+            int, "a whole number, 1000 or more (with fewer no unit could get a label)", ge=1000
+        ),
         "flips": Positive,
     },
     "clusters": {
@@ -215,62 +204,76 @@ STAGES = {
         "earlier": Text,
         "target": Text,
         "k": Positive,
-        "sweep": kind(list[Positive], "a list of positive whole numbers, that of `k` at least", min_length=1),
+        "sweep": kind(
+            list[Positive], "a list of positive whole numbers, that of `k` at least", min_length=1
+        ),
         "refits": Positive,
         "shown": Positive,
         "controls": Positive,
-        "occlusion": _inner("occlusion", WINDOWS),
+        "occlusion": inner("occlusion", WINDOWS),
         "draws": Positive,
         "flips": Positive,
     },
 }
-PARAMETERS = WINDOWS | {  # of methods, null maps and selections; what is not here may be anything of its default's kind
-    "reduce": one_of(*REDUCTIONS),
-    "steps": Positive,
-    "epsilon": NotNegative,
-    "gamma": NotNegative,
-    "relative": Truth,
-    "relu": Truth,
-    "guided": Truth,
-    "chunk": Positive,
-    "precision": one_of("float32", "bfloat16"),
-    "evaluations": Positive,
-    "kernel_width": Above0,
-    "ridge": NotNegative,
-    "superpixels": one_of(*SUPERPIXELS),
-    "algorithm": one_of(*ALGORITHMS),
-    "blur": Positive,
+PARAMETERS = (
+    WINDOWS
+    | {  # of methods, null maps and selections; others may be all of their default's kind
+        "reduce": one_of(*REDUCTIONS),
+        "steps": Positive,
+        "epsilon": NotNegative,
+        "gamma": NotNegative,
+        "relative": Truth,
+        "relu": Truth,
+        "guided": Truth,
+        "chunk": Positive,
+        "precision": one_of("float32", "bfloat16"),
+        "evaluations": Positive,
+        "kernel_width": Above0,
+        "ridge": NotNegative,
+        "superpixels": one_of(*SUPERPIXELS),
+        "algorithm": one_of(*ALGORITHMS),
+        "blur": Positive,
+        "seed": Count,
+        "width": Share,
+        "channel": one_of(*CHANNELS),
+        "smoothing": Above0,
+        "method": one_of(*METHODS),
+        "networks": kind(int, f"a whole number, {MIN_NETWORKS} or more", ge=MIN_NETWORKS),
+        "of": one_of(*OF),
+        "bins": kind(int, "a whole number, 2 or more", ge=2),
+        "k": kind(int, "a whole number of groups, 2 or more", ge=2),
+        "keep": one_of("above", "top"),
+        "space": one_of("value", "position"),
+        "bandwidth": Above0,
+        "quantile": Share,
+        "side": kind(int, "a whole number of pixels, 2 or more", ge=2),
+        "min_max": Truth,
+        "convolution": one_of("z+", "gamma"),
+        "first": one_of("flat", "zbox"),
+        "area": Share,
+        "share": Share,
+    }
+)
+GIVEN = {
+    "study": Name,
+    "root": Name,
     "seed": Count,
-    "width": Share,
-    "channel": one_of(*CHANNELS),
-    "smoothing": Above0,
-    "method": one_of(*METHODS),
-    "networks": kind(int, f"a whole number, {MIN_NETWORKS} or more", ge=MIN_NETWORKS),
-    "of": one_of(*OF),
-    "bins": kind(int, "a whole number, 2 or more", ge=2),
-    "k": kind(int, "a whole number of groups, 2 or more", ge=2),
-    "keep": one_of("above", "top"),
-    "space": one_of("value", "position"),
-    "bandwidth": Above0,
-    "quantile": Share,
-    "side": kind(int, "a whole number of pixels, 2 or more", ge=2),
-    "min_max": Truth,
-    "convolution": one_of("z+", "gamma"),
-    "first": one_of("flat", "zbox"),
-    "area": Share,
-    "share": Share,
-}
-GIVEN = {"study": Name, "root": Name, "seed": Count, "profile": Name, "published": Text}  # to every stage by its study
-SAID = {"attribute": {"left_out": dict[str, str]}}  # what the project itself says in a stage's settings
+    "profile": Name,
+    "published": Text,
+}  # to every stage by its study
+SAID = {
+    "attribute": {"left_out": dict[str, str]}
+}  # what the project itself says in a stage's settings
 
 
 def check(settings: Mapping, stage: str) -> None:
-    """Raise ValueError, in one sentence, for a setting of a stage that is missing or unknown, or of another type or out of range.
+    """Raise ValueError, in one sentence, for a setting of a stage that is missing or unknown, or of
+    another type or out of range.
 
     settings: as `project.settings` gives them for the stage.
     """
     given = {knob: type_ for knob, type_ in GIVEN.items() if knob in settings}
-    model = _block(stage, STAGES[stage] | given, SAID.get(stage))
+    model = block(stage, STAGES[stage] | given, SAID.get(stage))
     where = f"params.yaml: study {settings.get('study')!r}, {stage}:"
     try:
         model.model_validate(dict(settings))
@@ -282,7 +285,8 @@ def check(settings: Mapping, stage: str) -> None:
 
 
 def check_parameters(where: str, parameters: Mapping) -> None:
-    """Raise ValueError for the parameter of a method, null map or selection that is out of range. where: begins the message."""
+    """Raise ValueError for the parameter of a method, null map or selection that is out of range.
+    where: begins the message."""
     strict = ConfigDict(strict=True, allow_inf_nan=False)
     for name, value in parameters.items():
         if name not in PARAMETERS or value is None:
@@ -291,9 +295,13 @@ def check_parameters(where: str, parameters: Mapping) -> None:
             TypeAdapter(PARAMETERS[name], config=strict).validate_python(value)
         except ValidationError:
             may = PARAMETERS[name].__metadata__[0].description
-            raise ValueError(f"{where}: parameter {name!r} must be {may}, not {quoted(value)}") from None
+            raise ValueError(
+                f"{where}: parameter {name!r} must be {may}, not {quoted(value)}"
+            ) from None
     if parameters.get("stride", 0) > parameters.get("window", 1):
-        raise ValueError(f"{where}: `stride` must not be larger than `window`, or places are never hidden")
+        raise ValueError(
+            f"{where}: `stride` must not be larger than `window`, or places are never hidden"
+        )
 
 
 def quoted(value: object) -> str:
@@ -304,7 +312,11 @@ def quoted(value: object) -> str:
         number = float(value) if isinstance(value, str) else None
     except ValueError:
         return text
-    return text if number is None else f"the text {text} (a number has no quotes, and a point before its e: 1.0e-3)"
+    return (
+        text
+        if number is None
+        else f"the text {text} (a number has no quotes, and a point before its e: 1.0e-3)"
+    )
 
 
 def _order(error: Mapping) -> int:
@@ -315,7 +327,9 @@ def _order(error: Mapping) -> int:
 def _said(error: Mapping, model: type[BaseModel], settings: Mapping) -> str:
     """What pydantic found, as the rest of a sentence."""
     at, may, given = [], "", settings
-    for part in error["loc"]:  # down to the innermost knob that has a name; what follows are places in a list
+    for part in error[
+        "loc"
+    ]:  # down to the innermost knob that has a name; what follows are places in a list
         if model is None or part not in model.model_fields:
             break
         field = model.model_fields[part]
@@ -326,14 +340,22 @@ def _said(error: Mapping, model: type[BaseModel], settings: Mapping) -> str:
     if error["type"] == "missing":
         return f"{name} is missing (null takes a setting away); it must be {may}"
     inside = isinstance(given, list | dict) and given is not error["input"]
-    return f"{name} must be {may}, not {quoted(given)}" + (f", for {quoted(error['input'])} in it" if inside else "")
+    return f"{name} must be {may}, not {quoted(given)}" + (
+        f", for {quoted(error['input'])} in it" if inside else ""
+    )
 
 
 def _close(name: object, model: type[BaseModel]) -> str:
     known = sorted(model.model_fields)
     close = difflib.get_close_matches(str(name), known, n=1)
-    return f"{name!r}; " + (f"did you mean {close[0]!r}?" if close else f"known are {', '.join(known)}")
+    return f"{name!r}; " + (
+        f"did you mean {close[0]!r}?" if close else f"known are {', '.join(known)}"
+    )
 
 
 def _model_of(field) -> type[BaseModel] | None:
-    return field.annotation if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel) else None
+    return (
+        field.annotation
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
+        else None
+    )

@@ -1,7 +1,9 @@
-"""dvc.lock after an interruption. DVC writes it in place, so that a kill or a power cut can leave it empty or cut off, and DVC then refuses to run.
+"""dvc.lock after an interruption. DVC writes it in place, so that a kill or a power cut can leave
+it empty or cut off, and DVC then refuses to run.
 
-A whole copy is kept aside while the pipeline runs, and put back when the file is broken. Any whole version is safe: DVC compares what it says with
-the files themselves, and runs again what has changed since.
+A whole copy is kept aside while the pipeline runs, and put back when the file is broken. Any whole
+version is safe: DVC compares what it says with the files themselves, and runs again what has
+changed since.
 """
 
 import json
@@ -18,14 +20,17 @@ from regard import atomic, project
 LOCK = "dvc.lock"
 GOOD = "build/dvc.lock.good"  # the last whole version
 GUARD = ".dvc/tmp/lock"  # DVC holds it whenever it reads or writes dvc.lock
-USERS = ".dvc/tmp/rwlock"  # who reads and writes which files, as JSON that DVC writes in place as well
+USERS = (
+    ".dvc/tmp/rwlock"  # who reads and writes which files, as JSON that DVC writes in place as well
+)
 USERS_GUARD = ".dvc/tmp/rwlock.lock"
 WAIT = 10  # seconds for a guard
 CONFLICT = ("<<<<<<< ", ">>>>>>> ")  # how git marks what it could not merge
 
 
 def keep(root: Path | None = None) -> bool:
-    """Keep a copy of dvc.lock aside if it is whole; whether that was done. A DVC that writes at the moment makes it wait, at most WAIT seconds."""
+    """Keep a copy of dvc.lock aside if it is whole; whether that was done. A DVC that writes at the
+    moment makes it wait, at most WAIT seconds."""
     root = root or project.root()
     try:
         with _held(root / GUARD):
@@ -39,10 +44,12 @@ def keep(root: Path | None = None) -> bool:
 
 
 def restore(root: Path | None = None) -> list[str]:
-    """Put right what an interrupted DVC left behind, before DVC runs again; a sentence for each file that was broken.
+    """Put right what an interrupted DVC left behind, before DVC runs again; a sentence for each
+    file that was broken.
 
-    dvc.lock comes back from the last whole copy, else from git's HEAD. Without either it is removed, and DVC takes what it can from its cache of
-    runs. A missing dvc.lock is left missing. Raises ValueError for one in which git left a conflict.
+    dvc.lock comes back from the last whole copy, else from git's HEAD. Without either it is
+    removed, and DVC takes what it can from its cache of runs. A missing dvc.lock is left missing.
+    Raises ValueError for one in which git left a conflict.
     """
     root = root or project.root()
     said = []
@@ -51,13 +58,16 @@ def restore(root: Path | None = None) -> list[str]:
             with _held(root / guard):
                 said += filter(None, [mend(root)])
         except Timeout:
-            said.append(f"another DVC runs in this project (it holds {guard}), so nothing was checked")
+            said.append(
+                f"another DVC runs in this project (it holds {guard}), so nothing was checked"
+            )
     return said
 
 
 def broken(text: str, whole: str | None = None) -> str:
-    """What is wrong with the text of a dvc.lock: "empty", "cut off", or "" when it is whole. whole: an earlier whole version, without which a cut between two
-    lines may go unseen: what is left reads as a shorter file."""
+    """What is wrong with the text of a dvc.lock: "empty", "cut off", or "" when it is whole. whole:
+    an earlier whole version, without which a cut between two lines may go unseen: what is left
+    reads as a shorter file."""
     if not text.strip("\0 \n"):
         return "empty"
     here, there = _outline(text), _outline(whole or "")
@@ -71,7 +81,9 @@ def _mend_lock(root: Path) -> str:
     if text is None:
         return ""
     if any(line.startswith(CONFLICT) for line in text.splitlines()):
-        raise ValueError(f"{LOCK} holds a conflict that git could not merge: settle it, or take one side's file whole")
+        raise ValueError(
+            f"{LOCK} holds a conflict that git could not merge: settle it, or take one side's file"
+        )
     fault = broken(text, good)
     if fault and not broken(text) and text == _committed(root):
         fault = ""  # an earlier commit with fewer stages, which somebody checked out
@@ -86,7 +98,7 @@ def _mend_lock(root: Path) -> str:
         atomic.write_text(root / LOCK, copy)
         return f"{said} {source} is back in its place"
     (root / LOCK).unlink()
-    return f"{said} there is no copy, so it was removed, and DVC runs again what its cache does not hold"
+    return f"{said} there is no copy, so it was removed; DVC runs again what its cache lacks"
 
 
 def _mend_users(root: Path) -> str:
@@ -98,14 +110,21 @@ def _mend_users(root: Path) -> str:
         dead = sorted({info["pid"] for info in _infos(users) if not _is_dvc(info["pid"])})
     except (ValueError, TypeError, KeyError, AttributeError):
         path.unlink()
-        return f"{USERS} was cut off and is removed: it named the files that a stopped DVC had in use"
+        return (
+            f"{USERS} was cut off and is removed: it named the files that a stopped DVC had in use"
+        )
     if not dead:
         return ""
-    reading = {name: [info for info in infos if info["pid"] not in dead] for name, infos in users["read"].items()}
+    reading = {
+        name: [info for info in infos if info["pid"] not in dead]
+        for name, infos in users["read"].items()
+    }
     writing = {name: info for name, info in users["write"].items() if info["pid"] not in dead}
     reading = {name: infos for name, infos in reading.items() if infos}
     atomic.write_text(path, json.dumps({"write": writing, "read": reading}))
-    return ""  # DVC does the same without a word, but takes any process with such a number for itself
+    return (
+        ""  # DVC does the same without a word, but takes any process with such a number for itself
+    )
 
 
 def _infos(users: Mapping) -> Iterator[Mapping]:
@@ -115,7 +134,8 @@ def _infos(users: Mapping) -> Iterator[Mapping]:
 
 
 def _is_dvc(number: int) -> bool:
-    """Whether a DVC runs as process `number`; taken for granted where the system does not say (elsewhere than on Linux)."""
+    """Whether a DVC runs as process `number`; taken for granted where the system does not say
+    (elsewhere than on Linux)."""
     if not Path("/proc/self/cmdline").is_file():
         return True
     try:
@@ -125,12 +145,17 @@ def _is_dvc(number: int) -> bool:
 
 
 def _outline(text: str) -> list[tuple] | None:
-    """Where each value of a dvc.lock stands, in order; None for what is no dvc.lock. Two versions of one pipeline have the same."""
+    """Where each value of a dvc.lock stands, in order; None for what is no dvc.lock. Two versions
+    of one pipeline have the same."""
     try:
         content = yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     except yaml.YAMLError:
         return None
-    if not isinstance(content, dict) or not isinstance(content.get("stages"), dict) or "schema" not in content:
+    if (
+        not isinstance(content, dict)
+        or not isinstance(content.get("stages"), dict)
+        or "schema" not in content
+    ):
         return None
     entries = content["stages"].values()
     if not all(isinstance(entry, dict) and entry.get("cmd") for entry in entries):
@@ -139,13 +164,24 @@ def _outline(text: str) -> list[tuple] | None:
 
 
 def _begins(whole: list[tuple], part: list[tuple]) -> bool:
-    """Whether an outline begins with another, the last place of which may lack its end: after `deps:` nothing follows."""
+    """Whether an outline begins with another, the last place of which may lack its end: after
+    `deps:` nothing follows."""
     *first, last = part
-    return len(part) <= len(whole) and whole[: len(first)] == first and whole[len(first)][: len(last)] == last
+    return (
+        len(part) <= len(whole)
+        and whole[: len(first)] == first
+        and whole[len(first)][: len(last)] == last
+    )
 
 
 def _places(node, at: tuple = ()) -> Iterator[tuple]:
-    parts = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
+    parts = (
+        node.items()
+        if isinstance(node, dict)
+        else enumerate(node)
+        if isinstance(node, list)
+        else ()
+    )
     if not parts:
         yield at
     for name, part in parts:
@@ -167,7 +203,8 @@ def _committed(root: Path) -> str | None:
 
 @contextmanager
 def _held(guard: Path) -> Iterator[None]:
-    """One of DVC's own guards, held; the system lets go of it when its holder dies. Raises Timeout when another has it for WAIT seconds."""
+    """One of DVC's own guards, held; the system lets go of it when its holder dies. Raises Timeout
+    when another has it for WAIT seconds."""
     guard.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(guard, timeout=WAIT):
         yield
