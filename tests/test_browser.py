@@ -94,12 +94,14 @@ def served(place: Path, *command: str):
             stderr=subprocess.STDOUT,
         )
     try:
-        for _ in range(240):
+        for _ in range(PATIENCE // 250):
             with contextlib.suppress(OSError):
                 urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=60).close()
                 break
             assert process.poll() is None, log.read_text()[-2000:]
             time.sleep(0.25)
+        else:
+            pytest.fail(f"{command[0]} does not answer: {log.read_text()[-2000:]}")
         yield f"http://127.0.0.1:{port}"
     finally:
         process.terminate()

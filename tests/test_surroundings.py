@@ -83,11 +83,11 @@ def own_sessions(folder: Path) -> dict:
     """What a user's Python, IPython and matplotlib begin with."""
     startup = folder / "ipython" / "profile_default" / "startup"
     startup.mkdir(parents=True)
-    (startup / "00.py").write_text("print('good morning')")
-    (folder / "begin.py").write_text("print('hello')")
+    (startup / "00.py").write_text("import locale\nlocale.getpreferredencoding = str")
+    (folder / "begin.py").write_text("import os\nos.environ['MPLBACKEND'] = 'svg'")
     (folder / "matplotlibrc").write_text("figure.dpi: 31\n")
     own = {"IPYTHONDIR": str(folder / "ipython"), "PYTHONSTARTUP": str(folder / "begin.py")}
-    return own | {"MPLCONFIGDIR": str(folder), "MPLBACKEND": "nonsense", "PYTHONWARNINGS": "ignore"}
+    return own | {"MPLCONFIGDIR": str(folder), "MPLBACKEND": "nonsense", "PYTHONWARNINGS": "error"}
 
 
 def another_encoding(folder: Path) -> dict:

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import queue
 import socket
 import subprocess
 import sys
@@ -15,11 +16,12 @@ from pathlib import Path
 import nbformat
 import psutil
 import pytest
+from jupyter_client.manager import KernelManager
 from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager
 from voila.app import Voila
 
 from regard import notebook_kernel
-from regard.widgets import uploads
+from regard.widgets import controls, uploads
 
 ROOT = Path(__file__).parents[1]
 
@@ -104,6 +106,35 @@ def test_idle_kernels_are_ended_and_a_reader_gets_a_new_one(place):
             assert not set(kernels(process)) & set(first)
             return
     pytest.fail(log.read_text()[-3000:])
+
+
+EXPLORER = """
+import ipywidgets
+from regard.widgets import controls
+box = controls.explorer([ipywidgets.HTML("an explorer")], part=ipywidgets.HTML())
+box
+"""
+
+
+def test_a_page_is_told_when_its_kernel_ends():
+    """As culling ends it. The page itself would look as before, and answers typed there would be lost in silence."""
+    manager = KernelManager(kernel_spec_manager=notebook_kernel.OwnKernelSpecs())
+    manager.start_kernel(stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    client = manager.client()
+    client.start_channels()
+    try:
+        client.wait_for_ready()
+        assert client.execute_interactive(EXPLORER, output_hook=lambda message: None)["content"]["status"] == "ok"
+        manager.shutdown_kernel()
+        told = []
+        with contextlib.suppress(queue.Empty):
+            while True:
+                told.append(client.get_iopub_msg(timeout=5)["content"].get("data", {}))
+    finally:
+        client.stop_channels()
+        manager.cleanup_resources()
+    states = [content["state"] for content in told if content.get("method") == "update"]
+    assert {"value": controls.ENDED} in states and {"display": ""} in states
 
 
 def test_the_shipped_settings_are_understood(tmp_path, monkeypatch):

@@ -1,5 +1,7 @@
 """What explorers are put together from: named controls that work by keyboard, and pictures."""
 
+import atexit
+import weakref
 from collections.abc import Callable, Sequence
 
 import ipywidgets as widgets
@@ -112,8 +114,22 @@ def steps(dropdown: widgets.Dropdown, noun: str) -> tuple[widgets.Button, widget
     return back, on
 
 
+ENDED = "The process behind this page has ended; nothing that you do here has an effect or is kept. Reload the page."
+_shown: weakref.WeakSet[widgets.Label] = weakref.WeakSet()  # a line of each explorer, empty as long as it lives
+
+
+@atexit.register
+def say_ended() -> None:
+    """Say on every explorer of this process that it ends: a server does so after a while without use (voila.json), and
+    the page itself would look as before."""
+    for line in _shown:
+        line.value, line.layout.display = ENDED, ""
+
+
 def explorer(children: Sequence[widgets.Widget], **parts: widgets.Widget) -> widgets.VBox:
     """The box of an explorer; its parts are reachable by name in `parts`."""
-    box = widgets.VBox(children)
-    box.parts = parts
+    ended = widgets.Label(layout=widgets.Layout(display="none"), style={"font_weight": "bold", "text_color": "#a00000"})
+    _shown.add(ended)
+    box = widgets.VBox([ended, *children])
+    box.parts = parts | {"ended": ended}
     return box
