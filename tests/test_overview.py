@@ -1,4 +1,6 @@
-"""What `regard check` says of a set: what it holds, what a study of it could support, and what stands in the way."""
+"""What `regard check` says of a set: what it holds, what a study of it could support, and what
+stands in the way.
+"""
 
 import re
 
@@ -18,9 +20,14 @@ def said(found, quick=None):
 
 
 def large(patients, views=1, region=lambda row: True, **columns):
-    """A set whose masks are on the image where `region` says so, None for not annotated; images of four pixels."""
+    """A set whose masks are on the image where `region` says so, None for not annotated; images of
+    four pixels.
+    """
     found = make_cases(patients, views)
-    masks = [None if region(row) is None else np.full((2, 2), bool(region(row))) for row in range(len(found))]
+    masks = [
+        None if region(row) is None else np.full((2, 2), bool(region(row)))
+        for row in range(len(found))
+    ]
     images = [np.array([[row % 256, 0], [90, 200]], np.uint8) for row in range(len(found))]
     return cases.Cases(found.table.assign(**columns), images, {"mass": masks})
 
@@ -32,7 +39,11 @@ def test_splits_are_those_of_the_pipeline_and_add_up():
         rows = found.table[split == name]
         assert f"{name}: {len(rows)} cases of {rows['patient'].nunique()} patients" in text
         for label, own in rows.groupby("label"):
-            assert re.search(rf"^{name}: .*{label} {len(own)} \({own['patient'].nunique()} patients\)", text, re.M)
+            assert re.search(
+                rf"^{name}: .*{label} {len(own)} \({own['patient'].nunique()} patients\)",
+                text,
+                re.M,
+            )
 
 
 @pytest.mark.parametrize(
@@ -51,7 +62,10 @@ def test_intervals_and_verdicts_are_possible_from_five_and_forty_patients(test, 
     text = said(cases.Cases(found.table.assign(split=split), found.images, found.regions))
     line = next(line for line in text.splitlines() if line.startswith("region mass"))
     assert f"{test} of the {test} test cases, of {test} patients" in line
-    assert f"intervals {has[0]} ({FEWEST} patients are needed), a verdict {has[1]} ({TESTED_FROM} " in line
+    assert (
+        f"intervals {has[0]} ({FEWEST} patients are needed), a verdict {has[1]} ({TESTED_FROM} "
+        in line
+    )
     assert "most test cases" not in text
 
 
@@ -63,23 +77,39 @@ def test_a_region_that_most_cases_lack_is_said_and_what_is_not_annotated_cannot_
 
 
 def test_findings_are_counted_each_on_its_own_region():
-    """Of 80 films half have a nodule, of which half are outlined; an effusion has no region of its own."""
+    """Of 80 films half have a nodule, of which half are outlined; an effusion has no region of its
+    own.
+    """
     found = large(80)
     nodule, outlined = np.arange(80) % 2 == 0, np.arange(80) % 4 == 0
     columns = {"nodule": np.where(nodule, "1", "0"), "effusion": np.where(outlined, "1", "0")}
     table = found.table.drop(columns="label").assign(**columns)
-    masks = {"nodule": [np.full((2, 2), bool(here)) for here in outlined], "lung": found.regions["mass"]}
+    masks = {
+        "nodule": [np.full((2, 2), bool(here)) for here in outlined],
+        "lung": found.regions["mass"],
+    }
     found = cases.Cases(table, found.images, masks)
     text, test = said(found, QUICK), found.split(1, strata=["nodule", "effusion"]) == "test"
     of, has = int((test & nodule).sum()), int((test & outlined).sum())
-    assert f"region nodule: {has} of the {of} test cases with nodule" in text and "region lung" not in text
-    assert f"{of + has} maps of each method" in text and f"{has} maps with a region to be scored on" in text
+    assert (
+        f"region nodule: {has} of the {of} test cases with nodule" in text
+        and "region lung" not in text
+    )
+    assert (
+        f"{of + has} maps of each method" in text
+        and f"{has} maps with a region to be scored on" in text
+    )
 
 
 def test_what_quick_explains_is_said_where_the_project_says_it():
-    """Few patients explain more cases than one; where there are many, one each, those with a region first."""
+    """Few patients explain more cases than one; where there are many, one each, those with a region
+    first.
+    """
     few = said(large(25, 8), QUICK)
-    assert "quick would explain 80 of 80 test cases, 80 of them with a region to be scored on: 80 to 160 maps" in few
+    assert (
+        "quick would explain 80 of 80 test cases, 80 of them with a region to be scored on: 80 to 160 maps"
+        in few
+    )
     assert "quick would explain 10 of 80" in said(large(25, 8), QUICK | {"explained_few": 0})
     many = said(large(200, region=lambda row: row % 2), QUICK)
     assert "quick would explain 48 of 80 test cases, 40 of them with a region" in many
@@ -92,7 +122,9 @@ def test_what_stands_in_the_way():
     tiny = large(90)
     tiny.table.loc[:5, "label"] = "rare"
     text = said(tiny)
-    (line,) = [line for line in text.splitlines() if line.startswith("WARNING: fewer than 5 patients")]
+    (line,) = [
+        line for line in text.splitlines() if line.startswith("WARNING: fewer than 5 patients")
+    ]
     assert "rare in test" in line and "benign" not in line
     marks = {"artefact": [None] * 90, "mass-1": [None] * 90}
     assert "no region is drawn" in said(cases.Cases(tiny.table, tiny.images, marks))
@@ -108,7 +140,10 @@ def test_what_stands_in_the_way():
 def test_the_command_prints_both_and_counts_each_structure(folder, tmp_path, capsys):
     cli.main(["check", str(folder), "--sheet", str(tmp_path / "sheet.png")])
     text = capsys.readouterr().out
-    assert "  12 cases of 6 patients\n" in text and "  region mass: drawn in 12 cases of 6 patients, absent in 0" in text
+    assert (
+        "  12 cases of 6 patients\n" in text
+        and "  region mass: drawn in 12 cases of 6 patients, absent in 0" in text
+    )
     assert "A study of all of it:\n  train: " in text and (tmp_path / "sheet.png").is_file()
     with pytest.raises(SystemExit, match="must end in .png"):
         cli.main(["check", str(folder), "--sheet", str(tmp_path / "sheet.jpg")])
@@ -119,10 +154,16 @@ def test_flat_images_stray_masks_and_torn_patients_are_named(folder, tmp_path, c
     whole = cases.read(folder)
     images = [np.full_like(image, 7) if at == 3 else image for at, image in enumerate(whole.images)]
     cases.write(cases.Cases(whole.table, images, whole.regions), tmp_path / "flat")
-    (tmp_path / "flat/regions/mass/nobody.png").write_bytes((tmp_path / "flat/regions/mass/c00-0.png").read_bytes())
+    (tmp_path / "flat/regions/mass/nobody.png").write_bytes(
+        (tmp_path / "flat/regions/mass/c00-0.png").read_bytes()
+    )
     cli.main(["check", str(tmp_path / "flat"), "--sheet", str(tmp_path / "sheet.png")])
     told = "".join(capsys.readouterr())
-    assert "1 of 12 images are nearly constant" in told and whole.table["case"][3] in told and "nobody.png" in told
+    assert (
+        "1 of 12 images are nearly constant" in told
+        and whole.table["case"][3] in told
+        and "nobody.png" in told
+    )
     torn = whole.table.assign(split=["train", "test"] + ["train"] * 10)
     torn.to_csv(tmp_path / "flat/cases.csv", index=False)
     with pytest.raises(SystemExit, match="'p00' is in two splits"):

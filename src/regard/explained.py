@@ -1,8 +1,10 @@
-"""Which test cases are explained, for which of their classes or findings, and how many of them can be scored.
+"""Which test cases are explained, for which of their classes or findings, and how many of them can
+be scored.
 
-A map can be scored where the expert's region is somewhere on the image: a case without an outline, or whose outline is empty,
-has a heat map and no score. Such cases are explained last. The order of patients, and of the cases of each, is drawn by lot from
-the seed; it depends neither on what was called nor on how many are asked for.
+A map can be scored where the expert's region is somewhere on the image: a case without an outline,
+or whose outline is empty, has a heat map and no score. Such cases are explained last. The order of
+patients, and of the cases of each, is drawn by lot from the seed; it depends neither on what was
+called nor on how many are asked for.
 """
 
 import numpy as np
@@ -10,18 +12,20 @@ import pandas as pd
 
 from regard.statistics import FEWEST, TESTED_FROM, seed_of
 
+COLUMNS = ["case", "patient", "target", "target_role", "label", "correct"]
+
 
 def explanations(predictions: pd.DataFrame, kind: str) -> pd.DataFrame:
-    """What is explained of the rows of `predictions`: case, patient, target, target_role, label, correct.
+    """What is explained of the rows of `predictions`, with the columns COLUMNS.
 
-    kind "label": each case for the class it was given (role "predicted") and for its true class ("true"), `label` being
-    the true class; a case without a label is left out. kind "findings": each finding a case is known to have (role
-    "finding"), `correct` when it was called.
+    kind "label": each case for the class it was given (role "predicted") and for its true class
+    ("true"), `label` being the true class; a case without a label is left out. kind "findings":
+    each finding a case is known to have (role "finding"), `correct` when it was called.
     """
     known = predictions[predictions["truth"] == 1]
     if kind == "findings":
         found = known.assign(target_role="finding", label=known["target"], correct=known["called"])
-        return found[["case", "patient", "target", "target_role", "label", "correct"]].reset_index(drop=True)
+        return found[COLUMNS].reset_index(drop=True)
     truth = known.set_index("case")["target"]
     given = predictions[predictions["called"] & predictions["case"].isin(truth.index)]
     rows = [given.assign(target_role="predicted"), known.assign(target_role="true")]
@@ -29,20 +33,24 @@ def explanations(predictions: pd.DataFrame, kind: str) -> pd.DataFrame:
         label=lambda every: every["case"].map(truth),
         correct=lambda every: every["case"].map(known.set_index("case")["called"]),
     )
-    return found[["case", "patient", "target", "target_role", "label", "correct"]].reset_index(drop=True)
+    return found[COLUMNS].reset_index(drop=True)
 
 
 def can_be_scored(explanations: pd.DataFrame, outlined: pd.DataFrame) -> np.ndarray:
-    """Which rows of `explanations` can be scored, bool (N,): those of which the expert's region is somewhere on the image.
+    """Which rows of `explanations` can be scored, bool (N,): those of which the expert's region is
+    somewhere on the image.
 
-    outlined: a row for each case and target that the expert annotated, with the bool `outlined`; a blank target holds for all
-    targets of the case. A case that has no row is not annotated, and cannot be scored.
+    outlined: a row for each case and target that the expert annotated, with the bool `outlined`; a
+    blank target holds for all targets of the case. A case that has no row is not annotated, and
+    cannot be scored.
     """
     drawn = outlined[outlined["outlined"].astype(bool)]
     of_case = set(drawn.loc[drawn["target"].isna() | (drawn["target"] == ""), "case"])
     of_target = set(zip(drawn["case"], drawn["target"]))
     rows = zip(explanations["case"], explanations["target"])
-    return np.array([case in of_case or (case, target) in of_target for case, target in rows], dtype=bool)
+    return np.array(
+        [case in of_case or (case, target) in of_target for case, target in rows], dtype=bool
+    )
 
 
 def sampled(
@@ -55,31 +63,39 @@ def sampled(
 ) -> pd.DataFrame:
     """The rows of so many patients, and of each of these of so many cases, in the order they have.
 
-    patients, each: 0 for all. scorable: bool (N,), of each row, None for all. Patients are drawn by lot, those with a case that
-    can be scored first; and so are the cases of each. most: with fewer patients than TESTED_FROM in `explanations`, more cases than
-    `each` of a patient are taken, up to so many in all: those that can be scored first, spread evenly over the patients.
+    patients, each: 0 for all. scorable: bool (N,), of each row, None for all. Patients are drawn by
+    lot, those with a case that can be scored first; and so are the cases of each. most: with fewer
+    patients than TESTED_FROM in `explanations`, more cases than `each` of a patient are taken, up
+    to so many in all: those that can be scored first, spread evenly over the patients.
     """
-    scorable = np.full(len(explanations), True) if scorable is None else np.asarray(scorable, dtype=bool)
+    scorable = (
+        np.full(len(explanations), True) if scorable is None else np.asarray(scorable, dtype=bool)
+    )
     cases = _in_order(explanations.assign(scorable=scorable), seed)
     drawn = cases["patient"].unique()
     chosen = cases[cases["patient"].isin(drawn[: patients or None])]
     if each:
         first = chosen["number"] < each
         few = len(drawn) < TESTED_FROM
-        further = chosen[~first].sort_values(["without", "number", "place"])["case"][: max(0, most - first.sum())]
-        chosen = chosen[first | chosen["case"].isin(further if few else [])]
+        room = max(0, most - first.sum()) if few else 0
+        further = chosen[~first].sort_values(["without", "number", "place"])["case"][:room]
+        chosen = chosen[first | chosen["case"].isin(further)]
     if len(chosen) == len(cases):
         return explanations
     return explanations[explanations["case"].isin(chosen["case"])].reset_index(drop=True)
 
 
 def _in_order(explanations: pd.DataFrame, seed: int) -> pd.DataFrame:
-    """A row for each case, in the order in which cases are taken: patient, case, without (a region), number (of the case among its
-    patient's, from 0), place (of the patient, from 0)."""
+    """A row for each case, in the order in which cases are taken: patient, case, without (a
+    region), number (of the case among its patient's, from 0), place (of the patient, from 0).
+    """
     everybody = np.array(sorted(set(explanations["patient"])))
     with_region = set(explanations["patient"][explanations["scorable"]])
     lots = np.random.default_rng(seed).permutation(everybody)
-    places = {patient: place for place, patient in enumerate(sorted(lots, key=lambda one: one not in with_region))}
+    places = {
+        patient: place
+        for place, patient in enumerate(sorted(lots, key=lambda one: one not in with_region))
+    }
     cases = explanations.groupby(["patient", "case"], sort=False)["scorable"].any().reset_index()
     cases = cases.assign(
         without=~cases["scorable"],
@@ -89,20 +105,27 @@ def _in_order(explanations: pd.DataFrame, seed: int) -> pd.DataFrame:
     return cases.assign(number=cases.groupby("patient").cumcount())
 
 
-def spread(explanations: pd.DataFrame, count: int, scorable: np.ndarray | None = None) -> np.ndarray:
+def spread(
+    explanations: pd.DataFrame, count: int, scorable: np.ndarray | None = None
+) -> np.ndarray:
     """The positions of about `count` rows, as many of each `label`, at least one; count=0: all.
 
-    Of each label rows that can be scored (`scorable`, bool (N,), None for all) are taken first, and among them the first ones of
-    patients who have none yet.
+    Of each label rows that can be scored (`scorable`, bool (N,), None for all) are taken first, and
+    among them the first ones of patients who have none yet.
     """
     if not count:
         return np.arange(len(explanations))
-    rows = explanations.reset_index(drop=True).assign(without=False if scorable is None else ~np.asarray(scorable))
+    rows = explanations.reset_index(drop=True).assign(
+        without=False if scorable is None else ~np.asarray(scorable)
+    )
     share, taken, found = max(1, count // rows["label"].nunique()), set(), []
     for _, own in rows.groupby("label", sort=False):
         for _ in range(min(share, len(own))):
             best = own[own["without"] == own["without"].min()]
-            at = next((row for row, patient in best["patient"].items() if patient not in taken), best.index[0])
+            at = next(
+                (row for row, patient in best["patient"].items() if patient not in taken),
+                best.index[0],
+            )
             found.append(at)
             taken.add(own["patient"][at])
             own = own.drop(at)
@@ -110,27 +133,38 @@ def spread(explanations: pd.DataFrame, count: int, scorable: np.ndarray | None =
 
 
 def outlook(explanations: pd.DataFrame, scorable: np.ndarray) -> list[str]:
-    """What can be said of these explanations, a sentence each: how many can be scored first, then what they do not allow."""
+    """What can be said of these explanations, a sentence each: how many can be scored first, then
+    what they do not allow.
+    """
     with_region = explanations[np.asarray(scorable, dtype=bool)]
     cases, patients = (explanations[column].nunique() for column in ("case", "patient"))
     scored, whose = (with_region[column].nunique() for column in ("case", "patient"))
     said = [
-        f"{cases} cases of {patients} test patients are explained; {scored} of them, of {whose} patients, "
+        f"{cases} cases of {patients} test patients "
+        f"are explained; {scored} of them, of {whose} patients, "
         "have the expert's region and can be scored"
     ]
     return said + limits(cases, scored, whose)
 
 
 def limits(cases: int, scored: int, patients: int) -> list[str]:
-    """What so few cases do not allow, a sentence each. cases: those explained; scored, patients: those that have the expert's
-    region, and of how many patients."""
+    """What so few cases do not allow, a sentence each. cases: those explained; scored, patients:
+    those that have the expert's region, and of how many patients.
+    """
     said = []
     if patients < FEWEST:
-        said.append(f"WARNING: no interval is possible: {patients} patients can be scored, {FEWEST} are needed")
+        said.append(
+            f"WARNING: no interval is possible: "
+            f"{patients} patients can be scored, {FEWEST} are needed"
+        )
     if patients < TESTED_FROM:
         said.append(
-            f"WARNING: no verdict is possible: {patients} patients can be scored, {TESTED_FROM} are needed; means are described, not tested"
+            f"WARNING: no verdict is possible: {patients} patients can be scored, {TESTED_FROM} "
+            f"are needed; means are described, not tested"
         )
     if 2 * scored < cases:
-        said.append(f"WARNING: {cases - scored} of {cases} cases have no region of the expert's and cannot be scored")
+        said.append(
+            f"WARNING: {cases - scored} of {cases} cases "
+            f"have no region of the expert's and cannot be scored"
+        )
     return said

@@ -2,15 +2,20 @@
 
 from collections.abc import Iterator, Mapping
 
-CLUSTERS = {"layer": "features", "earlier": ""}  # knobs of the block clusters that name a layer, and what fits every network
+CLUSTERS = {
+    "layer": "features",
+    "earlier": "",
+}  # knobs of the block clusters that name a layer, and what fits every network
 
 
 def without_foreign(settings: dict, change: Mapping) -> dict:
-    """`settings` of a study that is about to be changed by `change`, without what names a layer of the network that it had.
+    """`settings` of a study that is about to be changed by `change`, without what names a layer of
+    the network that it had.
 
-    Where `change` has another `train.backbone`, the methods with a `layer` (`attribute.methods`) are left out wherever they are named,
-    and `clusters.layer` and `clusters.earlier` are those that fit every network; what `change` names itself stays, to be checked.
-    What was left out stands under `attribute.left_out`, {method: why}. `settings` itself is not changed.
+    Where `change` has another `train.backbone`, the methods with a `layer` (`attribute.methods`)
+    are left out wherever they are named, and `clusters.layer` and `clusters.earlier` are those that
+    fit every network; what `change` names itself stays, to be checked. What was left out stands
+    under `attribute.left_out`, {method: why}. `settings` itself is not changed.
     """
     before = settings.get("train", {}).get("backbone")
     after = _block(change, "train").get("backbone", before)
@@ -18,15 +23,21 @@ def without_foreign(settings: dict, change: Mapping) -> dict:
         return settings
     own = _block(_block(change, "attribute"), "methods")
     left_out = {
-        name: f"its layer {layer} is one of {before}, and this study has {after}; give it a layer of {after} to have it back"
+        name: f"its layer {layer} is one of {before}, and this study has {after}; "
+        f"give it a layer of {after} to have it back"
         for name, layer in _of_methods(settings.get("attribute", {}))
         if name not in own
     }
-    settings = {stage: dict(block) if isinstance(block, Mapping) else block for stage, block in settings.items()}
+    settings = {
+        stage: dict(block) if isinstance(block, Mapping) else block
+        for stage, block in settings.items()
+    }
     for stage, knob in (("attribute", "methods"), ("attribute", "tuned"), ("select", "swept")):
         names = settings.get(stage, {}).get(knob)
         if isinstance(names, Mapping):
-            settings[stage][knob] = {name: known for name, known in names.items() if name not in left_out}
+            settings[stage][knob] = {
+                name: known for name, known in names.items() if name not in left_out
+            }
         elif names:
             settings[stage][knob] = [name for name in names if name not in left_out]
     if left_out:
@@ -37,10 +48,14 @@ def without_foreign(settings: dict, change: Mapping) -> dict:
 
 
 def check(attribute: Mapping, train: Mapping, clusters: Mapping | None = None) -> None:
-    """Raise ValueError when a layer that a study names is no layer of its network's features. attribute, train, clusters: the
-    settings of these stages; clusters: None where the study makes none."""
+    """Raise ValueError when a layer that a study names is no layer of its network's features.
+    attribute, train, clusters: the settings of these stages; clusters: None where the study
+    makes none.
+    """
     asked = {f"attribute: {name!r}": layer for name, layer in _of_methods(attribute) if layer}
-    asked |= {f"clusters: `{knob}`": clusters[knob] for knob in CLUSTERS if clusters and clusters[knob]}
+    asked |= {
+        f"clusters: `{knob}`": clusters[knob] for knob in CLUSTERS if clusters and clusters[knob]
+    }
     if not set(asked.values()) - {"features"}:
         return
     import torch  # takes seconds
@@ -54,10 +69,16 @@ def check(attribute: Mapping, train: Mapping, clusters: Mapping | None = None) -
         if layer not in known:
             blocks = [name for name in known if name.count(".") == 1]
             blocks = ", ".join([*blocks[:2], "...", *blocks[-2:]])
-            without = where.split("'")[1] + ": null" if where.startswith("attribute") else where.split("`")[1] + ': ""'
+            without = (
+                where.split("'")[1] + ": null"
+                if where.startswith("attribute")
+                else where.split("`")[1] + ': ""'
+            )
             raise ValueError(
-                f"params.yaml: study {train['study']!r}, {where} names the layer {layer!r}, which {train['backbone']} has not; "
-                f"write `{without}` to leave it out, or name one of its layers: {blocks}, or one within these"
+                f"params.yaml: study {train['study']!r}, {where} names the layer {layer!r}, "
+                f"which {train['backbone']} has not; "
+                f"write `{without}` to leave it out, "
+                f"or name one of its layers: {blocks}, or one within these"
             )
 
 

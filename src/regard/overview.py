@@ -12,69 +12,99 @@ from regard import cases, explained, plots, project
 from regard.regions import MARKS
 from regard.statistics import FEWEST, TESTED_FROM
 
-LARGE = 216  # training images of the largest study of phantoms (chest), which takes minutes in the profile quick
+LARGE = 216  # training images of the largest study of phantoms, which takes minutes in quick
 
 
 def check(folder: Path | str, sheet: Path | str | None = None) -> None:
-    """Print what the set in `folder` holds and could support, and draw its regions on a contact sheet.
+    """Print what the set in `folder` holds and could support, and draw its regions on a contact
+    sheet.
 
-    sheet: the PNG to write; without, build/contact-sheets/<name of the folder>.png. Raises what `regard.cases.read` does, and
-    ValueError for a sheet that is no PNG.
+    sheet: the PNG to write; without, build/contact-sheets/<name of the folder>.png. Raises what
+    `regard.cases.read` does, and ValueError for a sheet that is no PNG.
     """
     if sheet and not str(sheet).lower().endswith(".png"):
         raise ValueError(f"--sheet {str(sheet)!r} must end in .png")
     found = cases.read(folder)
     drawn = presence(found)
     print(f"{folder}:", *(f"  {line}" for line in counted(found, drawn)), sep="\n")
-    print("A study of all of it:", *(f"  {line}" for line in support(found, drawn, _quick())), sep="\n")
+    print(
+        "A study of all of it:",
+        *(f"  {line}" for line in support(found, drawn, _quick())),
+        sep="\n",
+    )
     path = Path(sheet or Path("build", "contact-sheets", f"{Path(folder).resolve().name}.png"))
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}")
-    figure = plots.contact_sheet(found.table, found.images, found.regions, cases.findings_of(found.table))
+    figure = plots.contact_sheet(
+        found.table, found.images, found.regions, cases.findings_of(found.table)
+    )
     figure.savefig(partial, dpi=110, format="png", metadata={"Software": None})
     os.replace(partial, path)
     print(f"regions drawn on {path}: look whether they lie where they belong")
 
 
 def presence(found: cases.Cases) -> dict[str, list[bool | None]]:
-    """For each structure and case whether it is somewhere on the image, None where it is not annotated."""
+    """For each structure and case whether it is somewhere on the image, None where it is not
+    annotated.
+    """
     return {
-        name: [None if mask is None else bool(mask.any()) for mask in masks] for name, masks in found.regions.items()
+        name: [None if mask is None else bool(mask.any()) for mask in masks]
+        for name, masks in found.regions.items()
     }
 
 
-def counted(found: cases.Cases, drawn: Mapping[str, Sequence[bool | None]] | None = None) -> list[str]:
-    """What a set holds, in lines: cases, patients, splits, labels or findings, and each structure. drawn: as of `presence`."""
+def counted(
+    found: cases.Cases, drawn: Mapping[str, Sequence[bool | None]] | None = None
+) -> list[str]:
+    """What a set holds, in lines: cases, patients, splits, labels or findings, and each structure.
+    drawn: as of `presence`.
+    """
     table, drawn = found.table, presence(found) if drawn is None else drawn
     lines = [f"{len(found)} cases of {table['patient'].nunique()} patients"]
     for column in ("split", "site"):
         if column in table:
-            lines.append(f"{column}: " + ", ".join(f"{count} {name}" for name, count in _tally(table, column)))
+            lines.append(
+                f"{column}: "
+                + ", ".join(f"{count} {name}" for name, count in _tally(table, column))
+            )
     if "label" in table:
         per = table.groupby("label")["patient"].nunique()
-        lines += [f"label {label}: {count} cases of {per[label]} patients" for label, count in _tally(table, "label")]
+        lines += [
+            f"label {label}: {count} cases of {per[label]} patients"
+            for label, count in _tally(table, "label")
+        ]
     for column in cases.findings_of(table):
         counts = table[column].value_counts()
         lines.append(
-            f"finding {column}: present in {counts.get('1', 0)}, absent in {counts.get('0', 0)}, unknown in {counts.get('', 0)}"
+            f"finding {column}: present in {counts.get('1', 0)}, absent in {counts.get('0', 0)}, "
+            f"unknown in {counts.get('', 0)}"
         )
     for structure, there in drawn.items():
         patients = table["patient"][[here is True for here in there]].nunique()
         lines.append(
-            f"region {structure}: drawn in {there.count(True)} cases of {patients} patients, absent in {there.count(False)}, "
+            f"region {structure}: drawn in {there.count(True)} cases of {patients} patients, "
+            f"absent in {there.count(False)}, "
             f"not annotated in {there.count(None)}"
         )
     return lines
 
 
 def support(
-    found: cases.Cases, drawn: Mapping[str, Sequence[bool | None]], quick: Mapping | None = None, seed: int = 1
+    found: cases.Cases,
+    drawn: Mapping[str, Sequence[bool | None]],
+    quick: Mapping | None = None,
+    seed: int = 1,
 ) -> list[str]:
-    """What a study of all labels or findings of a set could support, in lines: its splits, what could be scored of the test cases, and
-    warnings. drawn: as of `presence`; quick: the block `train` of the profile quick, None where it is not known."""
+    """What a study of all labels or findings of a set could support, in lines: its splits, what
+    could be scored of the test cases, and warnings. drawn: as of `presence`; quick: the block
+    `train` of the profile quick, None where it is not known.
+    """
     table, findings = found.table, cases.findings_of(found.table)
     if "label" not in table and not findings:
-        return ["WARNING: cases.csv has neither a column `label` nor one of 1, 0 or blank for a finding: nothing could be learned"]
+        return [
+            "WARNING: cases.csv has neither a column `label` nor one of "
+            "1, 0 or blank for a finding: nothing could be learned"
+        ]
     split = found.split(seed, strata=findings or ["label"])
     lines = [*_splits(table, split), *_scored(table, split == "test", drawn, findings)]
     if quick and (split == "test").any():
@@ -83,13 +113,20 @@ def support(
 
 
 def _splits(table: pd.DataFrame, split: pd.Series) -> list[str]:
-    """A line for each split: cases, patients, and the cases and patients of each label, or of each finding that is present."""
+    """A line for each split: cases, patients, and the cases and patients of each label, or of each
+    finding that is present.
+    """
     lines = []
     for name in cases.SPLITS:
         rows = table[split == name]
-        parts = [f"{who} {len(own)} ({_many(own['patient'].nunique())})" for who, own in _groups(table, rows)]
+        parts = [
+            f"{who} {len(own)} ({_many(own['patient'].nunique())})"
+            for who, own in _groups(table, rows)
+        ]
         counts = f"{_many(len(rows), 'case')} of {_many(rows['patient'].nunique())}"
-        lines.append(f"{name}: {counts}{': ' if len(rows) else ''}{', '.join(parts if len(rows) else [])}")
+        lines.append(
+            f"{name}: {counts}{': ' if len(rows) else ''}{', '.join(parts if len(rows) else [])}"
+        )
     return lines
 
 
@@ -101,33 +138,50 @@ def _groups(table: pd.DataFrame, rows: pd.DataFrame) -> list[tuple[str, pd.DataF
 
 
 def _structures(drawn: Mapping, findings: Sequence[str]) -> list[str]:
-    """The structures that could be an expert's region: no marks, no single reader's, and of findings their own."""
+    """The structures that could be an expert's region: no marks, no single reader's, and of
+    findings their own.
+    """
     names = [name for name in drawn if name not in MARKS and not re.search(r"-\d+$", name)]
     return [name for name in names if not findings or name in findings]
 
 
-def _scored(table: pd.DataFrame, test: pd.Series, drawn: Mapping, findings: Sequence[str]) -> list[str]:
+def _scored(
+    table: pd.DataFrame, test: pd.Series, drawn: Mapping, findings: Sequence[str]
+) -> list[str]:
     """How many test cases have each region, and what that allows."""
     structures = _structures(drawn, findings)
     if not structures:
-        return ["WARNING: no region is drawn" + (" for any finding" if findings else "") + ": no map could be scored"]
+        return [
+            "WARNING: no region is drawn"
+            + (" for any finding" if findings else "")
+            + ": no map could be scored"
+        ]
     lines = []
     for name in structures:
         asked = table[test & (table[name] == "1")] if findings else table[test]
         has = asked[np.array([here is True for here in drawn[name]])[asked.index]]
         patients = has["patient"].nunique()
         allowed = [
-            f"{what} {'possible' if patients >= needed else 'NOT possible'} ({needed} patients are needed)"
+            f"{what} {'' if patients >= needed else 'NOT '}possible ({needed} patients are needed)"
             for what, needed in (("intervals", FEWEST), ("a verdict", TESTED_FROM))
         ]
-        of = f"the {len(asked)} test cases with {name}" if findings else f"the {len(asked)} test cases"
-        lines.append(f"region {name}: {len(has)} of {of}, of {_many(patients)}, could be scored: {', '.join(allowed)}")
+        of = (
+            f"the {len(asked)} test cases with {name}"
+            if findings
+            else f"the {len(asked)} test cases"
+        )
+        lines.append(
+            f"region {name}: {len(has)} of {of}, of {_many(patients)}, "
+            f"could be scored: {', '.join(allowed)}"
+        )
         if 2 * len(has) < len(asked):
             lines.append(f"WARNING: most test cases have no region {name}")
     return lines
 
 
-def _explained(table: pd.DataFrame, test: pd.Series, drawn: Mapping, findings: Sequence[str], quick: Mapping) -> str:
+def _explained(
+    table: pd.DataFrame, test: pd.Series, drawn: Mapping, findings: Sequence[str], quick: Mapping
+) -> str:
     """How many of the test cases the profile quick would explain."""
     rows = pd.concat([own.assign(target=name) for name, own in _groups(table, table[test])])
     there = pd.DataFrame(
@@ -140,12 +194,17 @@ def _explained(table: pd.DataFrame, test: pd.Series, drawn: Mapping, findings: S
         columns=["case", "target", "outlined"],
     )
     knobs = (quick["explained"], quick["seed"], quick["explained_cases"])
-    chosen = explained.sampled(rows, *knobs, explained.can_be_scored(rows, there), quick["explained_few"])
+    chosen = explained.sampled(
+        rows, *knobs, explained.can_be_scored(rows, there), quick["explained_few"]
+    )
     scored, maps = explained.can_be_scored(chosen, there).sum(), len(chosen)
     cases_of, of = chosen["case"].nunique(), rows["case"].nunique()
-    asked = f"{maps} maps" if findings else f"{maps} to {2 * maps} maps"  # of the class given and of the true one
+    asked = (
+        f"{maps} maps" if findings else f"{maps} to {2 * maps} maps"
+    )  # of the class given and of the true one
     return (
-        f"quick would explain {cases_of} of {of} test cases, {scored} {'maps' if findings else 'of them'} "
+        f"quick would explain {cases_of} of {of} test cases, "
+        f"{scored} {'maps' if findings else 'of them'} "
         f"with a region to be scored on: {asked} of each method"
     )
 
@@ -154,17 +213,23 @@ def _warnings(table: pd.DataFrame, split: pd.Series, findings: Sequence[str]) ->
     """What stands in the way of a study of all labels or findings, a line each."""
     lines, wanted = [], cases.wanted_splits(table)
     if table["patient"].nunique() == 1:
-        lines.append("WARNING: all cases are of one patient; a set is split by patient, so nothing could be tested")
+        lines.append(
+            "WARNING: all cases are of one patient; a set is split by patient, "
+            "so nothing could be tested"
+        )
     counts = {
         f"{who} in {name}": own["patient"].nunique()
         for name in wanted
         for who, own in _groups(table, table[split == name])
     }
     if few := [f"{where} {count}" for where, count in counts.items() if 0 < count < FEWEST]:
-        lines.append(f"WARNING: fewer than {FEWEST} patients, too few for an interval: {', '.join(few)}")
+        lines.append(
+            f"WARNING: fewer than {FEWEST} patients, too few for an interval: {', '.join(few)}"
+        )
     if (images := int((split == "train").sum())) > 4 * LARGE:
         lines.append(
-            f"WARNING: {images} images to train on are {images / LARGE:.0f} times those of the largest study of phantoms; "
+            f"WARNING: {images} images to train on are {images / LARGE:.0f} times "
+            f"those of the largest study of phantoms; "
             f"training takes as many times longer"
         )
     try:
@@ -173,12 +238,16 @@ def _warnings(table: pd.DataFrame, split: pd.Series, findings: Sequence[str]) ->
         else:
             cases.check_findings(split, table, findings, wanted)
     except ValueError as error:
-        lines.append(f"NOTE: as it is, this set makes no study of all its labels or findings: {error}")
+        lines.append(
+            f"NOTE: as it is, this set makes no study of all its labels or findings: {error}"
+        )
     return lines
 
 
 def _quick() -> dict | None:
-    """What the profile quick says of the stage train, for a study that says nothing itself; None outside of the project."""
+    """What the profile quick says of the stage train, for a study that says nothing itself; None
+    outside of the project.
+    """
     try:
         params = project.parameters()
     except FileNotFoundError:
