@@ -76,6 +76,13 @@ def test_a_region_that_most_cases_lack_is_said_and_what_is_not_annotated_cannot_
     assert 0 < count < 20
 
 
+def test_a_region_counts_the_patients_on_whose_images_it_is():
+    """Of 12 patients in turn: drawn, absent, not annotated."""
+    found = large(12, region=lambda row: (True, False, None)[row % 3])
+    line = "region mass: drawn in 4 cases of 4 patients, absent in 4, not annotated in 4"
+    assert line in overview.counted(found)
+
+
 def test_findings_are_counted_each_on_its_own_region():
     """Of 80 films half have a nodule, of which half are outlined; an effusion has no region of its
     own.

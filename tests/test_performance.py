@@ -140,6 +140,18 @@ def test_shares_of_a_case_a_patient_have_wilsons_interval(wrong):
     assert (table.set_index("metric").loc[SHARES, "ci_high"] > table.set_index("metric").loc[SHARES, "ci_low"]).all()
 
 
+@pytest.mark.parametrize("patients", [5, 7, 24, 40, 55])
+def test_shares_of_none_and_all_have_an_exact_end(patients):
+    """Mathematically 0 and 1; what rounding leaves there would differ between processors."""
+    labels, score = torch.tensor([0, 1] * patients), np.tile([1.0, 0.0], patients)
+    whose = np.arange(2 * patients)
+    for scores, end in ((score, "ci_low"), (1 - score, "ci_high")):
+        both = np.stack([1 - scores, scores], 1)
+        table = performance(labels, both, np.array([0.5]), ["a", "b"], "label", whose, 9, 1)
+        ends = table.set_index("metric").loc[SHARES]
+        assert (ends[end] == ends["value"]).all() and (ends["ci_low"] < ends["ci_high"]).all()
+
+
 def test_cases_that_say_the_same_of_a_patient_count_as_one():
     """Each case of a patient three times: the cases are more, and the intervals of shares and areas no narrower."""
     generator = np.random.default_rng(2)

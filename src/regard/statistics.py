@@ -110,7 +110,8 @@ def _wilson(sums: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.ndarra
     variance = (rest**2).sum(axis=0) * patients / (patients - 1)
     worth = np.divide(share * (1 - share), variance, out=np.full(len(share), float(patients)), where=variance > 0)
     worth = np.minimum(worth, cases) * (z / special.stdtrit(patients - 1, (1 + LEVEL) / 2)) ** 2
-    return proportion_confint(share * worth, worth, alpha=1 - LEVEL, method="wilson")
+    low, high = proportion_confint(share * worth, worth, alpha=1 - LEVEL, method="wilson")
+    return np.where(share == 0, 0.0, low), np.where(share == 1, 1.0, high)  # but for rounding
 
 
 def _by_patient(values: np.ndarray, patients: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
