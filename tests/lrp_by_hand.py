@@ -11,7 +11,8 @@ from torch.nn import functional
 from torchvision.models.densenet import _DenseBlock, _DenseLayer
 from torchvision.models.squeezenet import Fire
 
-from regard.backbones import MEAN, STD, Residual
+from regard.backbones import Residual
+from regard.preprocessing import MEAN, STD
 
 PASSED_ON = (nn.ReLU, nn.Dropout, nn.Identity)
 

@@ -15,7 +15,7 @@ from zennit.layer import Sum
 from zennit.rules import Epsilon, Norm, Pass
 from zennit.types import Activation, AvgPool, BatchNorm, Convolution
 
-from regard import backbones
+from regard import backbones, preprocessing
 from regard.attribution import METHODS, NULLS, PERTURBATION, attribute, nulls
 from regard.attribution.gradient import input_gradient
 from regard.attribution.nulls import reinitialised
@@ -669,7 +669,7 @@ def test_edges_of_haematoxylin_see_what_eosin_hides():
     stains[..., 2] = 0
     stains[:, :24, 24:, 0] = 0.15
     stains[:, 24:, 24:, 1] = 0.15
-    mean, std = np.array(backbones.MEAN), np.array(backbones.STD)
+    mean, std = np.array(preprocessing.MEAN), np.array(preprocessing.STD)
     image = torch.from_numpy((hed2rgb(stains) - mean) / std).permute(0, 3, 1, 2)
     found = nulls("edges", image, channel="haematoxylin")[0]
     assert found[4:20, 23:25].min() > 20 * found[28:44, 23:25].max()

@@ -5,7 +5,7 @@ import pytest
 import torch
 from skimage.color import hed2rgb, rgb2hed
 
-from regard import backbones
+from regard import backbones, preprocessing
 from regard.augmentation import OPTIONS, augment, check, stained
 
 STILL = dict(shift=0, zoom=0, contrast=0)
@@ -46,7 +46,7 @@ def test_stains_change_in_optical_density():
     pictures = torch.from_numpy((hed2rgb(amounts) * 255).round().astype(np.uint8))
     inputs = backbones.inputs(pictures)
     assert torch.allclose(stained(inputs, torch.ones(2, 2)), inputs, atol=1e-4)
-    mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (backbones.MEAN, backbones.STD))
+    mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (preprocessing.MEAN, preprocessing.STD))
     more = (stained(inputs, torch.tensor([[1.5, 1.0], [1.0, 0.5]])) * std + mean).permute(0, 2, 3, 1).numpy()
     before, after = rgb2hed(pictures.numpy()), rgb2hed(more)
     np.testing.assert_allclose(after[0], before[0] * [1.5, 1, 1], atol=2e-3)

@@ -9,7 +9,7 @@ from safetensors.torch import save_file
 from torch import nn
 from torchvision import models
 
-from regard import backbones
+from regard import backbones, preprocessing
 
 
 @pytest.fixture
@@ -338,7 +338,7 @@ def test_inputs_are_imagenet_normalised(images):
     colour = backbones.inputs(images[..., None].expand(-1, -1, -1, 3).contiguous())
     assert grey.shape == (3, 3, 64, 64) and torch.equal(grey, colour)
     black = backbones.inputs(torch.zeros(1, 2, 2, dtype=torch.uint8))[0, :, 0, 0]
-    assert torch.allclose(black, -torch.tensor(backbones.MEAN) / torch.tensor(backbones.STD))
+    assert torch.allclose(black, -torch.tensor(preprocessing.MEAN) / torch.tensor(preprocessing.STD))
     with pytest.raises(ValueError, match="uint8"):
         backbones.inputs(images.float())
 

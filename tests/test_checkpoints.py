@@ -90,3 +90,12 @@ def test_what_is_no_state_dict_is_refused(tmp_path, content, message):
     torch.save(content, tmp_path / "weights.pth")
     with pytest.raises(ValueError, match=message):
         loaded(tmp_path / "weights.pth")
+
+
+def test_a_network_with_dense_layers_in_lightning_is_one_network(tmp_path):
+    """Torchvision's VGG, whose head is not ours: features alone fit, below `model.` and not below `model.features.` as well."""
+    state = backbones.build("vgg16_bn", 2, width=0.0625, seed=4).state_dict()
+    theirs = {key: value for key, value in state.items() if key.startswith("features.")} | {"classifier.0.weight": torch.ones(4, 3)}
+    torch.save({"state_dict": prefixed(theirs, "model.")}, tmp_path / "weights.ckpt")
+    found = backbones.build("vgg16_bn", 2, tmp_path / "weights.ckpt", width=0.0625).state_dict()
+    assert all(torch.equal(found[key], value) for key, value in state.items() if key.startswith("features."))

@@ -1,5 +1,7 @@
 """The pipeline: notebooks are clean, runs repeat themselves byte for byte, failures are one line and leave nothing."""
 
+import ast
+import builtins
 import json
 import shutil
 import subprocess
@@ -159,3 +161,17 @@ def test_settings_are_written_resolved_and_only_change_where_they_change(root, t
         if project.settings("ultrasound", stage, params) != project.settings("ultrasound", stage, changed)
     ]
     assert differing == ["compare"]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_notebooks_use_no_name_that_they_never_make(path):
+    cells = [cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
+    lines = [line for cell in cells for line in cell.splitlines() if not line.startswith(("%", "!"))]
+    nodes = list(ast.walk(ast.parse("\n".join(lines))))
+    made = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    made |= {node.arg for node in nodes if isinstance(node, ast.arg)} | set(dir(builtins))
+    made |= {node.name for node in nodes if isinstance(node, ast.FunctionDef | ast.ExceptHandler)}
+    imports = [node for node in nodes if isinstance(node, ast.Import | ast.ImportFrom)]
+    made |= {(name.asname or name.name).split(".")[0] for node in imports for name in node.names}
+    used = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
+    assert not used - made

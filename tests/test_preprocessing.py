@@ -4,10 +4,11 @@ import pytest
 import torch
 from torchvision.transforms import v2
 
-from regard import backbones, preprocessing
+from regard import augmentation, backbones, preprocessing
 from regard.attribution import METHODS, attribute
 from regard.attribution.superpixels import hidden, pictures
 from regard.preprocessing import IMAGENET, Preprocessing
+from regard.sanity import noisy
 
 XRAY = preprocessing.preprocessing(0, 1, [-1024, 1024])
 GREY = torch.tensor([[[0, 51], [128, 255]]], dtype=torch.uint8)
@@ -91,3 +92,23 @@ def test_a_network_is_explained_alike_in_any_units(method):
 def test_what_is_no_preprocessing_is_refused(said, message):
     with pytest.raises(ValueError, match=message):
         preprocessing.preprocessing(**said)
+
+
+@pytest.mark.parametrize("told", [XRAY, preprocessing.preprocessing([100, 90, 80], [50, 60, 70], [0, 255])])
+def test_noise_contrast_and_hidden_pixels_mean_the_same_for_every_network(told):
+    """In colours from 0 to 1: the same grey hides pixels, the same noise is added, contrast changes about the same colour."""
+    model, usual = torch.nn.Identity(), torch.nn.Identity()
+    model.preprocessing = told
+    colours = torch.rand(2, 3, 8, 8, generator=torch.Generator().manual_seed(0)).double()
+    ours, theirs = told.normalised(colours), IMAGENET.normalised(colours)
+    hidden = told.pictures(preprocessing.shade(model, ours).expand_as(ours))
+    torch.testing.assert_close(hidden[0, :, 0, 0], torch.tensor(preprocessing.MEAN, dtype=torch.float64))
+    assert not preprocessing.shade(usual, theirs).any() and (preprocessing.unit(usual, theirs) == 1).all()
+    spread = [(noisy(given, 0.05, model=each) - given).std() for given, each in ((ours, model), (theirs, usual))]
+    scale = preprocessing.unit(model, ours).flatten()
+    torch.testing.assert_close((noisy(ours, 0.05, model=model) - ours)[:, 1].std() / scale[1], spread[1], atol=0.01, rtol=0.3)
+    given = {"contrast": 0.5}
+    one = augmentation.augment(ours.float(), torch.Generator().manual_seed(1), **given, taken=told)
+    two = augmentation.augment(theirs.float(), torch.Generator().manual_seed(1), **given)
+    torch.testing.assert_close(told.pictures(one), IMAGENET.pictures(two), atol=1e-4, rtol=1e-4)
+    assert preprocessing.shade(model, ours[:, :1], 0.25) == 0.25 and preprocessing.unit(model, ours[:, :1]) == 1

@@ -59,7 +59,11 @@ def augment(
     moved = functional.grid_sample(images, grid, padding_mode="border", align_corners=False)
     if stain:
         moved = stained(moved, 1 + stain * torch.stack([draw(), draw()], 1).to(images.device), taken)
-    return (moved * gain.to(images.device).view(-1, 1, 1, 1)).contiguous(memory_format=torch.channels_last)
+    gain = gain.to(images.device).view(-1, 1, 1, 1)
+    if taken != IMAGENET:  # contrast is about the mean colour of ImageNet, which is 0 in its own input
+        middle = taken.normalised(IMAGENET.pictures(torch.zeros_like(images[:1, :, :1, :1])))
+        return (moved * gain + middle * (1 - gain)).contiguous(memory_format=torch.channels_last)
+    return (moved * gain).contiguous(memory_format=torch.channels_last)
 
 
 def stained(images: Tensor, amount: Tensor, taken: Preprocessing = IMAGENET) -> Tensor:

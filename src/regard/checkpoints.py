@@ -103,6 +103,7 @@ def fitted(state: Mapping[str, Tensor], wanted: set[str], problem: str) -> dict[
     prefixes = sorted({key[: match.end()] for key in plain for match in re.finditer(r"\.", key)})
     fits = {prefix: _shared(_below(plain, prefix), wanted, renamed) for prefix in prefixes}
     better = [prefix for prefix, count in fits.items() if count > best and count == max(fits.values())]
+    better = [one for one in better if not any(one != other and one.startswith(other) for other in better)]
     if not better:
         return renamed(plain)
     if len(better) > 1:

@@ -234,6 +234,8 @@ def _targets(options: argparse.Namespace) -> None:
     params = project.parameters()
     checks.shape(params)
     for study in params["studies"]:
+        checks.study(study, params)
+    for study in params["studies"]:
         own = [stage for stage in ("clusters", "units") if study in params[stage]["studies"]]
         stages = ["prepare", "train", *own, "attribute", "select", "examine", "compare"]
         print(*(f"{stage}@{study}" for stage in stages))

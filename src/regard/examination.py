@@ -245,7 +245,7 @@ def _audited(
     image = torch.zeros_like(inside)  # without the padding, which is never scored
     for row, name in enumerate(case.chosen["case"]):
         image[(row, *geometry.inner(geometry.letterbox(*table.loc[name, ["height", "width"]], image.shape[-1])))] = True
-    filled = faithfulness.impute(case.images, marked.to(case.images.device))
+    filled = faithfulness.impute(case.images, marked.to(case.images.device), model=case.model)
     fall = faithfulness.removed(case.model, case.images, case.targets, marked.to(case.images.device))
     yield _said("artefact", measure="fall of the logit"), fall
     for name, heat in drawn.items():
@@ -297,7 +297,7 @@ def _sane(
                 torch.stack([heat[0], *(again[0] for _, again in steps)]).float().numpy(),
             )
             again = attribute(
-                case.model, sanity.noisy(case.images, settings["noise"]), case.targets, memory=settings["memory"], **own
+                case.model, sanity.noisy(case.images, settings["noise"], model=case.model), case.targets, memory=settings["memory"], **own
             )
             yield from _similar("noise", name, heat, again.cpu())
             lowest_names = ["trained", *(lowest for lowest, _ in steps)]

@@ -113,7 +113,7 @@ def spread(
     Of each label rows that can be scored (`scorable`, bool (N,), None for all) are taken first, and
     among them the first ones of patients who have none yet.
     """
-    if not count:
+    if not count or explanations.empty:
         return np.arange(len(explanations))
     rows = explanations.reset_index(drop=True).assign(
         without=False if scorable is None else ~np.asarray(scorable)

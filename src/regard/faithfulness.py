@@ -13,13 +13,14 @@ from scipy.ndimage import gaussian_filter
 from torch import Tensor, nn
 from torch.nn import functional
 
+from regard import preprocessing
 from regard.attribution.seeds import generator
 from regard.kernels import evaluator
 from regard.kernels.perturb import dtype_of
 from regard.scores import says_nowhere
 
 MODES = ("deletion", "insertion")
-NOISE = 0.01  # of imputed values (Rong et al. 2022), in units of the network's input
+NOISE = 0.01  # of imputed values (Rong et al. 2022), in units of ImageNet's network input
 
 
 def ranks(maps: Tensor, images: Tensor, seed: int = 0) -> Tensor:
@@ -109,12 +110,14 @@ def road(
     _check(images, maps)
     place = ranks(-maps if least else maps, images, seed)
     shown = torch.stack([place >= round(share * maps[0].numel()) for share in shares], dim=1)
-    filled = torch.stack([impute(images, ~one, seed) for one in shown.unbind(1)], dim=1)
+    filled = torch.stack([impute(images, ~one, seed, model=model) for one in shown.unbind(1)], dim=1)
     found = _probabilities(model, images, filled, shown, targets, several, precision, chunk)
     return found.masked_fill(_undefined(maps)[:, None], torch.nan)
 
 
-def impute(images: Tensor, hidden: Tensor, seed: int = 0, tolerance: float = 1e-3) -> Tensor:
+def impute(
+    images: Tensor, hidden: Tensor, seed: int = 0, tolerance: float = 1e-3, model: nn.Module | None = None
+) -> Tensor:
     """`images` (N, C, H, W) with the pixels `hidden`, bool (N, H, W), each the weighted mean of its neighbours, those that
     share a side counting twice those at the corners, and a little noise (Rong et al. 2022, section 4.2).
 
@@ -130,7 +133,7 @@ def impute(images: Tensor, hidden: Tensor, seed: int = 0, tolerance: float = 1e-
     if not grey.all():
         found[~grey] = _interpolated(images[~grey], mask[~grey], tolerance)
     noise = [generator(seed, image, "imputation").standard_normal(tuple(image.shape[-2:])) for image in images]
-    noise = NOISE * torch.from_numpy(np.stack(noise)).to(found)[:, None]
+    noise = NOISE * preprocessing.unit(model, images) * torch.from_numpy(np.stack(noise)).to(found)[:, None]
     return images * (1 - mask) + mask * (found + noise)
 
 
@@ -182,7 +185,7 @@ def removed(model: nn.Module, images: Tensor, targets: Tensor, hidden: Tensor, s
     """How much the logit of each target falls (N,) when the pixels `hidden`, bool (N, H, W), are imputed; NaN where none
     or all are."""
     able = hidden.flatten(1).any(dim=1) & ~hidden.flatten(1).all(dim=1)
-    filled = impute(images, hidden & able[:, None, None], seed)
+    filled = impute(images, hidden & able[:, None, None], seed, model=model)
     return (_logits(model, images, targets) - _logits(model, filled, targets)).masked_fill(~able, torch.nan)
 
 

@@ -35,7 +35,7 @@ def keep(root: Path | None = None) -> bool:
     try:
         with _held(root / GUARD):
             text = _text(root / LOCK)
-            if text is None or broken(text):
+            if text is None or broken(text, _text(root / GOOD)):
                 return False
             atomic.write_text(root / GOOD, text)
             return True

@@ -211,7 +211,7 @@ def _made(output: Path, partial: Path) -> Iterator[Path]:
         partial.mkdir()
         yield partial
         shutil.rmtree(output, ignore_errors=True)
-        partial.rename(output)
+        shutil.move(partial, output)  # `results` may be a link to another disk
     finally:
         shutil.rmtree(partial, ignore_errors=True)
         holder.unlink(missing_ok=True)

@@ -79,3 +79,24 @@ def description(of: Preprocessing) -> dict:
 def of(model: nn.Module | None) -> Preprocessing:
     """The preprocessing that `model` was given (`model.preprocessing`), ImageNet's for one that was given none."""
     return getattr(model, "preprocessing", IMAGENET)
+
+
+def unit(model: nn.Module | None, images: Tensor) -> Tensor | float:
+    """What one unit of ImageNet's network input is in inputs (N, C, H, W) of `model`: (1, 3, 1, 1), so that noise and contrast mean the
+    same for every network; 1 for images of another number of channels, whose scale nobody stated."""
+    if images.shape[1] != 3:
+        return 1.0
+    taken = of(model)
+    here, there = (torch.tensor(each, dtype=torch.float64) for each in (taken.std, STD))
+    return (there * (taken.high - taken.low) / here).to(images).view(1, 3, 1, 1)
+
+
+def shade(model: nn.Module | None, images: Tensor, value: float = 0.0) -> Tensor | float:
+    """The colour that is `value` of ImageNet's network input, 0 its mean colour, in inputs (N, C, H, W) of `model`: (1, 3, 1, 1); `value`
+    itself for images of another number of channels."""
+    if images.shape[1] != 3:
+        return value
+    taken = of(model)
+    mean, std, grey = (torch.tensor(each, dtype=torch.float64) for each in (taken.mean, taken.std, MEAN))
+    middle = (taken.low + (taken.high - taken.low) * grey - mean) / std
+    return middle.to(images).view(1, 3, 1, 1) + value * unit(model, images)

@@ -12,6 +12,7 @@ import torch
 from scipy.stats import rankdata
 from torch import Tensor, nn
 
+from regard import preprocessing
 from regard.attribution import attribute
 from regard.attribution.nulls import reinitialised
 from regard.attribution.seeds import generator
@@ -60,12 +61,12 @@ def structural_similarity(one: Tensor, other: Tensor) -> Tensor:
     return torch.tensor(values, dtype=torch.float64)
 
 
-def noisy(images: Tensor, amount: float = 0.05, seed: int = 0) -> Tensor:
-    """`images` (N, C, H, W) with Gaussian noise, the same in all channels, of standard deviation `amount` in units of the
-    network's input, drawn from the image's content and `seed`."""
+def noisy(images: Tensor, amount: float = 0.05, seed: int = 0, model: nn.Module | None = None) -> Tensor:
+    """`images` (N, C, H, W) with Gaussian noise, the same in all channels, of standard deviation `amount` in units of ImageNet's
+    network input (`preprocessing.unit` of `model`), drawn from the image's content and `seed`."""
     shape = tuple(images.shape[-2:])
     noise = np.stack([generator(seed, image, "noise").standard_normal(shape) for image in images])
-    return images + amount * torch.from_numpy(noise).to(images)[:, None]
+    return images + amount * preprocessing.unit(model, images) * torch.from_numpy(noise).to(images)[:, None]
 
 
 def unrelated(patients: Sequence[str]) -> list[int | None]:

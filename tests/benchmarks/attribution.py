@@ -28,7 +28,7 @@ from zennit.composites import LayerMapComposite
 from zennit.rules import Epsilon, Norm, Pass
 from zennit.types import Activation, AvgPool, Convolution
 
-from regard import backbones, project
+from regard import backbones, project, preprocessing
 from regard.attribution import attribute
 from regard.attribution.cost import counted
 from regard.attribution.gradient import input_gradient
@@ -167,7 +167,7 @@ def perturbation(device: str, rounds: int, method: str, settings: dict, user: Ca
 def as_numpy(model: nn.Module, device: str, normalise: bool, tuned: bool) -> Callable:
     """The network as a function of (n, H, W, 3) arrays, as the lime and shap libraries call it; not `tuned`: as in the PyTorch
     tutorials of both, which leave gradients on."""
-    mean, std = np.array(backbones.MEAN), np.array(backbones.STD)
+    mean, std = np.array(preprocessing.MEAN), np.array(preprocessing.STD)
     kind = next(model.parameters()).dtype
 
     def call(given: np.ndarray) -> np.ndarray:

@@ -16,6 +16,7 @@ def check(model: nn.Module, images: Tensor, targets: Tensor | Sequence[int]) -> 
     """
     _check_images(images)
     targets = torch.as_tensor(targets)
+    targets = targets if targets.numel() else targets.long()  # of no images, which have no type of their own
     if targets.ndim != 1 or len(targets) != len(images) or targets.is_floating_point() or targets.dtype == torch.bool:
         raise ValueError(
             f"{len(images)} images need as many integer targets, not {targets.dtype} {tuple(targets.shape)}"
@@ -109,6 +110,8 @@ def explained(function: Callable, *arguments, what: str = "the model") -> object
     except torch.OutOfMemoryError:
         raise
     except (RuntimeError, TypeError, AttributeError, IndexError, NotImplementedError) as error:
+        if "allocate memory" in str(error):  # a plain RuntimeError on a CPU
+            raise
         reason = str(error).strip().splitlines()[0] if str(error).strip() else ""
         shape = next((tuple(one.shape) for one in arguments if isinstance(one, Tensor)), ())
         raise ValueError(f"{what} cannot be run on images {shape}: {type(error).__name__}: {reason}") from error

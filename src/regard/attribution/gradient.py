@@ -4,6 +4,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from regard import preprocessing
+
 REDUCTIONS = {
     "max": lambda gradient: gradient.abs().amax(dim=1),
     "l2": lambda gradient: gradient.square().sum(dim=1).sqrt(),
@@ -40,14 +42,14 @@ def integrated_gradients(
 ) -> Tensor:
     """Integrated gradients (N, H, W), signed, summed over the channels (Sundararajan et al. 2017, eq. 1 and 3).
 
-    steps: nodes of the Gauss-Legendre rule on the straight path from `baseline` (a value as the network sees it; 0 is the
-    mean colour of ImageNet) to the image. The sum of a map tends to the difference of the logits at both ends. Raises
+    steps: nodes of the Gauss-Legendre rule on the straight path from `baseline` (0 is the mean colour of
+    ImageNet, in units of its network input, whatever the input of this network is made like) to the image. The sum of a map tends to the difference of the logits at both ends. Raises
     ValueError for less than one step.
     """
     if steps < 1:
         raise ValueError(f"steps must be positive, not {steps}")
     nodes, weights = np.polynomial.legendre.leggauss(steps)
-    start = torch.full_like(images, baseline)
+    start = torch.zeros_like(images) + preprocessing.shade(model, images, baseline)
     total = torch.zeros_like(images)
     for node, weight in zip((nodes + 1) / 2, weights / 2):
         total += weight * input_gradient(model, start + node * (images - start), targets)

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from regard import preprocessing
 from regard.kernels.local import windowed_logits
 from regard.kernels.perturb import dtype_of, evaluator
 
@@ -26,8 +27,8 @@ def occlusion(
 ) -> Tensor:
     """Occlusion maps (N, H, W), signed: at each pixel the mean fall of the logit over the windows that cover it.
 
-    window, stride: of the square window, as shares of the image's width; baseline: the value of hidden pixels, as the
-    network sees it (0 is the mean colour of ImageNet); chunk, precision: as in `kernels.perturb`. Raises ValueError for a
+    window, stride: of the square window, as shares of the image's width; baseline: the value of hidden pixels, 0
+    the mean colour of ImageNet, in units of its network input; chunk, precision: as in `kernels.perturb`. Raises ValueError for a
     window that is no share of the image and for a stride that is larger than the window.
     """
     if not (0 < stride <= window <= 1):
@@ -38,11 +39,12 @@ def occlusion(
     height, width = images.shape[-2:]
     side, step = max(1, round(window * width)), max(1, round(stride * width))
     places = [(down, across) for down in windows(height, side, step) for across in windows(width, side, step)]
-    maps = []
+    maps, grey = [], preprocessing.shade(model, images, baseline)
+    grey = grey[0] if isinstance(grey, Tensor) else grey
     for image, target in zip(images, targets.tolist()):
         whole = quick(image[None].to(dtype_of(quick)))[0, target].double()
         total, count = (torch.zeros(height, width, dtype=torch.float64, device=images.device) for _ in range(2))
-        for fall, (down, across) in zip(whole - windowed_logits(quick, image, places, baseline, target, chunk), places):
+        for fall, (down, across) in zip(whole - windowed_logits(quick, image, places, grey, target, chunk), places):
             total[down, across] += fall
             count[down, across] += 1
         maps.append(total / count)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 def generator(seed: int, image: Tensor, method: str) -> np.random.Generator:
     """A generator for one image (C, H, W) and method: the same for the same content and seed, on CPU and CUDA."""
-    content = image.detach().cpu().float().mul(64).round().to(torch.int16).contiguous()  # the last bits differ there
+    content = image.detach().cpu().float().mul(64).round().to(torch.int64).to(torch.int16).contiguous()  # the last bits differ there
     return np.random.default_rng([seed, zlib.crc32(method.encode()), zlib.crc32(content.numpy().tobytes())])
 
 

@@ -266,7 +266,9 @@ def _geojson(cell: Cell, source: Source) -> Iterator[tuple[str, Load]]:
 
 def _shapes(cell: Cell, source: Source) -> Iterator[tuple[str, Load]]:
     draw, count = SHAPES[cell.kind]
-    shapes = [] if cell.value.lower() == "none" else [shape.split() for shape in cell.value.split(";")]
+    shapes = [] if cell.value.lower() == "none" else [shape.split() for shape in cell.value.split(";") if shape.strip()]
+    if not shapes and cell.value.lower() != "none":
+        raise ValueError(f"{cell.column} has no shape; write none where it was looked for and not found")
     numbers = [[files.number(part, cell.column) for part in shape] for shape in shapes]
     for shape in numbers:
         if len(shape) != count:

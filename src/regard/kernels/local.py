@@ -62,9 +62,10 @@ def chains(features: nn.Sequential) -> list[Chain]:
 
 @torch.no_grad()
 def windowed_logits(
-    model: nn.Module, image: Tensor, windows: Sequence[Window], baseline: float, target: int, chunk: int = 8
+    model: nn.Module, image: Tensor, windows: Sequence[Window], baseline: float | Tensor, target: int, chunk: int = 8
 ) -> Tensor:
-    """The logit `target` of `image` (C, H, W) with each of `windows` in turn filled with `baseline`: (M,), float64.
+    """The logit `target` of `image` (C, H, W) with each of `windows` in turn filled with `baseline`, a number or a colour
+    (C, 1, 1): (M,), float64.
 
     model: as from `perturb.evaluator`; chunk: images in memory at a time, which changes nothing else.
     """
