@@ -85,7 +85,12 @@ def page(address: str, process: subprocess.Popen, log: Path) -> str:
 
 
 def kernels(process: subprocess.Popen) -> list[int]:
-    return [child.pid for child in psutil.Process(process.pid).children() if "ipykernel_launcher" in child.cmdline()]
+    """Process ids of the kernels that live; one may end while it is looked at."""
+    found = []
+    for child in psutil.Process(process.pid).children():
+        with contextlib.suppress(psutil.NoSuchProcess):
+            found += [child.pid] if "ipykernel_launcher" in child.cmdline() else []
+    return found
 
 
 def test_idle_kernels_are_ended_and_a_reader_gets_a_new_one(place):
