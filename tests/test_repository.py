@@ -50,7 +50,10 @@ def test_the_pipeline_runs_in_a_downloaded_zip(around, tmp_path):
         shutil.which("git") or pytest.skip("no git")
         subprocess.run(["git", "init", "--quiet", str(tmp_path)], check=True)
         (tmp_path / ".gitignore").write_text("*\n")
-    run = lambda words: subprocess.run(words, cwd=place, shell=True, capture_output=True, text=True)
+
+    def run(line: str) -> subprocess.CompletedProcess:
+        return subprocess.run(line, cwd=place, shell=True, capture_output=True, text=True)
+
     dvc = f"{shlex.quote(sys.executable)} -m dvc"
     assert "git" in run(f"{dvc} repro").stderr, "else the line in the Makefile is not needed any more"
     line = next(line for line in (ROOT / "Makefile").read_text().splitlines() if "core.no_scm" in line)

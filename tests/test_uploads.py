@@ -36,9 +36,12 @@ def noise(*shape: int) -> np.ndarray:
     return np.random.default_rng(0).integers(0, 255, shape, dtype=np.uint8)
 
 
+def chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
 def header(width: int, height: int, bits: int = 8) -> bytes:
     """A PNG that promises `width` x `height` grey pixels and has none."""
-    chunk = lambda kind, data: struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
     described = struct.pack(">IIBBBBB", width, height, bits, 0, 0, 0, 0)
     return uploads.PNG_MARK + chunk(b"IHDR", described) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
 
