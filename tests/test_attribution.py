@@ -597,6 +597,8 @@ def test_a_prior_is_the_given_mask_for_all_or_for_each(images):
 
 @pytest.mark.parametrize("method", ["grad-cam", "lrp-epsilon"])
 def test_a_random_network_is_the_method_on_weights_drawn_anew(images, method):
+    # 96 pixels leave 3 x 3 cells before the head; of one cell every Grad-CAM is flat and only rounding tells them apart.
+    images = torch.nn.functional.interpolate(images, size=(96, 96), mode="bilinear")
     model = network("densenet121")
     before = snapshot(model)
     found = nulls("random-network", images, model=model, targets=TARGETS, method=method)
