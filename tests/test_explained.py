@@ -236,12 +236,10 @@ def test_the_subset_takes_of_each_label_what_can_be_scored_first():
     )
     both = pd.concat([rows, rows.assign(label="y", case=range(6, 12), patient=list("ddeeff"))])
     none = np.append(has, np.zeros(6, bool))
-    assert spread(both, 4, none).tolist() == [1, 5, 6, 8], (
-        "a label that cannot be scored has its share to be looked at"
-    )
-    assert spread(both, 1, none).tolist() == [1, 6] and spread(both, 0, none).tolist() == list(
-        range(12)
-    )
+    assert spread(both, 4, none).tolist() == [0, 1, 2, 5], "a label that cannot be scored waits"
+    assert spread(both, 1, none).tolist() == [1]
+    assert spread(both, 0, none).tolist() == list(range(12))
+    assert spread(both, 2, np.zeros(12, bool)).tolist() == [0, 6], "unless none can be scored"
 
 
 @settings(deadline=None, max_examples=25)

@@ -111,13 +111,16 @@ def spread(
     """The positions of about `count` rows, as many of each `label`, at least one; count=0: all.
 
     Of each label rows that can be scored (`scorable`, bool (N,), None for all) are taken first, and
-    among them the first ones of patients who have none yet.
+    among them the first ones of patients who have none yet. A label of which no row can be scored
+    has a share only where that is so of every label.
     """
     if not count or explanations.empty:
         return np.arange(len(explanations))
     rows = explanations.reset_index(drop=True).assign(
         without=False if scorable is None else ~np.asarray(scorable)
     )
+    if not rows["without"].all():
+        rows = rows[rows.groupby("label")["without"].transform("min") == 0]
     share, taken, found = max(1, count // rows["label"].nunique()), set(), []
     for _, own in rows.groupby("label", sort=False):
         for _ in range(min(share, len(own))):
