@@ -175,6 +175,13 @@ def test_a_number_of_patients_to_explain_is_a_number(count):
         ("ultrasound", "compare", {"around": {"depth": [1]}}, "compare.around has no 'depth'"),
         ("chest", "select", {"shares": [5]}, "`shares` must be a list of shares"),
         ("chest", "examine", {"patients": "all"}, "`patients` must be a whole number of test patients"),
+        ("chest", "compare", {"primary": {"selection": "otzu"}}, "`primary.selection` is 'otzu'.*'pointing' it may be ''"),
+        ("chest", "compare", {"primary": {"score": "iou"}}, "`primary.selection` is ''.*may be .*'otsu'"),
+        ("chest", "compare", {"primary": {"region": "mass"}}, "`primary.region` is 'mass'"),
+        ("chest", "compare", {"primary": {"stratum": "incorrect"}}, "`primary.stratum` is 'incorrect'.*'all' or 'correct'"),
+        ("chest", "select", {"selections": {"otsu": {"of": ["signed"]}}}, "'otsu': parameter 'of' must be one of"),
+        ("chest", "attribute", {"methods": {"grad-cam": {"layer": []}}}, "parameter 'layer' must be the name of a layer"),
+        ("chest", "attribute", {"methods": {"grad-cam": {"layer": 0}}}, "parameter 'layer' must be the name of a layer"),
     ],
 )
 def test_what_later_stages_cannot_do_is_said_first(study, stage, change, message):
@@ -182,6 +189,37 @@ def test_what_later_stages_cannot_do_is_said_first(study, stage, change, message
     params["studies"][study].setdefault(stage, {}).update(change)
     with pytest.raises(ValueError, match=message):
         checks.study(study, params)
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        ({"profile": ["quick"]}, "`profile` must be the name of a profile"),
+        ({"profile": {}}, "`profile` must be the name of a profile"),
+        ({"seed": "one"}, "`seed` must be a whole number"),
+        ({"seed": None}, "`seed` must be a whole number"),
+    ],
+)
+def test_what_holds_for_all_studies_has_its_type(change, message):
+    with pytest.raises(ValueError, match=message):
+        checks.study("chest", project.parameters() | change)
+
+
+@pytest.mark.parametrize("like", [["chest"], {}, 5])
+def test_a_study_is_like_one_that_has_a_name(like):
+    params = project.parameters()
+    params["studies"]["chest"]["like"] = like
+    with pytest.raises(ValueError, match="study 'chest': `like` must be the name of a study"):
+        checks.study("chest", params)
+
+
+def test_the_profile_that_is_not_set_is_checked_too():
+    params = project.parameters()
+    params["studies"]["chest"]["profiles"]["full"]["train"] = {"epochs": "many"}
+    with pytest.raises(ValueError, match="`epochs` must be .* .in the profile 'full'."):
+        checks.study("chest", params)
+    with pytest.raises(ValueError, match="`epochs` must be .*'many'$"):
+        checks.study("chest", params | {"profile": "full"})
 
 
 def test_the_full_profile_explains_all_test_cases_of_every_study():

@@ -50,6 +50,44 @@ def test_answers_come_back_in_one_order(file):
     assert surveys.read(file).iloc[0]["recognisable"] == "no" and len(surveys.read(file)) == 4
 
 
+def test_text_with_any_line_end_never_breaks_the_table(file):
+    for unit, text in enumerate(("a\rb", "a\r\nb", " a\vb ", "a\0\u2028b")):
+        surveys.record(file, synthetic(unit, " ann ", description=text))
+    assert surveys.read(file)["description"].tolist() == ["a\nb"] * 4
+    assert set(surveys.read(file)["rater"]) == {"ann"}, "one rater, with and without spaces"
+    for unit in range(4):
+        surveys.record(file, synthetic(unit, "ann"))
+    assert surveys.read(file).empty, "all answers withdrawn"
+
+
+@pytest.mark.parametrize(
+    "old, new, said",
+    [
+        ("description", "note", "has no column 'description'; it has study"),
+        ("description", "description,note", "8 cells, the header 9"),
+        (",ann,", ",,", "row 2: the rater is blank"),
+        (",yes,", f",{'x' * 1000},", "row 2: 'recognisable' is 'x{20,50}[.]{3}x{20,50}'; answers are"),
+    ],
+)
+def test_a_table_that_somebody_changed_is_read_or_named(file, old, new, said):
+    surveys.record(file, synthetic(9, "ann", recognisable="yes", description="x"))
+    changed = file.read_bytes().decode().replace(old, new, 1)
+    file.write_bytes(changed.encode())
+    with pytest.raises(ValueError, match=f"synthetic.csv.*{said}"):
+        surveys.read(file)
+
+
+def test_a_column_that_is_no_question_is_not_lost_in_silence(file):
+    surveys.record(file, synthetic(9, "ann", description="x"))
+    table = pd.read_csv(file, dtype=str, keep_default_na=False).assign(remark="mine")
+    table.to_csv(file, index=False, sep=";")
+    with pytest.raises(ValueError, match="a column 'remark' that is no question"):
+        surveys.record(file, synthetic(10, "ann", description="y"))
+    table.drop(columns="remark").to_csv(file, index=False, sep=";")
+    surveys.record(file, synthetic(10, "ann", description="y"))  # Excel's semicolons are read
+    assert surveys.read(file)["description"].tolist() == ["x", "y"]
+
+
 WRITER = """
 import sys
 from pathlib import Path

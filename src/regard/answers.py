@@ -10,6 +10,8 @@ import pandas as pd
 from filelock import FileLock
 
 from regard import atomic
+from regard.inputs import tables
+from regard.inputs.words import joined, quoted
 
 WAIT = 120  # seconds for other writers; one takes milliseconds, and on a busy machine many may come first
 
@@ -34,23 +36,31 @@ class Form:
 def read(path: Path, form: Form) -> pd.DataFrame:
     """The answers in `path`, all of them text but what the form reads as another kind; a blank answer is "".
 
-    Raises FileNotFoundError, and ValueError that names the file and the row for columns, keys and answers that cannot be, and for the same rater twice.
+    Raises FileNotFoundError, and ValueError that names the file and the row for columns, keys and answers that cannot be, and for the same rater twice;
+    also for a column that the form does not have, which the next answer would lose.
     """
-    if not Path(path).is_file():
+    path = Path(path)
+    if not path.is_file():
         raise FileNotFoundError(f"no {path}: it is made with the first answer in {form.notebook}")
-    table = pd.read_csv(path, dtype=str, keep_default_na=False)
-    if missing := [name for name in form.columns if name not in table]:
-        raise ValueError(f"{path}: no column {missing[0]!r}; it has {', '.join(form.columns)}")
+    table = tables.read(path, rows=False)
+    tables.lacking(path, table, form.columns)
+    if other := [name for name in table if name not in form.columns]:
+        raise ValueError(
+            f"{path} has a column {quoted(other[0])} that is no question; it may have {joined(form.columns)}"
+        )
     for name, (given, _) in form.kinds.items():
         found = []
-        for row, text in enumerate(table[name], start=2):
+        for row, text in table[name].items():
             try:
                 found.append(given(text))
             except ValueError as error:
                 raise ValueError(f"{path}, row {row}: {error}") from None
         table[name] = found
-    for row, answer in enumerate(table.to_dict("records"), start=2):
+    for row, answer in table.iterrows():
+        if not answer["rater"]:
+            raise ValueError(f"{path}, row {row}: the rater is blank; answers belong to a rater")
         _check(answer, form, f"{path}, row {row}: ")
+    table = table.reset_index(drop=True)
     if (twice := table.duplicated([*form.key])).any():
         row = _written(table[twice].iloc[0].to_dict(), form)
         about = " ".join(row[name] for name in form.key if name not in ("study", "network", "rater"))
@@ -74,7 +84,8 @@ def record(path: Path, answer: Mapping, form: Form) -> None:
 
     Raises ValueError without a rater's name and for an answer that there is not, and what `read` does.
     """
-    if not str(answer["rater"]).strip():
+    answer = {name: _plain(value) if isinstance(value, str) else value for name, value in answer.items()}
+    if not answer["rater"]:
         raise ValueError("say who you are first: answers belong to a rater")
     _check(answer, form)
     path = Path(path)
@@ -101,6 +112,11 @@ def lock(path: Path) -> Path:
     return path.with_name(f".{path.name}.lock")
 
 
+def _plain(text: str) -> str:
+    """Text as it comes back from a table: stripped, lines ended by a line feed alone (a bare return ends a row)."""
+    return "\n".join(text.strip().replace("\0", "").splitlines())
+
+
 def _written(row: Mapping, form: Form) -> dict:
     return dict(row) | {name: write(row[name]) for name, (_, write) in form.kinds.items()}
 
@@ -108,4 +124,4 @@ def _written(row: Mapping, form: Form) -> dict:
 def _check(answer: Mapping, form: Form, where: str = "") -> None:
     for question, (_, answers) in form.questions.items():
         if answers and answer.get(question, "") not in ("", *answers):
-            raise ValueError(f"{where}{question!r} is {answer[question]!r}; answers are {', '.join(answers)}")
+            raise ValueError(f"{where}{question!r} is {quoted(answer[question])}; answers are {', '.join(answers)}")

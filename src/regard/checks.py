@@ -24,11 +24,17 @@ def shape(params: Mapping) -> None:
         _is_block(params[name], name)
     if not params["studies"]:
         raise ValueError("params.yaml: `studies` names no study")
+    if not isinstance(params["profile"], str):
+        raise ValueError(f"params.yaml: `profile` must be the name of a profile, not {params['profile']!r:.100}")
+    if isinstance(params["seed"], bool) or not isinstance(params["seed"], int) or params["seed"] < 0:
+        raise ValueError(f"params.yaml: `seed` must be a whole number, 0 or more, not {params['seed']!r:.100}")
     asked = {f"profiles, {name}": blocks for name, blocks in params["profiles"].items() if blocks is not None}
     for name, entries in params["studies"].items():
         if entries is None:
             raise ValueError(f"params.yaml: study {name!r} is empty; it needs a `root`, or another study it is `like`")
         _is_block(entries, f"study {name!r}")
+        if not isinstance(entries.get("like", ""), str | None):
+            raise ValueError(f"params.yaml: study {name!r}: `like` must be the name of a study, not {entries['like']!r:.100}")
         _known(entries, {*STAGES, *STUDY, *project.COMMON, *itertools.chain(*project.TOLD.values())}, f"study {name!r}")
         asked[f"study {name!r}"] = {stage: entries[stage] for stage in STAGES if stage in entries}
         own = entries.get("profiles", {})
@@ -60,11 +66,21 @@ def _known(entries: Mapping, allowed: set[str], where: str, called: str = "knob"
 
 def study(name: str, params: dict | None = None) -> None:
     """Raise KeyError or ValueError, in one sentence, when settings of a study of params.yaml are
-    none, or contradict each other."""
-    from regard import knobs  # which no stage but one needs
-
+    none, or contradict each other, in the profile that is set or in another one."""
     params = project.parameters() if params is None else params
     shape(params)
+    for profile in dict.fromkeys([params["profile"], *params["profiles"]]):
+        try:
+            _profile(name, params | {"profile": profile})
+        except ValueError as error:
+            here = "" if profile == params["profile"] else f" [in the profile {profile!r}]"
+            raise ValueError(f"{error}{here}") from error
+
+
+def _profile(name: str, params: dict) -> None:
+    """The same of one profile."""
+    from regard import knobs  # which no stage but one needs
+
     told = {stage: project.settings(name, stage, params) for stage in STAGES}
     for stage in STAGES:
         knobs.check(told[stage], stage)
@@ -73,6 +89,7 @@ def study(name: str, params: dict | None = None) -> None:
     named_layers(name, params)
     selection(told["select"], told["attribute"])
     comparison(told["compare"], told["prepare"])
+    endpoint(told["compare"], told["prepare"], told["select"])
     for stage in ("units", "clusters"):
         _target(told[stage], stage, classes)
     if name in params["units"]["studies"] and (survey := told["units"]["survey"]):
@@ -118,6 +135,27 @@ def comparison(settings: Mapping, prepare: Mapping) -> None:
         raise KeyError(
             f"params.yaml: study {name!r} has published {settings['published']!r}; known are {', '.join(PUBLISHED)}"
         )
+
+
+def endpoint(settings: Mapping, prepare: Mapping, select: Mapping) -> None:
+    """Raise ValueError for a primary endpoint that is none of the comparisons of pairs.csv.
+    settings: of the stage compare; prepare, select: of those stages."""
+    from regard.scores import OF_REGIONS
+
+    primary = settings["primary"]
+    rules = [*select["selections"], "relative-max@tuned"] if primary["score"] in OF_REGIONS else [""]
+    known = {
+        "selection": rules,
+        "region": ["", prepare["expert"], settings["together"]],
+        "stratum": ["all", "correct"],
+    }
+    for name, values in known.items():
+        if primary[name] not in values:
+            may = " or ".join(map(repr, dict.fromkeys(values)))
+            raise ValueError(
+                f"params.yaml: study {settings['study']!r}, compare: `primary.{name}` is {primary[name]!r:.100}, "
+                f"of which nothing is compared; with {primary['score']!r} it may be {may}"
+            )
 
 
 def named_layers(name: str, params: dict) -> None:
@@ -174,6 +212,9 @@ def selection(settings: Mapping, attribute: Mapping) -> None:
 
     where = f"params.yaml: study {settings['study']!r}, select:"
     maps = maps_of(attribute)
+    for name, parameters in settings["selections"].items():
+        if isinstance(parameters, Mapping):
+            knobs.check_parameters(f"{where} {name!r}", parameters)
     for name in settings["swept"]:
         if name not in maps:
             raise ValueError(f"{where} `swept` has no map {name!r}; those of this study are {', '.join(maps)}")

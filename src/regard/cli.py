@@ -176,7 +176,9 @@ def _import(options: argparse.Namespace) -> None:
         name, equals, value = setting.partition("=")
         if not equals:
             raise ValueError(f"--set {setting!r} is not OPTION=VALUE")
-        given[name] = yaml.safe_load(value)
+        if name in given:
+            raise ValueError(f"--set {name}= is given twice")
+        given[name] = strict_yaml.value(value, f"--set {name}")
     found = datasets.bring_in(options.name, options.source, options.target, **given)
     print(f"{options.target}:", *(f"  {line}" for line in overview.counted(found)), sep="\n")
 
@@ -244,7 +246,9 @@ def _targets(options: argparse.Namespace) -> None:
 def _stage(options: argparse.Namespace) -> None:
     from regard import contradictions, pipeline
 
-    stage = options.notebook.split("_", 1)[1]
+    number, _, stage = options.notebook.partition("_")
+    if not (number.isdigit() and stage):
+        raise ValueError(f"{options.notebook!r} is the name of no notebook; a stage's is like 2_train (see notebooks/)")
     contradictions.check(options.study, stage)
     pipeline.run(options.notebook, Path("results", "study", options.study, stage), {"study": options.study})
     if stage == "train":

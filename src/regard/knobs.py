@@ -222,6 +222,7 @@ PARAMETERS = (
         "steps": Positive,
         "epsilon": NotNegative,
         "gamma": NotNegative,
+        "layer": kind(str, "the name of a layer", min_length=1),
         "relative": Truth,
         "relu": Truth,
         "guided": Truth,

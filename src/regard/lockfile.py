@@ -84,7 +84,7 @@ def _mend_lock(root: Path) -> str:
         raise ValueError(
             f"{LOCK} holds a conflict that git could not merge: settle it, or take one side's file"
         )
-    fault = broken(text, good)
+    fault = broken(text, good if good is not None else _committed(root))
     if fault and not broken(text) and text == _committed(root):
         fault = ""  # an earlier commit with fewer stages, which somebody checked out
     if not fault:
@@ -160,6 +160,9 @@ def _outline(text: str) -> list[tuple] | None:
     entries = content["stages"].values()
     if not all(isinstance(entry, dict) and entry.get("cmd") for entry in entries):
         return None
+    lists = [entry.get(key, []) for entry in entries for key in ("deps", "outs")]
+    if not all(isinstance(one, list) for one in lists):
+        return None  # DVC refuses `deps:` that nothing follows
     return list(_places(content))
 
 

@@ -17,14 +17,16 @@ CALLED = {
 
 class _Loader(yaml.SafeLoader):
     """yaml.SafeLoader keeps the last of two entries with one key, in silence; here both are
-    named."""
+    named. keys_are_text: whether a key that is none is refused."""
+
+    keys_are_text = True
 
     def compose_mapping_node(self, anchor):
         node = super().compose_mapping_node(anchor)
         lines = {}
         for key, _ in node.value:
             line = key.start_mark.line + 1
-            if key.tag not in (TEXT, MERGE):
+            if key.tag not in (TEXT, MERGE) and self.keys_are_text:
                 raise ValueError(f"{self.name}, line {line}: {_no_text(key)}")
             if key.value in lines:
                 both = f"in lines {lines[key.value]} and {line}"
@@ -52,13 +54,32 @@ def read(path: Path) -> object:
     yaml.YAMLError for what is no YAML.
     """
     try:
-        loader = _Loader(Path(path).read_text(encoding="utf-8"))
+        text = Path(path).read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise ValueError(
             f"{path.name} is not UTF-8 text (byte {error.start}); save it as UTF-8"
         ) from None
-    loader.name = path.name
+    return _held(text, path.name)
+
+
+def value(text: str, name: str) -> object:
+    """What the YAML `text` of an option holds; its keys may be numbers (`{1: tumour}`).
+
+    name: begins messages. Raises as `read`.
+    """
+    return _held(text, name, keys_are_text=False)
+
+
+def _held(text: str, name: str, keys_are_text: bool = True) -> object:
+    try:
+        loader = _Loader(text)
+    except yaml.reader.ReaderError as error:
+        raise ValueError(f"{name}: {error.reason} at character {error.position}") from None
+    loader.name, loader.keys_are_text = name, keys_are_text
     try:
         return loader.get_single_data()
+    except (ValueError, AttributeError, RecursionError) as error:  # of !!int, dates, deep nesting
+        said = str(error)
+        raise ValueError(said if said.startswith(name) else f"{name}: {said}") from None
     finally:
         loader.dispose()

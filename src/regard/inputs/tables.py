@@ -15,13 +15,13 @@ from regard.inputs.words import joined, quoted, remark
 BLANK = " \t\r\n\f\v\u00a0\u2007\u202f\ufeff\u200b\u200e\u200f"
 
 
-def read(path: Path) -> pd.DataFrame:
+def read(path: Path, rows: bool = True) -> pd.DataFrame:
     """The table in `path`, all cells text; its index `row` counts the rows as a spreadsheet does, the header being 1.
 
     Cells are stripped and in Unicode's form NFC. Blank rows are left out; so are columns without a name, with a remark
     where they hold anything. A CSV is UTF-8 and separated by commas, or by semicolons or tabs where its header is (Excel in
     much of Europe). Raises FileNotFoundError for a missing file; ValueError for an unreadable one, a row that has more
-    or fewer cells than the header, a column name that stands twice, and a table without rows.
+    or fewer cells than the header, a column name that stands twice, and, with `rows`, a table without rows.
     """
     if not path.is_file():
         raise FileNotFoundError(f"no {path}" if not path.is_symlink() else f"{path} is a link to nothing")
@@ -33,13 +33,14 @@ def read(path: Path) -> pd.DataFrame:
     if not cells or not any(cells[0]):
         raise ValueError(f"{path} is not a readable table: its first row, the header, is blank")
     header, *body = cells
-    rows = {number: row for number, row in enumerate(body, start=first + 1) if any(row)}
-    _check_widths(path, len(header), rows)
+    filled = {number: row for number, row in enumerate(body, start=first + 1) if any(row)}
+    _check_widths(path, len(header), filled)
     if twice := [name for at, name in enumerate(header) if name and name in header[:at]]:
         raise ValueError(f"{path} has two columns {quoted(twice[0])}; every column needs a name of its own")
-    if not rows:
+    if rows and not filled:
         raise ValueError(f"{path} has a header but no rows")
-    found = pd.DataFrame(list(rows.values()), index=pd.Index(rows, name="row"), dtype=str)
+    index = pd.Index(filled, name="row", dtype=int)
+    found = pd.DataFrame(list(filled.values()), index, range(len(header)), dtype=str)
     for at in (at for at, name in enumerate(header) if not name and (found[at] != "").any()):
         remark(f"{path}: column {at + 1} has no name and is left out")
     found = found[[at for at, name in enumerate(header) if name]]
