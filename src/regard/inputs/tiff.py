@@ -81,7 +81,7 @@ def _array(path: Path, page, length: int) -> np.ndarray:
             f"has {page.bitspersample}-bit colours or transparency with the compression "
             f"{page.compression.name}, which is not read; save it without compression"
         )
-    with Image.open(path, formats=("TIFF",)) as image:
+    with open(path, "rb") as file, Image.open(file, formats=("TIFF",)) as image:
         values = np.array(image)
     if page.sampleformat == 1 and page.bitspersample == 32:
         return values.view(np.uint32)  # Pillow has no mode for unsigned ones
@@ -100,7 +100,7 @@ def _palette_values(path: Path, page) -> np.ndarray | None:
             "has a palette whose colours are all under 256 of 65535: whether they have 8 bits is "
             "not said"
         )
-    with Image.open(path, formats=("TIFF",)) as image:
+    with open(path, "rb") as file, Image.open(file, formats=("TIFF",)) as image:
         if image.mode != "P":
             raise Refused(
                 f"has a palette of 16-bit colours in mode {image.mode}, which is not read"
