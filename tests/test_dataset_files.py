@@ -135,6 +135,12 @@ def test_broken_json_is_named(tmp_path, content):
     refused(lambda: files.read_json(tmp_path / "a.json"), tmp_path / "a.json", "not readable as JSON")
 
 
+@pytest.mark.parametrize("content", ['{"a": 1, "b": 2, "a": 1}', '[{"x": [{"a": null, "\\u0061": 3}]}]'])
+def test_a_key_that_stands_twice_in_json_is_named(tmp_path, content):
+    (tmp_path / "a.json").write_text(content)
+    refused(lambda: files.read_json(tmp_path / "a.json"), tmp_path / "a.json", "the key 'a' stands twice")
+
+
 def test_json_is_read_with_and_without_a_byte_order_mark(tmp_path):
     for encoding in ("utf-8", "utf-8-sig"):
         assert files.read_json(written(tmp_path / "a.json", '{"größe": [1]}', encoding)) == {"größe": [1]}
