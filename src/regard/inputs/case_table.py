@@ -14,7 +14,9 @@ COLUMNS = ("case", "patient", "image")
 SPLITS = {"train": 0.45, "tune": 0.15, "test": 0.40}
 # Columns of cases.csv with a meaning of their own, so no finding's.
 RESERVED = (*COLUMNS, "label", "split", "data", "height", "width", "pixel_mm", "reference", "site", "report", "reader")
-EXACT = ("label", "split", "pixel_mm")  # that would be passed over without a word under a name in capitals
+# Columns that would be passed over without a word under a name that differs in capitals or underscores, and such names.
+EXACT = (*COLUMNS, "label", "split", "pixel_mm", "reference", "site", "report", "reader")
+LIKE = {name.replace("_", ""): name for name in EXACT} | {"pixelsize": "pixel_mm", "pixelspacing": "pixel_mm"}
 SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,199}")  # and no longer than a file system takes
 ELSEWHERE = ("mask", "masks", "region", "segmentation", "segmentations", "annotations")  # folders that are not read
 NOTES = (".txt", ".md")  # that may lie in `regions/`
@@ -43,11 +45,10 @@ def read(folder: Path) -> tuple[pd.DataFrame, list[Path]]:
 
 def check_capitals(columns: Sequence[str], path: Path) -> None:
     """Raise ValueError for a column such as "Split": it would be taken for another one than "split"."""
-    for wanted in EXACT:
-        if wanted not in columns:
-            for column in columns:
-                if column.lower().replace(" ", "_") == wanted:
-                    raise ValueError(f"{path} has a column {column!r}; write {wanted!r}, or it would not be read")
+    for column in columns:
+        wanted = LIKE.get(re.sub(r"[\W_]", "", column.lower()))
+        if wanted and column not in EXACT:
+            raise ValueError(f"{path} has a column {quoted(column)}; write {wanted!r}, or it would not be read")
 
 
 def _check_rows(table: pd.DataFrame, folder: Path) -> list[Path]:
