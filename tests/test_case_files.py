@@ -140,6 +140,21 @@ MISNAMED = {
         "C01-0.png is not read; the mask of case 'c01-0'",
     ),
     "a mask that is a link to nothing": (linked("regions/mass/c01-0.png"), "mass/c01-0.png is a link to nothing"),
+    "two structures but for capitals": (
+        lambda f: shutil.copytree(f / "regions/mass", f / "regions/Mass"),
+        "regions has folders 'Mass' and 'mass', which differ in capitals alone",
+    ),
+    "blanks around a structure": (
+        lambda f: (f / "regions/mass").rename(f / "regions/mass "),
+        "regions has a folder 'mass ' with blanks around its name",
+    ),
+    **{
+        name: (
+            lambda f, name=name: (f / "regions/mass").rename(f / "regions" / name),
+            f"regions/{name} must be called artefact",
+        )
+        for name in ("artifact", "artefacts", "Artefact", "artifacts")
+    },
     "masks one folder deeper": (
         lambda f: [(f / "regions/deep").mkdir(), (f / "regions/mass").rename(f / "regions/deep/mass")],
         "regions/deep/mass is a folder",

@@ -20,6 +20,7 @@ LIKE = {name.replace("_", ""): name for name in EXACT} | {"pixelsize": "pixel_mm
 SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,199}")  # and no longer than a file system takes
 ELSEWHERE = ("mask", "masks", "region", "segmentation", "segmentations", "annotations")  # folders that are not read
 NOTES = (".txt", ".md")  # that may lie in `regions/`
+MARKS = re.compile(r"art[ei]facts?", re.IGNORECASE)  # what is meant for `artefact`, which alone has a meaning of its own
 
 
 def read(folder: Path) -> tuple[pd.DataFrame, list[Path]]:
@@ -134,7 +135,7 @@ def structures(folder: Path, cases: Sequence[str]) -> dict[str, Path]:
 
     Masks of no case are counted on stderr. Raises ValueError or FileNotFoundError for what would be passed over and so
     read as "not annotated": a `regions` in capitals, a structure that is no folder, a mask with another suffix, a link
-    to nothing.
+    to nothing, two structures that differ in capitals alone, blanks around a name, another spelling of `artefact`.
     """
     for entry in names.entries(folder):
         if entry.name.lower() in ELSEWHERE and entry.is_dir():
@@ -146,6 +147,13 @@ def structures(folder: Path, cases: Sequence[str]) -> dict[str, Path]:
             structure = names.composed(entry.name)
             if structure in found:
                 raise ValueError(f"{regions} has two folders {structure!r}, which differ in the encoding of accents")
+            for other in found:
+                if other.casefold() == structure.casefold():
+                    raise ValueError(f"{regions} has folders {other!r} and {structure!r}, which differ in capitals alone")
+            if structure != structure.strip(tables.BLANK):
+                raise ValueError(f"{regions} has a folder {structure!r} with blanks around its name; rename it")
+            if MARKS.fullmatch(structure) and structure != "artefact":
+                raise ValueError(f"{entry} must be called artefact to be read as what lies on the images; rename it")
             found[structure] = entry
             _check_masks(entry, set(cases))
         elif not os.path.exists(entry):
