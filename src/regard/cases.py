@@ -202,12 +202,12 @@ def findings_of(table: pd.DataFrame) -> list[str]:
 def nearly_findings(table: pd.DataFrame) -> dict[str, int]:
     """The columns that somebody may mean as findings and that are none (`findings_of`), with the first row that says why.
 
-    That is: more than half of what is known in them is one of TRUTH.
+    That is: more than half of what is known in them is one of TRUTH. Other whole numbers make a column a count.
     """
     found = {}
     for name in table:
         known = [value.lower() for value in table[name] if value.lower() not in UNKNOWN]
-        wrong = table.index[~table[name].isin(["1", "0", ""])]
+        wrong = table.index[~(table[name].str.isdecimal() | (table[name] == ""))]
         if name not in RESERVED and len(wrong) and 2 * sum(value in TRUTH for value in known) > len(known):
             found[name] = int(wrong[0])
     return found
