@@ -190,6 +190,19 @@ def test_images_of_the_own_layout_are_turned(folder):
     assert np.array_equal(cases.read(folder).images[0], wanted)
 
 
+@pytest.mark.parametrize("kind", ["L", "RGB", "P"])
+def test_any_changed_byte_of_a_deflated_tiff_is_found(tmp_path, kind):
+    """libtiff does not look at zlib's checksum."""
+    path, (stored, options, _) = tmp_path / "view.tif", KINDS[kind]
+    tifffile.imwrite(path, stored, **options, compression="zlib", metadata=None)
+    with tifffile.TiffFile(path) as file:
+        start, count = file.pages[0].dataoffsets[0], file.pages[0].databytecounts[0]
+    content = path.read_bytes()
+    for at in range(start, start + count):
+        path.write_bytes(content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :])
+        refused(lambda: pixels.image(path), path)
+
+
 FRAMES = [
     Image.fromarray(np.where(GREY > level, 255, 0).astype(np.uint8)) for level in (50, 99, 150)
 ]
