@@ -36,6 +36,18 @@ def test_cells_are_stripped_so_that_a_patient_is_one(folder):
     assert found.split(1).groupby(found.table["patient"]).nunique().max() == 1
 
 
+def test_the_rows_of_a_semicolon_table_are_counted_before_labels_are_left_out(folder):
+    whole = cases.read(folder)
+    left_out = whole.table["label"][0]
+    lines(folder, lambda rows: [row.replace(",", ";") for row in rows])
+    known = ["unseen", *set(whole.table["label"]) - {left_out}]
+    assert cases.read(folder).listed == 12
+    cells = (folder / "cases.csv").read_text().replace(left_out, "unseen", 1)
+    (folder / "cases.csv").write_text(cells)
+    found = cases.read(folder, known, [left_out])
+    assert found.listed == 12 and len(found) < 12
+
+
 def test_a_semicolon_table_is_the_same_set(folder):
     plain = cases.read(folder)
     lines(folder, lambda rows: [row.replace(",", ";") for row in rows])

@@ -7,7 +7,7 @@ annotated as absent.
 
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -46,11 +46,13 @@ class Cases:
     table: one row per case (case, patient, image, label or findings, ...), columns as strings, blank = unknown.
     images: per row a uint8 array (H, W) or (H, W, 3).
     regions: per structure and row a bool array (H, W), or None where the case is not annotated.
+    listed: of a set that `read` read, the number of rows of its cases.csv, with those that were left out.
     """
 
     table: pd.DataFrame
     images: Sequence[np.ndarray]
     regions: Mapping[str, Sequence[np.ndarray | None]]
+    listed: int | None = None
 
     def __len__(self) -> int:
         return len(self.table)
@@ -163,7 +165,7 @@ def read(
             f"{len(flat)} of {len(positions)} images are nearly constant or nearly all black and white, the first is that of "
             f"case {flat[0]}: look at them, and at the window if one was stated"
         )
-    return cases.keep(positions)
+    return replace(cases.keep(positions), listed=len(cases))
 
 
 def nearly_constant_cases(cases: Cases) -> list[str]:
