@@ -190,6 +190,20 @@ def test_images_of_the_own_layout_are_turned(folder):
     assert np.array_equal(cases.read(folder).images[0], wanted)
 
 
+@pytest.mark.parametrize("tag", [None, 1, 6])
+@pytest.mark.parametrize("name", ["L", "RGB", "16 bits"])
+def test_an_orientation_in_xmp_counts_once(tmp_path, name, tag):
+    path, stored = tmp_path / "view.tif", COLOUR if name == "RGB" else GREY
+    said = b'<rdf:Description tiff:Orientation="6"/>'
+    tags = [(700, "B", len(said), said, True), *([(274, "H", 1, tag, True)] if tag else [])]
+    photometric = "rgb" if name == "RGB" else "minisblack"
+    values = stored * np.uint16(257) if name == "16 bits" else stored
+    tifffile.imwrite(path, values, photometric=photometric, extratags=tags, metadata=None)
+    wanted = TURNED[tag or 6](stored)
+    assert np.array_equal(pixels.image(path, window=(0, 65535)), wanted)
+    assert pixels.size_of(path) == wanted.shape[:2]
+
+
 @pytest.mark.parametrize("kind", ["L", "RGB", "P"])
 def test_any_changed_byte_of_a_deflated_tiff_is_found(tmp_path, kind):
     """libtiff does not look at zlib's checksum."""

@@ -127,9 +127,12 @@ def _palette_values(path: Path, page) -> np.ndarray | None:
 
 
 def orientation(page) -> int:
-    """EXIF's number of a page, 1 where there is none."""
-    tag = page.tags.get(274)
-    return int(tag.value) if tag else 1
+    """EXIF's number of a page, else that of its XMP (as Pillow has it), 1 where there is none."""
+    if tag := page.tags.get(274):
+        return int(tag.value)
+    xmp = page.tags.get(700)
+    found = re.search(rb'tiff:Orientation(?:="|>)([0-9])', bytes(xmp.value)) if xmp else None
+    return int(found[1]) if found else 1
 
 
 def _check_pages(file, first) -> None:
