@@ -215,6 +215,15 @@ def test_the_unpacked_folder_is_removed_when_reading_fails(tmp_path, kind):
         assert [path.name for path in tmp_path.iterdir()] == [source.name]
 
 
+@pytest.mark.parametrize("error", [ValueError, FileNotFoundError])
+def test_what_is_wrong_in_an_archive_names_the_archive(tmp_path, error):
+    source = archive(tmp_path / "set.zip", CONTENT)
+    with pytest.raises(error) as caught:
+        with archives.unpacked(source, tmp_path / "target") as folder:
+            raise error(f"{folder / 'list.csv'} row 2: it is blank")
+    assert type(caught.value) is error and str(caught.value) == f"{source}/list.csv row 2: it is blank"
+
+
 def test_what_an_interrupted_run_left_is_not_read(tmp_path):
     (tmp_path / "target.unpacked").mkdir()
     (tmp_path / "target.unpacked" / "old.txt").write_text("of another archive")
