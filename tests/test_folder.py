@@ -99,6 +99,10 @@ BAD_OPTIONS = {
     "a tile that is too large": ({"codes": CODES, "tile": 200}, "no tile of 200 x 200"),
     "a label by nothing": ({"codes": CODES, "tile": 10, "label_by": "vessel"}, "label_by is 'vessel'; known are tumour, stro"),
     "a label without tiles": ({"codes": CODES, "label_by": "tumour"}, "label_by names the structure that labels tiles"),
+    **{
+        f"window {window}": ({"codes": CODES, "window": window}, "window must rise from one finite number to another")
+        for window in ([float("nan"), 1], [4095, 0], [0, float("inf")], [5, 5])
+    },
     "no option": ({}, "a column 'mask' that names no structure; write mask:NAME"),
 }
 

@@ -138,6 +138,8 @@ def _tiled(
 def _check_options(window: object, above: object, tile: object, label_by: object) -> None:
     if window is not None and not (isinstance(window, list | tuple) and len(window) == 2 and _are_numbers(window)):
         raise ValueError(f"window must be two numbers, the values that become black and white, not {quoted(window)}")
+    if window is not None and not (np.isfinite(window).all() and window[0] < window[1]):
+        raise ValueError(f"window must rise from one finite number to another, not be {quoted(window)}")
     if above is not None and not (_are_numbers([above]) and 0 <= above < 255):
         raise ValueError(f"above must be a grey value from 0 to 254, not {quoted(above)}")
     if tile is not None:
