@@ -53,7 +53,7 @@ def dicom(path, values, **tags):
         "PhotometricInterpretation": "MONOCHROME2",
         "BitsAllocated": 16,
         "BitsStored": 12,
-        "HighBit": 11,
+        "HighBit": (tags.get("BitsStored") or 12) - 1,
         "PixelRepresentation": 0,
         "PixelData": values.astype("<i2").tobytes(),
     }

@@ -36,6 +36,18 @@ def test_cells_are_stripped_so_that_a_patient_is_one(folder):
     assert found.split(1).groupby(found.table["patient"]).nunique().max() == 1
 
 
+def test_the_rows_of_a_semicolon_table_are_counted_before_labels_are_left_out(folder):
+    whole = cases.read(folder)
+    left_out = whole.table["label"][0]
+    lines(folder, lambda rows: [row.replace(",", ";") for row in rows])
+    known = ["unseen", *set(whole.table["label"]) - {left_out}]
+    assert cases.read(folder).listed == 12
+    cells = (folder / "cases.csv").read_text().replace(left_out, "unseen", 1)
+    (folder / "cases.csv").write_text(cells)
+    found = cases.read(folder, known, [left_out])
+    assert found.listed == 12 and len(found) < 12
+
+
 def test_a_semicolon_table_is_the_same_set(folder):
     plain = cases.read(folder)
     lines(folder, lambda rows: [row.replace(",", ";") for row in rows])
@@ -140,6 +152,21 @@ MISNAMED = {
         "C01-0.png is not read; the mask of case 'c01-0'",
     ),
     "a mask that is a link to nothing": (linked("regions/mass/c01-0.png"), "mass/c01-0.png is a link to nothing"),
+    "two structures but for capitals": (
+        lambda f: shutil.copytree(f / "regions/mass", f / "regions/Mass"),
+        "regions has folders 'Mass' and 'mass', which differ in capitals alone",
+    ),
+    "blanks around a structure": (
+        lambda f: (f / "regions/mass").rename(f / "regions/mass "),
+        "regions has a folder 'mass ' with blanks around its name",
+    ),
+    **{
+        name: (
+            lambda f, name=name: (f / "regions/mass").rename(f / "regions" / name),
+            f"regions/{name} must be called artefact",
+        )
+        for name in ("artifact", "artefacts", "Artefact", "artifacts")
+    },
     "masks one folder deeper": (
         lambda f: [(f / "regions/deep").mkdir(), (f / "regions/mass").rename(f / "regions/deep/mass")],
         "regions/deep/mass is a folder",

@@ -135,6 +135,12 @@ def test_broken_json_is_named(tmp_path, content):
     refused(lambda: files.read_json(tmp_path / "a.json"), tmp_path / "a.json", "not readable as JSON")
 
 
+@pytest.mark.parametrize("content", ['{"a": 1, "b": 2, "a": 1}', '[{"x": [{"a": null, "\\u0061": 3}]}]'])
+def test_a_key_that_stands_twice_in_json_is_named(tmp_path, content):
+    (tmp_path / "a.json").write_text(content)
+    refused(lambda: files.read_json(tmp_path / "a.json"), tmp_path / "a.json", "the key 'a' stands twice")
+
+
 def test_json_is_read_with_and_without_a_byte_order_mark(tmp_path):
     for encoding in ("utf-8", "utf-8-sig"):
         assert files.read_json(written(tmp_path / "a.json", '{"größe": [1]}', encoding)) == {"größe": [1]}
@@ -207,6 +213,15 @@ def test_the_unpacked_folder_is_removed_when_reading_fails(tmp_path, kind):
                 assert folder.is_dir()
                 raise error
         assert [path.name for path in tmp_path.iterdir()] == [source.name]
+
+
+@pytest.mark.parametrize("error", [ValueError, FileNotFoundError])
+def test_what_is_wrong_in_an_archive_names_the_archive(tmp_path, error):
+    source = archive(tmp_path / "set.zip", CONTENT)
+    with pytest.raises(error) as caught:
+        with archives.unpacked(source, tmp_path / "target") as folder:
+            raise error(f"{folder / 'list.csv'} row 2: it is blank")
+    assert type(caught.value) is error and str(caught.value) == f"{source}/list.csv row 2: it is blank"
 
 
 def test_what_an_interrupted_run_left_is_not_read(tmp_path):

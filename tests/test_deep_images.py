@@ -373,6 +373,15 @@ def test_white_is_zero_is_shown_right(tmp_path, dtype, window, photometric, opti
     assert np.array_equal(pixels.image(tmp_path / "view.tif", window=window), shown)
 
 
+def test_opacity_is_not_inverted_where_white_is_zero(tmp_path):
+    path, values = tmp_path / "view.tif", np.dstack([65535 - DEEP, np.full_like(DEEP, 65535)])
+    options = {"photometric": "miniswhite", "planarconfig": "contig", "extrasamples": ["unassalpha"]}
+    tifffile.imwrite(path, values, metadata=None, **options)
+    assert np.array_equal(pixels.image(path, window=(0, 25500)), np.clip(DEEP // 100, 0, 255))
+    tifffile.imwrite(path, values * np.array([1, 0], np.uint16), metadata=None, **options)
+    refused(lambda: pixels.image(path, window=(0, 25500)), path, "transparent")
+
+
 def test_white_is_zero_masks_are_drawn_right(tmp_path):
     drawn = GREY > 99
     tiff16(tmp_path / "mask.tif", np.where(drawn, 0, 255).astype(np.uint8), **WHITE)

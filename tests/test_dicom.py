@@ -290,6 +290,50 @@ def test_dicom_masks_are_their_stored_values(tmp_path, one):
     )
 
 
+CONTRADICTIONS = {
+    "values in the high bits": ({"HighBit": 15}, "its High Bit is 15 with 12 Bits Stored"),
+    "inverse": ({"PresentationLUTShape": "INVERSE"}, "INVERSE contradicts MONOCHROME2"),
+    "identity": (
+        {"PresentationLUTShape": "IDENTITY", "PhotometricInterpretation": "MONOCHROME1"},
+        "IDENTITY contradicts MONOCHROME1",
+    ),
+    "width 0": ({"WindowCenter": 5, "WindowWidth": 0}, "has the width 0, not at least 1"),
+    "width 0.5": ({"WindowCenter": 5, "WindowWidth": 0.5}, "has the width 0.5, not at least 1"),
+    "no width of its function": (
+        {"WindowCenter": 5, "WindowWidth": -2, "VOILUTFunction": "SIGMOID"},
+        "has the width -2, not over 0",
+    ),
+    "centre alone": ({"WindowCenter": 5}, "has a centre or a width alone; state a window"),
+    "width alone": ({"WindowCenter": "", "WindowWidth": 5}, "has a centre or a width alone"),
+}
+
+
+@pytest.mark.parametrize("kind", CONTRADICTIONS)
+def test_what_contradicts_itself_is_refused(tmp_path, kind):
+    tags, said = CONTRADICTIONS[kind]
+    path = dicom(tmp_path / "view.dcm", STORED, **tags)
+    refused(lambda: pixels.image(path), path, said)
+    if "width" in said:
+        assert np.array_equal(pixels.image(path, window=(0, 4095)), expected(STORED, 0, 4095))
+    else:
+        refused(lambda: pixels.image(path, window=(0, 4095)), path, said)
+
+
+@pytest.mark.parametrize("inverse", [False, True])
+def test_the_shape_that_the_standard_asks_for_changes_nothing(tmp_path, inverse):
+    tags = {"PhotometricInterpretation": f"MONOCHROME{2 - inverse}"}
+    shape = {"PresentationLUTShape": "INVERSE" if inverse else "IDENTITY"}
+    path = dicom(tmp_path / "view.dcm", STORED, **tags, **shape)
+    seen = expected(STORED, 0, 4095)
+    assert np.array_equal(pixels.image(path), 255 - seen if inverse else seen)
+
+
+def test_a_narrow_window_is_read_where_its_function_allows_it(tmp_path):
+    tags = {"WindowCenter": 1000, "WindowWidth": 0.5, "VOILUTFunction": "LINEAR_EXACT"}
+    path = dicom(tmp_path / "view.dcm", STORED, **tags)
+    assert np.array_equal(pixels.image(path), [[0, 0, 255], [255, 128, 255]])
+
+
 @pytest.mark.parametrize("kind", DICOM_REFUSED)
 @pytest.mark.filterwarnings("ignore")
 def test_dicom_that_is_no_grey_image_is_named(tmp_path, kind):

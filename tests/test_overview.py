@@ -156,6 +156,32 @@ def test_the_command_prints_both_and_counts_each_structure(folder, tmp_path, cap
         cli.main(["check", str(folder), "--sheet", str(tmp_path / "sheet.jpg")])
 
 
+@pytest.mark.parametrize("cell", ["1.0", "-1", "nan", "yes", "N/A"])
+def test_a_cell_that_a_study_would_refuse_is_named(cell):
+    values = ["1", "0", "", cell] * 3
+    lines = overview.doubtful(make_cases().table.assign(mass=values, age="61", note="", count=["1", "2"] * 6, size=["0.2", "1", "3"] * 4))
+    assert len(lines) == 1
+    assert lines[0].startswith(f"NOTE: column mass is no finding: row 5 is '{cell}'; a finding is 1, 0")
+
+
+def test_blank_labels_and_capitals_are_named():
+    table = make_cases().table
+    assert overview.doubtful(table.assign(effusion=["1", "0", ""] * 4)) == []
+    lines = overview.doubtful(table.assign(label=["benign", "", "Benign", "benign"] * 3))
+    assert len(lines) == 2 and lines[0].startswith("NOTE: column label: row 3 is blank")
+    assert lines[1].startswith("NOTE: column label: row 4 is 'Benign', which differs from 'benign'")
+
+
+@pytest.mark.parametrize("column", ["label", "site", "x" * 10_000])
+def test_long_cells_are_shortened(folder, tmp_path, capsys, column):
+    whole = cases.read(folder)
+    values = ["1", "0"] * 6 if len(column) > 100 else ["x" * 10_000] * 12
+    cases.write(cases.Cases(whole.table.assign(**{column: values}), whole.images, whole.regions), tmp_path / "long")
+    cli.main(["check", str(tmp_path / "long"), "--sheet", str(tmp_path / "sheet.png")])
+    told = "".join(capsys.readouterr())
+    assert "x" * 20 in told and "x" * 101 not in told
+
+
 def test_flat_images_stray_masks_and_torn_patients_are_named(folder, tmp_path, capsys):
     """The readers find them; the command passes them on."""
     whole = cases.read(folder)

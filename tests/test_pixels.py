@@ -1,5 +1,6 @@
 """Images and masks come as a viewer shows them, or are refused in one line with their name."""
 
+import io
 import struct
 import zlib
 
@@ -145,12 +146,75 @@ def test_masks_are_turned_with_their_images(tmp_path, number):
         )
 
 
+TURNED = {  # by numpy alone, what EXIF's orientation says
+    1: lambda seen: seen,
+    2: np.fliplr,
+    3: lambda seen: np.rot90(seen, 2),
+    4: np.flipud,
+    5: lambda seen: seen.swapaxes(0, 1),
+    6: lambda seen: np.rot90(seen, -1),
+    7: lambda seen: np.rot90(seen, 2).swapaxes(0, 1),
+    8: lambda seen: np.rot90(seen, 1),
+}
+TABLE = np.stack([np.arange(256), 255 - np.arange(256), np.arange(256) // 2]).astype(np.uint16)
+KINDS = {  # of TIFF: what is written, how, and what is seen
+    "L": (GREY, {"photometric": "minisblack"}, GREY),
+    "white is zero": (GREY, {"photometric": "miniswhite"}, 255 - GREY),
+    "P": (GREY, {"photometric": "palette", "colormap": TABLE * 257}, TABLE.T[GREY]),
+    "RGB": (COLOUR, {"photometric": "rgb"}, COLOUR),
+    "P of 16 bits": (GREY, {"photometric": "palette", "colormap": TABLE * 200}, TABLE.T[GREY]),
+}
+
+
+@pytest.mark.parametrize("compression", [None, "zlib"])
+@pytest.mark.parametrize("kind, number", [(kind, number) for kind in KINDS for number in TURNED])
+def test_tiffs_that_are_not_square_are_turned(tmp_path, kind, number, compression):
+    """Of a path Pillow maps those without compression into memory, and scrambles some."""
+    path, (stored, options, seen) = tmp_path / "view.tif", KINDS[kind]
+    turn = [(274, "H", 1, number, True)]
+    tifffile.imwrite(path, stored, **options, compression=compression, extratags=turn)
+    wanted = TURNED[number](seen)
+    found = pixels.image(path, window=(0, 255 * 200))
+    assert np.array_equal(found, wanted) and pixels.size_of(path) == wanted.shape[:2]
+    if "16" not in kind:
+        with Image.open(io.BytesIO(path.read_bytes())) as opened:
+            other = ImageOps.exif_transpose(opened).convert("L" if seen.ndim == 2 else "RGB")
+        assert np.array_equal(found, np.array(other))
+
+
 def test_images_of_the_own_layout_are_turned(folder):
     path = folder / "images" / "c00-0.png"
     with Image.open(path) as opened:
         opened.save(path, exif=orientation(3))
         wanted = np.array(opened)[::-1, ::-1]
     assert np.array_equal(cases.read(folder).images[0], wanted)
+
+
+@pytest.mark.parametrize("tag", [None, 1, 6])
+@pytest.mark.parametrize("name", ["L", "RGB", "16 bits"])
+def test_an_orientation_in_xmp_counts_once(tmp_path, name, tag):
+    path, stored = tmp_path / "view.tif", COLOUR if name == "RGB" else GREY
+    said = b'<rdf:Description tiff:Orientation="6"/>'
+    tags = [(700, "B", len(said), said, True), *([(274, "H", 1, tag, True)] if tag else [])]
+    photometric = "rgb" if name == "RGB" else "minisblack"
+    values = stored * np.uint16(257) if name == "16 bits" else stored
+    tifffile.imwrite(path, values, photometric=photometric, extratags=tags, metadata=None)
+    wanted = TURNED[tag or 6](stored)
+    assert np.array_equal(pixels.image(path, window=(0, 65535)), wanted)
+    assert pixels.size_of(path) == wanted.shape[:2]
+
+
+@pytest.mark.parametrize("kind", ["L", "RGB", "P"])
+def test_any_changed_byte_of_a_deflated_tiff_is_found(tmp_path, kind):
+    """libtiff does not look at zlib's checksum."""
+    path, (stored, options, _) = tmp_path / "view.tif", KINDS[kind]
+    tifffile.imwrite(path, stored, **options, compression="zlib", metadata=None)
+    with tifffile.TiffFile(path) as file:
+        start, count = file.pages[0].dataoffsets[0], file.pages[0].databytecounts[0]
+    content = path.read_bytes()
+    for at in range(start, start + count):
+        path.write_bytes(content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :])
+        refused(lambda: pixels.image(path), path)
 
 
 FRAMES = [

@@ -92,6 +92,15 @@ def test_a_refused_cell_is_quoted_in_at_most_100_characters(copied, tmp_path, na
         assert "y" * 101 not in str(error) and len(str(error)) < 700 + 3 * len(str(tmp_path)) and "\n" not in str(error)
 
 
+@pytest.mark.parametrize(("name", "path"), [*CSV, ("chestx-ray14", "test_list.txt")])
+def test_a_byte_order_mark_changes_nothing(copied, tmp_path, name, path):
+    source = copied(name)
+    bring(name, tmp_path, "plain")
+    (source / path).write_bytes(b"\xef\xbb\xbf" + (source / path).read_bytes())
+    bring(name, tmp_path)
+    assert content(tmp_path / "target") == content(tmp_path / "plain")
+
+
 def removed(pattern):
     return lambda folder: [path.unlink() for path in sorted(folder.rglob(pattern))]
 

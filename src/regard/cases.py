@@ -7,7 +7,7 @@ annotated as absent.
 
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,11 @@ from regard.inputs import case_table
 from regard.inputs.case_table import RESERVED, SPLITS
 from regard.inputs.rasters import decode, nearly_constant, transparent
 from regard.inputs.words import joined, quoted, remark
+
+
+# How tables say that a finding is there or not, and that it is not known; a study takes 1, 0 and blank alone.
+TRUTH = {"1", "0", "1.0", "0.0", "yes", "no", "true", "false", "y", "n"}
+UNKNOWN = {"", "-1", "-1.0", "nan", "na", "n/a", "none", "null", "unknown", "?"}
 
 
 class Lazy(Sequence):
@@ -41,11 +46,13 @@ class Cases:
     table: one row per case (case, patient, image, label or findings, ...), columns as strings, blank = unknown.
     images: per row a uint8 array (H, W) or (H, W, 3).
     regions: per structure and row a bool array (H, W), or None where the case is not annotated.
+    listed: of a set that `read` read, the number of rows of its cases.csv, with those that were left out.
     """
 
     table: pd.DataFrame
     images: Sequence[np.ndarray]
     regions: Mapping[str, Sequence[np.ndarray | None]]
+    listed: int | None = None
 
     def __len__(self) -> int:
         return len(self.table)
@@ -105,11 +112,12 @@ def check_classes(
 ) -> None:
     """Raise ValueError when one of `splits` lacks one of the `wanted` labels, or they are fewer than two or not distinct."""
     if len(wanted) < 2 or len(set(wanted)) != len(wanted):
-        raise ValueError(f"a study needs two labels or more, the negative one first, not {list(wanted)}")
+        named = ", ".join(map(quoted, wanted))
+        raise ValueError(f"a study needs two labels or more, the negative one first, not [{named}]")
     for name in splits:
         for label in wanted:
             if not ((split == name) & (labels == label)).any():
-                raise ValueError(f"split {name!r} has no case labelled {label!r}: the set has too few patients of it")
+                raise ValueError(f"split {name!r} has no case labelled {quoted(label)}: the set has too few patients of it")
 
 
 def check_findings(
@@ -120,7 +128,7 @@ def check_findings(
         for finding in findings:
             for value, meaning in {"1": "with", "0": "without"}.items():
                 if not ((split == name) & (table[finding] == value)).any():
-                    raise ValueError(f"split {name!r} has no case {meaning} {finding!r}: the set has too few of them")
+                    raise ValueError(f"split {name!r} has no case {meaning} {quoted(finding)}: the set has too few of them")
 
 
 def read(
@@ -157,7 +165,7 @@ def read(
             f"{len(flat)} of {len(positions)} images are nearly constant or nearly all black and white, the first is that of "
             f"case {flat[0]}: look at them, and at the window if one was stated"
         )
-    return cases.keep(positions)
+    return replace(cases.keep(positions), listed=len(cases))
 
 
 def nearly_constant_cases(cases: Cases) -> list[str]:
@@ -191,6 +199,20 @@ def findings_of(table: pd.DataFrame) -> list[str]:
     """The columns that look like findings: 1, 0 or blank throughout, and not all blank."""
     values = {name: set(table[name]) for name in table if name not in RESERVED}
     return [name for name, found in values.items() if found <= {"1", "0", ""} and found != {""}]
+
+
+def nearly_findings(table: pd.DataFrame) -> dict[str, int]:
+    """The columns that somebody may mean as findings and that are none (`findings_of`), with the first row that says why.
+
+    That is: more than half of what is known in them is one of TRUTH. Other whole numbers make a column a count.
+    """
+    found = {}
+    for name in table:
+        known = [value.lower() for value in table[name] if value.lower() not in UNKNOWN]
+        wrong = table.index[~(table[name].str.isdecimal() | (table[name] == ""))]
+        if name not in RESERVED and len(wrong) and 2 * sum(value in TRUTH for value in known) > len(known):
+            found[name] = int(wrong[0])
+    return found
 
 
 def _with_known_label(

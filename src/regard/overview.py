@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from regard import cases, explained, plots, project
+from regard.inputs.words import quoted, short
 from regard.regions import MARKS
 from regard.statistics import FEWEST, TESTED_FROM
 
@@ -29,7 +30,7 @@ def check(folder: Path | str, sheet: Path | str | None = None) -> None:
     print(f"{folder}:", *(f"  {line}" for line in counted(found, drawn)), sep="\n")
     print(
         "A study of all of it:",
-        *(f"  {line}" for line in support(found, drawn, _quick())),
+        *(f"  {line}" for line in [*doubtful(found.table), *support(found, drawn, _quick())]),
         sep="\n",
     )
     path = Path(sheet or Path("build", "contact-sheets", f"{Path(folder).resolve().name}.png"))
@@ -65,27 +66,50 @@ def counted(
         if column in table:
             lines.append(
                 f"{column}: "
-                + ", ".join(f"{count} {name}" for name, count in _tally(table, column))
+                + ", ".join(f"{count} {short(name)}" for name, count in _tally(table, column))
             )
     if "label" in table:
         per = table.groupby("label")["patient"].nunique()
         lines += [
-            f"label {label}: {count} cases of {per[label]} patients"
+            f"label {short(label)}: {count} cases of {per[label]} patients"
             for label, count in _tally(table, "label")
         ]
     for column in cases.findings_of(table):
         counts = table[column].value_counts()
         lines.append(
-            f"finding {column}: present in {counts.get('1', 0)}, absent in {counts.get('0', 0)}, "
+            f"finding {short(column)}: present in {counts.get('1', 0)}, absent in {counts.get('0', 0)}, "
             f"unknown in {counts.get('', 0)}"
         )
     for structure, there in drawn.items():
         patients = table["patient"][[here is True for here in there]].nunique()
         lines.append(
-            f"region {structure}: drawn in {there.count(True)} cases of {patients} patients, "
+            f"region {short(structure)}: drawn in {there.count(True)} cases of {patients} patients, "
             f"absent in {there.count(False)}, "
             f"not annotated in {there.count(None)}"
         )
+    return lines
+
+
+def doubtful(table: pd.DataFrame) -> list[str]:
+    """The cells of a table that a study would refuse or count apart, a line for each column: those of what is nearly a
+    finding, blank labels, and labels that differ in capitals alone.
+    """
+    lines = [
+        f"NOTE: column {short(column)} is no finding: row {row + 2} is {quoted(table[column][row])}; "
+        "a finding is 1, 0, or blank for unknown"
+        for column, row in cases.nearly_findings(table).items()
+    ]
+    labels = table.get("label", pd.Series(dtype=str))
+    if (blank := labels.index[labels == ""]).size:
+        lines.append(f"NOTE: column label: row {blank[0] + 2} is blank, and counts as a label of its own")
+    spellings: dict[str, str] = {}
+    for row, label in labels.items():
+        if (other := spellings.setdefault(label.casefold(), label)) != label:
+            lines.append(
+                f"NOTE: column label: row {row + 2} is {quoted(label)}, which differs from {quoted(other)} in capitals "
+                "alone; they count as two"
+            )
+            break
     return lines
 
 
@@ -120,7 +144,7 @@ def _splits(table: pd.DataFrame, split: pd.Series) -> list[str]:
     for name in cases.SPLITS:
         rows = table[split == name]
         parts = [
-            f"{who} {len(own)} ({_many(own['patient'].nunique())})"
+            f"{short(who)} {len(own)} ({_many(own['patient'].nunique())})"
             for who, own in _groups(table, rows)
         ]
         counts = f"{_many(len(rows), 'case')} of {_many(rows['patient'].nunique())}"
@@ -166,16 +190,16 @@ def _scored(
             for what, needed in (("intervals", FEWEST), ("a verdict", TESTED_FROM))
         ]
         of = (
-            f"the {len(asked)} test cases with {name}"
+            f"the {len(asked)} test cases with {short(name)}"
             if findings
             else f"the {len(asked)} test cases"
         )
         lines.append(
-            f"region {name}: {len(has)} of {of}, of {_many(patients)}, "
+            f"region {short(name)}: {len(has)} of {of}, of {_many(patients)}, "
             f"could be scored: {', '.join(allowed)}"
         )
         if 2 * len(has) < len(asked):
-            lines.append(f"WARNING: most test cases have no region {name}")
+            lines.append(f"WARNING: most test cases have no region {short(name)}")
     return lines
 
 
@@ -218,7 +242,7 @@ def _warnings(table: pd.DataFrame, split: pd.Series, findings: Sequence[str]) ->
             "so nothing could be tested"
         )
     counts = {
-        f"{who} in {name}": own["patient"].nunique()
+        f"{short(who)} in {name}": own["patient"].nunique()
         for name in wanted
         for who, own in _groups(table, table[split == name])
     }

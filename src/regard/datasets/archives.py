@@ -37,11 +37,15 @@ def unpacked(source: Path, beside: Path) -> Iterator[Path]:
         try:
             _unzip(source, folder) if source.name.lower().endswith(".zip") else _untar(source, folder)
         except Exception as error:  # what is damaged makes the decoders raise whatever they meet
-            said = " ".join(str(error).split()) or type(error).__name__
+            said = " ".join(str(error).replace(scratch, str(source)).split()) or type(error).__name__
             raise ValueError(f"{source} cannot be unpacked: {said}") from None
         shutil.rmtree(folder / "__MACOSX", ignore_errors=True)
         entries = names.entries(folder)
-        yield entries[0] if len(entries) == 1 and entries[0].is_dir() else folder
+        try:
+            yield entries[0] if len(entries) == 1 and entries[0].is_dir() else folder
+        except (ValueError, FileNotFoundError) as error:
+            kind = FileNotFoundError if isinstance(error, FileNotFoundError) else ValueError
+            raise kind(str(error).replace(scratch, str(source))) from None
 
 
 def _unzip(source: Path, folder: Path) -> None:

@@ -93,6 +93,17 @@ def _grey(path: Path):
         raise ValueError(
             f"it holds {frames} frames of {photometric}; a single grey frame is expected"
         )
+    shape = str(data.get("PresentationLUTShape") or "")
+    if (photometric, shape) in (("MONOCHROME1", "IDENTITY"), ("MONOCHROME2", "INVERSE")):
+        raise ValueError(
+            f"its Presentation LUT Shape {shape} contradicts {photometric}: whether 0 is black or "
+            "white is not said"
+        )
+    if "BitsStored" in data and data.get("HighBit", data.BitsStored - 1) != data.BitsStored - 1:
+        raise ValueError(
+            f"its High Bit is {data.HighBit} with {data.BitsStored} Bits Stored: it must be one "
+            "less than they are, or values are not where they are read"
+        )
     for groups in ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"):
         for group in list(data.get(groups) or [])[:1]:
             for part in ("PixelValueTransformationSequence", "FrameVOILUTSequence"):
@@ -139,17 +150,26 @@ def _grey_values(stored: np.ndarray, data, window: Window | None) -> np.ndarray:
         seen = windowed(values, *window)
     elif _has(data, "VOILUTSequence"):
         seen = _looked_up(values, data)
-    elif _has(data, "WindowCenter", "WindowWidth") and _first(data.WindowWidth) != 0:
+    elif _has(data, "WindowCenter") or _has(data, "WindowWidth"):
+        _check_window(data)
         seen = _through_own_window(values, data)
     else:
         seen = windowed(values, *sorted(_whole(data)))
     return 255 - seen if data.PhotometricInterpretation == "MONOCHROME1" else seen
 
 
-def _has(data, *names: str) -> bool:
-    return all(
-        data.get(name) not in (None, "") and len(np.atleast_1d(data.get(name))) for name in names
-    )
+def _has(data, name: str) -> bool:
+    return data.get(name) not in (None, "") and len(np.atleast_1d(data.get(name))) > 0
+
+
+def _check_window(data) -> None:
+    """Raise ValueError for half a window, and a width that the window's function does not have."""
+    if not (_has(data, "WindowCenter") and _has(data, "WindowWidth")):
+        raise ValueError("its window has a centre or a width alone; state a window")
+    width, linear = _first(data.WindowWidth), data.get("VOILUTFunction", "LINEAR") == "LINEAR"
+    if not width > 0 or (linear and width < 1):
+        least = "at least 1" if linear else "over 0"
+        raise ValueError(f"its window has the width {width:g}, not {least}; state a window")
 
 
 def _first(value: object) -> float:

@@ -12,6 +12,7 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from PIL import ExifTags, Image, ImageOps
@@ -77,7 +78,7 @@ def read(path: Path) -> Image.Image | np.ndarray:
         source, head = _source(path)
         if head.startswith(tiff.MARKS) and (values := tiff.deep_values(path)) is not None:
             return values
-        with Image.open(_handle(source), formats=FORMATS) as image:
+        with _handle(source) as file, Image.open(file, formats=FORMATS) as image:
             bits = head[24] if head.startswith(png.MARK) else 8
             _check_frames(image, source)
             if (values := DEEP.get(image.format, _shallow)(image, source)) is not None:
@@ -141,8 +142,11 @@ def _source(path: Path) -> tuple[bytes | Path, bytes]:
         return png.checked(head + file.read()), head
 
 
-def _handle(source: bytes | Path) -> io.BytesIO | Path:
-    return io.BytesIO(source) if isinstance(source, bytes) else source
+def _handle(source: bytes | Path) -> BinaryIO:
+    """An open file, never a path: of a path Pillow maps uncompressed TIFFs into memory, and
+    scrambles those whose orientation swaps their sides.
+    """
+    return io.BytesIO(source) if isinstance(source, bytes) else open(source, "rb")
 
 
 def _check_frames(image: Image.Image, source: bytes | Path) -> None:
@@ -151,7 +155,7 @@ def _check_frames(image: Image.Image, source: bytes | Path) -> None:
     """
     if (count := getattr(image, "n_frames", 1)) == 1 or image.format == "TIFF":
         return
-    with Image.open(_handle(source), formats=FORMATS) as frames:
+    with _handle(source) as file, Image.open(file, formats=FORMATS) as frames:
         for number in range(1, count):
             try:
                 frames.seek(number)

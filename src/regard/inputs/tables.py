@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,14 +27,14 @@ def read(path: Path, rows: bool = True) -> pd.DataFrame:
     if not path.is_file():
         raise FileNotFoundError(f"no {path}" if not path.is_symlink() else f"{path} is a link to nothing")
     try:
-        first, cells = _excel(path) if path.suffix.lower() == ".xlsx" else _csv(path)
+        cells = _excel(path) if path.suffix.lower() == ".xlsx" else _csv(path)
     except Exception as error:  # csv, pandas and openpyxl raise whatever they meet
         raise ValueError(f"{path} is not a readable table: {' '.join(str(error).split())}") from None
     cells = [[composed(cell.strip(BLANK)) for cell in row] for row in cells]
     if not cells or not any(cells[0]):
         raise ValueError(f"{path} is not a readable table: its first row, the header, is blank")
     header, *body = cells
-    filled = {number: row for number, row in enumerate(body, start=first + 1) if any(row)}
+    filled = {number: row for number, row in enumerate(body, start=2) if any(row)}
     _check_widths(path, len(header), filled)
     if twice := [name for at, name in enumerate(header) if name and name in header[:at]]:
         raise ValueError(f"{path} has two columns {quoted(twice[0])}; every column needs a name of its own")
@@ -65,26 +66,47 @@ def _check_widths(path: Path, width: int, rows: dict[int, list[str]]) -> None:
     raise ValueError(f"{path} row {number}: the row has {count} cells, the header {width}")
 
 
-def _excel(path: Path) -> tuple[int, list[list[str]]]:
+def _excel(path: Path) -> list[list[str]]:
     found = pd.read_excel(path, header=None, dtype=str, keep_default_na=False, na_filter=False)
-    return 1, found.fillna("").astype(str).values.tolist()
+    return found.fillna("").astype(str).values.tolist()
 
 
-def _csv(path: Path) -> tuple[int, list[list[str]]]:
-    """The number of the header's row and all cells from it on."""
+def _csv(path: Path) -> list[list[str]]:
+    """All cells, from the header on; a first line `sep=;`, which names the separator, is no row in Excel either."""
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError:
         raise ValueError("it is not text in UTF-8; save it as CSV in UTF-8") from None
     if "\0" in text:
         raise ValueError("it holds NUL characters, which no text has")
-    first, start = 1, text.splitlines()[0] if text else ""
+    lines = io.StringIO(text, newline="").readlines()
+    start = lines[0].rstrip("\r\n") if lines else ""
     separator = max(",;" if "," in start else ",;\t", key=start.count)  # the comma where none is more frequent
-    if start.lower().startswith("sep=") and len(start.rstrip()) == 5:  # with which Excel says it
-        first, separator = 2, start[4]
-    with _long_cells():
-        cells = list(csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True))
-    return first, cells[first - 1 :]
+    if start.lower().startswith("sep=") and len(start) == 5:
+        lines, separator = lines[1:], start[4]
+    rows: list[list[str]] = []
+    try:
+        with _long_cells():
+            rows.extend(_rows(lines, separator))
+    except csv.Error:
+        raise ValueError(
+            f"row {len(rows) + 1} has a quotation mark that is not closed or stands within a cell; write the whole cell "
+            "in quotation marks, and those within it twice"
+        ) from None
+    return rows
+
+
+def _rows(lines: list[str], separator: str) -> Iterator[list[str]]:
+    """The cells of each row. Raises csv.Error also for what csv lets pass: quotation marks within a cell without them."""
+    mark = re.escape(separator)
+    whole = re.compile(rf'(?:\A|{mark}) *"[^"]*(?:""[^"]*)*"(?=[{mark}\r\n]|\Z)')
+    reader, start = csv.reader(lines, delimiter=separator, strict=True, skipinitialspace=True), 0
+    for row in reader:
+        raw = "".join(lines[start : reader.line_num])
+        if '"' in raw and '"' in whole.sub("", raw):
+            raise csv.Error
+        start = reader.line_num
+        yield row
 
 
 @contextmanager

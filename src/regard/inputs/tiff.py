@@ -5,6 +5,7 @@ polarity.
 import json
 import math
 import re
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from regard.inputs.deep import Refused, several, upright, without_alpha
 MARKS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 # TIFF compressions that tifffile decodes on its own: none, deflate (two numbers), PackBits, LZMA.
 UNPACKED = (1, 8, 32946, 32773, 34925)
+DEFLATED = (8, 32946)
 DRIFT = 0.05  # by which the proportions of a pyramid's levels may differ: some are padded
 
 
@@ -29,10 +31,12 @@ def deep_values(path: Path) -> np.ndarray | None:
         _check_pages(file, first)
         bits, kind = first.bitspersample, first.sampleformat
         if first.photometric == 3:
+            _check_deflated(file, first)
             return _palette_values(path, first)
         if bits <= 8:
             if kind != 1:
                 raise Refused("has signed 8-bit values, which are not read")
+            _check_deflated(file, first)
             return None
         channels = first.samplesperpixel - len(first.extrasamples)
         if (
@@ -53,7 +57,8 @@ def deep_values(path: Path) -> np.ndarray | None:
                     "has values that are signed or fractions and white where they are zero, which "
                     "is not read"
                 )
-            values = values.dtype.type(top) - values
+            seen = values if values.ndim == 2 else values[..., :channels]  # without alpha
+            np.subtract(values.dtype.type(top), seen, out=seen)
         return without_alpha(values, top) if values.ndim == 3 else values
 
 
@@ -81,11 +86,24 @@ def _array(path: Path, page, length: int) -> np.ndarray:
             f"has {page.bitspersample}-bit colours or transparency with the compression "
             f"{page.compression.name}, which is not read; save it without compression"
         )
-    with Image.open(path, formats=("TIFF",)) as image:
+    with open(path, "rb") as file, Image.open(file, formats=("TIFF",)) as image:
         values = np.array(image)
     if page.sampleformat == 1 and page.bitspersample == 32:
         return values.view(np.uint32)  # Pillow has no mode for unsigned ones
     return values.astype(values.dtype.newbyteorder("="))
+
+
+def _check_deflated(file, page) -> None:
+    """Raise ValueError where zlib's checksum of a page's pixels is wrong: Pillow passes over it."""
+    if page.compression in DEFLATED:
+        for start, count in zip(page.dataoffsets, page.databytecounts):
+            if not count:  # a tile that was left out
+                continue
+            file.filehandle.seek(start)
+            try:
+                zlib.decompress(file.filehandle.read(count))
+            except zlib.error as error:
+                raise Refused(f"is damaged: its pixels cannot be unpacked ({error})") from None
 
 
 def _palette_values(path: Path, page) -> np.ndarray | None:
@@ -100,7 +118,7 @@ def _palette_values(path: Path, page) -> np.ndarray | None:
             "has a palette whose colours are all under 256 of 65535: whether they have 8 bits is "
             "not said"
         )
-    with Image.open(path, formats=("TIFF",)) as image:
+    with open(path, "rb") as file, Image.open(file, formats=("TIFF",)) as image:
         if image.mode != "P":
             raise Refused(
                 f"has a palette of 16-bit colours in mode {image.mode}, which is not read"
@@ -109,9 +127,12 @@ def _palette_values(path: Path, page) -> np.ndarray | None:
 
 
 def orientation(page) -> int:
-    """EXIF's number of a page, 1 where there is none."""
-    tag = page.tags.get(274)
-    return int(tag.value) if tag else 1
+    """EXIF's number of a page, else that of its XMP (as Pillow has it), 1 where there is none."""
+    if tag := page.tags.get(274):
+        return int(tag.value)
+    xmp = page.tags.get(700)
+    found = re.search(rb'tiff:Orientation(?:="|>)([0-9])', bytes(xmp.value)) if xmp else None
+    return int(found[1]) if found else 1
 
 
 def _check_pages(file, first) -> None:
