@@ -41,7 +41,7 @@ def check(model: nn.Module, images: Tensor, targets: Tensor | Sequence[int]) -> 
         if logits is not None and not torch.isfinite(logits[0, targets[0]]):
             raise ValueError(
                 f"the model gives {logits[0, targets[0]].item()} as logit {int(targets[0])} of "
-                "image 0, whose values and weights are finite; there is nothing to explain: find the "
+                "image 0, whose values and weights are finite; nothing can be explained: find the "
                 "layer that divides by zero or overflows"
             )
     return targets.to(images.device, torch.int64)
