@@ -696,9 +696,12 @@ NOT_DRAWN = {
     "list": (lambda: Held([chain()]), "kept of the model holds weights that are not registered"),
     "dictionary": (lambda: Held({"a": chain()}), "kept of the model holds weights that are not"),
     "deeper": (lambda: nn.Sequential(Held((chain(),))), "0.kept of the model holds weights"),
-    "spectral norm": (lambda: normed(nn.utils.spectral_norm), r"Conv2d has learned 'weight_orig' \(0\)"),
+    "spectral norm": (lambda: normed(nn.utils.spectral_norm), r"has learned 'weight_orig' \(0\)"),
     "weight norm": (lambda: normed(nn.utils.weight_norm), "remove_weight_norm on that layer"),
-    "parametrised": (lambda: normed(nn.utils.parametrizations.weight_norm), "has learned 'original0'"),
+    "parametrised": (
+        lambda: normed(nn.utils.parametrizations.weight_norm),
+        "has learned 'original0'",
+    ),
     "TorchScript": (lambda: torch.jit.script(chain()), "explain the network that it was made from"),
 }
 
