@@ -132,3 +132,137 @@ def test_the_two_maps_of_one_logit_are_each_other_s_negative(method, tmp_path):
     scale = second.abs().max()
     torch.testing.assert_close(first / scale, -second / scale, atol=1e-4, rtol=0)
     torch.testing.assert_close(2 * second / scale, whole / scale, atol=1e-3, rtol=0)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_logit_that_is_not_finite_is_refused_by_every_method(method, value):
+    """Although weights, images and the gradient are finite."""
+    model = Wrapped(lambda y, x: y + value).eval()
+    with pytest.raises(ValueError, match=f"gives {value} as logit 1 of image 0, whose values and"):
+        attribute(model, IMAGES, [1, 1], method, **QUICK.get(method, {}))
+
+
+LATER = ["gradient", "gradient-x-input", "integrated-gradients", "occlusion", "lime", "shap"]
+
+
+@pytest.mark.parametrize("method", LATER)
+def test_a_logit_of_a_later_image_that_is_not_finite_is_refused(method):
+    first = IMAGES[0, 0, -1, -1]
+    broken = lambda y, x: y + torch.where(x[:, 0, -1, -1] == first, 0.0, torch.nan)[:, None]
+    with pytest.raises(ValueError, match=f"{method} gave NaN or infinite values for images .*1]"):
+        attribute(Wrapped(broken).eval(), IMAGES, [1, 1], method, **QUICK.get(method, {}))
+
+
+class Sequence(nn.Sequential):
+    """The layers of a network one after the other, and then `change`."""
+
+    def forward(self, x):
+        return self.change(super().forward(x), x)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("kind", ["(N,)", "dict", "segmentation"])
+def test_a_sequence_of_layers_is_taken_for_what_it_gives(method, kind):
+    change, message = OUTPUTS[kind]
+    model = Sequence(OrderedDict(network().named_children())).eval()
+    model.change = change
+    hooked = network()
+    hooked.register_forward_hook(lambda module, given, output: change(output, given[0]))
+    of_parts = network()
+    of_parts.head.register_forward_hook(lambda module, given, output: change(output, given[0]))
+    for one in (model, hooked) if kind == "segmentation" else (model, hooked, of_parts):
+        with pytest.raises(ValueError, match=message):
+            attribute(one, IMAGES, [0, 1], method, **QUICK.get(method, {}))
+    with pytest.raises(ValueError, match=r"gives \(N, 4, 32, 2\)"):
+        per_row = nn.Sequential(nn.Conv2d(3, 4, 1), nn.Linear(32, 2)).eval()
+        attribute(per_row, IMAGES, [0, 1], method)
+
+
+def plain():
+    torch.manual_seed(1)
+    layers = nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 2)
+    return nn.Sequential(*layers).eval()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_what_torch_compile_made_is_the_network_inside(method):
+    more, model = QUICK.get(method, {}), network()
+    wanted = attribute(model, IMAGES, [0, 1], method, **more)
+    made = torch.compile(model, backend="eager")
+    assert torch.equal(attribute(made, IMAGES, [0, 1], method, **more), wanted)
+    model.compile(backend="eager")
+    assert torch.equal(attribute(model, IMAGES, [0, 1], method, **more), wanted)
+    assert model._compiled_call_impl is not None  # it is left as it was
+
+
+@pytest.mark.filterwarnings("ignore")  # torch's, that both will go
+@pytest.mark.parametrize("method", METHODS)
+def test_torchscript_and_quantised_networks_are_refused_by_every_method(method):
+    script = torch.jit.script(plain())
+    inside = nn.Sequential(script).eval()
+    for model in (torch.jit.trace(plain(), IMAGES), script, torch.jit.freeze(script), inside):
+        with pytest.raises(ValueError, match="is TorchScript.*explain the network that it was"):
+            attribute(model, IMAGES, [0, 1], method)
+    model = torch.ao.quantization.quantize_dynamic(plain(), {nn.Linear}, dtype=torch.qint8)
+    with pytest.raises(ValueError, match="4 is quantised.*explain the network that it was made"):
+        attribute(model, IMAGES, [0, 1], method)
+
+
+@pytest.mark.parametrize("method", ["gradient", "occlusion", "lime", "shap"])
+def test_a_network_whose_weights_are_not_registered_is_explained(method):
+    class Held(nn.Module):
+        def __init__(self, inner):
+            super().__init__()
+            self.inner = [inner]
+
+        def forward(self, x):
+            return self.inner[0](x)
+
+    inner, more = plain(), QUICK.get(method, {})
+    models = Held(inner).eval(), inner
+    found, wanted = (attribute(model, IMAGES, [0, 1], method, **more) for model in models)
+    scale = wanted.abs().max()
+    torch.testing.assert_close(found / scale, wanted / scale, atol=1e-3, rtol=0)
+
+
+@pytest.mark.parametrize("given, message", [
+    ({"batch": "4"}, "batch must be a number of images, at least 1, not '4'"),
+    ({"batch": 1.5}, "not 1.5"),
+    ({"batch": True}, "not True"),
+    ({"memory": "1"}, "memory must be a positive number of gigabytes, not '1'"),
+    ({"memory": float("inf")}, "not inf"),
+    ({"targets": [None, None]}, r"need as many integer targets, not \[None, None\]"),
+    ({"targets": None}, "need as many integer targets, not None"),
+    ({"targets": [1j, 0]}, "need as many integer targets, not torch.complex64"),
+])
+def test_what_is_no_number_is_named(given, message):
+    with pytest.raises(ValueError, match=message):
+        attribute(plain(), IMAGES, **{"targets": [0, 1], "method": "gradient"} | given)
+
+
+def test_targets_of_every_integer_type_are_taken():
+    wanted = attribute(plain(), IMAGES, [0, 1], "gradient-x-input")
+    for kind in (torch.uint8, torch.uint16, torch.int8, torch.int32):
+        targets = torch.tensor([0, 1], dtype=kind)
+        assert torch.equal(attribute(plain(), IMAGES, targets, "gradient-x-input"), wanted)
+
+
+@pytest.mark.parametrize("method", ["gradient", "gradient-x-input", "integrated-gradients", "shap"])
+def test_a_cut_gradient_is_named(method):
+    more = {"algorithm": "gradient", "evaluations": 20} if method == "shap" else {}
+    with pytest.raises(ValueError, match="no gradient gets from the logits to the images; leave"):
+        attribute(Wrapped(lambda y, x: y.detach()).eval(), IMAGES, [0, 1], method, **more)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_network_that_draws_random_numbers_is_refused_by_every_method(method):
+    model = Wrapped(lambda y, x: nn.functional.dropout(y, 0.5)).eval()
+    with pytest.raises(ValueError, match="draws random numbers in eval mode, so that a map would"):
+        attribute(model, IMAGES, [0, 1], method, **QUICK.get(method, {}))
+
+
+@pytest.mark.parametrize("layer", [0, [], {}, None, False])
+def test_a_layer_that_is_no_name_is_refused(layer):
+    with pytest.raises(ValueError, match="layer must be the name of a module"):
+        attribute(network(), IMAGES, [0, 1], "grad-cam", layer=layer)

@@ -656,6 +656,74 @@ def test_a_random_network_refuses_what_it_cannot_draw():
         reinitialised(model)
 
 
+class Bare(nn.Module):
+    """A network whose weights torch does not know as those of layers: buffers of its own."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("kernel", torch.randn(4, 3, 3, 3))
+        self.register_buffer("dense", torch.randn(2, 4))
+
+    def forward(self, x):
+        return nn.functional.conv2d(x, self.kernel).relu().mean((2, 3)) @ self.dense.T
+
+
+class Held(nn.Module):
+    """A network that `holder` keeps where torch does not look."""
+
+    def __init__(self, holder):
+        super().__init__()
+        self.first, self.kept = nn.Conv2d(3, 3, 1), holder
+
+    def forward(self, x):
+        kept = self.kept.values() if isinstance(self.kept, dict) else self.kept
+        return next(iter(kept))(self.first(x))
+
+
+def chain():
+    layers = nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 2)
+    return nn.Sequential(*layers).eval()
+
+
+def normed(norm):
+    model = chain()
+    norm(model[0])
+    return model.eval()
+
+
+NOT_DRAWN = {
+    "buffers": (Bare, r"no convolution or dense layer to draw anew \(it holds kernel, dense\)"),
+    "list": (lambda: Held([chain()]), "kept of the model holds weights that are not registered"),
+    "dictionary": (lambda: Held({"a": chain()}), "kept of the model holds weights that are not"),
+    "deeper": (lambda: nn.Sequential(Held((chain(),))), "0.kept of the model holds weights"),
+    "spectral norm": (lambda: normed(nn.utils.spectral_norm), r"has learned 'weight_orig' \(0\)"),
+    "weight norm": (lambda: normed(nn.utils.weight_norm), "remove_weight_norm on that layer"),
+    "parametrised": (
+        lambda: normed(nn.utils.parametrizations.weight_norm),
+        "has learned 'original0'",
+    ),
+    "TorchScript": (lambda: torch.jit.script(chain()), "explain the network that it was made from"),
+}
+
+
+@pytest.mark.filterwarnings("ignore")  # torch's, of what it will leave out
+@pytest.mark.parametrize("kind", NOT_DRAWN)
+def test_a_random_network_is_never_the_network_itself(images, kind):
+    """What is not drawn anew is named: the null map would be the network's own, in silence."""
+    made, message = NOT_DRAWN[kind]
+    with pytest.raises(ValueError, match=message):
+        nulls("random-network", images, model=made().eval(), targets=TARGETS, method="gradient")
+
+
+def test_constants_beside_layers_that_are_drawn_are_kept(images):
+    """Such as a mean colour in a buffer; what is registered may stand in a list as well."""
+    model = chain()
+    model.register_buffer("mean", torch.rand(3, 1, 1))
+    model.layers = list(model)
+    assert torch.equal(reinitialised(model).mean, model.mean)
+    assert not torch.equal(reinitialised(model)[0].weight, model[0].weight)
+
+
 @pytest.mark.parametrize("name", BACKBONES)
 def test_a_random_network_s_outputs_are_neither_lost_nor_boundless(images, name):
     with torch.no_grad():

@@ -99,3 +99,54 @@ def test_a_network_with_dense_layers_in_lightning_is_one_network(tmp_path):
     torch.save({"state_dict": prefixed(theirs, "model.")}, tmp_path / "weights.ckpt")
     found = backbones.build("vgg16_bn", 2, tmp_path / "weights.ckpt", width=0.0625).state_dict()
     assert all(torch.equal(found[key], value) for key, value in state.items() if key.startswith("features."))
+
+
+NESTED = {
+    "two deep": {"model": {"state_dict": TORCHVISION}, "epoch": 2},
+    "three deep": {"checkpoint": {"model": {"state_dict": prefixed(TORCHVISION, "module.")}}},
+    "version": TORCHVISION | {"version": 1},
+    "metrics": {"state_dict": TORCHVISION, "metrics": {"confusion": torch.ones(2, 2), "epoch": 3}},
+    "optimiser by name": {"model": TORCHVISION, "optimizer": {"momentum": dict(TORCHVISION)}},
+    "optimiser by number": {"model": {"a": TORCHVISION}, "opt": {"state": {0: dict(TORCHVISION)}}},
+}
+
+
+@pytest.mark.parametrize("name", NESTED)
+def test_the_only_network_in_a_file_is_found_however_deep(tmp_path, name):
+    torch.save(NESTED[name], tmp_path / "weights.pth")
+    found = loaded(tmp_path / "weights.pth").state_dict()
+    assert all(torch.equal(found[key], value) for key, value in STATE.items())
+
+
+@pytest.mark.parametrize("one, other", [("model", "model_ema"), ("state_dict", "ema")])
+def test_a_network_and_its_moving_average_are_two_networks(tmp_path, one, other):
+    """Which of them was examined, the file does not say."""
+    both = {one: TORCHVISION, other: prefixed(TORCHVISION, "module.")}
+    torch.save(both, tmp_path / "weights.pth")
+    with pytest.raises(ValueError, match=f"holds several, {one}, {other}; save one of them by"):
+        loaded(tmp_path / "weights.pth")
+    torch.save({one: TORCHVISION, "more": {other: TORCHVISION}}, tmp_path / "weights.pth")
+    with pytest.raises(ValueError, match=f"holds several, {one}, more.{other}; save one of them"):
+        loaded(tmp_path / "weights.pth")
+
+
+@pytest.mark.parametrize("key", ["fc.weight", "fc.bias", "conv1.weight", "bn1.running_mean"])
+@pytest.mark.parametrize("kind", [torch.int32, torch.complex64, torch.uint8])
+@pytest.mark.filterwarnings("ignore:Casting complex")
+def test_weights_that_are_no_real_numbers_are_refused(tmp_path, key, kind):
+    """They would be cut to whole numbers, or to their real part."""
+    torch.save(TORCHVISION | {key: TORCHVISION[key].to(kind)}, tmp_path / "weights.pth")
+    said = f"{key.replace('fc', 'head')} is {str(kind).removeprefix('torch.')}; save"
+    with pytest.raises(ValueError, match=said):
+        loaded(tmp_path / "weights.pth")
+
+
+@pytest.mark.parametrize("change, message", [
+    (lambda value: value.to("meta"), r"fc\.weight has no values \(device 'meta'\)"),
+    (lambda value: value.to_sparse(), r"fc\.weight is a sparse tensor; save a dense tensor"),
+])
+def test_weights_without_values_of_their_own_are_refused(tmp_path, change, message):
+    changed = TORCHVISION | {"fc.weight": change(TORCHVISION["fc.weight"])}
+    torch.save(changed, tmp_path / "weights.pth")
+    with pytest.raises(ValueError, match=message):
+        loaded(tmp_path / "weights.pth")

@@ -157,7 +157,9 @@ def build(
     True loads the head too ("head.*", "fc.*" or "classifier.*"), so that an existing classifier is explained
     unchanged. A head with one logit z, of a sigmoid, becomes for two classes the head with the logits (-z/2, z/2), whose
     softmax gives the second class the same probability, softmax((-z/2, z/2))[1] = 1 / (1 + exp(-z)), and whose signed maps of
-    the two classes are each other's negative.
+    the two classes are each other's negative. Not those of lrp-alpha2beta1, whose rule counts
+    twice what speaks for a logit and once what speaks against it; and `gradient`, an absolute value,
+    has one map for both.
     preprocessing: how the network's input is made from pixels; it stays with the model, for `inputs` and for all that hides pixels.
     A VGG that was trained with its last max pool computes something else here, unless pool is "max" and the sides of
     the image are multiples of 32: the largest of the maxima is the maximum.
@@ -262,6 +264,8 @@ def _load_features(model: nn.Sequential, state: dict[str, Tensor], problem: str)
             raise ValueError(f"{problem}: they lack features.{key}")
         if given[key].shape != value.shape:
             raise ValueError(f"{problem}: features.{key} is {tuple(given[key].shape)}, not {tuple(value.shape)}")
+        if value.is_floating_point():
+            _refuse_other_numbers(f"{problem}: features.{key}", given[key])
     # torchvision's VGG ends in a max pool without parameters, so nothing given may be left over
     extra = sorted(set(given) - set(wanted))
     if extra:
@@ -278,11 +282,19 @@ def _load_head(model: nn.Sequential, state: dict[str, Tensor], problem: str) -> 
         given = state.get(f"head.{key}")
         if given is None:
             raise ValueError(f"{problem}: they lack head.{key}, so they are no whole classifier")
+        _refuse_other_numbers(f"{problem}: head.{key}", given)
         if len(wanted) == 2 and given.shape == (1, *wanted.shape[1:]):
             given = torch.cat([-given / 2, given / 2])  # logits (-z/2, z/2)
         if given.shape != wanted.shape:
             raise ValueError(f"{problem}: head.{key} is {tuple(given.shape)}, not {tuple(wanted.shape)}")
         wanted.data.copy_(given)
+
+
+def _refuse_other_numbers(what: str, given: Tensor) -> None:
+    """Raise ValueError for whole, complex or quantised numbers, which would be rounded or cut."""
+    if not given.is_floating_point():
+        kind = str(given.dtype).removeprefix("torch.")
+        raise ValueError(f"{what} is {kind}; save the weights as floating-point numbers")
 
 
 def inputs(images: Tensor, model: nn.Module | None = None) -> Tensor:

@@ -11,16 +11,16 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 from torch import Tensor
 
-# under which training scripts keep the state dict beside an epoch, an optimiser or hyper-parameters, the usual one first
-NESTED = ("state_dict", "model_state_dict", "model_state", "model", "network", "net", "weights")
+SMALL = 0.1  # of the largest state dict in a file; a smaller one is not taken for a network
 WRAPPERS = ("module", "_orig_mod")  # of torch.nn.DataParallel and of torch.compile
 
 
 def read(path: Path) -> tuple[dict[str, Tensor], dict]:
     """The state dict in `path`, as it was saved, and the description that `regard.backbones.write` noted in it, {} for other files.
 
-    Raises ValueError for a file that cannot be read as safetensors or with `weights_only=True`, for one without a state dict, and for a
-    weight that is not finite.
+    Raises ValueError for a file that cannot be read as safetensors or with `weights_only=True`, for
+    one without a state dict or with several, and for a weight that is not finite, sparse or without
+    values.
     """
     described: dict = {}
     try:
@@ -38,6 +38,9 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict]:
         ) from None
     state = _unwrapped(content, path)
     for key, value in state.items():
+        if value.is_meta or value.layout != torch.strided:
+            said = "has no values (device 'meta')" if value.is_meta else "is a sparse tensor"
+            raise ValueError(f"weights file {path}: {key} {said}; save a dense tensor on the CPU")
         if value.is_floating_point() and not torch.isfinite(value).all():
             raise ValueError(f"weights file {path}: {key} has NaN or infinite values; the training that made it diverged")
     return state, described
@@ -52,25 +55,35 @@ def _description(metadata: Mapping[str, str] | None) -> dict:
     return noted if isinstance(noted, dict) else {}
 
 
-def _is_state(content: object) -> bool:
-    return (
-        isinstance(content, Mapping)
-        and len(content) > 0
-        and all(isinstance(key, str) and isinstance(value, Tensor) for key, value in content.items())
-    )
+def _state(content: object) -> dict[str, Tensor]:
+    """The tensors of a mapping of names to them, maybe with a version or the like; else {}."""
+    if not isinstance(content, Mapping) or not all(isinstance(key, str) for key in content):
+        return {}
+    tensors = {key: value for key, value in content.items() if isinstance(value, Tensor)}
+    beside = [value for key, value in content.items() if key not in tensors]
+    return tensors if all(isinstance(one, str | int | float | None) for one in beside) else {}
+
+
+def _states(content: object, name: str = "") -> dict[str, dict[str, Tensor]]:
+    """Dotted name -> state dict, of all in nested mappings but those of optimisers."""
+    if state := _state(content):
+        return {name: state}
+    found = {}
+    for key, value in content.items() if isinstance(content, Mapping) else ():
+        if isinstance(key, str) and "optim" not in key.lower():  # which may keep some per weight
+            found |= _states(value, f"{name}.{key}" if name else key)
+    return found
 
 
 def _unwrapped(content: object, path: Path) -> dict[str, Tensor]:
-    """The state dict that `content` is, or that it holds under one of the names NESTED, or alone."""
-    if _is_state(content):
-        return dict(content)
-    inside = content if isinstance(content, Mapping) else {}
-    found = {str(key): value for key, value in inside.items() if _is_state(value)}
-    for name in NESTED:
-        if name in found:
-            return dict(found[name])
+    """The state dict that `content` is, or the one it holds, however deep."""
+    found = _states(content)
+    sizes = {name: sum(one.numel() for one in state.values()) for name, state in found.items()}
+    found = {  # without losses, metrics and weights of classes, which are small beside a network
+        name: state for name, state in found.items() if sizes[name] >= SMALL * max(sizes.values())
+    }
     if len(found) == 1:
-        return dict(next(iter(found.values())))
+        return next(iter(found.values()))
     said = f"several, {', '.join(found)}; save one of them by itself" if found else "none"
     raise ValueError(f"weights file {path} is not a state dict, and holds {said}: it must map parameter names to tensors")
 

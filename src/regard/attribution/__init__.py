@@ -6,6 +6,7 @@ A heat map is float32 (N, H, W) at the input's resolution, signed and raw: no cl
 import copy
 import functools
 import inspect
+import numbers
 from collections.abc import Callable, Mapping, Sequence
 
 import torch
@@ -76,9 +77,11 @@ def attribute(
     changes anything else.
     May be called within torch.no_grad() and torch.inference_mode().
     Raises ValueError for an unknown method or parameter, what `accepted.check` refuses (a model that gives no logits (N, classes), is in
-    training mode, has weights that are not finite or of another type than the images), targets of another length or outside the
-    classes, an architecture the method does not cover, and a map that is not finite.
+    training mode, has weights or logits that are not finite, weights of another type than the
+    images, or draws random numbers), targets of another length or outside the classes, an
+    architecture the method does not cover, and a map that is not finite.
     """
+    model = accepted.unwrapped(model)
     with torch.inference_mode(False):  # a gradient is needed, whatever the caller switched off
         return _attribute(*map(_trackable, (model, images, targets)), method, memory, batch, parameters)
 
@@ -87,9 +90,11 @@ def _trackable(value: nn.Module | Tensor | Sequence[int]) -> nn.Module | Tensor 
     """`value`, or a copy where it was made in torch.inference_mode(), which gradients refuse."""
     if isinstance(value, Tensor):
         return value.clone() if value.is_inference() else value
-    if isinstance(value, nn.Module) and any(one.is_inference() for one in value.state_dict(keep_vars=True).values()):
-        return copy.deepcopy(value)
-    return value
+    if not isinstance(value, nn.Module):
+        return value
+    held = value.state_dict(keep_vars=True).values()  # and what a layer stores beside tensors
+    made_there = any(isinstance(one, Tensor) and one.is_inference() for one in held)
+    return copy.deepcopy(value) if made_there else value
 
 
 def _attribute(
@@ -107,8 +112,9 @@ def _attribute(
         return images.new_zeros((0, *images.shape[-2:]), dtype=torch.float32)
     if batch is None:
         batch = batch_within(memory, model, images[0], method, **parameters)
-    if batch < 1:
-        raise ValueError(f"batch must be a number of images, at least 1, not {batch}")
+    if not isinstance(batch, numbers.Integral) or isinstance(batch, bool) or batch < 1:
+        raise ValueError(f"batch must be a number of images, at least 1, not {batch!r}")
+    batch = int(batch)
     images = images.detach().contiguous(memory_format=torch.channels_last)  # a fifth faster on a CPU
     if not (images.is_cuda or _forward_only(method, parameters)):
         batch = _steady(batch)
@@ -119,7 +125,9 @@ def _attribute(
     if not torch.isfinite(maps).all():
         broken = (~torch.isfinite(maps)).flatten(1).any(1).nonzero().flatten().tolist()
         raise ValueError(
-            f"{method} gave NaN or infinite values for images {broken[:10]}, whose values and weights are finite"
+            f"{method} gave NaN or infinite values for images {broken[:10]}, whose values and "
+            "weights are finite: their logits, or what layers give of them, are not; find the "
+            "layer that divides by zero or overflows"
         )
     return maps.float()
 
@@ -127,6 +135,7 @@ def _attribute(
 def batch_within(memory: float, model: nn.Module, image: Tensor, method: str, **parameters) -> int:
     """How many images like `image` (C, H, W), or masks of it, `method` puts through `model` together to stay within
     `memory` gigabytes of activations."""
+    model = accepted.unwrapped(model)
     forward_only = _forward_only(method, parameters)
     share = HUNGRIER.get(method, FORWARD if forward_only else BACKWARD)
     batch = at_once(model, image, memory, share, most=256 if image.is_cuda else 32)
@@ -157,7 +166,7 @@ def check(model: nn.Module, images: Tensor, targets: Tensor | Sequence[int], met
     """What `attribute` refuses before it begins; returns the targets, int64 (N,), on the device of the images."""
     if method not in METHODS:
         raise ValueError(f"unknown attribution method {method!r}; known are {', '.join(METHODS)}")
-    return accepted.check(model, images, targets)
+    return accepted.check(accepted.unwrapped(model), images, targets)
 
 
 def check_parameters(what: str, function: Callable, given: Mapping) -> None:

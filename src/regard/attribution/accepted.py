@@ -1,5 +1,6 @@
 """What can be explained: a network that gives one logit per class, images of its type, and a class for each of them."""
 
+import copy
 from collections.abc import Callable, Sequence
 
 import torch
@@ -13,19 +14,36 @@ def check(model: nn.Module, images: Tensor, targets: Tensor | Sequence[int]) -> 
 
     model: in eval mode, gives logits (N, classes); images: finite float (N, C, H, W) in the type of its weights; targets: N class
     indices. Raises ValueError that names the layer, or what the model gives in place of logits, and says what to do.
+    The logit of the first image is looked at here, those of others where a method meets them.
+    That logits hang on the images beside, as with `functional.batch_norm(training=True)`, is not
+    noticed, nor chance that torch does not draw.
     """
     _check_images(images)
-    targets = torch.as_tensor(targets)
+    try:
+        targets = torch.as_tensor(targets)
+    except (RuntimeError, TypeError, ValueError):
+        raise ValueError(
+            f"{len(images)} images need as many integer targets, not {targets!r}"
+        ) from None
     targets = targets if targets.numel() else targets.long()  # of no images, which have no type of their own
-    if targets.ndim != 1 or len(targets) != len(images) or targets.is_floating_point() or targets.dtype == torch.bool:
+    unlike = targets.is_floating_point() or targets.is_complex() or targets.dtype == torch.bool
+    if targets.ndim != 1 or len(targets) != len(images) or unlike:
         raise ValueError(
             f"{len(images)} images need as many integer targets, not {targets.dtype} {tuple(targets.shape)}"
         )
+    targets = targets.long()  # small unsigned types have no minimum, or pick by mask
     _check_model(model, images)
     if len(images):
-        classes = _classes(model, images[:1])
+        logits = _logits(model, images[:1])
+        classes = model.head.out_features if logits is None else logits.shape[1]
         if targets.min() < 0 or targets.max() >= classes:
             raise ValueError(f"targets must be in 0..{classes - 1}, found {int(targets.min())}..{int(targets.max())}")
+        if logits is not None and not torch.isfinite(logits[0, targets[0]]):
+            raise ValueError(
+                f"the model gives {logits[0, targets[0]].item()} as logit {int(targets[0])} of "
+                "image 0, whose values and weights are finite; nothing can be explained: find the "
+                "layer that divides by zero or overflows"
+            )
     return targets.to(images.device, torch.int64)
 
 
@@ -47,7 +65,7 @@ def _check_model(model: nn.Module, images: Tensor) -> None:
         if isinstance(module, nn.modules.batchnorm._BatchNorm) and module.running_mean is None:
             raise ValueError(f"{name} normalises by its batch, so that a map would depend on other images")
     for name, value in model.state_dict().items():
-        if not value.is_floating_point():
+        if not isinstance(value, Tensor) or not value.is_floating_point():
             continue
         if not torch.isfinite(value).all():
             raise ValueError(f"{name} of the model has NaN or infinite values; nothing it says can be explained")
@@ -69,19 +87,36 @@ def _said(kind: torch.dtype) -> str:
     return str(kind).removeprefix("torch.")
 
 
+def _built(model: nn.Module) -> bool:
+    """Whether `model` is as `regard.backbones.build` makes it, its logits unchanged."""
+    parts = dict(model.named_children())
+    plain = type(model) is nn.Sequential and list(parts) == ["features", "pool", "flatten", "head"]
+    pooled = plain and isinstance(parts["pool"], nn.AdaptiveAvgPool2d | nn.AdaptiveMaxPool2d)
+    if not pooled or parts["pool"].output_size != 1 or type(parts["head"]) is not nn.Linear:
+        return False
+    hooked = any(one._forward_hooks for one in (model, *parts.values()))
+    return type(parts["flatten"]) is nn.Flatten and not hooked
+
+
 @torch.no_grad()
-def _classes(model: nn.Module, image: Tensor) -> int:
-    """The number of logits that `model` gives of one image (1, C, H, W)."""
-    if isinstance(model, nn.Sequential) and isinstance(model[-1], nn.Linear):
-        return model[-1].out_features
+def _logits(model: nn.Module, image: Tensor) -> Tensor | None:
+    """The logits (1, classes) of one image (1, C, H, W); None for a model made to give them."""
+    if _built(model):
+        return None
+    chance = _chance(image)
     output = explained(model, image)
+    if not torch.equal(chance, _chance(image)):
+        raise ValueError(
+            "the model draws random numbers in eval mode, so that a map would depend on chance; "
+            "leave that out, as with functional.dropout(x, training=self.training)"
+        )
     if not isinstance(output, Tensor):
         held = f" with {', '.join(map(str, list(output)[:5]))}" if isinstance(output, dict) else ""
         raise ValueError(
             f"the model gives a {type(output).__name__}{held}, not logits (N, classes); wrap it in a module whose forward "
             "returns the logits alone, such as model(x)[0] or model(x).logits"
         )
-    if output.ndim != 2 or len(output) != 1:
+    if output.ndim != 2 or len(output) != 1 or not output.shape[1]:
         shape = ("N", *output.shape[1:]) if output.ndim else ()
         raise ValueError(
             f"the model gives ({', '.join(map(str, shape))}) for images (N, C, H, W), not logits (N, classes); wrap it in a "
@@ -89,7 +124,12 @@ def _classes(model: nn.Module, image: Tensor) -> int:
         )
     if not output.is_floating_point():
         raise ValueError(f"the model gives {_said(output.dtype)}, not logits; leave out what turns logits into classes")
-    return output.shape[1]
+    return output
+
+
+def _chance(image: Tensor) -> Tensor:
+    """Where torch's random numbers stand on the device of `image`; it moves when some are drawn."""
+    return torch.cuda.get_rng_state(image.device) if image.is_cuda else torch.get_rng_state()
 
 
 _ADVICE = {
@@ -112,6 +152,41 @@ def explained(function: Callable, *arguments, what: str = "the model") -> object
     except (RuntimeError, TypeError, AttributeError, IndexError, NotImplementedError) as error:
         if "allocate memory" in str(error):  # a plain RuntimeError on a CPU
             raise
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else ""
         shape = next((tuple(one.shape) for one in arguments if isinstance(one, Tensor)), ())
+        for sign, reason in _REASONS.items():
+            if sign in str(error):
+                failed = f"run on images {shape}" if shape else "made"
+                raise ValueError(f"{what} cannot be {failed}: {reason}") from error
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else ""
         raise ValueError(f"{what} cannot be run on images {shape}: {type(error).__name__}: {reason}") from error
+
+
+# what torch's errors say -> what is the matter, and what to do
+_REASONS = {
+    "does not require grad": "no gradient gets from the logits to the images; leave out what cuts "
+    "it in the model's forward, such as detach() or torch.no_grad()",
+    "support the deepcopy protocol": "a weight is computed from others, as by the old "
+    "torch.nn.utils.weight_norm, and cannot be copied; call torch.nn.utils.remove_weight_norm on "
+    "that layer",
+}
+
+
+def unwrapped(model: nn.Module) -> nn.Module:
+    """The network inside what torch.compile made of it, of the same weights; another as it is.
+
+    Raises ValueError for what TorchScript or quantisation made, inside which there is no network.
+    """
+    while isinstance(getattr(model, "_orig_mod", None), nn.Module):
+        model = model._orig_mod
+    for name, module in model.named_modules() if isinstance(model, nn.Module) else ():
+        if isinstance(module, torch.jit.ScriptModule):
+            made = "TorchScript, whose layers cannot be reached"
+        elif "nn.quantized" in type(module).__module__:
+            made = "quantised, which lets no gradient through"
+        else:
+            continue
+        said = f"{name or 'the model'} is {made}"
+        raise ValueError(f"{said}; explain the network that it was made from")
+    if getattr(model, "_compiled_call_impl", None) is not None:  # by model.compile()
+        return copy.copy(model)  # which leaves that behind
+    return model

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from regard.attribution.gradient import undefined
 from regard.geometry import upsample
 
 
@@ -40,8 +41,12 @@ def grad_cam(
     guided=True counts the gradient only where it and the activation are positive (the gate of guided backpropagation,
     Springenberg et al. 2015, at this one layer), which several published codes call Grad-CAM.
     layer: the name of a module whose output is taken in place of the last feature map, such as "features.38".
-    Raises ValueError for a layer that there is not, that has no feature map, or that the logit does not hang on.
+    Raises ValueError for a layer that is no name, that there is not, that has no feature map, or
+    that the logit does not hang on.
     """
+    if not isinstance(layer, str):
+        known = "the name of a module, such as 'features.38'"
+        raise ValueError(f"grad-cam: layer must be {known}, not {layer!r}")
     activations, gradient = _at(model, images, targets, layer) if layer else _last(model, images, targets)
     if guided:
         gradient = gradient.clamp(min=0) * (activations > 0)
@@ -75,13 +80,15 @@ def _at(model: nn.Module, images: Tensor, targets: Tensor, layer: str) -> tuple[
     hook = known[layer].register_forward_hook(cut)
     try:
         with torch.enable_grad():
-            logits = model(images).gather(1, targets[:, None]).sum()
+            logits = model(images).gather(1, targets[:, None])
             found = (
-                torch.autograd.grad(logits, kept[-1:], allow_unused=True) if kept and logits.requires_grad else [None]
+                torch.autograd.grad(logits.sum(), kept[-1:], allow_unused=True)
+                if kept and logits.requires_grad
+                else [None]
             )
     finally:
         hook.remove()
     pooled = isinstance(known[layer], nn.AdaptiveAvgPool2d | nn.AdaptiveMaxPool2d)
     if found[0] is None or kept[-1].ndim != 4 or pooled:
         raise ValueError(f"grad-cam: layer {layer!r} gives no feature map (N, K, h, w) that the logit hangs on")
-    return kept[-1].detach(), found[0]
+    return kept[-1].detach(), undefined(found[0], logits)

@@ -41,7 +41,7 @@ def counted(model: nn.Module) -> Iterator[Cost]:
         cost.backwards += count
 
     hooks = [deepest[0].register_forward_pre_hook(forward), leaves[-1].register_forward_hook(backward)]
-    device = next(model.parameters()).device
+    device = next(model.parameters(), torch.empty(0)).device
     before = hardware.reset_peak(device)
     start = time.perf_counter()
     try:

@@ -13,12 +13,20 @@ REDUCTIONS = {
 
 
 def input_gradient(model: nn.Module, images: Tensor, targets: Tensor) -> Tensor:
-    """Gradient (N, C, H, W) of the target logits with respect to the images (N, C, H, W)."""
+    """Gradient (N, C, H, W) of the target logits with respect to the images (N, C, H, W); NaN where
+    a logit is not finite."""
     given = images.detach().requires_grad_(True)
     with torch.enable_grad():
-        logits = model(given).gather(1, targets[:, None]).sum()
-        (gradient,) = torch.autograd.grad(logits, given)
-    return gradient
+        logits = model(given).gather(1, targets[:, None])
+        (gradient,) = torch.autograd.grad(logits.sum(), given)
+    return undefined(gradient, logits)
+
+
+def undefined(gradient: Tensor, logits: Tensor) -> Tensor:
+    """`gradient` (N, C, H, W), NaN for images whose target logit (N, 1) is not finite, which
+    autograd does not notice."""
+    broken = ~torch.isfinite(logits.detach()).view(-1, 1, 1, 1)
+    return gradient.masked_fill(broken, torch.nan) if broken.any() else gradient
 
 
 def gradient(model: nn.Module, images: Tensor, targets: Tensor, reduce: str = "max") -> Tensor:

@@ -50,6 +50,7 @@ def lime(
     superpixels: "quickshift" or "slic", of the image as it was before normalisation; fill: what hidden ones show, as in
     `superpixels.hidden`; evaluations: masks per image; the rest as in `coefficients` and `kernels.perturb`. Masks are
     drawn from `seed` and the image's own content, so that neither batch nor order matters.
+    Where a logit is not finite, neither is the map.
     """
     quick, maps = evaluator(model, precision), []
     for image, picture, target in zip(images, pictures(images, model), targets.tolist()):
@@ -59,6 +60,9 @@ def lime(
         logits = masked_logits(
             quick, image, hidden(image, segments, fill, model), segments, torch.from_numpy(masks), target, chunk
         )
+        if not torch.isfinite(logits).all():
+            maps.append(torch.full_like(image[0], torch.nan))
+            continue
         found = coefficients(masks, logits.double().cpu().numpy(), kernel_width, ridge)
         maps.append(torch.from_numpy(found[parts]).to(images))
     return torch.stack(maps)

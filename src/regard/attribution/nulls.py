@@ -1,6 +1,7 @@
 """Null maps: heat maps that know nothing of what a network learned. A method that does no better shows nothing about it."""
 
 import copy
+from collections.abc import Mapping
 
 import numpy as np
 import torch
@@ -8,11 +9,13 @@ from scipy.ndimage import gaussian_filter
 from skimage.filters import sobel
 from torch import Tensor, nn
 
+from regard.attribution import accepted
 from regard.attribution.seeds import generator
 from regard.attribution.superpixels import pictures
 
 CHANNELS = ("mean", "haematoxylin")
 MIN_NETWORKS = 10  # that `random-network` is a mean over
+DRAWN = nn.Linear | nn.modules.conv._ConvNd  # whose weights `reinitialised` draws
 
 
 def ones(images: Tensor) -> Tensor:
@@ -105,24 +108,66 @@ def random_network(
 
 def reinitialised(model: nn.Module, seed: int = 0) -> nn.Module:
     """A copy of `model` that has learned nothing: weights of convolutions and dense layers drawn as in He et al. (2015,
-    eq. 10), biases 0, batch norms that change nothing. The same for the same seed on every device."""
-    blank = copy.deepcopy(model)
-    source = torch.Generator().manual_seed(seed)
+    eq. 10), biases 0, batch norms that change nothing. The same for the same seed on every device.
+
+    Raises ValueError for weights that no rule draws anew, that are not registered, and where
+    nothing is drawn; buffers beside layers that are drawn count as constants.
+    """
+    model = accepted.unwrapped(model)
+    if hidden := _unregistered(model):
+        raise ValueError(
+            f"{hidden} of the model holds weights that are not registered, so that they cannot be "
+            "drawn anew; keep it in a torch.nn.ModuleList, ModuleDict or ParameterList"
+        )
+    blank = accepted.explained(copy.deepcopy, model, what="the copy of the model to draw anew")
+    source, drawn = torch.Generator().manual_seed(seed), False
     with torch.no_grad():
-        for module in blank.modules():
+        for where, module in blank.named_modules():
+            known = isinstance(module, DRAWN | nn.modules.batchnorm._BatchNorm)
+            others = [name for name, _ in module.named_parameters(recurse=False)]
+            others = [name for name in others if not known or name not in ("weight", "bias")]
+            if others:  # such as weight_orig, from which a spectral norm computes the weight
+                raise ValueError(
+                    f"{type(module).__name__} has learned {others[0]!r} "
+                    f"({where or 'the model itself'}), and no rule says how to draw it anew"
+                )
             if isinstance(module, nn.modules.batchnorm._BatchNorm):
                 module.reset_running_stats()
                 for value, start in ((module.weight, 1.0), (module.bias, 0.0)):
                     if value is not None:
                         value.fill_(start)
-            elif isinstance(module, nn.Linear | nn.modules.conv._ConvNd):
+            elif isinstance(module, DRAWN):
                 spread = (2 / module.weight[0].numel()) ** 0.5
                 module.weight.copy_(spread * torch.randn(module.weight.shape, generator=source))
                 if module.bias is not None:
                     module.bias.zero_()
-            elif name := next((name for name, _ in module.named_parameters(recurse=False)), ""):
-                raise ValueError(f"{type(module).__name__} has learned {name!r}, and no rule says how to draw it anew")
+                drawn = True
+    if not drawn:
+        kept = ", ".join(name for name, _ in model.named_buffers()) or "nothing else"
+        raise ValueError(
+            f"the model has no convolution or dense layer to draw anew (it holds {kept}), so that "
+            "the map would be its own; make its weights those of such layers"
+        )
     return blank
+
+
+def _unregistered(model: nn.Module) -> str:
+    """The first attribute in `model` that holds a network or parameters unknown to torch, or ""."""
+    known = {id(one) for one in (*model.modules(), *model.parameters())}
+
+    def held(value: object) -> bool:
+        if isinstance(value, Mapping):
+            return any(map(held, value.values()))
+        if isinstance(value, list | tuple | set):
+            return any(map(held, value))
+        return isinstance(value, nn.Module | nn.Parameter) and id(value) not in known
+
+    own = vars(nn.Module())  # where torch registers, and hooks
+    for where, module in model.named_modules():
+        for name, value in vars(module).items():
+            if name not in own and held(value):
+                return f"{where}.{name}".lstrip(".")
+    return ""
 
 
 NULLS = {

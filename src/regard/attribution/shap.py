@@ -12,7 +12,7 @@ from regard.attribution.seeds import drawn, numpy_seeded
 from regard.attribution.superpixels import hidden, pictures
 from regard.attribution.superpixels import superpixels as parts_of
 from regard.kernels.local import masked_logits
-from regard.kernels.perturb import evaluator
+from regard.kernels.perturb import dtype_of, evaluator
 
 ASKED = 64  # masks the library asks for at a time; which boxes it cuts depends on it, so it must not depend on memory
 
@@ -74,7 +74,8 @@ def _partition(quick, image: Tensor, target: int, evaluations: int, chunk: int, 
 
     shown = image.permute(1, 2, 0).float().cpu().numpy()
     baseline = blurred(image, blur)
-    explainer = PartitionExplainer(logits_of(quick, shown, baseline, target, chunk), Masks(baseline, shown.shape))
+    logits = logits_of(quick, shown, baseline, target, chunk, image.device)
+    explainer = PartitionExplainer(logits, Masks(baseline, shown.shape))
     found = explainer(shown[None], max_evals=evaluations, batch_size=ASKED, silent=True)
     return torch.from_numpy(np.asarray(found.values[0], dtype=np.float64).reshape(*shown.shape).sum(axis=2))
 
@@ -125,18 +126,23 @@ ALGORITHMS = {"partition": _partition, "kernel": _kernel, "gradient": _gradient}
 
 
 def logits_of(
-    quick: nn.Module, shown: np.ndarray, hidden: np.ndarray, target: int, chunk: int
+    quick: nn.Module,
+    shown: np.ndarray,
+    hidden: np.ndarray,
+    target: int,
+    chunk: int,
+    device: torch.device | str = "cpu",
 ) -> Callable[[np.ndarray], np.ndarray]:
     """A function from masks bool (n, H * W * C) to the logit `target` (n,) of the image `shown` (H, W, C) where a mask is
-    True and `hidden` where it is not, as the shap library calls a model."""
-    first = next(quick.parameters())
-    shown, hidden = (torch.from_numpy(value).to(first.device, first.dtype) for value in (shown, hidden))
+    True and `hidden` where it is not, as the shap library calls a model, which is on `device`."""
+    kind = dtype_of(quick)
+    shown, hidden = (torch.from_numpy(value).to(device, kind) for value in (shown, hidden))
 
     @torch.no_grad()
     def logits(masks: np.ndarray) -> np.ndarray:
         found = []
         for part in torch.from_numpy(masks).split(chunk):
-            seen = torch.where(part.to(first.device).view(-1, *shown.shape), shown, hidden)
+            seen = torch.where(part.to(device).view(-1, *shown.shape), shown, hidden)
             found.append(quick(seen.permute(0, 3, 1, 2))[:, target])  # channels_last as it is
         return torch.cat(found).double().cpu().numpy()
 

@@ -1,5 +1,7 @@
 """How many images may go through a network at a time within a bound on memory, found from what its layers give."""
 
+import numbers
+
 import torch
 from torch import Tensor, nn
 
@@ -29,8 +31,9 @@ def at_once(model: nn.Module, image: Tensor, memory: float, share: float, most: 
     """How many images like `image` (C, H, W) to put through `model` together: at least one and at most `most`.
 
     memory: gigabytes (10^9 bytes) that may be taken; share: bytes that a method takes per byte of `footprint`.
-    Raises ValueError for a bound that is not positive.
+    One image where that cannot be known. Raises ValueError for a bound that is no positive number.
     """
-    if not memory > 0:
-        raise ValueError(f"memory must be a positive number of gigabytes, not {memory}")
-    return max(1, min(most, int(memory * 1e9 / (share * footprint(model, image)))))
+    if not isinstance(memory, numbers.Real) or not 0 < memory < float("inf"):
+        raise ValueError(f"memory must be a positive number of gigabytes, not {memory!r}")
+    taken = share * footprint(model, image)
+    return max(1, min(most, int(memory * 1e9 / taken))) if taken else 1

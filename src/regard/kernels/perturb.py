@@ -7,6 +7,7 @@ network whose batch norms are part of its convolutions.
 """
 
 import copy
+import itertools
 import weakref
 
 import torch
@@ -30,7 +31,7 @@ def evaluator(model: nn.Module, precision: str = "float32") -> nn.Module:
         raise ValueError(f"unknown precision {precision!r}; known are {', '.join(PRECISIONS)}")
     if _MADE.get(model) == precision:
         return model
-    kind = next(model.parameters()).dtype if precision == "float32" else PRECISIONS[precision]
+    kind = dtype_of(model) if precision == "float32" else PRECISIONS[precision]
     quick = copy.deepcopy(model).requires_grad_(False)
     for chain in [module for module in quick.modules() if isinstance(module, nn.Sequential)]:
         _shorten(chain)
@@ -44,8 +45,9 @@ def evaluator(model: nn.Module, precision: str = "float32") -> nn.Module:
 
 
 def dtype_of(quick: nn.Module) -> torch.dtype:
-    """The type of images that a network takes: that of its first weights."""
-    return next(quick.parameters()).dtype
+    """The type of images that a network takes: that of its first weights, float32 without any."""
+    held = itertools.chain(quick.parameters(), quick.buffers())
+    return next((one.dtype for one in held if one.is_floating_point()), torch.float32)
 
 
 def _shorten(chain: nn.Sequential) -> None:
