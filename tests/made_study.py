@@ -8,7 +8,8 @@ import pandas as pd
 import xarray as xr
 import yaml
 
-from regard import arrays, backbones, regions, tables
+from regard import backbones, regions
+from regard.core import arrays, tables
 
 ROOT = Path(__file__).parents[1]
 SIZE, CASES = 64, 60

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from regard import arrays
+from regard.core import arrays
 
 
 @pytest.fixture

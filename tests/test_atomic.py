@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from regard import atomic
+from regard.core import atomic
 
 
 def test_a_file_appears_when_the_block_ends(tmp_path):
@@ -67,7 +67,7 @@ def test_a_killed_writer_leaves_the_earlier_file(tmp_path):
     path = tmp_path / "a.txt"
     path.write_text("old")
     code = (
-        "import sys; from regard import atomic\n"
+        "import sys; from regard.core import atomic\n"
         "with atomic.file(sys.argv[1]) as aside:\n"
         "    aside.write_text('half'); print('in', flush=True); sys.stdin.read()"
     )

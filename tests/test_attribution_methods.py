@@ -13,9 +13,9 @@ from torch import nn
 from regard.attribution import PRESETS, attribute
 from regard.attribution.gradient import input_gradient
 from regard.attribution.lime import coefficients
-from regard.attribution.seeds import drawn
 from regard.attribution.shap import logits_of
 from regard.attribution.superpixels import hidden, hidden_by_mean, pictures, superpixels
+from regard.core.seeds import drawn
 from regard.kernels.local import masked_logits
 from regard.kernels.perturb import evaluator
 

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from regard import checks, project
+from regard import checks
 from regard.claims import TESTED_FROM
+from regard.core import project
 from regard.published import PUBLISHED
 
 LABELS = {

@@ -3,7 +3,7 @@
 import pytest
 from made_study import CASES, run, study
 
-from regard import tables
+from regard.core import tables
 
 NAME = "6_clusters"
 

@@ -7,7 +7,8 @@ import pytest
 import torch
 import xarray as xr
 
-from regard import arrays, comparison, geometry, regions
+from regard import comparison, geometry, regions
+from regard.core import arrays
 
 BOX = geometry.letterbox(10, 10, 10)
 

@@ -8,7 +8,8 @@ import pytest
 import xarray as xr
 from safetensors.numpy import save_file
 
-from regard import arrays, cli, contradictions, tables
+from regard import cli, contradictions
+from regard.core import arrays, tables
 
 CASES = ["a", "b", "c", "d"]
 STAGES = ("prepare", *contradictions.LATER)

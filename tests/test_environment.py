@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from regard import environment, hardware
+from regard.core import environment, hardware
 
 INTEL = """processor\t: 0
 vendor_id\t: GenuineIntel
@@ -66,7 +66,7 @@ def test_onednn_says_what_it_chose():
     found = environment.onednn()
     if found == environment.UNKNOWN or platform.machine() != "x86_64":
         pytest.skip("torch has no oneDNN for x86 here")
-    code = "from regard import environment; print(environment.onednn())"
+    code = "from regard.core import environment; print(environment.onednn())"
     done = subprocess.run(
         [sys.executable, "-c", code],
         env={"ONEDNN_MAX_CPU_ISA": "SSE41", "PATH": ""},

@@ -9,8 +9,9 @@ import torch
 import xarray as xr
 import yaml
 
-from regard import arrays, backbones, examination, regions, tables
+from regard import backbones, examination, regions
 from regard.attribution import attribute
+from regard.core import arrays, tables
 
 CASES = ["a", "b", "c", "d"]
 SETTINGS = {
@@ -160,7 +161,7 @@ def test_so_many_patients_are_drawn(study, tmp_path, monkeypatch):
     monkeypatch.chdir(study)
     settings = yaml.safe_load((study / "params.yaml").read_text())
     changed = settings | {"examine": SETTINGS | {"patients": 2}}
-    monkeypatch.setattr("regard.project.parameters", lambda *_: changed)
+    monkeypatch.setattr("regard.core.project.parameters", lambda *_: changed)
     examination.run("s", tmp_path)
     values = tables.read(tmp_path / "values.csv")
     drawn = values[(values["check"] == "faithfulness") & (values["method"] != "lime")]

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from regard import regions
+from regard.core.statistics import FEWEST, TESTED_FROM
 from regard.explained import can_be_scored, explanations, limits, outlook, sampled, spread
 from regard.performance import predictions
-from regard.statistics import FEWEST, TESTED_FROM
 
 TABLE = pd.DataFrame(
     {"case": list("abc"), "patient": ["p", "q", "q"], "split": "test", "data": "made"}

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from regard import backbones, hardware, training
+from regard import backbones, training
+from regard.core import hardware
 
 
 def test_precision_is_named():
@@ -34,7 +35,7 @@ def test_memory_in_use_at_most_is_that_of_the_data(megabytes):
     """Of a process of its own, above what is in use before: what is freed again counts, what was there does not."""
     script = f"""
         import torch
-        from regard import hardware
+        from regard.core import hardware
         kept, cpu = torch.ones({megabytes} * 250_000), torch.device("cpu")
         before = hardware.reset_peak(cpu)
         torch.ones({megabytes} * 250_000)

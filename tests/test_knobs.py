@@ -6,8 +6,9 @@ import math
 
 import pytest
 
-from regard import checks, cli, kinds, knobs, project, summary, training
+from regard import checks, cli, kinds, knobs, summary, training
 from regard.attribution import METHODS, NULLS
+from regard.core import project
 from regard.selection import SELECTIONS
 
 PARAMS = project.parameters()

@@ -6,7 +6,8 @@ import copy
 
 import pytest
 
-from regard import backbones, checks, layers, project
+from regard import backbones, checks, layers
+from regard.core import project
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 from conftest import make_cases
 
 from regard import cases, cli, overview
-from regard.statistics import FEWEST, TESTED_FROM
+from regard.core.statistics import FEWEST, TESTED_FROM
 
 QUICK = {"explained": 48, "explained_cases": 1, "explained_few": 96, "seed": 1}
 

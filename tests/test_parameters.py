@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from regard import parameters
 from regard.attribution import attribute
+from regard.core import parameters
 from regard.scores import score
 from regard.selection import select
 

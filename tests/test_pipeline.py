@@ -13,7 +13,8 @@ import pytest
 import yaml
 from conftest import make_cases
 
-from regard import cases, checks, pipeline, project
+from regard import cases, checks, pipeline
+from regard.core import project
 
 NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").rglob("*.ipynb"))
 

@@ -5,7 +5,7 @@ import copy
 import pytest
 import yaml
 
-from regard import project
+from regard.core import project
 
 PARAMS = {
     "profile": "quick",

@@ -12,8 +12,9 @@ import torch
 import yaml
 from torchvision import models
 
-from regard import backbones, checks, project
+from regard import backbones, checks
 from regard.attribution import attribute
+from regard.core import project
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -21,7 +22,8 @@ EXAMPLES = re.findall(r"append to `(src/regard/[\w/]+\.py)`.*?```python\n(.*?)``
 USE = """
 import json, sys
 import numpy as np, pandas as pd, torch, xarray as xr, yaml
-from regard import arrays, backbones, checks, comparison, geometry, summary
+from regard import backbones, checks, comparison, geometry, summary
+from regard.core import arrays
 from regard.attribution import METHODS, attribute
 from regard.selection import SELECTIONS, select
 

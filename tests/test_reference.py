@@ -3,7 +3,8 @@
 import pandas as pd
 import pytest
 
-from regard import environment, paper, reference, tables
+from regard import paper, reference
+from regard.core import environment, tables
 
 ROW = {
     "study": "s",

@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 import torch
 
-from regard import reports, tables
+from regard import reports
+from regard.core import tables
 
 ROOT = Path(__file__).parents[1]
 

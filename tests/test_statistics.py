@@ -9,7 +9,8 @@ from scipy import stats
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import proportion_confint
 
-from regard.statistics import (
+from regard.core.seeds import seed_of
+from regard.core.statistics import (
     contrasts,
     difference_between,
     holm,
@@ -19,7 +20,6 @@ from regard.statistics import (
     paired,
     permuted,
     resamples,
-    seed_of,
 )
 
 NAN = float("nan")

@@ -7,11 +7,12 @@ import pytest
 import torch
 from memory import peak
 
-from regard import backbones, hardware
+from regard import backbones
 from regard.attribution import PERTURBATION, attribute, stored
 from regard.attribution.cost import counted
 from regard.attribution.stored import stored as stored_maps
 from regard.backbones import digest
+from regard.core import hardware
 from regard.kernels.memory import footprint
 
 

@@ -5,7 +5,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from regard import project, strict_yaml
+from regard.core import project, strict_yaml
 
 
 @pytest.fixture

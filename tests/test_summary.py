@@ -8,10 +8,12 @@ import pytest
 import torch
 import xarray as xr
 
-from regard import claims, comparison, concepts, gathering, regions, statistics, summary, tables
+from regard import claims, comparison, concepts, gathering, regions, summary
+from regard.core import statistics, tables
+from regard.core.seeds import seed_of
+from regard.core.statistics import mean_intervals
 from regard.geometry import letterbox
 from regard.scores import says_nothing
-from regard.statistics import mean_intervals, seed_of
 
 NAN = float("nan")
 CONCEPTS = pd.DataFrame(columns=concepts.COLUMNS)

@@ -16,7 +16,8 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from regard import hardware, notebook_kernel, pipeline
+from regard import notebook_kernel, pipeline
+from regard.core import hardware
 
 RUN = [sys.executable, "-m", "regard", "stage", "2_small", "a"]
 CELLS = [

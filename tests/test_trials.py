@@ -4,7 +4,8 @@ import pytest
 import yaml
 from conftest import make_cases
 
-from regard import cases, project, trials
+from regard import cases, trials
+from regard.core import project
 
 
 @pytest.fixture

@@ -9,9 +9,10 @@ import torch
 from memory import peak
 from torch import nn
 
-from regard import backbones, tables, units
-from regard.receptive import Field
+from regard import backbones, units
+from regard.core import tables
 from regard.kernels import activity
+from regard.receptive import Field
 
 RANDOM = np.random.default_rng(0)
 

@@ -3,7 +3,8 @@
 import pytest
 from made_study import run, study
 
-from regard import surveys, tables
+from regard import surveys
+from regard.core import tables
 
 SAYS = ["There is a mass.", "There are calcifications.", ""]
 

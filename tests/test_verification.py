@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from regard import cli, environment, reference, tables, verification
+from regard import cli, reference, verification
+from regard.core import environment, tables
 
 ROW = {
     "study": "s",

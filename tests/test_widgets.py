@@ -10,7 +10,8 @@ import torch
 import xarray as xr
 from PIL import Image
 
-from regard import arrays, notebook_kernel, regions, tables, widgets
+from regard import notebook_kernel, regions, widgets
+from regard.core import arrays, tables
 from regard.widgets import pictures, uploads
 from regard.widgets.clusters import rest_of
 

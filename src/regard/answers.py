@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from filelock import FileLock
 
-from regard import atomic
+from regard.core import atomic
 
 WAIT = 120  # seconds for other writers; one takes milliseconds, and on a busy machine many may come first
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from regard import statistics
 from regard.comparison import crossed
+from regard.core import statistics
 from regard.geometry import Letterbox, inner
 
 # the width of the ring that is called an image's border, as a share of its longer side: a cell of

@@ -20,8 +20,9 @@ from safetensors.torch import load_file, save
 from torch import Tensor, nn
 from torchvision import models
 
-from regard import checkpoints, project
+from regard import checkpoints
 from regard import preprocessing as inputs_of
+from regard.core import project
 from regard.preprocessing import IMAGENET, Preprocessing
 
 

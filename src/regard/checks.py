@@ -5,7 +5,8 @@ import itertools
 import re
 from collections.abc import Mapping, Sequence
 
-from regard import cases, project, regions
+from regard import cases, regions
+from regard.core import project
 from regard.published import PUBLISHED
 
 STAGES = ("prepare", "train", "attribute", "select", "examine", "compare", "clusters", "units")
@@ -132,7 +133,13 @@ def attribution(settings: Mapping, pool: str) -> None:
     """Raise ValueError for a method, preset, null map or parameter that there is not: said here,
     and not after a network was trained. settings: of the stage attribute; pool: the network's."""
     from regard import knobs
-    from regard.attribution import METHODS, NULLS, PERTURBATION, PRESETS, check_parameters  # takes seconds
+    from regard.attribution import (  # takes seconds
+        METHODS,
+        NULLS,
+        PERTURBATION,
+        PRESETS,
+        check_parameters,
+    )
 
     where = f"params.yaml: study {settings['study']!r}, attribute:"
     for knob, known in (("methods", METHODS), ("presets", PRESETS), ("nulls", NULLS)):

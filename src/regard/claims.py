@@ -5,8 +5,8 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from regard.core.statistics import TESTED_FROM  # test patients; a claim about fewer is "not tested"
 from regard.published import PUBLISHED, figure
-from regard.statistics import TESTED_FROM  # test patients; a claim about fewer is "not tested"
 from regard.summary import EMPTY_RULES, POOLED
 
 HEADLINES = (POOLED, "each case's own")  # targets of the rows that claims are made on

@@ -217,7 +217,8 @@ def _strip(options: argparse.Namespace) -> None:
 
 
 def _settings(options: argparse.Namespace) -> None:
-    from regard import checks, pipeline, project
+    from regard import checks, pipeline
+    from regard.core import project
 
     params = project.parameters()
     checks.shape(params)
@@ -229,7 +230,8 @@ def _settings(options: argparse.Namespace) -> None:
 
 
 def _targets(options: argparse.Namespace) -> None:
-    from regard import checks, project
+    from regard import checks
+    from regard.core import project
 
     params = project.parameters()
     checks.shape(params)
@@ -248,7 +250,7 @@ def _stage(options: argparse.Namespace) -> None:
     contradictions.check(options.study, stage)
     pipeline.run(options.notebook, Path("results", "study", options.study, stage), {"study": options.study})
     if stage == "train":
-        from regard import environment  # takes seconds
+        from regard.core import environment  # takes seconds
 
         environment.record(options.study)
 
@@ -273,7 +275,8 @@ def _expose(options: argparse.Namespace) -> None:
 
 
 def _deepminer(options: argparse.Namespace) -> None:
-    from regard import deepminer, tables
+    from regard import deepminer
+    from regard.core import tables
 
     labels, answers = deepminer.labels(options.folder), deepminer.answers(options.folder)
     found = deepminer.reanalysis(answers)
@@ -292,7 +295,7 @@ def _deepminer(options: argparse.Namespace) -> None:
 def _costs(options: argparse.Namespace) -> None:
     import pandas as pd
 
-    from regard import project, tables
+    from regard.core import project, tables
 
     files = sorted((project.root() / "results" / "costs").glob("*.csv"))
     if not files:
@@ -359,12 +362,14 @@ def _verify(options: argparse.Namespace) -> None:
 
 
 def _reference(options: argparse.Namespace) -> None:
-    from regard import project, reference
+    from regard import reference
+    from regard.core import project
 
     print(f"{reference.write().relative_to(project.root())}: commit it, then `dvc repro paper`")
 
 
 def _sample(options: argparse.Namespace) -> None:
-    from regard import project, sample
+    from regard import sample
+    from regard.core import project
 
     print(f"{sample.write().relative_to(project.root())}: commit it")

@@ -10,10 +10,18 @@ import torch
 import xarray as xr
 from torch import Tensor
 
-from regard import arrays
 from regard import regions as reference_regions
+from regard.core import arrays
 from regard.geometry import Letterbox, from_square, inner, without_padding
-from regard.scores import FLAGGED, OF_REGIONS, SCORES, area_expected_iou, points, says_nowhere, score
+from regard.scores import (
+    FLAGGED,
+    OF_REGIONS,
+    SCORES,
+    area_expected_iou,
+    points,
+    says_nowhere,
+    score,
+)
 from regard.selection import select
 
 COLUMNS = (

@@ -8,9 +8,8 @@ import torch
 from sklearn.metrics import r2_score
 from torch import Tensor
 
-from regard import statistics
+from regard.core import statistics
 from regard.performance import auroc
-
 
 # of what is said of clusters of activations, a row each, for the table of claims
 COLUMNS = [

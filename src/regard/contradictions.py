@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from safetensors import SafetensorError, safe_open
 
-from regard import arrays, project, tables
+from regard.core import arrays, project, tables
 
 SHOWN = 3  # names in a message
 

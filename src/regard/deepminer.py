@@ -13,7 +13,9 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from regard import reports, statistics, units
+from regard import reports, units
+from regard.core import statistics
+from regard.core.seeds import seed_of
 from regard.performance import auroc
 
 LABELS = "cleaned_unit_labels.ipynb"
@@ -119,7 +121,7 @@ def reanalysis(table: pd.DataFrame, draws: int = 10_000, seed: int = 1) -> pd.Da
     right = (table["said"] == table["cancer"]).to_numpy()
     cancer, exams, text = table["cancer"].to_numpy(), table["exam"].to_numpy(), table["explanation"]
     sets = text.str.split(" | ", regex=False).apply(lambda said: " | ".join(sorted(said)))
-    seed = statistics.seed_of(seed, "deepminer")
+    seed = seed_of(seed, "deepminer")
     mean = lambda values, inside=slice(None): (
         *statistics.mean_interval(values[inside].astype(float), exams[inside], draws, seed),
         len(values[inside]),

@@ -12,12 +12,14 @@ import torch
 import xarray as xr
 from torch import Tensor
 
-from regard import arrays, backbones, faithfulness, geometry, hardware, project, regions, sanity, tables
+from regard import backbones, faithfulness, geometry, regions, sanity
 from regard.attribution import METHODS, PERTURBATION, attribute
+from regard.core import arrays, hardware, project, tables
+from regard.core.seeds import seed_of
+from regard.core.statistics import mean_intervals
 from regard.explained import sampled
 from regard.kernels import evaluator
 from regard.scores import score
-from regard.statistics import mean_intervals, seed_of
 
 KEYS = ["check", "method", "control", "measure", "level"]
 COLUMNS = [

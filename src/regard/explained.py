@@ -10,7 +10,8 @@ called nor on how many are asked for.
 import numpy as np
 import pandas as pd
 
-from regard.statistics import FEWEST, TESTED_FROM, seed_of
+from regard.core.seeds import seed_of
+from regard.core.statistics import FEWEST, TESTED_FROM
 
 COLUMNS = ["case", "patient", "target", "target_role", "label", "correct"]
 

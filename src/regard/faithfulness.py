@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from regard import preprocessing
-from regard.attribution.seeds import generator
+from regard.core.seeds import generator
 from regard.kernels import evaluator
 from regard.kernels.perturb import dtype_of
 from regard.scores import says_nowhere

@@ -4,9 +4,9 @@ import json
 
 import pandas as pd
 
-from regard import project, tables
 from regard.claims import claims
 from regard.concepts import COLUMNS
+from regard.core import project, tables
 
 
 def write() -> None:

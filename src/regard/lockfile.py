@@ -15,7 +15,7 @@ from pathlib import Path
 import yaml
 from filelock import FileLock, Timeout
 
-from regard import atomic, project
+from regard.core import atomic, project
 
 LOCK = "dvc.lock"
 GOOD = "build/dvc.lock.good"  # the last whole version

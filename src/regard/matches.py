@@ -13,7 +13,8 @@ import pandas as pd
 from scipy.stats import rankdata
 from torch import Tensor
 
-from regard import statistics
+from regard.core import statistics
+from regard.core.seeds import seed_of
 from regard.reports import WORDS, named
 
 LEVEL = 0.05  # an adjusted p below it is a match
@@ -71,7 +72,7 @@ def words(
             continue
         given = amounts[told], classes[told]
         own, overall = within(given[0], present[None], given[1])[0], unit_aurocs(given[0], present[None])[0]
-        dealt = _within_classes(patients[told], given[1], draws, statistics.seed_of(seed, word))
+        dealt = _within_classes(patients[told], given[1], draws, seed_of(seed, word))
         best = within(given[0], present[dealt], given[1]).max(axis=1)
         counted = {"n_cases": int(told.sum()), "n_positive": int(present.sum())}
         for unit, value, marginal in zip(units, own, overall):
@@ -112,7 +113,7 @@ def masks(
         return pd.DataFrame()
     flat = drawn[having].flatten(1).float()
     area = flat.sum(dim=1).double().numpy()
-    dealt = statistics.dealt(patients, draws, np.random.default_rng(statistics.seed_of(seed, structure)))
+    dealt = statistics.dealt(patients, draws, np.random.default_rng(seed_of(seed, structure)))
     own, overall, shuffled = [], [], []
     for each in of_units:
         inside, shared = each[having], np.zeros((len(area), len(area)))

@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from regard import cases, explained, plots, project
+from regard import cases, explained, plots
+from regard.core import project
+from regard.core.statistics import FEWEST, TESTED_FROM
 from regard.regions import MARKS
-from regard.statistics import FEWEST, TESTED_FROM
 
 LARGE = 216  # training images of the largest study of phantoms, which takes minutes in quick
 

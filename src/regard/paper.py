@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from regard import project
+from regard.core import project
 
 REFERENCE = "paper/reference/full/figures"  # what the published paper shows
 

@@ -20,7 +20,8 @@ import nbformat  # noqa: E402
 import yaml  # noqa: E402
 from filelock import FileLock, Timeout  # noqa: E402
 
-from regard import checks, project  # noqa: E402
+from regard import checks
+from regard.core import project  # noqa: E402
 
 _ADDRESS = re.compile(r" at 0x[0-9a-f]+")  # of an object in memory, as its default representation says
 _ESCAPES = re.compile(r"\x1b\[[0-9;]*m")

@@ -10,8 +10,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from regard import answers, statistics
+from regard import answers
 from regard.concepts import COLUMNS as TOLD
+from regard.core import statistics
+from regard.core.seeds import seed_of
 
 FORM = answers.Form(
     ("study", "network", "case", "target", "method", "rater"),
@@ -30,7 +32,7 @@ FORM = answers.Form(
 def order(maps: Sequence[tuple[str, str, str]], study: str, rater: str) -> list[tuple[str, str, str]]:
     """Maps (case, target, method) in a rater's own order, the same whenever that rater comes back: dealt by lot, so that neither methods nor
     cases come in blocks."""
-    shuffled = np.random.default_rng(statistics.seed_of(study, rater)).permutation(len(maps))
+    shuffled = np.random.default_rng(seed_of(study, rater)).permutation(len(maps))
     return [maps[at] for at in shuffled]
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from regard import project, tables
 from regard.claims import HEADLINES
+from regard.core import project, tables
 
 TABLES = ("claims", "performance", "trust", "concepts", "summary", "pairs")
 LEAN = ("claims", "performance", "concepts")  # of a profile that the paper is not made from
@@ -40,7 +40,7 @@ def write() -> Path:
     paper's figures. Of another LEAN alone, for `regard verify`. environment.json says what it was computed with.
     Raises FileNotFoundError for a missing result, ValueError for results of several profiles.
     """
-    from regard import atomic, environment  # which no figure hangs on
+    from regard.core import atomic, environment  # which no figure hangs on
 
     root = project.root()
     kept = {name: tables.read(root / "results" / f"{name}.csv") for name in TABLES}

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from torch import Tensor
 
-from regard import statistics
+from regard.core import statistics
 
 
 class Word(NamedTuple):

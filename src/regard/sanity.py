@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from regard import preprocessing
 from regard.attribution import attribute
 from regard.attribution.nulls import reinitialised
-from regard.attribution.seeds import generator
+from regard.core.seeds import generator
 
 
 def cascade(

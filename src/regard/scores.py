@@ -5,8 +5,8 @@ import inspect
 import torch
 from torch import Tensor
 
+from regard.core.parameters import check
 from regard.kernels.ordered import largest
-from regard.parameters import check
 
 
 def pointing(maps: Tensor, reference: Tensor, tolerance: float = 0.0, pixel_mm: float | None = None) -> Tensor:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from regard.statistics import seed_of
+from regard.core.seeds import seed_of
 
 CHANCE = 0.5  # of a marker in the test split, whatever the label
 SIDE = 0.11  # of the plate, as a share of the image's shorter side, at least its nine pixels

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+from regard.core.seeds import seed_of
+from regard.core.statistics import contrasts, holm, mean_intervals
 from regard.scores import OF_REGIONS, says_nothing
-from regard.statistics import contrasts, holm, mean_intervals, seed_of
 
 KEYS = ["study", "data", "target_role", "method", "selection", "setting", "region", "score"]
 COLUMNS = [

@@ -13,7 +13,8 @@ from sklearn.metrics import roc_curve
 from torch import Tensor, nn
 from torch.nn import functional
 
-from regard import augmentation, backbones, hardware, preprocessing
+from regard import augmentation, backbones, preprocessing
+from regard.core import hardware
 from regard.performance import auroc, one_against_rest
 
 

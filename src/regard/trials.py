@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import torch
 
-from regard import augmentation, backbones, cases, checks, geometry, hardware, phantoms, project, training
+from regard import augmentation, backbones, cases, checks, geometry, phantoms, training
+from regard.core import hardware, project
 from regard.performance import auroc, one_against_rest
 from regard.preprocessing import preprocessing
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from regard import project, reference, tables
+from regard import reference
+from regard.core import project, tables
 
 KEYS = ["claim", "study", "data", "target", "setting", "statistic"]
 COLUMNS = [
@@ -176,7 +177,7 @@ def keep(table: pd.DataFrame, name: str) -> Path:
         raise ValueError(f"--keep {name!r} must be small letters, digits and '-', as in two-threads")
     if not agrees(table, tables.read(reference.folder("quick") / "claims.csv")):
         raise ValueError("--keep is for reruns of the profile quick, compared with paper/reference/quick as it is now")
-    from regard import atomic  # which no figure hangs on
+    from regard.core import atomic  # which no figure hangs on
 
     path = project.root() / reference.RERUNS / f"{name}.csv"
     with atomic.file(path) as aside:
@@ -185,7 +186,7 @@ def keep(table: pd.DataFrame, name: str) -> Path:
 
 
 def _said(path: Path) -> str:
-    from regard import environment  # which no figure hangs on
+    from regard.core import environment  # which no figure hangs on
 
     if not path.is_file():
         return f"what the reference was computed with is not known (no {path.name})"

@@ -15,7 +15,8 @@ import pandas as pd
 import torch
 from sklearn.decomposition import NMF
 
-from regard import backbones, cases, clusters, geometry, project
+from regard import backbones, cases, clusters, geometry
+from regard.core import project
 from regard.kernels import nmf, nndsvda, nonnegative
 
 

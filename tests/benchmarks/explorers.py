@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 import torch
 
-from regard import project, widgets
+from regard import widgets
+from regard.core import project
 from regard.widgets.selection import RULES
 
 

@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from regard import parameters as known_parameters
 from regard.attribution import accepted
 from regard.attribution.cam import cam, grad_cam
 from regard.attribution.gradient import gradient, gradient_x_input, integrated_gradients
@@ -21,6 +20,7 @@ from regard.attribution.occlusion import occlusion
 from regard.attribution.presets import PRESETS
 from regard.attribution.relevance import lrp_alpha2beta1, lrp_composite, lrp_epsilon, lrp_z
 from regard.attribution.shap import shap
+from regard.core import parameters as known_parameters
 from regard.kernels.memory import at_once
 
 # name -> function (model, images, targets, **parameters) -> (N, H, W)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from regard import hardware
+from regard.core import hardware
 
 
 @dataclass

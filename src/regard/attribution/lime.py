@@ -4,9 +4,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from regard.attribution.seeds import drawn
 from regard.attribution.superpixels import hidden, pictures
 from regard.attribution.superpixels import superpixels as parts_of
+from regard.core.seeds import drawn
 from regard.kernels.local import masked_logits
 from regard.kernels.perturb import evaluator
 

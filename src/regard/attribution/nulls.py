@@ -8,8 +8,8 @@ from scipy.ndimage import gaussian_filter
 from skimage.filters import sobel
 from torch import Tensor, nn
 
-from regard.attribution.seeds import generator
 from regard.attribution.superpixels import pictures
+from regard.core.seeds import generator
 
 CHANNELS = ("mean", "haematoxylin")
 MIN_NETWORKS = 10  # that `random-network` is a mean over

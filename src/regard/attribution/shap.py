@@ -8,9 +8,9 @@ import torch
 from scipy.ndimage import uniform_filter
 from torch import Tensor, nn
 
-from regard.attribution.seeds import drawn, numpy_seeded
 from regard.attribution.superpixels import hidden, pictures
 from regard.attribution.superpixels import superpixels as parts_of
+from regard.core.seeds import drawn, numpy_seeded
 from regard.kernels.local import masked_logits
 from regard.kernels.perturb import evaluator
 

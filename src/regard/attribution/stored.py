@@ -100,6 +100,7 @@ def _code() -> str:
     files = [
         package / "backbones.py",
         package / "geometry.py",
+        package / "core" / "seeds.py",
         *(package / "attribution").glob("*.py"),
         *(package / "kernels").glob("*.py"),
     ]

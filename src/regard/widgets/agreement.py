@@ -10,8 +10,9 @@ import pandas as pd
 import torch
 from matplotlib.colors import to_hex
 
-from regard import arrays, comparison, summary, tables
+from regard import comparison, summary
 from regard.claims import HEADLINES
+from regard.core import arrays, tables
 from regard.geometry import inner
 from regard.plots import METHOD_COLOUR
 from regard.scores import points

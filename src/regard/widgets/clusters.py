@@ -10,8 +10,9 @@ import xarray as xr
 from scipy.ndimage import binary_dilation
 from torch import nn
 
-from regard import arrays, cluster_plots
+from regard import cluster_plots
 from regard import clusters as found_clusters
+from regard.core import arrays
 from regard.receptive import Field, enlarge
 from regard.widgets import controls, pictures, results
 from regard.widgets.controls import NARROW

@@ -8,8 +8,9 @@ import ipywidgets as widgets
 import numpy as np
 import torch
 
-from regard import arrays, backbones, geometry, tables
+from regard import backbones, geometry
 from regard.attribution import METHODS, attribute
+from regard.core import arrays, tables
 from regard.plots import METHOD_COLOUR
 from regard.selection import SELECTIONS, select
 from regard.widgets import controls, pictures, results, uploads

@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from regard import arrays, geometry, project, regions, tables
+from regard import geometry, regions
+from regard.core import arrays, project, tables
 
 SAMPLE = "notebooks/explore/sample"  # a few results that ship, for those who have not run anything yet
 MAPS = "attribute/maps.nc"

@@ -6,8 +6,8 @@ from pathlib import Path
 import ipywidgets as widgets
 import pandas as pd
 
-from regard import tables
 from regard import units as numbered
+from regard.core import tables
 from regard.widgets import controls, pictures, results
 from regard.widgets.controls import NARROW
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 
-from regard import atomic, hardware, project
+from regard.core import atomic, hardware, project
 
 UNKNOWN = "not recorded"
 ISA = re.compile(r"^onednn_verbose.*,info,cpu,isa:(.+)$", re.MULTILINE)

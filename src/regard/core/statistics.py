@@ -1,7 +1,6 @@
 """Uncertainty over patients: images of one patient are resampled together (cluster bootstrap, Field and Welsh 2007)."""
 
 import functools
-import zlib
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -11,11 +10,6 @@ from scipy import special
 LEVEL = 0.95
 FEWEST = 5  # patients, with less of whom a mean has no interval
 TESTED_FROM = 40  # patients, with less of whom nothing is tested and no claim gets a verdict
-
-
-def seed_of(*key: object) -> int:
-    """A seed that belongs to `key` alone, so that adding rows to a table changes no other row."""
-    return zlib.crc32("\x1f".join(map(str, key)).encode())
 
 
 def resamples(patients: np.ndarray, draws: int, seed: int) -> np.ndarray:

@@ -1,16 +1,28 @@
-"""Random numbers that depend on an image's content and a seed, so that neither batch nor order matters."""
+"""Seeds of what they belong to: of rows of tables, and of images by their content, so that neither
+batch nor order matters."""
+
+from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from torch import Tensor
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+def seed_of(*key: object) -> int:
+    """A seed that belongs to `key` alone, so that adding rows to a table changes no other row."""
+    return zlib.crc32("\x1f".join(map(str, key)).encode())
 
 
 def generator(seed: int, image: Tensor, method: str) -> np.random.Generator:
     """A generator for one image (C, H, W) and method: the same for the same content and seed, on CPU and CUDA."""
+    import torch  # takes seconds, and a table's seeds need none
+
     content = image.detach().cpu().float().mul(64).round().to(torch.int64).to(torch.int16).contiguous()  # the last bits differ there
     return np.random.default_rng([seed, zlib.crc32(method.encode()), zlib.crc32(content.numpy().tobytes())])
 

@@ -19,7 +19,9 @@ def root(start: Path | str = ".") -> Path:
 
 def parameters(folder: Path | None = None) -> dict:
     """params.yaml as a dictionary. Raises ValueError as `strict_yaml.read` does, and for a file that holds no block."""
-    from regard import strict_yaml  # here, so that no stage hangs on it: what it reads stands in build/settings
+    from regard.core import (
+        strict_yaml,  # here, so that no stage hangs on it: what it reads stands in build/settings
+    )
 
     found = strict_yaml.read((folder or root()) / "params.yaml")
     if not isinstance(found, dict):
@@ -44,7 +46,9 @@ def study(name: str, params: dict | None = None) -> dict:
     Raises KeyError for an unknown study or profile, ValueError for a `like` that goes round in circles and for a study
     that sets the profile.
     """
-    from regard import layers  # here, so that no stage hangs on it: what it changes stands in build/settings
+    from regard.core import (
+        layers,  # here, so that no stage hangs on it: what it changes stands in build/settings
+    )
 
     params = parameters() if params is None else params
     studies, profile = params["studies"], params["profile"]
