@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 import torch
 
-from regard import cases
+from regard.data import cases
 
 ROOT = Path(__file__).parents[1]
 

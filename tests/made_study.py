@@ -8,8 +8,9 @@ import pandas as pd
 import xarray as xr
 import yaml
 
-from regard import backbones, regions
+from regard import backbones
 from regard.core import arrays, tables
+from regard.data import reference_regions
 
 ROOT = Path(__file__).parents[1]
 SIZE, CASES = 64, 60
@@ -52,13 +53,13 @@ def study(
     arrays.write(
         xr.Dataset({"images": (("case", "y", "x", "channel")[: images.ndim], images)}), made / "prepare" / "images.nc"
     )
-    regions.describe(made / "prepare" / "regions", structures, structures[0] if structures else "", "structures")
+    reference_regions.describe(made / "prepare" / "regions", structures, structures[0] if structures else "", "structures")
     for case in table["case"]:
         mask = np.zeros((SIZE, SIZE), bool)
         down, across = random.integers(0, SIZE - 20, 2)
         mask[down : down + 20, across : across + 20] = True
         if random.random() < drawn:
-            regions.write({name: mask for name in structures}, made / "prepare" / "regions", case)
+            reference_regions.write({name: mask for name in structures}, made / "prepare" / "regions", case)
     name = "vgg16_bn" if pool == "max" else "resnet18"
     model = backbones.build(name, len(classes), width=0.0625, pool=pool, seed=1)
     backbones.write(

@@ -10,7 +10,7 @@ from PIL import Image
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, SecondaryCaptureImageStorage, generate_uid
 
-from regard.inputs import png
+from regard.data.inputs import png
 
 GREY = np.arange(48, dtype=np.uint8).reshape(6, 8) * 5
 

@@ -8,9 +8,23 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis.extra.numpy import array_shapes, arrays
-from outlines import FUZZ, LETTER, OUTLINE, RING, RING_RINGS, SIZE, disc, feature, oval, packed, rectangle, refused, runs
+from outlines import (
+    FUZZ,
+    LETTER,
+    OUTLINE,
+    RING,
+    RING_RINGS,
+    SIZE,
+    disc,
+    feature,
+    oval,
+    packed,
+    rectangle,
+    refused,
+    runs,
+)
 
-from regard import annotations
+from regard.data import annotations
 
 
 def test_geojson_comes_back_by_class():

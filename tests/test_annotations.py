@@ -4,11 +4,26 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from outlines import FUZZ, LETTER, OUTLINE, RING, RING_RINGS, SIZE, alpha, disc, enclosed, indexed, picture, rectangle, refused, saved
+from outlines import (
+    FUZZ,
+    LETTER,
+    OUTLINE,
+    RING,
+    RING_RINGS,
+    SIZE,
+    alpha,
+    disc,
+    enclosed,
+    indexed,
+    picture,
+    rectangle,
+    refused,
+    saved,
+)
 from PIL import Image, ImageDraw
 from skimage.measure import find_contours
 
-from regard import annotations
+from regard.data import annotations
 
 GREY = {
     "grey 255": lambda: picture(LETTER * 255),

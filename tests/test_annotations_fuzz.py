@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from outlines import FUZZ, LETTER, OUTLINE, RING_RINGS, SIZE, feature, packed, refused, runs
 
-from regard import annotations
+from regard.data import annotations
 
 RUBBISH = {
     "null": None,

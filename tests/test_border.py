@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import binary_erosion
 
-from regard import audits, comparison, geometry
+from regard import audits, comparison
+from regard.data import letterbox
 
 NAN = float("nan")
 
@@ -91,7 +92,7 @@ def test_few_patients_have_no_interval_and_nothing_is_said_of_preference():
 
 
 def test_what_is_largest_in_the_padding_is_told_from_what_is_not():
-    box = geometry.letterbox(20, 40, 40)
+    box = letterbox.letterbox(20, 40, 40)
     heat = np.zeros((40, 40))
     assert not audits.in_padding(heat, box), "a tie is no preference"
     heat[0, 5] = 1.0
@@ -113,7 +114,7 @@ def test_zero_padding_alone_makes_a_map_prefer_the_border(padding_mode, prefers)
     image = torch.ones(1, 1, 14, 14)
     image[0, 0, 6, 6], image[0, 0, 0, 0] = 0.5, 0.9
     heat = layer(image)[0, 0].detach()
-    place = comparison.place_of_maximum(heat.numpy(), geometry.letterbox(14, 14, 14))
+    place = comparison.place_of_maximum(heat.numpy(), letterbox.letterbox(14, 14, 14))
     table = audits.borders(
         {"cam": [place] * 9}, {"cam": [False] * 9}, [(14, 14)] * 9, [None] * 9, range(9)
     )

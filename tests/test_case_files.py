@@ -8,7 +8,7 @@ import pytest
 from conftest import make_cases
 from PIL import Image
 
-from regard import cases
+from regard.data import cases
 
 
 def lines(folder, change):

@@ -7,10 +7,11 @@ import pytest
 import torch
 import xarray as xr
 
-from regard import comparison, geometry, regions
+from regard import comparison
 from regard.core import arrays
+from regard.data import letterbox, reference_regions
 
-BOX = geometry.letterbox(10, 10, 10)
+BOX = letterbox.letterbox(10, 10, 10)
 
 
 def test_the_threshold_is_the_one_of_the_best_mean_overlap():
@@ -54,7 +55,7 @@ def test_regions_built_otherwise_change_one_knob_at_a_time():
     assert found["below_height 0.5"] == knobs | {"below_height": 0.5}
     mask = np.zeros((60, 60), bool)
     mask[20:30, 20:40] = True
-    built = {label: regions.around_mass(mask, 1.0, **changed) for label, changed in found.items()}
+    built = {label: reference_regions.around_mass(mask, 1.0, **changed) for label, changed in found.items()}
     assert built["ring x 2.0"]["peritumoral"].sum() > built["as declared"]["peritumoral"].sum()
     assert built["below_height 0.5"]["below"].sum() < built["as declared"]["below"].sum()
     with pytest.raises(ValueError, match="compare.around has no 'depth'"):
@@ -79,7 +80,7 @@ def test_maxima_in_regions_built_around_a_mass():
 
 def test_no_score_of_a_map_of_zeros_is_defined():
     """Neither of the map nor of what a rule selects of it (nothing, which elsewhere is an IoU of 0); padding does not count as the map."""
-    box = geometry.letterbox(6, 10, 10)
+    box = letterbox.letterbox(6, 10, 10)
     silent, pointed = np.zeros((10, 10), np.float32), np.zeros((10, 10), np.float32)
     silent[0] = 5.0  # in the padding
     pointed[5, 5] = 1.0
@@ -102,7 +103,7 @@ def test_a_map_without_a_maximum_hits_no_region_and_misses_none():
     mask = np.zeros((60, 60), bool)
     mask[20:30, 20:40] = True
     knobs = {"ring_mm": 5.0, "ring_radius": 0.25, "ring_image": 0.03, "below_height": 1.0}
-    place = comparison.place_of_maximum(np.zeros((60, 60), np.float32), geometry.letterbox(60, 60, 60))
+    place = comparison.place_of_maximum(np.zeros((60, 60), np.float32), letterbox.letterbox(60, 60, 60))
     assert np.isnan(place).all()
     found = comparison.hits_around([mask], [1.0], [[place, (0.4, 0.5)]], "mass", **knobs)
     assert np.isnan(found[0, 0]) and found[0, 1] == 1 and 0 < found[0, 2] < 1

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from regard import cases, datasets, plots
+from regard import datasets, plots
+from regard.data import cases
 from regard.datasets import busi, covid_cxr
 
 

@@ -25,9 +25,9 @@ from pictures import (
 )
 from PIL import Image, ImageOps
 
-from regard import cases
+from regard.data import cases
+from regard.data.inputs import png, rasters
 from regard.datasets import pixels
-from regard.inputs import png, rasters
 
 
 @pytest.mark.parametrize("name", ["view.png", "view.tif"])

@@ -7,9 +7,9 @@ from pictures import GREY, STORED, dicom, expected, kept, refused
 from pydicom.dataset import Dataset
 from pydicom.uid import RLELossless
 
-from regard import cases
+from regard.data import cases
+from regard.data.inputs import rasters
 from regard.datasets import pixels
-from regard.inputs import rasters
 
 
 def test_dicom_without_a_window_shows_the_range_of_its_bits(tmp_path):

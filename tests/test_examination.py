@@ -9,9 +9,10 @@ import torch
 import xarray as xr
 import yaml
 
-from regard import backbones, examination, regions
+from regard import backbones, examination
 from regard.attribution import attribute
 from regard.core import arrays, tables
+from regard.data import reference_regions
 
 CASES = ["a", "b", "c", "d"]
 SETTINGS = {
@@ -57,11 +58,11 @@ def study(tmp_path_factory):
     mask = np.zeros((48, 48), bool)
     mask[10:30, 12:30] = True
     for case in CASES:
-        marks = {} if case == "d" else {regions.SHORTCUT: mask.T}
-        marks |= {"a": {regions.ARTEFACT: mask.T}, "b": {regions.ARTEFACT: mask & False}}.get(case, {})
-        regions.write({"tumour": mask} | marks, folder / "prepare" / "regions", case)
-    names = ["tumour", *regions.MARKS, "other"]
-    regions.describe(folder / "prepare" / "regions", names, "tumour", "structures")
+        marks = {} if case == "d" else {reference_regions.SHORTCUT: mask.T}
+        marks |= {"a": {reference_regions.ARTEFACT: mask.T}, "b": {reference_regions.ARTEFACT: mask & False}}.get(case, {})
+        reference_regions.write({"tumour": mask} | marks, folder / "prepare" / "regions", case)
+    names = ["tumour", *reference_regions.MARKS, "other"]
+    reference_regions.describe(folder / "prepare" / "regions", names, "tumour", "structures")
     explained = table[["case", "patient"]].assign(target="yes", target_role="predicted", label="yes", correct=True)
     tables.write(explained, folder / "train" / "explanations.csv")
     model = backbones.build("vgg19_bn", 2, width=0.25)
@@ -115,8 +116,8 @@ def test_artefacts_are_masked_where_there_are_some(examined, study):
     values = tables.read(examined / "values.csv").astype(object).fillna("")
     found = values[values["check"] == "artefact"]
     assert set(found["case"]) == {"a"} and set(found["method"]) == {"", "gradient-x-input", "grad-cam"}
-    assert set(found["level"]) == {"", "tumour", regions.ARTEFACT}
-    removed = values[(values["check"] == "removal") & (values["level"] == regions.ARTEFACT)]
+    assert set(found["level"]) == {"", "tumour", reference_regions.ARTEFACT}
+    removed = values[(values["check"] == "removal") & (values["level"] == reference_regions.ARTEFACT)]
     assert removed["value"].tolist()[1:] == [""] * 3, "an empty mask is not an artefact"
     assert float(found.loc[found["measure"] == "fall of the logit", "value"].iloc[0]) == pytest.approx(
         float(removed["value"].iloc[0]), rel=1e-3
@@ -126,7 +127,7 @@ def test_artefacts_are_masked_where_there_are_some(examined, study):
     mask[10:30, 12:30] = True
     own = found[(found["method"] == "gradient-x-input") & (found["control"] == "") & (found["measure"] == "mass")]
     positive = maps.clip(min=0)
-    for name, region in {"tumour": mask, regions.ARTEFACT: mask.T}.items():
+    for name, region in {"tumour": mask, reference_regions.ARTEFACT: mask.T}.items():
         wanted = positive[region].sum() / positive.sum()
         assert float(own.loc[own["level"] == name, "value"].iloc[0]) == pytest.approx(wanted, rel=1e-5)
     both = found[(found["method"] == "gradient-x-input") & (found["measure"] == "mass")].pivot(

@@ -9,8 +9,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from regard import regions
 from regard.core.statistics import FEWEST, TESTED_FROM
+from regard.data import reference_regions
 from regard.explained import can_be_scored, explanations, limits, outlook, sampled, spread
 from regard.performance import predictions
 
@@ -100,13 +100,13 @@ def test_what_is_outlined_is_what_is_drawn_on_disk(tmp_path, expert, targets):
     for number, made in enumerate(
         [{"a": full, "b": empty}, {"a": empty, "b": empty}, {"a": full}, {}]
     ):
-        found = regions.outlined(made, expert)
-        regions.write_outline(made, expert, tmp_path, f"c{number}")
+        found = reference_regions.outlined(made, expert)
+        reference_regions.write_outline(made, expert, tmp_path, f"c{number}")
         masks = {
-            name: regions.read_outline(tmp_path, f"c{number}", name or "expert") for name in targets
+            name: reference_regions.read_outline(tmp_path, f"c{number}", name or "expert") for name in targets
         }
         assert found == {name: bool(mask.any()) for name, mask in masks.items() if mask is not None}
-    assert regions.outlined({"a": full, "b": empty}, expert) == (
+    assert reference_regions.outlined({"a": full, "b": empty}, expert) == (
         {"": True} if expert == "a+b" else {"a": True, "b": False}
     )
 

@@ -7,7 +7,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from regard.attribution import nulls
-from regard.geometry import from_square, inner, letterbox, mask_to_square, squares, to_square, upsample, without_padding
+from regard.data.letterbox import (
+    from_square,
+    inner,
+    letterbox,
+    mask_to_square,
+    squares,
+    to_square,
+    upsample,
+    without_padding,
+)
 from regard.scores import points
 from regard.selection import select
 

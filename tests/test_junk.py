@@ -6,7 +6,8 @@ import pytest
 from conftest import make_cases
 from published import EXAMPLES
 
-from regard import cases, datasets
+from regard import datasets
+from regard.data import cases
 
 JUNK = ("Thumbs.db", "desktop.ini", ".DS_Store", "._.DS_Store", ".hidden")
 

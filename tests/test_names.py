@@ -4,8 +4,8 @@ import unicodedata
 
 import pytest
 
+from regard.data.inputs import names
 from regard.datasets import files
-from regard.inputs import names
 
 NFC, NFD = (unicodedata.normalize(form, "köpfe/é-1.png") for form in ("NFC", "NFD"))
 MIXED = NFC.split("/")[0] + "/" + NFD.split("/")[1]

@@ -9,8 +9,9 @@ import pandas as pd
 import pytest
 from conftest import make_cases
 
-from regard import cases, cli, overview
+from regard import cli
 from regard.core.statistics import FEWEST, TESTED_FROM
+from regard.data import cases, overview
 
 QUICK = {"explained": 48, "explained_cases": 1, "explained_few": 96, "seed": 1}
 

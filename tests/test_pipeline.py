@@ -13,8 +13,9 @@ import pytest
 import yaml
 from conftest import make_cases
 
-from regard import cases, checks, pipeline
+from regard import checks, pipeline
 from regard.core import project
+from regard.data import cases
 
 NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").rglob("*.ipynb"))
 

@@ -9,9 +9,9 @@ import tifffile
 from pictures import COLOUR, GREY, chunk, kept, orientation, png16, pnm, refused, tiff16
 from PIL import Image, ImageOps
 
-from regard import annotations, cases
+from regard.data import annotations, cases
+from regard.data.inputs import png, rasters
 from regard.datasets import pixels
-from regard.inputs import png, rasters
 
 
 def with_alpha(image, opacity):

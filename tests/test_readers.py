@@ -12,7 +12,8 @@ from broken_sets import BROKEN, SEGMENTED, VAL_CASE
 from PIL import Image
 from published import EXAMPLES, area, put, ring, run_lengths
 
-from regard import cases, datasets
+from regard import datasets
+from regard.data import cases
 
 READERS = [name for name in datasets.READERS if name != "busi"]  # that one: test_datasets.py
 

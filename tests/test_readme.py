@@ -22,7 +22,8 @@ EXAMPLES = re.findall(r"append to `(src/regard/[\w/]+\.py)`.*?```python\n(.*?)``
 USE = """
 import json, sys
 import numpy as np, pandas as pd, torch, xarray as xr, yaml
-from regard import backbones, checks, comparison, geometry, summary
+from regard import backbones, checks, comparison, summary
+from regard.data import letterbox
 from regard.core import arrays
 from regard.attribution import METHODS, attribute
 from regard.selection import SELECTIONS, select
@@ -42,7 +43,7 @@ regions = xr.Dataset(chosen, {"map": keys, "selection": list(rules)}, {"variants
 mask = np.zeros((64, 64), bool)
 mask[20:40, 20:40] = True
 scored = {"parts": ["mass"], "others": [], "expert": "mass"}
-box = geometry.letterbox(64, 64, 64)
+box = letterbox.letterbox(64, 64, 64)
 rows = [comparison.score_explanation(stored, [regions], case, "bad", {"mass": mask}, scored, box, [0]).assign(case=case, patient=case, target="bad", target_role="predicted") for case in cases]
 scores = pd.concat(rows).assign(study="s", data="phantom", split="test").reindex(columns=comparison.COLUMNS)
 explained = pd.DataFrame({"case": cases, "patient": cases, "target": "bad", "target_role": "predicted", "label": "bad", "correct": True})

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import binary_dilation
 
-from regard import regions
+from regard.data import reference_regions
 
 
 def ellipse(height=80, width=100, row=40.0, column=50.0, down=12.0, right=20.0):
@@ -29,8 +29,8 @@ MASSES = {
 @pytest.mark.parametrize("pixel_mm", [None, 0.5])
 @pytest.mark.parametrize("mass", MASSES)
 def test_regions_are_disjoint_and_cover_the_image(mass, pixel_mm):
-    found = regions.around_mass(MASSES[mass], pixel_mm)
-    assert tuple(found) == regions.AROUND_MASS
+    found = reference_regions.around_mass(MASSES[mass], pixel_mm)
+    assert tuple(found) == reference_regions.AROUND_MASS
     assert (np.sum(list(found.values()), axis=0) == 1).all()
     assert np.array_equal(found["mass"], MASSES[mass])
 
@@ -39,21 +39,21 @@ def test_regions_are_disjoint_and_cover_the_image(mass, pixel_mm):
 @given(row=st.floats(0, 79), column=st.floats(0, 99), down=st.floats(1, 30), right=st.floats(1, 30))
 def test_above_is_below_mirrored_and_sides_do_not_matter(row, column, down, right):
     mask = ellipse(row=row, column=column, down=down, right=right)
-    found, upside_down = regions.around_mass(mask), regions.around_mass(np.flipud(mask))
-    mirrored = regions.around_mass(np.fliplr(mask))
+    found, upside_down = reference_regions.around_mass(mask), reference_regions.around_mass(np.flipud(mask))
+    mirrored = reference_regions.around_mass(np.fliplr(mask))
     assert np.array_equal(found["above"], np.flipud(upside_down["below"]))
-    for name in regions.AROUND_MASS:
+    for name in reference_regions.AROUND_MASS:
         assert np.array_equal(found[name], np.fliplr(mirrored[name])), name
 
 
 def test_ring_width_in_millimetres_and_without():
     mask = ellipse()
-    assert regions.ring_width(mask, pixel_mm=0.5) == 10
+    assert reference_regions.ring_width(mask, pixel_mm=0.5) == 10
     radius = np.sqrt(mask.sum() / np.pi)
-    assert regions.ring_width(mask) == pytest.approx(0.25 * radius)
-    assert regions.ring_width(ellipse(down=1, right=1)) == pytest.approx(3.0), "3 % of 100 pixels for a small mass"
+    assert reference_regions.ring_width(mask) == pytest.approx(0.25 * radius)
+    assert reference_regions.ring_width(ellipse(down=1, right=1)) == pytest.approx(3.0), "3 % of 100 pixels for a small mass"
     with pytest.raises(ValueError, match="pixel size"):
-        regions.ring_width(mask, pixel_mm=0.0)
+        reference_regions.ring_width(mask, pixel_mm=0.0)
 
 
 def test_ring_is_a_euclidean_dilation():
@@ -61,7 +61,7 @@ def test_ring_is_a_euclidean_dilation():
     mask, width = ellipse(down=8, right=8), 4
     rows, columns = np.ogrid[-width : width + 1, -width : width + 1]
     wanted = binary_dilation(mask, rows**2 + columns**2 <= width**2) & ~mask
-    assert np.array_equal(regions.around_mass(mask, pixel_mm=1.25)["peritumoral"], wanted)
+    assert np.array_equal(reference_regions.around_mass(mask, pixel_mm=1.25)["peritumoral"], wanted)
 
 
 def test_below_starts_under_the_ring_and_reaches_one_mass_height():
@@ -70,96 +70,96 @@ def test_below_starts_under_the_ring_and_reaches_one_mass_height():
     mask[10:16, 10:20] = True
     wanted = np.zeros_like(mask)
     wanted[19:25, 10:20] = True
-    assert np.array_equal(regions.around_mass(mask, pixel_mm=5 / 3)["below"], wanted)
+    assert np.array_equal(reference_regions.around_mass(mask, pixel_mm=5 / 3)["below"], wanted)
 
 
 def test_a_mass_at_the_bottom_has_no_below_and_an_empty_mask_only_other():
-    assert not regions.around_mass(MASSES["bottom"])["below"].any()
-    nothing = regions.around_mass(np.zeros((5, 5), bool))
-    assert nothing["other"].all() and not any(nothing[name].any() for name in regions.AROUND_MASS[:-1])
+    assert not reference_regions.around_mass(MASSES["bottom"])["below"].any()
+    nothing = reference_regions.around_mass(np.zeros((5, 5), bool))
+    assert nothing["other"].all() and not any(nothing[name].any() for name in reference_regions.AROUND_MASS[:-1])
 
 
 def test_regions_survive_the_disk(tmp_path):
-    found = regions.around_mass(MASSES["left border"])
-    regions.write(found, tmp_path, "a")
-    again = regions.read(tmp_path, "a", regions.AROUND_MASS)
+    found = reference_regions.around_mass(MASSES["left border"])
+    reference_regions.write(found, tmp_path, "a")
+    again = reference_regions.read(tmp_path, "a", reference_regions.AROUND_MASS)
     assert set(again) == set(found) and all(np.array_equal(found[name], again[name]) for name in found)
-    assert regions.read(tmp_path, "b", regions.AROUND_MASS) == {}
+    assert reference_regions.read(tmp_path, "b", reference_regions.AROUND_MASS) == {}
 
 
 def test_dilate():
     region = np.zeros((9, 9), bool)
     region[4, 4] = True
-    assert regions.dilate(region, 2).sum() == 13, "a disc of radius 2"
-    assert np.array_equal(regions.dilate(region, 0), region)
-    assert not regions.dilate(np.zeros((9, 9), bool), 3).any()
+    assert reference_regions.dilate(region, 2).sum() == 13, "a disc of radius 2"
+    assert np.array_equal(reference_regions.dilate(region, 0), region)
+    assert not reference_regions.dilate(np.zeros((9, 9), bool), 3).any()
 
 
 def test_structures_are_as_drawn_and_other_is_the_rest(tmp_path):
     """A structure that was not annotated is no region; overlap is allowed."""
     gland, tumour = ellipse(column=40), ellipse(column=60)
-    found = regions.reference({"gland": gland, "tumour": tumour, "stroma": None}, "structures")
+    found = reference_regions.reference({"gland": gland, "tumour": tumour, "stroma": None}, "structures")
     assert set(found) == {"gland", "tumour"} and (gland & tumour).any()
-    regions.write(found, tmp_path, "a")
-    again = regions.read(tmp_path, "a", ["gland", "tumour", "other"])
+    reference_regions.write(found, tmp_path, "a")
+    again = reference_regions.read(tmp_path, "a", ["gland", "tumour", "other"])
     assert np.array_equal(again["other"], ~(gland | tumour)) and np.array_equal(again["gland"], gland)
-    assert np.array_equal(regions.combine(again, "gland+tumour"), gland | tumour)
-    assert regions.combine(again, "gland+stroma") is None, "what is not annotated is missing from the union"
-    assert set(regions.read(tmp_path, "a", ["gland", "tumour", "stroma", "other"])) == {"gland", "tumour"}, (
+    assert np.array_equal(reference_regions.combine(again, "gland+tumour"), gland | tumour)
+    assert reference_regions.combine(again, "gland+stroma") is None, "what is not annotated is missing from the union"
+    assert set(reference_regions.read(tmp_path, "a", ["gland", "tumour", "stroma", "other"])) == {"gland", "tumour"}, (
         "and the rest"
     )
-    assert regions.combine(again, "stroma") is None
-    assert regions.reference({"gland": None}, "structures") is None
+    assert reference_regions.combine(again, "stroma") is None
+    assert reference_regions.reference({"gland": None}, "structures") is None
 
 
 def test_the_rule_of_the_mass_and_unknown_ones():
     mass = MASSES["in the middle"]
-    found = regions.reference({"lesion": mass}, "mass", None, below_height=0.5)
-    assert tuple(found) == regions.AROUND_MASS[:-1]
-    assert np.array_equal(found["below"], regions.around_mass(mass, below_height=0.5)["below"])
-    assert regions.reference({"lesion": None}, "mass") is None
+    found = reference_regions.reference({"lesion": mass}, "mass", None, below_height=0.5)
+    assert tuple(found) == reference_regions.AROUND_MASS[:-1]
+    assert np.array_equal(found["below"], reference_regions.around_mass(mass, below_height=0.5)["below"])
+    assert reference_regions.reference({"lesion": None}, "mass") is None
     with pytest.raises(ValueError, match="one structure, not a, b"):
-        regions.reference({"a": mass, "b": mass}, "mass")
+        reference_regions.reference({"a": mass, "b": mass}, "mass")
     with pytest.raises(ValueError, match="unknown rule of regions 'ring'; known are mass, structures"):
-        regions.reference({"a": mass}, "ring")
+        reference_regions.reference({"a": mass}, "ring")
 
 
 def test_outlines_and_the_regions_of_a_finding(tmp_path):
     effusion, nodule = ellipse(row=60), np.zeros((80, 100), bool)
     drawn = {"effusion": effusion, "nodule": nodule}
-    regions.write_outline(drawn, "finding", tmp_path / "several", "a")
-    assert np.array_equal(regions.read_outline(tmp_path / "several", "a", "effusion"), effusion)
-    assert regions.read_outline(tmp_path / "several", "a", "pneumothorax") is None
-    regions.write_outline(drawn, "effusion+nodule", tmp_path / "one", "a")
-    assert np.array_equal(regions.read_outline(tmp_path / "one", "a", "malignant"), effusion)
-    found = regions.of_finding(drawn, "nodule")
-    assert tuple(found) == regions.FINDING and not found["finding"].any() and found["other"].all()
-    assert regions.of_finding(drawn, "pneumothorax") == {} == regions.of_finding({}, "nodule")
+    reference_regions.write_outline(drawn, "finding", tmp_path / "several", "a")
+    assert np.array_equal(reference_regions.read_outline(tmp_path / "several", "a", "effusion"), effusion)
+    assert reference_regions.read_outline(tmp_path / "several", "a", "pneumothorax") is None
+    reference_regions.write_outline(drawn, "effusion+nodule", tmp_path / "one", "a")
+    assert np.array_equal(reference_regions.read_outline(tmp_path / "one", "a", "malignant"), effusion)
+    found = reference_regions.of_finding(drawn, "nodule")
+    assert tuple(found) == reference_regions.FINDING and not found["finding"].any() and found["other"].all()
+    assert reference_regions.of_finding(drawn, "pneumothorax") == {} == reference_regions.of_finding({}, "nodule")
 
 
 def test_a_region_that_does_not_exist_is_named():
-    regions.check_parts("mass+below", regions.AROUND_MASS, "together")
+    reference_regions.check_parts("mass+below", reference_regions.AROUND_MASS, "together")
     with pytest.raises(ValueError, match=r"together: 'mass\+belw' has no region 'belw'; known are mass, peritumoral"):
-        regions.check_parts("mass+belw", regions.AROUND_MASS, "together")
+        reference_regions.check_parts("mass+belw", reference_regions.AROUND_MASS, "together")
 
 
 def test_a_marker_takes_nothing_from_the_other_regions(tmp_path):
     """A shortcut is burnt over whatever is there: `other` stays what no structure covers."""
     mass, marker = MASSES["in the middle"], np.zeros((80, 100), bool)
     marker[2:12, 2:12] = True
-    regions.write({"mass": mass, "shortcut": marker}, tmp_path, "a")
-    again = regions.read(tmp_path, "a", ["mass", "other", "shortcut"])
+    reference_regions.write({"mass": mass, "shortcut": marker}, tmp_path, "a")
+    again = reference_regions.read(tmp_path, "a", ["mass", "other", "shortcut"])
     assert np.array_equal(again["other"], ~mass) and np.array_equal(again["shortcut"], marker)
-    assert set(regions.of_finding(again, "mass")) == {"finding", "other", "shortcut"}
-    assert set(regions.of_finding(again, "nodule")) == {"shortcut"}, "the marker is known where the finding is not"
-    regions.write({"shortcut": marker}, tmp_path, "b")
-    assert set(regions.read(tmp_path, "b", ["mass", "other", "shortcut"])) == {"shortcut"}
+    assert set(reference_regions.of_finding(again, "mass")) == {"finding", "other", "shortcut"}
+    assert set(reference_regions.of_finding(again, "nodule")) == {"shortcut"}, "the marker is known where the finding is not"
+    reference_regions.write({"shortcut": marker}, tmp_path, "b")
+    assert set(reference_regions.read(tmp_path, "b", ["mass", "other", "shortcut"])) == {"shortcut"}
 
 
 def test_the_description_survives_the_disk(tmp_path):
-    regions.describe(tmp_path / "new", ["mass", "other"], "mass", "mass")
-    assert regions.description(tmp_path / "new") == dict(
+    reference_regions.describe(tmp_path / "new", ["mass", "other"], "mass", "mass")
+    assert reference_regions.description(tmp_path / "new") == dict(
         names=["mass", "other"], expert="mass", rule="mass", drawn=["mass", "other"]
     )
     with pytest.raises(FileNotFoundError, match="dvc repro"):
-        regions.description(tmp_path)
+        reference_regions.description(tmp_path)

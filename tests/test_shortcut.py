@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from regard import shortcut
+from regard.data import shortcut
 
 N = 4000
 CASES = [f"c{number}" for number in range(N)]

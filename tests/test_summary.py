@@ -8,17 +8,18 @@ import pytest
 import torch
 import xarray as xr
 
-from regard import claims, comparison, concepts, gathering, regions, summary
+from regard import claims, comparison, concepts, gathering, summary
 from regard.core import statistics, tables
 from regard.core.seeds import seed_of
 from regard.core.statistics import mean_intervals
-from regard.geometry import letterbox
+from regard.data import reference_regions
+from regard.data.letterbox import letterbox
 from regard.scores import says_nothing
 
 NAN = float("nan")
 CONCEPTS = pd.DataFrame(columns=concepts.COLUMNS)
 UNION = "mass+peritumoral+below"
-NAMES = [*regions.AROUND_MASS, UNION]
+NAMES = [*reference_regions.AROUND_MASS, UNION]
 # four cases of three patients; d is not annotated, so undefined
 PREDICTIONS = pd.DataFrame(
     {
@@ -631,7 +632,7 @@ def test_write_gathers_the_studies_by_name(tmp_path, monkeypatch):
 
 MASS = np.zeros((40, 80), bool)
 MASS[14:20, 36:46] = True
-PARTS = regions.around_mass(MASS)
+PARTS = reference_regions.around_mass(MASS)
 PLACES = {"mass": (16, 40), "peritumoral": (21, 40), "below": (24, 40), "above": (8, 40), "other": (35, 5)}
 
 
@@ -657,7 +658,7 @@ def test_an_impulse_lands_in_its_region(name, turned, size):
     box = letterbox(*parts["mass"].shape, size)
     assert parts[name][place] and (box.top, box.left) == ((0, size // 4) if turned else (size // 4, 0))
     found = hits(comparison.score_maps(impulse(place, box), ["cam"], parts, NAMES, box, [0]))["cam"]
-    assert found.to_dict() == {part: float(part == name) for part in regions.AROUND_MASS} | {
+    assert found.to_dict() == {part: float(part == name) for part in reference_regions.AROUND_MASS} | {
         UNION: float(name in ("mass", "peritumoral", "below"))
     }
 
@@ -678,7 +679,7 @@ def test_tolerance_is_in_pixels_of_an_input_224_wide(shape, inside):
     """15 of 224 pixels of the longer side, whatever the square's size, and not one more; 7.5 of 112 reach 7."""
     mass = np.zeros(shape, bool)
     mass[20, 5] = True
-    parts = {name: mass if name == "mass" else np.zeros_like(mass) for name in regions.AROUND_MASS}
+    parts = {name: mass if name == "mass" else np.zeros_like(mass) for name in reference_regions.AROUND_MASS}
     box = letterbox(*shape, 448)
     maps = torch.cat([impulse((20, 5 + inside + more), box) for more in (0, 1)])
     found = comparison.score_maps(maps, ["in", "out"], parts, NAMES, box, [0, 15])
@@ -701,7 +702,7 @@ def test_chance_is_the_hit_rate_of_every_pixel_in_turn():
     means = found.groupby(["setting", "region", "score"])["value"].agg(["mean", "nunique"]).unstack()
     np.testing.assert_allclose(means["mean"]["pointing"], means["mean"]["pointing-chance"], rtol=1e-12)
     assert (means["nunique"]["pointing-chance"] == 1).all(), "chance knows no map"
-    sums = means["mean"]["pointing-chance"].unstack()[list(regions.AROUND_MASS)].sum(axis=1)
+    sums = means["mean"]["pointing-chance"].unstack()[list(reference_regions.AROUND_MASS)].sum(axis=1)
     assert sums["tolerance=0/224"] == pytest.approx(1) and sums["tolerance=12/224"] > 1.05
 
 
@@ -717,7 +718,7 @@ def test_a_case_that_is_not_annotated_is_undefined_throughout():
 
 def test_a_region_that_does_not_exist_is_undefined_and_a_broken_map_as_well():
     """A mass at the lower border has no `below`; a map with NaN has hits nowhere, and the chance does not mind."""
-    parts = regions.around_mass(np.roll(MASS, 20, axis=0))
+    parts = reference_regions.around_mass(np.roll(MASS, 20, axis=0))
     box = letterbox(40, 80, 80)
     broken = torch.full((1, 80, 80), torch.nan)
     found = comparison.score_maps(
@@ -809,7 +810,7 @@ def test_people_agree_by_hand():
     assert three["iou"] == pytest.approx((1 / 3 + 1 / 3 + 0 + 0) / 4) and three["precision"] == pytest.approx(1 / 2)
     assert comparison.score_readers([none, none], "mass")["value"].isna().all()
     drawn = {"mass": mine, "mass-1": mine, "mass-2": hers, "mass-like": none, "submass-1": none, "other": ~mine}
-    assert len(regions.readers(drawn, "mass")) == 2 and list(regions.other_findings(drawn, "nodule")) == [
+    assert len(reference_regions.readers(drawn, "mass")) == 2 and list(reference_regions.other_findings(drawn, "nodule")) == [
         "mass",
         "mass-like",
     ]

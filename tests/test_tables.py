@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from regard.inputs import tables, words
+from regard.data.inputs import tables, words
 
 CELLS = st.text(st.characters(exclude_categories=("C", "Z"), exclude_characters="\ufeff"), max_size=8)
 FUZZ = settings(max_examples=100, deadline=None, derandomize=True, database=None)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from regard.inputs import rasters
+from regard.data.inputs import rasters
 from regard.widgets import uploads
 
 UPRIGHT = {  # EXIF 2.32, orientation: how what is stored has to be turned

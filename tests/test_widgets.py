@@ -10,8 +10,9 @@ import torch
 import xarray as xr
 from PIL import Image
 
-from regard import notebook_kernel, regions, widgets
+from regard import notebook_kernel, widgets
 from regard.core import arrays, tables
+from regard.data import reference_regions
 from regard.widgets import pictures, uploads
 from regard.widgets.clusters import rest_of
 
@@ -48,7 +49,7 @@ def root(tmp_path):
     mask = np.zeros((SIZE, SIZE // 2), bool)
     mask[8:16, 4:12] = True
     for case in CASES[:2]:
-        regions.write_outline({"mass": mask}, "mass", folder / "prepare" / "outlines", case)
+        reference_regions.write_outline({"mass": mask}, "mass", folder / "prepare" / "outlines", case)
     good, bad = random.normal(0, 0.1, (2, 3, SIZE, SIZE))
     good[:, 12, 16], bad[:, 28, 16] = 5, 5
     good[:, 9:15, 13:19] += 1

@@ -9,7 +9,7 @@ import pandas as pd
 
 from regard.comparison import crossed
 from regard.core import statistics
-from regard.geometry import Letterbox, inner
+from regard.data.letterbox import Letterbox, inner
 
 # the width of the ring that is called an image's border, as a share of its longer side: a cell of
 # a VGG's CAM at 224 pixels

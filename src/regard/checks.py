@@ -5,8 +5,8 @@ import itertools
 import re
 from collections.abc import Mapping, Sequence
 
-from regard import cases, regions
 from regard.core import project
+from regard.data import cases, reference_regions
 from regard.published import PUBLISHED
 
 STAGES = ("prepare", "train", "attribute", "select", "examine", "compare", "clusters", "units")
@@ -100,19 +100,19 @@ def comparison(settings: Mapping, prepare: Mapping) -> None:
     """Raise ValueError, KeyError or FileNotFoundError for regions, factors, tolerances, a table and
     a paper that there are not. settings: of the stage compare; prepare: of that stage."""
     from regard import comparison as scored  # which no stage but one needs
-    from regard import geometry
+    from regard.data import letterbox
 
     name = settings["study"]
-    known = regions.names(prepare["regions"], prepare["structures"])
+    known = reference_regions.names(prepare["regions"], prepare["structures"])
     if settings["together"]:
-        regions.check_parts(settings["together"], known, f"study {name!r}, compare, together")
+        reference_regions.check_parts(settings["together"], known, f"study {name!r}, compare, together")
     if settings["around"] and prepare["regions"] != "mass":
         raise ValueError(
             f"params.yaml: study {name!r}, compare: `around` is for `regions: mass`, not {prepare['regions']!r}"
         )
     scored.around({key: prepare[key] for key in scored.KNOBS}, settings["around"])
     for tolerance in settings["tolerances"]:
-        scored.tolerance_in_pixels(tolerance, geometry.letterbox(1, 1, 1), None)
+        scored.tolerance_in_pixels(tolerance, letterbox.letterbox(1, 1, 1), None)
     if settings["readings"]:
         _table(settings["readings"], f"study {name!r}, compare: there is no table `readings`")
     if settings["published"] and settings["published"] not in PUBLISHED:
@@ -224,8 +224,8 @@ def targets(settings: Mapping) -> tuple[list[str], str]:
             refuse(f"a finding cannot be called {name!r}, a column of cases.csv with a meaning of its own")
 
     rule, expert = settings["regions"], settings["expert"]
-    if rule not in regions.RULES:
-        refuse(f"`regions` is {rule!r}; known are {', '.join(regions.RULES)}")
+    if rule not in reference_regions.RULES:
+        refuse(f"`regions` is {rule!r}; known are {', '.join(reference_regions.RULES)}")
     if not structures:
         refuse("`structures` is empty: there is nothing to compare with")
     for name in structures:
@@ -243,7 +243,7 @@ def targets(settings: Mapping) -> tuple[list[str], str]:
         refuse(f"`structures` lacks the finding {missing[0]!r}, so it would have no region")
     if not expert:
         refuse("`expert` is empty: name the region that the expert would point at")
-    regions.check_parts(expert, regions.names(rule, structures), f"study {settings['study']!r}, prepare, expert")
+    reference_regions.check_parts(expert, reference_regions.names(rule, structures), f"study {settings['study']!r}, prepare, expert")
 
     strength, followed = settings["shortcut"], settings["shortcut_finding"]
     if isinstance(strength, bool) or not isinstance(strength, int | float):

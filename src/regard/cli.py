@@ -169,7 +169,8 @@ def _parser() -> argparse.ArgumentParser:
 def _import(options: argparse.Namespace) -> None:
     import yaml
 
-    from regard import datasets, overview
+    from regard import datasets
+    from regard.data import overview
 
     given = {}
     for setting in options.set:
@@ -182,7 +183,7 @@ def _import(options: argparse.Namespace) -> None:
 
 
 def _check(options: argparse.Namespace) -> None:
-    from regard import overview
+    from regard.data import overview
 
     overview.check(options.folder, options.sheet)
 

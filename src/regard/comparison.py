@@ -10,9 +10,9 @@ import torch
 import xarray as xr
 from torch import Tensor
 
-from regard import regions as reference_regions
 from regard.core import arrays
-from regard.geometry import Letterbox, from_square, inner, without_padding
+from regard.data import reference_regions
+from regard.data.letterbox import Letterbox, from_square, inner, without_padding
 from regard.scores import (
     FLAGGED,
     OF_REGIONS,
@@ -235,7 +235,7 @@ def tuned_share(
 
 
 def around(knobs: Mapping[str, float], sweep: Mapping[str, Sequence[float]]) -> dict[str, dict[str, float]]:
-    """How regions around a mass are built otherwise, {label: parameters of `regions.around_mass`}, the declared way first.
+    """How regions around a mass are built otherwise, {label: parameters of `reference_regions.around_mass`}, the declared way first.
 
     knobs: those parameters as declared; sweep: "ring" -> factors of the ring's width, however it is given, and
     "below_height" -> heights. Raises ValueError for another name.
@@ -257,7 +257,7 @@ def hits_around(
     region: str,
     **knobs: float,
 ) -> np.ndarray:
-    """Whether maxima lie in `region` (a union, joined by +) as `regions.around_mass` builds it with `knobs`: (N, K + 1), 1 or 0 for
+    """Whether maxima lie in `region` (a union, joined by +) as `reference_regions.around_mass` builds it with `knobs`: (N, K + 1), 1 or 0 for
     each of the K places of each of N cases, and last the share of the image that the region takes.
 
     masses: bool (height, width), None where not annotated; spacings: mm per pixel, None where unknown; places: as of

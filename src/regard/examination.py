@@ -12,11 +12,12 @@ import torch
 import xarray as xr
 from torch import Tensor
 
-from regard import backbones, faithfulness, geometry, regions, sanity
+from regard import backbones, faithfulness, sanity
 from regard.attribution import METHODS, PERTURBATION, attribute
 from regard.core import arrays, hardware, project, tables
 from regard.core.seeds import seed_of
 from regard.core.statistics import mean_intervals
+from regard.data import letterbox, reference_regions
 from regard.explained import sampled
 from regard.kernels import evaluator
 from regard.scores import score
@@ -101,7 +102,7 @@ def expose(study: str, honest: str) -> pd.DataFrame:
 def _exposed(study: str, honest: str, settings: dict, of: Sequence[str] | str) -> pd.DataFrame:
     """The rows that `expose` gives the means of; of: as of `_read`, "subset" for the methods that explained this alone."""
     case, maps, drawn, table, folder = _read(study, settings, of)
-    marker = _masks(case, table, folder, [regions.SHORTCUT])[regions.SHORTCUT]
+    marker = _masks(case, table, folder, [reference_regions.SHORTCUT])[reference_regions.SHORTCUT]
     if not marker.any() and of != "subset":
         raise ValueError(
             f"no explained case of {study!r} has a marker: set prepare.shortcut of the study in params.yaml"
@@ -190,10 +191,10 @@ def _chosen(explained: pd.DataFrame, maps: xr.Dataset, settings: dict, of: Seque
 def _with_artefact(table: pd.DataFrame, folder: Path) -> list[str]:
     """The explained cases of which the set says that an artefact lies on the image."""
     drawn = folder / "prepare" / "regions"
-    if regions.ARTEFACT not in regions.description(drawn)["names"]:
+    if reference_regions.ARTEFACT not in reference_regions.description(drawn)["names"]:
         return []
     explained = dict.fromkeys(tables.read(folder / "train" / "explanations.csv")["case"])
-    marks = {case: regions.read(drawn, case, [regions.ARTEFACT]).get(regions.ARTEFACT) for case in explained}
+    marks = {case: reference_regions.read(drawn, case, [reference_regions.ARTEFACT]).get(reference_regions.ARTEFACT) for case in explained}
     return [case for case, mark in marks.items() if mark is not None and mark.any()]
 
 
@@ -230,7 +231,7 @@ def _faithful(
 
 def _removed(case: Examined, table: pd.DataFrame, folder: Path) -> Iterator[tuple[dict, Tensor]]:
     """How much the logit falls when a region of the expert's is imputed."""
-    names = [name for name in regions.description(folder / "prepare" / "regions")["names"] if name != "other"]
+    names = [name for name in reference_regions.description(folder / "prepare" / "regions")["names"] if name != "other"]
     for name, mask in _masks(case, table, folder, names).items():
         fall = faithfulness.removed(case.model, case.images, case.targets, mask.to(case.images.device))
         yield _said("removal", measure="fall of the logit", level=name), fall
@@ -241,12 +242,12 @@ def _audited(
 ) -> Iterator[tuple[dict, Tensor]]:
     """What changes when the artefacts of images are imputed: logit and decision, and of each method whether its map hits the
     expert's region, and how much positive relevance it puts there and on the artefact. The control is "masked"."""
-    expert = regions.description(folder / "prepare" / "regions")["expert"]
-    masks = _masks(case, table, folder, [expert, regions.ARTEFACT])
-    marked, inside = masks[regions.ARTEFACT], masks[expert]
+    expert = reference_regions.description(folder / "prepare" / "regions")["expert"]
+    masks = _masks(case, table, folder, [expert, reference_regions.ARTEFACT])
+    marked, inside = masks[reference_regions.ARTEFACT], masks[expert]
     image = torch.zeros_like(inside)  # without the padding, which is never scored
     for row, name in enumerate(case.chosen["case"]):
-        image[(row, *geometry.inner(geometry.letterbox(*table.loc[name, ["height", "width"]], image.shape[-1])))] = True
+        image[(row, *letterbox.inner(letterbox.letterbox(*table.loc[name, ["height", "width"]], image.shape[-1])))] = True
     filled = faithfulness.impute(case.images, marked.to(case.images.device), model=case.model)
     fall = faithfulness.removed(case.model, case.images, case.targets, marked.to(case.images.device))
     yield _said("artefact", measure="fall of the logit"), fall
@@ -258,23 +259,23 @@ def _audited(
             shown = torch.where(image, whole, whole.amin(dim=(1, 2), keepdim=True).clamp(max=0))
             yield _said("artefact", name, control, "pointing", expert), score(shown, inside, "pointing")
             yield _said("artefact", name, control, "mass", expert), score(shown, inside, "mass")
-            yield _said("artefact", name, control, "mass", regions.ARTEFACT), score(shown, marked, "mass")
+            yield _said("artefact", name, control, "mass", reference_regions.ARTEFACT), score(shown, marked, "mass")
         yield _said("artefact", name, "", "rank correlation"), sanity.rank_correlation(heat, again)
 
 
 def _masks(case: Examined, table: pd.DataFrame, folder: Path, names: Sequence[str]) -> dict[str, Tensor]:
     """Regions of the cases on the square the network sees, bool (n, size, size) by name; empty where there is none."""
-    described = regions.description(folder / "prepare" / "regions")
+    described = reference_regions.description(folder / "prepare" / "regions")
     size = case.images.shape[-1]
     masks = {name: torch.zeros(len(case.chosen), size, size, dtype=torch.bool) for name in names}
     for row, explained in enumerate(case.chosen.itertuples()):
         of = table.loc[explained.case]
-        drawn = regions.read(folder / "prepare" / "regions", explained.case, described["drawn"])
-        drawn = regions.of_finding(drawn, explained.target) if described["expert"] == "finding" else drawn
+        drawn = reference_regions.read(folder / "prepare" / "regions", explained.case, described["drawn"])
+        drawn = reference_regions.of_finding(drawn, explained.target) if described["expert"] == "finding" else drawn
         for name in masks:
-            if (mask := regions.combine(drawn, name)) is not None:
-                box = geometry.letterbox(of["height"], of["width"], size)
-                masks[name][row] = torch.from_numpy(geometry.mask_to_square(mask, box))
+            if (mask := reference_regions.combine(drawn, name)) is not None:
+                box = letterbox.letterbox(of["height"], of["width"], size)
+                masks[name][row] = torch.from_numpy(letterbox.mask_to_square(mask, box))
     return masks
 
 

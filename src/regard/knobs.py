@@ -7,13 +7,14 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from regard import regions, scores
+from regard import scores
 from regard.attribution import METHODS
 from regard.attribution.gradient import REDUCTIONS
 from regard.attribution.nulls import CHANNELS, MIN_NETWORKS
 from regard.attribution.shap import ALGORITHMS
 from regard.attribution.superpixels import SUPERPIXELS
 from regard.backbones import BACKBONES, POOLS
+from regard.data import reference_regions
 from regard.kinds import (
     Above0,
     Count,
@@ -72,7 +73,7 @@ STAGES = {
         "findings": Names,
         "structures": Names,
         "expert": Text,
-        "regions": one_of(*regions.RULES),
+        "regions": one_of(*reference_regions.RULES),
         "ring_mm": Above0,
         "ring_radius": Ring,
         "ring_image": Share,

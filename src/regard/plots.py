@@ -474,7 +474,7 @@ def contact_sheet(
     count: int = 24,
 ) -> Figure:
     """Up to `count` cases, spread evenly over the labels (or combinations of `findings`) and over the set, with every
-    region outlined, shaded and named. Arguments as in `regard.cases.Cases`.
+    region outlined, shaded and named. Arguments as in `regard.data.cases.Cases`.
 
     Made to be looked at: an outline that is mirrored, upside down or shifted shows coordinates read in the wrong way.
     """

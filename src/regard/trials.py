@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 import torch
 
-from regard import augmentation, backbones, cases, checks, geometry, phantoms, training
+from regard import augmentation, backbones, checks, phantoms, training
 from regard.core import hardware, project
+from regard.data import cases, letterbox
 from regard.performance import auroc, one_against_rest
 from regard.preprocessing import preprocessing
 
@@ -42,7 +43,7 @@ def run(
     fitting = {key: settings[key] for key in keys} | {"dtype": hardware.precision(device, settings["precision"])}
     scale = preprocessing(*(settings[key] for key in ("mean", "std", "range")))
     for draw, found in _sets(prepare, draws):
-        images = torch.from_numpy(geometry.squares([*found.images], prepare["size"]))
+        images = torch.from_numpy(letterbox.squares([*found.images], prepare["size"]))
         targets = training.targets(found.table, classes, kind)
         split = found.split(prepare["seed"], strata=prepare["findings"] or ["label"]).to_numpy()
         test = split == "test"

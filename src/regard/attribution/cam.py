@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from regard.geometry import upsample
+from regard.data.letterbox import upsample
 
 
 def _parts(model: nn.Module, method: str) -> tuple[nn.Module, nn.Module, nn.Linear]:

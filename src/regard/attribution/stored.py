@@ -99,7 +99,7 @@ def _code() -> str:
     package = Path(__file__).parents[1]
     files = [
         package / "backbones.py",
-        package / "geometry.py",
+        package / "data" / "letterbox.py",
         package / "core" / "seeds.py",
         *(package / "attribution").glob("*.py"),
         *(package / "kernels").glob("*.py"),

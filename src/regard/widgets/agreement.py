@@ -13,7 +13,7 @@ from matplotlib.colors import to_hex
 from regard import comparison, summary
 from regard.claims import HEADLINES
 from regard.core import arrays, tables
-from regard.geometry import inner
+from regard.data.letterbox import inner
 from regard.plots import METHOD_COLOUR
 from regard.scores import points
 from regard.summary import EMPTY_RULES

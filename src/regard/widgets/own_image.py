@@ -8,9 +8,10 @@ import ipywidgets as widgets
 import numpy as np
 import torch
 
-from regard import backbones, geometry
+from regard import backbones
 from regard.attribution import METHODS, attribute
 from regard.core import arrays, tables
+from regard.data import letterbox
 from regard.plots import METHOD_COLOUR
 from regard.selection import SELECTIONS, select
 from regard.widgets import controls, pictures, results, uploads
@@ -97,10 +98,10 @@ def own_image(root: Path, study: str | None = None) -> widgets.VBox:
     def most_likely() -> None:
         """Explain the class that the network calls, or the likeliest finding."""
         if state["image"] is not None:
-            box = geometry.letterbox(*state["image"].shape[:2], state["images"].sizes["y"])
+            box = letterbox.letterbox(*state["image"].shape[:2], state["images"].sizes["y"])
             with torch.no_grad():
                 logits = state["model"](
-                    backbones.inputs(torch.from_numpy(geometry.to_square(state["image"], box))[None], state["model"])
+                    backbones.inputs(torch.from_numpy(letterbox.to_square(state["image"], box))[None], state["model"])
                 )
             with busy:
                 target.value = state["description"]["classes"][int(logits[0].argmax())]
@@ -113,8 +114,8 @@ def own_image(root: Path, study: str | None = None) -> widgets.VBox:
         said.value = "…"
         image, model, description = state["image"], state["model"], state["description"]
         size = state["images"].sizes["y"]
-        box = geometry.letterbox(*image.shape[:2], size)
-        square = geometry.to_square(image, box)
+        box = letterbox.letterbox(*image.shape[:2], size)
+        square = letterbox.to_square(image, box)
         given = backbones.inputs(torch.from_numpy(square)[None], model)
         at = description["classes"].index(target.value)
         try:
@@ -125,7 +126,7 @@ def own_image(root: Path, study: str | None = None) -> widgets.VBox:
         except (ValueError, RuntimeError) as error:
             picture.value, said.value = pictures.BLANK, f"<b>{html.escape(str(error))}</b>"
             return
-        inside = geometry.inner(box)
+        inside = letterbox.inner(box)
         cut = state["variants"].get(rule.value, {}).get("parameters", {})
         region = np.zeros((size, size), bool)
         region[inside] = select(heat[:, inside[0], inside[1]].double(), rule.value, **cut)[0].numpy()

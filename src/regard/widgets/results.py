@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from regard import geometry, regions
 from regard.core import arrays, project, tables
+from regard.data import letterbox, reference_regions
 
 SAMPLE = "notebooks/explore/sample"  # a few results that ship, for those who have not run anything yet
 MAPS = "attribute/maps.nc"
@@ -50,23 +50,23 @@ class Results:
         """Signed and raw, (size, size)."""
         return arrays.pick(self.maps, name, case, target)
 
-    def box(self, case: str) -> geometry.Letterbox:
+    def box(self, case: str) -> letterbox.Letterbox:
         """How the image lies in the square."""
-        return geometry.letterbox(*self.sizes.loc[case, ["height", "width"]], self.images.shape[1])
+        return letterbox.letterbox(*self.sizes.loc[case, ["height", "width"]], self.images.shape[1])
 
     def outline(self, case: str, target: str) -> np.ndarray | None:
         """The expert's region on the square, bool; None where there is none."""
-        drawn = regions.read_outline(self.folder / "prepare" / "outlines", case, target)
-        return None if drawn is None else geometry.mask_to_square(drawn, self.box(case))
+        drawn = reference_regions.read_outline(self.folder / "prepare" / "outlines", case, target)
+        return None if drawn is None else letterbox.mask_to_square(drawn, self.box(case))
 
     def region(self, name: str, case: str, target: str) -> np.ndarray | None:
-        """A region that is scored (see regard.regions), or several joined by +, on the square; None where it is not annotated."""
+        """A region that is scored (see regard.data.reference_regions), or several joined by +, on the square; None where it is not annotated."""
         folder = self.folder / "prepare" / "regions"
-        described = regions.description(folder)
-        drawn = regions.read(folder, case, described["drawn"])
-        drawn = regions.of_finding(drawn, target) if described["expert"] == "finding" else drawn
-        found = regions.combine(drawn, name)
-        return None if found is None else geometry.mask_to_square(found, self.box(case))
+        described = reference_regions.description(folder)
+        drawn = reference_regions.read(folder, case, described["drawn"])
+        drawn = reference_regions.of_finding(drawn, target) if described["expert"] == "finding" else drawn
+        found = reference_regions.combine(drawn, name)
+        return None if found is None else letterbox.mask_to_square(found, self.box(case))
 
 
 def read(folder: Path) -> Results:

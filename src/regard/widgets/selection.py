@@ -6,7 +6,7 @@ import ipywidgets as widgets
 import numpy as np
 import torch
 
-from regard.geometry import inner
+from regard.data.letterbox import inner
 from regard.plots import METHOD_COLOUR
 from regard.scores import score
 from regard.selection import OF, levels

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from regard.inputs import rasters
+from regard.data.inputs import rasters
 
 PNG_MARK = b"\x89PNG\r\n\x1a\n"
 FORMATS = {"PNG": ".png", "JPEG": ".jpg"}

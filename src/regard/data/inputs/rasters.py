@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 from PIL import ExifTags, Image, ImageOps
 
-from regard.inputs import png, tiff
-from regard.inputs.deep import Refused, jpeg2000_values, pnm_values, several, upright
+from regard.data.inputs import png, tiff
+from regard.data.inputs.deep import Refused, jpeg2000_values, pnm_values, several, upright
 
 # Formats whose depth and pages are understood here; a JPEG of several pictures (MPO) is opened as
 # JPEG.

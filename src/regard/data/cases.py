@@ -15,10 +15,10 @@ import pandas as pd
 from PIL import Image
 from tqdm import tqdm
 
-from regard.inputs import case_table
-from regard.inputs.case_table import RESERVED, SPLITS
-from regard.inputs.rasters import decode, nearly_constant, transparent
-from regard.inputs.words import joined, quoted, remark
+from regard.data.inputs import case_table
+from regard.data.inputs.case_table import RESERVED, SPLITS
+from regard.data.inputs.rasters import decode, nearly_constant, transparent
+from regard.data.inputs.words import joined, quoted, remark
 
 
 class Lazy(Sequence):

@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from regard import cases, explained, plots
+from regard import explained, plots
 from regard.core import project
 from regard.core.statistics import FEWEST, TESTED_FROM
-from regard.regions import MARKS
+from regard.data import cases
+from regard.data.reference_regions import MARKS
 
 LARGE = 216  # training images of the largest study of phantoms, which takes minutes in quick
 
@@ -21,7 +22,7 @@ def check(folder: Path | str, sheet: Path | str | None = None) -> None:
     sheet.
 
     sheet: the PNG to write; without, build/contact-sheets/<name of the folder>.png. Raises what
-    `regard.cases.read` does, and ValueError for a sheet that is no PNG.
+    `regard.data.cases.read` does, and ValueError for a sheet that is no PNG.
     """
     if sheet and not str(sheet).lower().endswith(".png"):
         raise ValueError(f"--sheet {str(sheet)!r} must end in .png")

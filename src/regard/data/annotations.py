@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw
 from pycocotools import mask as coco_masks
 from skimage import draw
 
-from regard.inputs.rasters import transparent
+from regard.data.inputs.rasters import transparent
 
 OVERHANG = 1.0  # pixels by which a box may leave its image: published corners are rounded
 SPILL = 0.05  # of the longer side, by which an outline drawn by hand may leave its image; it is clipped there

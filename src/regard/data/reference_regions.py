@@ -25,10 +25,10 @@ from pathlib import Path
 import numpy as np
 from scipy.ndimage import distance_transform_edt
 
-from regard.cases import decode, write_mask
+from regard.data.cases import decode, write_mask
 
 AROUND_MASS = ("mass", "peritumoral", "below", "above", "other")
-SHORTCUT = "shortcut"  # where a marker was burnt in on purpose, see regard.shortcut
+SHORTCUT = "shortcut"  # where a marker was burnt in on purpose, see regard.data.shortcut
 ARTEFACT = "artefact"  # where a set says that callipers, text or the like lie on its images
 MARKS = (SHORTCUT, ARTEFACT)  # nobody's structures, so they may lie over any region and over `other`
 FINDING = ("finding", "other")  # of each finding in turn, in a study of several

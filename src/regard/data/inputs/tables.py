@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from regard.inputs.names import composed
-from regard.inputs.words import joined, quoted, remark
+from regard.data.inputs.names import composed
+from regard.data.inputs.words import joined, quoted, remark
 
 # White space and the marks without width that copying from web pages and other programs leaves.
 BLANK = " \t\r\n\f\v\u00a0\u2007\u202f\ufeff\u200b\u200e\u200f"

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
-from regard.inputs.words import quoted
+from regard.data.inputs.words import quoted
 
 # What macOS, Windows and network drives write beside people's files; hidden files and Office's locks are told by their start.
 JUNK = ("thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx", "icon\r", "@eadir")

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from regard.inputs.deep import Refused, without_alpha
+from regard.data.inputs.deep import Refused, without_alpha
 
 MARK = b"\x89PNG\r\n\x1a\n"
 # Start and step of the columns and of the rows of each pass of an interlaced PNG (Adam7), and of

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from regard.inputs import names, tables
-from regard.inputs.words import joined, quoted, remark
+from regard.data.inputs import names, tables
+from regard.data.inputs.words import joined, quoted, remark
 
 COLUMNS = ("case", "patient", "image")
 SPLITS = {"train": 0.45, "tune": 0.15, "test": 0.40}

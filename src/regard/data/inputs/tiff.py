@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from regard.inputs.deep import Refused, several, upright, without_alpha
+from regard.data.inputs.deep import Refused, several, upright, without_alpha
 
 MARKS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 # TIFF compressions that tifffile decodes on its own: none, deflate (two numbers), PackBits, LZMA.
