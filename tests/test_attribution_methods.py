@@ -16,8 +16,8 @@ from regard.attribution.lime import coefficients
 from regard.attribution.shap import logits_of
 from regard.attribution.superpixels import hidden, hidden_by_mean, pictures, superpixels
 from regard.core.seeds import drawn
-from regard.kernels.local import masked_logits
-from regard.kernels.perturb import evaluator
+from regard.kernels.evaluator import evaluator
+from regard.kernels.masked_forward import masked_logits
 
 ONE_OF_EACH = ("vgg19_bn", "vgg16", "resnet18", "densenet121", "squeezenet1_0")
 

@@ -5,9 +5,9 @@ import torch
 from test_attribution import BACKBONES, network
 from torch import nn
 
-from regard.kernels import local
-from regard.kernels.local import Chain, chains, masked_logits, windowed_logits
-from regard.kernels.perturb import evaluator, whole_logits
+from regard.kernels import masked_forward
+from regard.kernels.evaluator import evaluator, whole_logits
+from regard.kernels.masked_forward import Chain, chains, masked_logits, windowed_logits
 
 COVERED = {
     "vgg16": 5,
@@ -149,7 +149,7 @@ def test_masked_logits_are_those_of_whole_passes(name, size, monkeypatch):
     segments = segments.unique(return_inverse=True)[1]
     masks = torch.rand(60, int(segments.max()) + 1, generator=generator) > 0.5
     wanted = whole_logits(quick, image, baseline, segments, masks, 1, chunk=16)
-    monkeypatch.setattr(local, "WORTH", 10.0)  # whatever it costs here, the longest chain that fits
+    monkeypatch.setattr(masked_forward, "WORTH", 10.0)  # whatever it costs here, the longest chain that fits
     assert torch.allclose(masked_logits(quick, image, baseline, segments, masks, 1, chunk=16), wanted, rtol=1e-9)
     monkeypatch.undo()
     assert torch.allclose(masked_logits(quick, image, baseline, segments, masks, 1, chunk=7), wanted, rtol=1e-9)
@@ -173,6 +173,6 @@ def test_what_is_kept_of_tiles_is_bounded_by_the_chunk(monkeypatch):
     quick = evaluator(network("vgg16"))
     segments = torch.arange(96 * 96).view(96, 96) // 8 % 40
     masks = torch.rand(300, 40, generator=torch.Generator().manual_seed(0)) > 0.5
-    monkeypatch.setattr(local, "WORTH", 1000.0)
-    assert local._tiles(chains(quick.features)[0], segments, masks, chunk=1) is None
-    assert local._tiles(chains(quick.features)[0], segments, masks, chunk=1000) is not None
+    monkeypatch.setattr(masked_forward, "WORTH", 1000.0)
+    assert masked_forward._tiles(chains(quick.features)[0], segments, masks, chunk=1) is None
+    assert masked_forward._tiles(chains(quick.features)[0], segments, masks, chunk=1000) is not None

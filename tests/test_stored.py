@@ -8,12 +8,12 @@ import torch
 from memory import peak
 
 from regard import backbones
-from regard.attribution import PERTURBATION, attribute, stored
+from regard.attribution import PERTURBATION, attribute, resumable
 from regard.attribution.cost import counted
-from regard.attribution.stored import stored as stored_maps
+from regard.attribution.resumable import stored as stored_maps
 from regard.backbones import digest
 from regard.core import hardware
-from regard.kernels.memory import footprint
+from regard.kernels.batch_size import footprint
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,7 @@ TARGETS = torch.tensor([0, 1, 2, 0, 1, 2, 0, 1, 2, 0])
 
 @pytest.fixture(autouse=True)
 def few_at_once(monkeypatch):
-    monkeypatch.setattr(stored, "AT_ONCE", 4)
+    monkeypatch.setattr(resumable, "AT_ONCE", 4)
 
 
 def test_stored_maps_are_those_of_attribute(model, images, tmp_path):
@@ -51,11 +51,11 @@ def test_an_interruption_loses_one_part_and_costs_add_up(model, images, tmp_path
         made.append(len(given))
         return attribute(model, given, targets, method, **parameters)
 
-    monkeypatch.setattr(stored, "attribute", interrupted)
+    monkeypatch.setattr(resumable, "attribute", interrupted)
     with pytest.raises(KeyboardInterrupt):
         stored_maps(tmp_path / "part", model, read, TARGETS, "occlusion", window=0.5, stride=0.5)
     monkeypatch.setattr(
-        stored,
+        resumable,
         "attribute",
         lambda *arguments, **named: made.append(len(arguments[1])) or attribute(*arguments, **named),
     )

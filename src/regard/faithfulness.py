@@ -16,7 +16,7 @@ from torch.nn import functional
 from regard import preprocessing
 from regard.core.seeds import generator
 from regard.kernels import evaluator
-from regard.kernels.perturb import dtype_of
+from regard.kernels.evaluator import dtype_of
 from regard.scores import says_nowhere
 
 MODES = ("deletion", "insertion")

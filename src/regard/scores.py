@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from regard.core.parameters import check
-from regard.kernels.ordered import largest
+from regard.kernels.sorting import largest
 
 
 def pointing(maps: Tensor, reference: Tensor, tolerance: float = 0.0, pixel_mm: float | None = None) -> Tensor:

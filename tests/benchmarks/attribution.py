@@ -35,7 +35,7 @@ from regard.attribution.gradient import input_gradient
 from regard.attribution.superpixels import pictures
 from regard.core import project
 from regard.core.seeds import drawn
-from regard.kernels.perturb import PRECISIONS, evaluator
+from regard.kernels.evaluator import PRECISIONS, evaluator
 
 SIZE, WINDOW, STRIDE = 224, 32, 16
 CHUNK = 8  # 256 on a GPU

@@ -17,11 +17,11 @@ from regard.attribution.gradient import gradient, gradient_x_input, integrated_g
 from regard.attribution.lime import lime
 from regard.attribution.nulls import NULLS, nulls
 from regard.attribution.occlusion import occlusion
-from regard.attribution.presets import PRESETS
+from regard.attribution.published_settings import PRESETS
 from regard.attribution.relevance import lrp_alpha2beta1, lrp_composite, lrp_epsilon, lrp_z
 from regard.attribution.shap import shap
 from regard.core import parameters as known_parameters
-from regard.kernels.memory import at_once
+from regard.kernels.batch_size import at_once
 
 # name -> function (model, images, targets, **parameters) -> (N, H, W)
 METHODS = {

@@ -7,8 +7,8 @@ from torch import Tensor, nn
 from regard.attribution.superpixels import hidden, pictures
 from regard.attribution.superpixels import superpixels as parts_of
 from regard.core.seeds import drawn
-from regard.kernels.local import masked_logits
-from regard.kernels.perturb import evaluator
+from regard.kernels.evaluator import evaluator
+from regard.kernels.masked_forward import masked_logits
 
 
 def samples(segments: int, count: int, seed: int) -> np.ndarray:

@@ -4,8 +4,8 @@ import torch
 from torch import Tensor, nn
 
 from regard import preprocessing
-from regard.kernels.local import windowed_logits
-from regard.kernels.perturb import dtype_of, evaluator
+from regard.kernels.evaluator import dtype_of, evaluator
+from regard.kernels.masked_forward import windowed_logits
 
 
 def windows(size: int, window: int, stride: int) -> list[slice]:

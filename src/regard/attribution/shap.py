@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from regard.attribution.superpixels import hidden, pictures
 from regard.attribution.superpixels import superpixels as parts_of
 from regard.core.seeds import drawn, numpy_seeded
-from regard.kernels.local import masked_logits
-from regard.kernels.perturb import evaluator
+from regard.kernels.evaluator import evaluator
+from regard.kernels.masked_forward import masked_logits
 
 ASKED = 64  # masks the library asks for at a time; which boxes it cuts depends on it, so it must not depend on memory
 

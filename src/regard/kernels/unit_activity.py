@@ -10,7 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from regard.kernels.ordered import several_largest
+from regard.kernels.sorting import several_largest
 
 
 class Activity(NamedTuple):

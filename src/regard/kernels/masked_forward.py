@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from regard.kernels.perturb import dtype_of, whole_logits
+from regard.kernels.evaluator import dtype_of, whole_logits
 
 Window = tuple[slice, slice]
 LARGEST = 0.5  # of the image's area; a larger crop saves nothing worth having
