@@ -11,8 +11,8 @@ from torch.nn import functional
 from torchvision.models.densenet import _DenseBlock, _DenseLayer
 from torchvision.models.squeezenet import Fire
 
-from regard.backbones import Residual
-from regard.preprocessing import MEAN, STD
+from regard.models.backbones import Residual
+from regard.models.preprocessing import MEAN, STD
 
 PASSED_ON = (nn.ReLU, nn.Dropout, nn.Identity)
 

@@ -8,9 +8,9 @@ import pandas as pd
 import xarray as xr
 import yaml
 
-from regard import backbones
 from regard.core import arrays, tables
 from regard.data import reference_regions
+from regard.models import backbones
 
 ROOT = Path(__file__).parents[1]
 SIZE, CASES = 64, 60

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from regard import backbones
 from regard.attribution import METHODS, attribute
+from regard.models import backbones
 
 IMAGES = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
 QUICK = {

@@ -15,11 +15,11 @@ from zennit.layer import Sum
 from zennit.rules import Epsilon, Norm, Pass
 from zennit.types import Activation, AvgPool, BatchNorm, Convolution
 
-from regard import backbones, preprocessing
 from regard.attribution import METHODS, NULLS, PERTURBATION, attribute, nulls
 from regard.attribution.gradient import input_gradient
 from regard.attribution.nulls import reinitialised
 from regard.kernels import relevance
+from regard.models import backbones, preprocessing
 from regard.scores import points
 
 BACKBONES = {

@@ -5,8 +5,8 @@ import pytest
 import torch
 from skimage.color import hed2rgb, rgb2hed
 
-from regard import backbones, preprocessing
-from regard.augmentation import OPTIONS, augment, check, stained
+from regard.models import backbones, preprocessing
+from regard.models.augmentation import OPTIONS, augment, check, stained
 
 STILL = dict(shift=0, zoom=0, contrast=0)
 MOVING = dict(shift=0.08, zoom=0.1, contrast=0.2, mirror=True)

@@ -9,7 +9,7 @@ from safetensors.torch import save_file
 from torch import nn
 from torchvision import models
 
-from regard import backbones, preprocessing
+from regard.models import backbones, preprocessing
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from regard import backbones
+from regard.models import backbones
 
 STATE = backbones.build("resnet18", 2, width=0.0625, seed=4).state_dict()
 TORCHVISION = {

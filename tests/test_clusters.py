@@ -5,7 +5,8 @@ import pytest
 import torch
 from sklearn.metrics import adjusted_rand_score
 
-from regard import backbones, clusters, concepts
+from regard import clusters, concepts
+from regard.models import backbones
 
 RANDOM = np.random.default_rng(0)
 

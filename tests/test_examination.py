@@ -9,10 +9,11 @@ import torch
 import xarray as xr
 import yaml
 
-from regard import backbones, examination
+from regard import examination
 from regard.attribution import attribute
 from regard.core import arrays, tables
 from regard.data import reference_regions
+from regard.models import backbones
 
 CASES = ["a", "b", "c", "d"]
 SETTINGS = {

@@ -11,8 +11,15 @@ from hypothesis import strategies as st
 
 from regard.core.statistics import FEWEST, TESTED_FROM
 from regard.data import reference_regions
-from regard.explained import can_be_scored, explanations, limits, outlook, sampled, spread
-from regard.performance import predictions
+from regard.models.explained import (
+    can_be_scored,
+    explanations,
+    limits,
+    outlook,
+    predictions,
+    sampled,
+    spread,
+)
 
 TABLE = pd.DataFrame(
     {"case": list("abc"), "patient": ["p", "q", "q"], "split": "test", "data": "made"}

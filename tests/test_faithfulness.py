@@ -7,8 +7,18 @@ from scipy.sparse import lil_matrix
 from scipy.sparse.linalg import spsolve
 from torch import nn
 
-from regard import backbones
-from regard.faithfulness import alike, area, blurred, curves, impute, random_maps, ranks, removed, road
+from regard.faithfulness import (
+    alike,
+    area,
+    blurred,
+    curves,
+    impute,
+    random_maps,
+    ranks,
+    removed,
+    road,
+)
+from regard.models import backbones
 
 SIDE = 16
 

@@ -10,7 +10,8 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file
 
-from regard import backbones, cli, fractals
+from regard import cli
+from regard.models import backbones, pretraining
 
 COMMITTED = Path(__file__).parents[1] / "data" / "weights"
 TINY = {
@@ -34,22 +35,22 @@ def description(path):
 @pytest.fixture(scope="module")
 def written(tmp_path_factory):
     path = tmp_path_factory.mktemp("weights") / "new" / "tiny.safetensors"
-    return path, fractals.write(path, **TINY)
+    return path, pretraining.write(path, **TINY)
 
 
 def test_an_image_depends_on_seed_category_and_instance_only():
-    few, few_labels = fractals.dataset(3, categories=2, instances=2, size=48)
-    many, many_labels = fractals.dataset(3, categories=3, instances=4, size=48)
+    few, few_labels = pretraining.dataset(3, categories=2, instances=2, size=48)
+    many, many_labels = pretraining.dataset(3, categories=3, instances=4, size=48)
     assert few.dtype == np.uint8 and few.shape == (4, 48, 48)
     assert few_labels.dtype == np.int64 and few_labels.tolist() == [0, 0, 1, 1]
     for category in range(2):
         assert np.array_equal(few[few_labels == category], many[many_labels == category][:2])
-    other, _ = fractals.dataset(4, categories=2, instances=2, size=48)
+    other, _ = pretraining.dataset(4, categories=2, instances=2, size=48)
     assert not np.array_equal(few, other)
 
 
 def test_no_two_images_are_equal_and_categories_differ_more_than_instances():
-    images, labels = fractals.dataset(0, categories=8, instances=6, size=32)
+    images, labels = pretraining.dataset(0, categories=8, instances=6, size=32)
     flat = images.reshape(len(images), -1).astype(float)
     distances = np.linalg.norm(flat[:, None] - flat[None], axis=2)
     same = labels[:, None] == labels[None]
@@ -60,22 +61,22 @@ def test_no_two_images_are_equal_and_categories_differ_more_than_instances():
 
 def test_maps_contract_and_fractals_fill_their_frame_neither_barely_nor_wholly():
     for index in range(20):
-        maps = fractals.category(7, index)
-        assert fractals.MAPS[0] <= len(maps) <= fractals.MAPS[1]
+        maps = pretraining.category(7, index)
+        assert pretraining.MAPS[0] <= len(maps) <= pretraining.MAPS[1]
         generator = np.random.default_rng(index)
-        for system in (maps, fractals._vary(maps, generator)):
-            assert np.linalg.norm(system[:, :, :2], ord=2, axis=(1, 2)).max() <= fractals.LARGEST + 1e-9
-        image = fractals.render(maps, generator, size=64)
+        for system in (maps, pretraining._vary(maps, generator)):
+            assert np.linalg.norm(system[:, :, :2], ord=2, axis=(1, 2)).max() <= pretraining.LARGEST + 1e-9
+        image = pretraining.render(maps, generator, size=64)
         assert image.max() == 255
         assert 0.1 < (image > 0).mean() < 0.95
 
 
 def test_views_are_of_the_crop_size_and_follow_the_generator():
-    images = torch.from_numpy(fractals.dataset(0, 1, 6, 40)[0])
-    first, second = (fractals._augment(images, 32, torch.Generator().manual_seed(1)) for _ in range(2))
+    images = torch.from_numpy(pretraining.dataset(0, 1, 6, 40)[0])
+    first, second = (pretraining._augment(images, 32, torch.Generator().manual_seed(1)) for _ in range(2))
     assert first.shape == (6, 32, 32) and first.dtype == torch.uint8
     assert torch.equal(first, second)
-    assert not torch.equal(first, fractals._augment(images, 32, torch.Generator().manual_seed(2)))
+    assert not torch.equal(first, pretraining._augment(images, 32, torch.Generator().manual_seed(2)))
 
 
 def test_a_tiny_network_learns_and_its_features_are_loaded_back(written):
@@ -85,30 +86,30 @@ def test_a_tiny_network_learns_and_its_features_are_loaded_back(written):
     assert not list(path.parent.glob("*.part"))
 
     threads = torch.get_num_threads()
-    model, history = fractals.pretrain(**TINY)  # again: the same seed gives the same bits
+    model, history = pretraining.pretrain(**TINY)  # again: the same seed gives the same bits
     assert torch.get_num_threads() == threads
     assert [entry["epoch"] for entry in history] == list(range(1, TINY["epochs"] + 1))
     assert history[-1]["held_out_accuracy"] == returned["held_out_accuracy"]
     loaded = backbones.build("vgg19_bn", 2, path, width=TINY["width"])
     assert backbones.digest(loaded.features) == backbones.digest(model.features)
-    images = backbones.inputs(torch.from_numpy(fractals.dataset(9, 1, 2, 32)[0]))
+    images = backbones.inputs(torch.from_numpy(pretraining.dataset(9, 1, 2, 32)[0]))
     with torch.no_grad():
         assert torch.equal(loaded.features(images), model.features(images))
 
 
 def test_an_unknown_setting_is_refused_before_any_work(tmp_path):
     with pytest.raises(TypeError, match="depth"):
-        fractals.write(tmp_path / "weights.safetensors", depth=3)
+        pretraining.write(tmp_path / "weights.safetensors", depth=3)
     assert not list(tmp_path.iterdir())
 
 
 def test_features_are_written_in_half_precision_on_request(tmp_path):
     half = tmp_path / "half.safetensors"
     short = TINY | {"epochs": 1, "instances": 10, "name": "resnet50"}
-    fractals.write(half, dtype=torch.float16, **short)
+    pretraining.write(half, dtype=torch.float16, **short)
     stored = load_file(half)
     assert {value.dtype for value in stored.values()} == {torch.float16, torch.int64}
-    model, _ = fractals.pretrain(**short)
+    model, _ = pretraining.pretrain(**short)
     loaded = backbones.build("resnet50", 2, half, width=TINY["width"])
     for key, value in model.features.state_dict().items():
         given, rounded = loaded.features.state_dict()[key], value.half() if value.is_floating_point() else value
@@ -120,10 +121,10 @@ def test_a_network_without_a_schedule_is_refused_in_one_line():
         cli.main(["pretrain", "vgg19"])
 
 
-@pytest.mark.parametrize("name", fractals.SCHEDULES)
+@pytest.mark.parametrize("name", pretraining.SCHEDULES)
 def test_the_committed_weights_are_those_of_the_schedule(name):
-    defaults = {key: parameter.default for key, parameter in inspect.signature(fractals.pretrain).parameters.items()}
-    schedule = {"name": name, "dtype": torch.float32} | fractals.SCHEDULES[name]
+    defaults = {key: parameter.default for key, parameter in inspect.signature(pretraining.pretrain).parameters.items()}
+    schedule = {"name": name, "dtype": torch.float32} | pretraining.SCHEDULES[name]
     path = backbones.weights_path(name, defaults["width"])
     assert path.parent == COMMITTED
     committed, dtype = description(path), schedule.pop("dtype")
@@ -142,5 +143,5 @@ def test_the_committed_weights_are_those_of_the_schedule(name):
 
 def test_there_are_no_other_weights_and_they_are_small():
     files = set(COMMITTED.glob("*.safetensors"))
-    assert files == {backbones.weights_path(name, 0.25) for name in fractals.SCHEDULES}
+    assert files == {backbones.weights_path(name, 0.25) for name in pretraining.SCHEDULES}
     assert sum(path.stat().st_size for path in files) < 12e6

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from regard import backbones, training
 from regard.core import hardware
+from regard.models import backbones, training
 
 
 def test_precision_is_named():

@@ -6,9 +6,10 @@ import math
 
 import pytest
 
-from regard import checks, cli, kinds, knobs, summary, training
+from regard import checks, cli, kinds, knobs, summary
 from regard.attribution import METHODS, NULLS
 from regard.core import project
+from regard.models import training
 from regard.selection import SELECTIONS
 
 PARAMS = project.parameters()

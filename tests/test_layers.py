@@ -6,8 +6,9 @@ import copy
 
 import pytest
 
-from regard import backbones, checks, layers
+from regard import checks, layers
 from regard.core import project
+from regard.models import backbones
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ import torch
 from scipy.stats import binomtest
 from sklearn.metrics import average_precision_score, recall_score, roc_auc_score
 
-from regard import performance as module
-from regard.performance import auprc, auroc, called, performance
+from regard.models import performance as module
+from regard.models.performance import auprc, auroc, called, performance
 
 
 @pytest.mark.parametrize("decimals", [1, 6])

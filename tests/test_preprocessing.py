@@ -4,10 +4,10 @@ import pytest
 import torch
 from torchvision.transforms import v2
 
-from regard import augmentation, backbones, preprocessing
 from regard.attribution import METHODS, attribute
 from regard.attribution.superpixels import hidden, pictures
-from regard.preprocessing import IMAGENET, Preprocessing
+from regard.models import augmentation, backbones, preprocessing
+from regard.models.preprocessing import IMAGENET, Preprocessing
 from regard.sanity import noisy
 
 XRAY = preprocessing.preprocessing(0, 1, [-1024, 1024])

@@ -12,9 +12,10 @@ import torch
 import yaml
 from torchvision import models
 
-from regard import backbones, checks
+from regard import checks
 from regard.attribution import attribute
 from regard.core import project
+from regard.models import backbones
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -22,7 +23,8 @@ EXAMPLES = re.findall(r"append to `(src/regard/[\w/]+\.py)`.*?```python\n(.*?)``
 USE = """
 import json, sys
 import numpy as np, pandas as pd, torch, xarray as xr, yaml
-from regard import backbones, checks, comparison, summary
+from regard import checks, comparison, summary
+from regard.models import backbones
 from regard.data import letterbox
 from regard.core import arrays
 from regard.attribution import METHODS, attribute

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from regard import backbones, receptive
+from regard.models import backbones, receptive_field
 
 NARROW = {name: 1.0 if name.startswith("squeezenet") else 0.0625 for name in backbones.BACKBONES}
 
@@ -23,14 +23,14 @@ NARROW = {name: 1.0 if name.startswith("squeezenet") else 0.0625 for name in bac
 def test_fields_by_hand(name, stride, first):
     """A convolution of stride 2 is centred on every second pixel if it is padded by half its kernel; a pool of two by two half a pixel
     on; SqueezeNet's first convolution is not padded at all."""
-    found = receptive.field(backbones.build(name, 2, width=NARROW[name]), "features", 224)
+    found = receptive_field.field(backbones.build(name, 2, width=NARROW[name]), "features", 224)
     assert found == pytest.approx((stride, first))
 
 
 def test_an_earlier_layer_has_its_own_field():
     model = backbones.build("vgg16_bn", 2, width=0.0625)
-    assert receptive.field(model, "features.32", 128) == pytest.approx((8, 3.5))
-    assert receptive.field(model, "features.0", 128) == pytest.approx((1, 0))
+    assert receptive_field.field(model, "features.32", 128) == pytest.approx((8, 3.5))
+    assert receptive_field.field(model, "features.0", 128) == pytest.approx((1, 0))
 
 
 @pytest.mark.parametrize("name", list(backbones.BACKBONES))
@@ -39,7 +39,7 @@ def test_an_impulse_lands_where_it_was(name):
     largest within half a cell of that pixel. Enlarged by its corners, that of a ResNet is half a cell off."""
     model = backbones.build(name, 2, width=NARROW[name])
     size, place = 224, (96, 128)
-    field = receptive.field(model, "features", size)
+    field = receptive_field.field(model, "features", size)
     for module in model.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.constant_(module.weight, 1 / module.weight[0].numel())
@@ -51,16 +51,16 @@ def test_an_impulse_lands_where_it_was(name):
     model = model.double()
     with torch.no_grad():
         maps = (model.features(bright) - model.features(dark)).abs().sum(dim=1, keepdim=True)
-    found = receptive.enlarge(maps, size, field)[0, 0]
+    found = receptive_field.enlarge(maps, size, field)[0, 0]
     peak = (found >= found.max() * (1 - 1e-9)).nonzero().double().mean(dim=0)
     assert (peak - torch.tensor(place)).abs().max() <= field.stride / 2 + 1
 
 
 def test_enlarging_a_ramp_gives_the_ramp():
     """Linear between the centres, whatever stride and first centre; constant beyond them."""
-    field = receptive.Field(stride=8.0, first=3.0)
+    field = receptive_field.Field(stride=8.0, first=3.0)
     ramp = torch.arange(6.0).view(1, 1, 6, 1).expand(1, 1, 6, 6)
-    found = receptive.enlarge(ramp, 48, field)[0, 0]
+    found = receptive_field.enlarge(ramp, 48, field)[0, 0]
     wanted = ((torch.arange(48) - 3) / 8).clamp(0, 5)
     torch.testing.assert_close(found, wanted[:, None].expand(48, 48), atol=1e-5, rtol=0)
 
@@ -68,8 +68,8 @@ def test_enlarging_a_ramp_gives_the_ramp():
 def test_what_has_no_field_is_refused():
     model = backbones.build("resnet18", 2, width=0.0625)
     with pytest.raises(ValueError, match="no layer 'nowhere'"):
-        receptive.field(model, "nowhere", 64)
+        receptive_field.field(model, "nowhere", 64)
     with pytest.raises(ValueError, match="no map of two by two"):
-        receptive.field(model, "head", 64)
+        receptive_field.field(model, "head", 64)
     with pytest.raises(ValueError, match="no map of two by two"):
-        receptive.field(model, "features", 32)
+        receptive_field.field(model, "features", 32)

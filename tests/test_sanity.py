@@ -6,9 +6,9 @@ import torch
 from scipy.stats import spearmanr
 from skimage.metrics import structural_similarity as of_pair
 
-from regard import backbones
 from regard.attribution import attribute
 from regard.attribution.nulls import reinitialised
+from regard.models import backbones
 from regard.sanity import cascade, noisy, rank_correlation, structural_similarity, unrelated
 
 IMAGES = torch.from_numpy(np.random.default_rng(0).normal(0, 1, (3, 3, 48, 48)))

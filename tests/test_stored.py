@@ -7,13 +7,13 @@ import pytest
 import torch
 from memory import peak
 
-from regard import backbones
 from regard.attribution import PERTURBATION, attribute, resumable
 from regard.attribution.cost import counted
 from regard.attribution.resumable import stored as stored_maps
-from regard.backbones import digest
 from regard.core import hardware
 from regard.kernels.batch_size import footprint
+from regard.models import backbones
+from regard.models.backbones import digest
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,8 @@ import pytest
 import torch
 from conftest import make_cases
 
-from regard import backbones, training
-from regard.performance import auroc, called
+from regard.models import backbones, training
+from regard.models.performance import auroc, called
 
 CLASSES = ["benign", "malignant"]
 SETTINGS = dict(classes=CLASSES, epochs=12, learning_rate=3e-3, weight_decay=0.01, batch=4, patience=12, seed=1)

@@ -9,10 +9,11 @@ import torch
 from memory import peak
 from torch import nn
 
-from regard import backbones, units
+from regard import units
 from regard.core import tables
 from regard.kernels import activity
-from regard.receptive import Field
+from regard.models import backbones
+from regard.models.receptive_field import Field
 
 RANDOM = np.random.default_rng(0)
 

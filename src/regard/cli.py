@@ -204,9 +204,9 @@ def _trials(options: argparse.Namespace) -> None:
 
 
 def _pretrain(options: argparse.Namespace) -> None:
-    from regard import fractals
+    from regard.models import pretraining
 
-    path = fractals.write_committed(options.name)
+    path = pretraining.write_committed(options.name)
     print(f"{path}: {path.stat().st_size} bytes")
 
 

@@ -13,7 +13,8 @@ import torch
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor, nn
 
-from regard import kernels, receptive
+from regard import kernels
+from regard.models import receptive_field
 
 
 @torch.no_grad()
@@ -23,7 +24,7 @@ def activations(model: nn.Module, images: Tensor, layer: str = "features", batch
     Raises ValueError for a layer that is not there, and one that gives negative values: clusters need what comes after a ReLU.
     """
     device = next(model.parameters()).device
-    parts = [receptive.output(model, part.to(device), layer).float().cpu() for part in images.split(batch)]
+    parts = [receptive_field.output(model, part.to(device), layer).float().cpu() for part in images.split(batch)]
     found = torch.cat(parts)
     if found.ndim != 4:
         raise ValueError(f"layer {layer!r} gives {tuple(found.shape)}, and no maps (N, C, h, w)")

@@ -9,7 +9,7 @@ from sklearn.metrics import r2_score
 from torch import Tensor
 
 from regard.core import statistics
-from regard.performance import auroc
+from regard.models.performance import auroc
 
 # of what is said of clusters of activations, a row each, for the table of claims
 COLUMNS = [

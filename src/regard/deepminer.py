@@ -16,7 +16,7 @@ from scipy import stats
 from regard import reports, units
 from regard.core import statistics
 from regard.core.seeds import seed_of
-from regard.performance import auroc
+from regard.models.performance import auroc
 
 LABELS = "cleaned_unit_labels.ipynb"
 ANSWERS, KEY = "explanations-benchmark-responses.csv", "explanations-benchmark-answer-key.csv"

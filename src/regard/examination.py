@@ -12,14 +12,15 @@ import torch
 import xarray as xr
 from torch import Tensor
 
-from regard import backbones, faithfulness, sanity
+from regard import faithfulness, sanity
 from regard.attribution import METHODS, PERTURBATION, attribute
 from regard.core import arrays, hardware, project, tables
 from regard.core.seeds import seed_of
 from regard.core.statistics import mean_intervals
 from regard.data import letterbox, reference_regions
-from regard.explained import sampled
 from regard.kernels import evaluator
+from regard.models import backbones
+from regard.models.explained import sampled
 from regard.scores import score
 
 KEYS = ["check", "method", "control", "measure", "level"]

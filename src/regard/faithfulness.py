@@ -13,10 +13,10 @@ from scipy.ndimage import gaussian_filter
 from torch import Tensor, nn
 from torch.nn import functional
 
-from regard import preprocessing
 from regard.core.seeds import generator
 from regard.kernels import evaluator
 from regard.kernels.evaluator import dtype_of
+from regard.models import preprocessing
 from regard.scores import says_nowhere
 
 MODES = ("deletion", "insertion")

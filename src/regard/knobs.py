@@ -13,7 +13,6 @@ from regard.attribution.gradient import REDUCTIONS
 from regard.attribution.nulls import CHANNELS, MIN_NETWORKS
 from regard.attribution.shap import ALGORITHMS
 from regard.attribution.superpixels import SUPERPIXELS
-from regard.backbones import BACKBONES, POOLS
 from regard.data import reference_regions
 from regard.kinds import (
     Above0,
@@ -38,6 +37,7 @@ from regard.kinds import (
     rises,
     zero_or,
 )
+from regard.models.backbones import BACKBONES, POOLS
 from regard.selection import OF
 
 QUOTED = 100  # characters of a wrong value that a message shows

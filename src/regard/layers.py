@@ -18,7 +18,7 @@ def check(attribute: Mapping, train: Mapping, clusters: Mapping | None = None) -
         return
     import torch  # takes seconds
 
-    from regard import backbones
+    from regard.models import backbones
 
     with torch.device("meta"):  # names without numbers
         network = backbones.build(train["backbone"], 2, width=train["width"], pool=train["pool"])

@@ -12,10 +12,10 @@ import torch
 from scipy.stats import rankdata
 from torch import Tensor, nn
 
-from regard import preprocessing
 from regard.attribution import attribute
 from regard.attribution.nulls import reinitialised
 from regard.core.seeds import generator
+from regard.models import preprocessing
 
 
 def cascade(

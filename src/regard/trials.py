@@ -6,11 +6,12 @@ import numpy as np
 import pandas as pd
 import torch
 
-from regard import augmentation, backbones, checks, phantoms, training
+from regard import checks, phantoms
 from regard.core import hardware, project
 from regard.data import cases, letterbox
-from regard.performance import auroc, one_against_rest
-from regard.preprocessing import preprocessing
+from regard.models import augmentation, backbones, training
+from regard.models.performance import auroc, one_against_rest
+from regard.models.preprocessing import preprocessing
 
 STARTS = ("transfer", "scratch")
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from regard.receptive import Field, enlarge
+from regard.models.receptive_field import Field, enlarge
 
 AMOUNTS = {
     "max": lambda maps: maps.flatten(2).amax(dim=2),  # as published
@@ -74,7 +74,7 @@ def coverage(influences: Tensor, labelled: Collection[int], count: int = 8) -> f
 
 def published_masks(maps: Tensor, largest: Tensor, size: int, field: Field, share: float = 0.2) -> Tensor:
     """Where each unit responds on its images, bool (n, size, size): its map (n, h, w) over the largest activation (n,) that the unit has
-    anywhere, enlarged, above `share` (Zhou et al. 2015; DeepMiner). field: where the map's locations look (see regard.receptive); published code
+    anywhere, enlarged, above `share` (Zhou et al. 2015; DeepMiner). field: where the map's locations look (see regard.models.receptive_field); published code
     enlarges maps by their corners, which in a ResNet puts them half a location off."""
     scaled = maps / largest.clamp(min=torch.finfo(maps.dtype).tiny)[:, None, None]
     return enlarge(scaled[:, None], size, field)[:, 0] > share

@@ -15,10 +15,11 @@ import pandas as pd
 import torch
 from sklearn.decomposition import NMF
 
-from regard import backbones, clusters
+from regard import clusters
 from regard.core import project
 from regard.data import cases, letterbox
 from regard.kernels import nmf, nndsvda, nonnegative
+from regard.models import backbones
 
 
 def error(values: torch.Tensor, rows: torch.Tensor) -> float:

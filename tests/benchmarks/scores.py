@@ -14,8 +14,8 @@ import pandas as pd
 import quantus
 import torch
 
-from regard import backbones
 from regard.faithfulness import curves
+from regard.models import backbones
 from regard.scores import score
 
 METRICS = {

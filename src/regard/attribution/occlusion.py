@@ -3,9 +3,9 @@
 import torch
 from torch import Tensor, nn
 
-from regard import preprocessing
 from regard.kernels.evaluator import dtype_of, evaluator
 from regard.kernels.masked_forward import windowed_logits
+from regard.models import preprocessing
 
 
 def windows(size: int, window: int, stride: int) -> list[slice]:

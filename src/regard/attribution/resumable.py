@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from regard.attribution import attribute, batch_within, check
 from regard.attribution.cost import Cost, counted
-from regard.backbones import digest
+from regard.models.backbones import digest
 
 AT_ONCE = 64  # images read at a time, beside what `memory` bounds within the network
 
@@ -98,7 +98,7 @@ def _code() -> str:
     """The code that makes maps, and the libraries': a file begun by other code is not gone on with."""
     package = Path(__file__).parents[1]
     files = [
-        package / "backbones.py",
+        package / "models" / "backbones.py",
         package / "data" / "letterbox.py",
         package / "core" / "seeds.py",
         *(package / "attribution").glob("*.py"),

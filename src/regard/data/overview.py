@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from regard import explained, plots
+from regard import plots
 from regard.core import project
 from regard.core.statistics import FEWEST, TESTED_FROM
 from regard.data import cases
 from regard.data.reference_regions import MARKS
+from regard.models import explained
 
 LARGE = 216  # training images of the largest study of phantoms, which takes minutes in quick
 

@@ -84,7 +84,7 @@ def windowed_logits(
 
 
 def _features(model: nn.Module) -> nn.Sequential | None:
-    """The layers of a network made as `regard.backbones` makes it; of another nobody knows what follows what."""
+    """The layers of a network made as `regard.models.backbones` makes it; of another nobody knows what follows what."""
     parts = dict(model.named_children())
     known = list(parts) == ["features", "pool", "flatten", "head"] and isinstance(model, nn.Sequential)
     return parts["features"] if known and isinstance(parts["features"], nn.Sequential) else None

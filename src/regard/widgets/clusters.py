@@ -13,7 +13,7 @@ from torch import nn
 from regard import cluster_plots
 from regard import clusters as found_clusters
 from regard.core import arrays
-from regard.receptive import Field, enlarge
+from regard.models.receptive_field import Field, enlarge
 from regard.widgets import controls, pictures, results
 from regard.widgets.controls import NARROW
 

@@ -8,10 +8,10 @@ import ipywidgets as widgets
 import numpy as np
 import torch
 
-from regard import backbones
 from regard.attribution import METHODS, attribute
 from regard.core import arrays, tables
 from regard.data import letterbox
+from regard.models import backbones
 from regard.plots import METHOD_COLOUR
 from regard.selection import SELECTIONS, select
 from regard.widgets import controls, pictures, results, uploads

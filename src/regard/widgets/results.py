@@ -22,7 +22,7 @@ SHOWN = {  # which of the explained cases: name -> rows of explanations.csv
 @dataclass(frozen=True)
 class Results:
     """Of one study: the folder results/study/<id>, its images on squares, its maps, and the rows that are explained (see
-    regard.explained.explanations), for the class each case was given, or its findings; `explained` has those for its true class as well."""
+    regard.models.explained.explanations), for the class each case was given, or its findings; `explained` has those for its true class as well."""
 
     folder: Path
     images: xr.DataArray

@@ -188,29 +188,3 @@ def curves(
         classes[place]: {name: (positive, one_against_rest(targets, found)[row][2]) for name, found in scores.items()}
         for row, (place, positive, _) in enumerate(one_against_rest(targets, next(iter(scores.values()))))
     }
-
-
-def predictions(
-    table: pd.DataFrame,
-    targets: Tensor,
-    scores: np.ndarray,
-    thresholds: np.ndarray | None,
-    classes: Sequence[str],
-    kind: str,
-) -> pd.DataFrame:
-    """One row per case and class or finding: case, patient, split, data, target, truth (1, 0, blank), probability,
-    threshold (blank where the likeliest class is called), called (bool)."""
-    chosen, values = called(scores, thresholds, kind), targets.numpy()
-    rows = []
-    for place, name in enumerate(classes):
-        if kind == "findings":
-            truth, said, cut = values[:, place], chosen[:, place], thresholds[place]
-        else:
-            truth, said = np.where(values < 0, np.nan, values == place), chosen == place
-            cut = np.nan if thresholds is None else thresholds[0] if place == 1 else 1 - thresholds[0]
-        rows.append(
-            table[["case", "patient", "split", "data"]].assign(
-                target=name, truth=truth, probability=scores[:, place], threshold=cut, called=said
-            )
-        )
-    return pd.concat(rows).sort_index(kind="stable").reset_index(drop=True)

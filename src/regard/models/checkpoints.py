@@ -1,4 +1,4 @@
-"""Weights as people save them: files opened without running code, wrappers taken off, keys as `regard.backbones` has them."""
+"""Weights as people save them: files opened without running code, wrappers taken off, keys as `regard.models.backbones` has them."""
 
 import json
 import re
@@ -17,7 +17,7 @@ WRAPPERS = ("module", "_orig_mod")  # of torch.nn.DataParallel and of torch.comp
 
 
 def read(path: Path) -> tuple[dict[str, Tensor], dict]:
-    """The state dict in `path`, as it was saved, and the description that `regard.backbones.write` noted in it, {} for other files.
+    """The state dict in `path`, as it was saved, and the description that `regard.models.backbones.write` noted in it, {} for other files.
 
     Raises ValueError for a file that cannot be read as safetensors or with `weights_only=True`, for one without a state dict, and for a
     weight that is not finite.
@@ -44,7 +44,7 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict]:
 
 
 def _description(metadata: Mapping[str, str] | None) -> dict:
-    """What `regard.backbones.write` noted in a safetensors file; {} for a file of other origin."""
+    """What `regard.models.backbones.write` noted in a safetensors file; {} for a file of other origin."""
     try:
         noted = json.loads((metadata or {})["description"])
     except (KeyError, ValueError):

@@ -20,10 +20,10 @@ from safetensors.torch import load_file, save
 from torch import Tensor, nn
 from torchvision import models
 
-from regard import checkpoints
-from regard import preprocessing as inputs_of
 from regard.core import project
-from regard.preprocessing import IMAGENET, Preprocessing
+from regard.models import checkpoints
+from regard.models import preprocessing as inputs_of
+from regard.models.preprocessing import IMAGENET, Preprocessing
 
 
 def _vgg(configuration: str, batch_norm: bool):
@@ -325,7 +325,7 @@ def description(path: Path) -> dict:
         with safe_open(path, "pt") as file:
             return json.loads(file.metadata()["description"])
     except (SafetensorError, KeyError, TypeError, ValueError):
-        raise ValueError(f"{path} is not a model written by regard.backbones.write") from None
+        raise ValueError(f"{path} is not a model written by regard.models.backbones.write") from None
 
 
 def read(path: Path) -> tuple[nn.Sequential, dict]:

@@ -7,13 +7,43 @@ patients, and of the cases of each, is drawn by lot from the seed; it depends ne
 called nor on how many are asked for.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
+from torch import Tensor
 
 from regard.core.seeds import seed_of
 from regard.core.statistics import FEWEST, TESTED_FROM
+from regard.models.performance import called
 
 COLUMNS = ["case", "patient", "target", "target_role", "label", "correct"]
+
+
+def predictions(
+    table: pd.DataFrame,
+    targets: Tensor,
+    scores: np.ndarray,
+    thresholds: np.ndarray | None,
+    classes: Sequence[str],
+    kind: str,
+) -> pd.DataFrame:
+    """One row per case and class or finding: case, patient, split, data, target, truth (1, 0, blank), probability,
+    threshold (blank where the likeliest class is called), called (bool)."""
+    chosen, values = called(scores, thresholds, kind), targets.numpy()
+    rows = []
+    for place, name in enumerate(classes):
+        if kind == "findings":
+            truth, said, cut = values[:, place], chosen[:, place], thresholds[place]
+        else:
+            truth, said = np.where(values < 0, np.nan, values == place), chosen == place
+            cut = np.nan if thresholds is None else thresholds[0] if place == 1 else 1 - thresholds[0]
+        rows.append(
+            table[["case", "patient", "split", "data"]].assign(
+                target=name, truth=truth, probability=scores[:, place], threshold=cut, called=said
+            )
+        )
+    return pd.concat(rows).sort_index(kind="stable").reset_index(drop=True)
 
 
 def explanations(predictions: pd.DataFrame, kind: str) -> pd.DataFrame:

@@ -18,7 +18,7 @@ from scipy.ndimage import convolve
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from regard import backbones
+from regard.models import backbones
 
 MAPS = (2, 8)  # fewest and most affine maps in a system, as in Kataoka et al.
 FILL = 0.2  # a category must visit more than this share of the pixels (the filling rate of Kataoka et al.) ...
@@ -251,7 +251,7 @@ def write(path: Path, dtype: torch.dtype = torch.float32, **settings) -> dict:
     arguments.apply_defaults()
     model, history = pretrain(**arguments.arguments)
     description = arguments.arguments | {
-        "source": "fractals drawn by regard.fractals, after Kataoka et al., Pre-training without Natural Images",
+        "source": "fractals drawn by regard.models.pretraining, after Kataoka et al., Pre-training without Natural Images",
         "held_out_accuracy": history[-1]["held_out_accuracy"],
     }
     features = {

@@ -13,9 +13,9 @@ from sklearn.metrics import roc_curve
 from torch import Tensor, nn
 from torch.nn import functional
 
-from regard import augmentation, backbones, preprocessing
 from regard.core import hardware
-from regard.performance import auroc, one_against_rest
+from regard.models import augmentation, backbones, preprocessing
+from regard.models.performance import auroc, one_against_rest
 
 
 @torch.no_grad()
@@ -105,7 +105,7 @@ def fit(
     images: uint8 (N, H, W) or (N, H, W, 3); targets: as from `targets`; split: (N,) names; classes: of the logits.
     class_weights: "none" or "balanced" (see `balancing`); blank: what an unknown finding counts as in training,
     "ignore", "zeros" or "ones" (the tuning loss is of the known ones always); augment: the options of
-    `regard.augmentation.augment`. frozen: train the linear head alone, with the features (batch norm included) as they
+    `regard.models.augmentation.augment`. frozen: train the linear head alone, with the features (batch norm included) as they
     are. Stops after `patience` epochs without a lower tuning loss. `report` is
     called with each row of the history (epoch, train_loss, tune_loss, tune_auroc, the mean over classes or findings),
     which is returned. Raises ValueError for an unknown option, without a training case, and when the loss is no number any more.

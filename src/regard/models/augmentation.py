@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from regard.preprocessing import IMAGENET, Preprocessing
+from regard.models.preprocessing import IMAGENET, Preprocessing
 
 # absorbances of haematoxylin, eosin and a residual, one row each (Ruifrok & Johnston 2001, table 2)
 STAINS = ((0.65, 0.70, 0.29), (0.07, 0.99, 0.11), (0.27, 0.57, 0.78))
