@@ -18,9 +18,9 @@ from zennit.types import Activation, AvgPool, BatchNorm, Convolution
 from regard.attribution import METHODS, NULLS, PERTURBATION, attribute, nulls
 from regard.attribution.gradient import input_gradient
 from regard.attribution.nulls import reinitialised
+from regard.evaluation.scores import points
 from regard.kernels import relevance
 from regard.models import backbones, preprocessing
-from regard.scores import points
 
 BACKBONES = {
     "vgg16": 0.125,

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import binary_erosion
 
-from regard import audits, comparison
 from regard.data import letterbox
+from regard.evaluation import localisation, stratified
 
 NAN = float("nan")
 
@@ -29,7 +29,7 @@ def test_the_border_is_what_erosion_takes_away(height, width):
         if times
         else True
     )
-    np.testing.assert_array_equal(audits.ring(height, width), ~kept)
+    np.testing.assert_array_equal(stratified.ring(height, width), ~kept)
 
 
 def test_shares_by_hand():
@@ -44,10 +44,10 @@ def test_shares_by_hand():
         True  # 28 pixels, of which the first column and one more at either end lie in the ring
     )
     experts = [half, np.zeros((14, 14), bool), None, None, None, half]
-    table = audits.borders(
+    table = stratified.borders(
         places, padded, [(14, 14)] * 6, experts, list("abcdef"), ["centre"]
     ).set_index("method")
-    assert list(table.reset_index().columns) == audits.BORDERS
+    assert list(table.reset_index().columns) == stratified.BORDERS
     cam, centre = table.loc["cam"], table.loc["centre"]
     assert cam["value"] == pytest.approx(2 / 5) and centre["value"] == 0
     assert cam["expected"] == centre["expected"] == pytest.approx(52 / 196)
@@ -60,32 +60,32 @@ def test_shares_by_hand():
 def test_a_point_at_random_is_at_the_border_as_often_as_its_area_says():
     random, shapes = np.random.default_rng(0), [(100, 60), (40, 120)] * 1500
     places = {"random": [tuple(place) for place in random.random((3000, 2))]}
-    table = audits.borders(
+    table = stratified.borders(
         places, {"random": [False] * 3000}, shapes, [None] * 3000, np.arange(3000)
     ).iloc[0]
     assert table["ci_low"] < table["expected"] < table["ci_high"] and np.isnan(table["expert"])
     assert table["expected"] == pytest.approx(
-        np.mean([audits.ring(100, 60).mean(), audits.ring(40, 120).mean()])
+        np.mean([stratified.ring(100, 60).mean(), stratified.ring(40, 120).mean()])
     )
-    assert "prefers" not in audits.of_border(table)
+    assert "prefers" not in stratified.of_border(table)
 
 
 def test_few_patients_have_no_interval_and_nothing_is_said_of_preference():
     places = {"cam": [(0.01, 0.01)] * 4}
-    table = audits.borders(places, {"cam": [False] * 4}, [(28, 28)] * 4, [None] * 4, list("abcd"))
+    table = stratified.borders(places, {"cam": [False] * 4}, [(28, 28)] * 4, [None] * 4, list("abcd"))
     assert table["value"][0] == 1 and table[["ci_low", "ci_high"]].isna().all(axis=None)
-    assert "no interval" in audits.of_border(table.iloc[0]) and "prefers" not in audits.of_border(
+    assert "no interval" in stratified.of_border(table.iloc[0]) and "prefers" not in stratified.of_border(
         table.iloc[0]
     )
-    more = audits.borders(
+    more = stratified.borders(
         places | {"cam": [(0.01, 0.01)] * 9},
         {"cam": [False] * 9},
         [(28, 28)] * 9,
         [None] * 9,
         range(9),
     )
-    assert audits.of_border(more.iloc[0]).endswith("the map prefers the border")
-    empty = audits.borders({"cam": [(NAN, NAN)]}, {"cam": [False]}, [(28, 28)], [None], ["a"]).iloc[
+    assert stratified.of_border(more.iloc[0]).endswith("the map prefers the border")
+    empty = stratified.borders({"cam": [(NAN, NAN)]}, {"cam": [False]}, [(28, 28)], [None], ["a"]).iloc[
         0
     ]
     assert empty["n_maps"] == 0 and np.isnan(empty["value"]) and np.isnan(empty["expected"])
@@ -94,14 +94,14 @@ def test_few_patients_have_no_interval_and_nothing_is_said_of_preference():
 def test_what_is_largest_in_the_padding_is_told_from_what_is_not():
     box = letterbox.letterbox(20, 40, 40)
     heat = np.zeros((40, 40))
-    assert not audits.in_padding(heat, box), "a tie is no preference"
+    assert not stratified.in_padding(heat, box), "a tie is no preference"
     heat[0, 5] = 1.0
-    assert audits.in_padding(heat, box)
+    assert stratified.in_padding(heat, box)
     heat[box.top, 5] = 2.0
-    assert not audits.in_padding(heat, box)
+    assert not stratified.in_padding(heat, box)
     heat = -np.ones((40, 40))
     heat[0, 0] = -0.5
-    assert audits.in_padding(heat, box), "also where all is negative"
+    assert stratified.in_padding(heat, box), "also where all is negative"
 
 
 @pytest.mark.parametrize("padding_mode, prefers", [("zeros", True), ("replicate", False)])
@@ -114,10 +114,10 @@ def test_zero_padding_alone_makes_a_map_prefer_the_border(padding_mode, prefers)
     image = torch.ones(1, 1, 14, 14)
     image[0, 0, 6, 6], image[0, 0, 0, 0] = 0.5, 0.9
     heat = layer(image)[0, 0].detach()
-    place = comparison.place_of_maximum(heat.numpy(), letterbox.letterbox(14, 14, 14))
-    table = audits.borders(
+    place = localisation.place_of_maximum(heat.numpy(), letterbox.letterbox(14, 14, 14))
+    table = stratified.borders(
         {"cam": [place] * 9}, {"cam": [False] * 9}, [(14, 14)] * 9, [None] * 9, range(9)
     )
     assert (
-        table["value"][0] == prefers and ("prefers" in audits.of_border(table.iloc[0])) == prefers
+        table["value"][0] == prefers and ("prefers" in stratified.of_border(table.iloc[0])) == prefers
     )

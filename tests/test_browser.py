@@ -18,8 +18,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from regard import answers, readings, surveys
-from regard.widgets import uploads
+from regard.experts import answer_table, reading_study, unit_survey
+from regard.explorers import uploads
 
 try:
     from playwright import sync_api as playwright
@@ -204,7 +204,7 @@ def reading(page, place):
     page.get_by_role("button", name="4", exact=True).press("Enter")
     page.get_by_text("Saved map 1").wait_for()
     changes(page, lambda: page.get_by_role("button", name="Next map").press("Enter"))
-    table = answers.read(place / "notebooks" / ".." / "surveys" / "chest-reading.csv", readings.FORM)
+    table = answer_table.read(place / "notebooks" / ".." / "surveys" / "chest-reading.csv", reading_study.FORM)
     assert table["rater"].tolist() == ["tester"] and table["plausibility"].tolist() == ["4"]
     assert not any(name in page.content() for name in ("lime@alam-2023: ", "shap@alam-2023: "))
 
@@ -219,7 +219,7 @@ def survey(page, place):
     changes(page, lambda: page.get_by_role("button", name="Next unit").press("Enter"))
     changes(page, lambda: page.get_by_role("button", name="Previous unit").press("Enter"))
     playwright.expect(page.get_by_label("Describe each of them")).to_have_value("a bright rim")
-    assert surveys.read(place / "surveys" / "mammography.csv")["recognisable"].tolist() == ["yes"]
+    assert unit_survey.read(place / "surveys" / "mammography.csv")["recognisable"].tolist() == ["yes"]
 
 
 def your_own_image(page, place):

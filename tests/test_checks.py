@@ -8,9 +8,9 @@ import pytest
 import yaml
 
 from regard import checks
-from regard.claims import TESTED_FROM
+from regard.claims.papers import PUBLISHED
+from regard.claims.verdicts import TESTED_FROM
 from regard.core import project
-from regard.published import PUBLISHED
 
 LABELS = {
     "study": "s",

@@ -4,7 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from regard import claims, concepts, summary
+from regard.claims import verdicts
+from regard.core import columns
+from regard.evaluation import summary
 
 NAN = float("nan")
 POOLED = summary.POOLED
@@ -12,10 +14,10 @@ EMPTY, LEFT_OUT = summary.EMPTY_RULES[:2]
 PERFORMANCE = ["study", "data", "start", "target", "metric", "value", "ci_low", "ci_high", "n_cases", "n_patients"]
 PERFORMANCE += ["profile"]
 NONE = {
-    "summary": pd.DataFrame(columns=summary.COLUMNS),
-    "pairs": pd.DataFrame(columns=summary.PAIRS),
+    "summary": pd.DataFrame(columns=columns.SUMMARY),
+    "pairs": pd.DataFrame(columns=columns.PAIRS),
     "performance": pd.DataFrame(columns=PERFORMANCE),
-    "concepts": pd.DataFrame(columns=concepts.COLUMNS),
+    "concepts": pd.DataFrame(columns=columns.CONCEPTS),
 }
 STUDY = {"study": "s", "data": "clinic", "profile": "quick", "n_cases": 60, "n_patients": 50}
 REACHED = STUDY | {"start": "transfer", "target": "bad", "metric": "auroc", "value": 0.8, "ci_low": 0.75, "ci_high": 0.85}
@@ -34,16 +36,16 @@ def claimed(monkeypatch):
     """The claims of a made-up paper about study s, from tables that are empty where they are not given."""
 
     def found(paper: dict, **tables: list[dict]) -> pd.DataFrame:
-        monkeypatch.setitem(claims.PUBLISHED, "made", {"paper": "Made 2020"} | paper)
+        monkeypatch.setitem(verdicts.PUBLISHED, "made", {"paper": "Made 2020"} | paper)
         rows = {name: pd.DataFrame(tables[name]) if name in tables else empty for name, empty in NONE.items()}
-        return claims.claims(**rows, published={"s": "made"})
+        return verdicts.claims(**rows, published={"s": "made"})
 
     return found
 
 
 def test_no_study_reproduces_a_paper():
-    found = claims.claims(*NONE.values(), published={})
-    assert found.empty and found.columns.tolist() == claims.COLUMNS
+    found = verdicts.claims(*NONE.values(), published={})
+    assert found.empty and found.columns.tolist() == columns.CLAIMS
 
 
 @pytest.mark.parametrize("name", list(NONE))
@@ -271,12 +273,12 @@ def test_claims_of_all_kinds_stand_in_one_table(claimed, monkeypatch):
         "orders": [ORDER],
         "concepts": [{"claim": "pure", "statistic": "purity", "rule": "at least", "value": 0.5}],
     }
-    monkeypatch.setitem(claims.PUBLISHED, "made", {"paper": "Made 2020"} | paper)
-    monkeypatch.setitem(claims.PUBLISHED, "other", {"paper": "Other 2021", "figures": {"auroc": 0.5}})
+    monkeypatch.setitem(verdicts.PUBLISHED, "made", {"paper": "Made 2020"} | paper)
+    monkeypatch.setitem(verdicts.PUBLISHED, "other", {"paper": "Other 2021", "figures": {"auroc": 0.5}})
     reached = pd.DataFrame([REACHED, REACHED | {"study": "a"}])
     tables = [pd.DataFrame([MEAN]), pd.DataFrame([PAIR]), reached, pd.DataFrame([CONCEPT])]
-    found = claims.claims(*tables, {"s": "made", "a": "other"})
-    assert found.columns.tolist() == claims.COLUMNS
+    found = verdicts.claims(*tables, {"s": "made", "a": "other"})
+    assert found.columns.tolist() == columns.CLAIMS
     assert found[["study", "claim", "paper", "asked_by"]].values.tolist() == [
         ["a", "auroc", "Other 2021", "the paper"],
         ["s", "auroc", "Made 2020", "the paper"],

@@ -5,7 +5,7 @@ import pytest
 import torch
 from sklearn.metrics import adjusted_rand_score
 
-from regard import clusters, concepts
+from regard.concepts import cluster_quality, clusters
 from regard.models import backbones
 
 RANDOM = np.random.default_rng(0)
@@ -117,36 +117,36 @@ def test_adjusted_rand_is_that_of_scikit_learn():
     for classes in (1, 3):
         labels, truth = RANDOM.integers(0, 4, 500), RANDOM.integers(0, classes, 500)
         labels[:200] = truth[:200]
-        table = concepts.contingency(labels, truth, 4, classes)
-        assert concepts.adjusted_rand(table) == pytest.approx(adjusted_rand_score(truth, labels))
+        table = cluster_quality.contingency(labels, truth, 4, classes)
+        assert cluster_quality.adjusted_rand(table) == pytest.approx(adjusted_rand_score(truth, labels))
     both = np.stack([table, table])
-    assert concepts.adjusted_rand(both).shape == (2,)
+    assert cluster_quality.adjusted_rand(both).shape == (2,)
 
 
 def test_pixels_of_no_class_are_not_counted_and_one_class_in_one_cluster_is_undefined():
     labels, truth = np.array([0, 0, 1, 1]), np.array([0, -1, 1, 1])
-    assert concepts.contingency(labels, truth, 2, 2).tolist() == [[1, 0], [0, 2]]
-    assert np.isnan(concepts.adjusted_rand(np.array([[5, 0], [0, 0]])))
+    assert cluster_quality.contingency(labels, truth, 2, 2).tolist() == [[1, 0], [0, 2]]
+    assert np.isnan(cluster_quality.adjusted_rand(np.array([[5, 0], [0, 0]])))
 
 
 def test_best_iou_by_hand():
     table = np.array([[3, 1], [1, 0], [0, 5]])  # clusters by classes
-    assert concepts.best_iou(table) == pytest.approx([3 / 5, 5 / 6])
+    assert cluster_quality.best_iou(table) == pytest.approx([3 / 5, 5 / 6])
 
 
 def test_tissue_takes_the_first_structure_and_needs_all():
     first, second = np.zeros((2, 3, 3), bool)
     first[0], second[0], second[1] = True, True, True
-    found = concepts.tissue({"a": first, "b": second}, ["a", "b"], (3, 3))
+    found = cluster_quality.tissue({"a": first, "b": second}, ["a", "b"], (3, 3))
     assert found.tolist() == [[0] * 3, [1] * 3, [2] * 3]
-    assert concepts.tissue({"a": first, "b": None}, ["a", "b"], (3, 3)) is None
+    assert cluster_quality.tissue({"a": first, "b": None}, ["a", "b"], (3, 3)) is None
 
 
 def test_fidelity_of_the_output_itself_is_one_and_of_its_mean_zero():
     output, patients = RANDOM.normal(0, 1, 60), np.repeat(np.arange(20), 3)
-    perfect = concepts.fidelity(output, output, output > 0, patients, 100, 0)
+    perfect = cluster_quality.fidelity(output, output, output > 0, patients, 100, 0)
     assert [row["value"] for row in perfect] == pytest.approx([1, 1])
-    nothing = concepts.fidelity(output, np.full(60, output.mean()), output > 0, patients, 100, 0)
+    nothing = cluster_quality.fidelity(output, np.full(60, output.mean()), output > 0, patients, 100, 0)
     assert [row["value"] for row in nothing] == pytest.approx([0, 0.5])
 
 
@@ -154,7 +154,7 @@ def test_coefficients_are_those_of_least_squares():
     amounts, patients = RANDOM.normal(2, 3, (40, 3)), np.arange(40)
     output = 5 + amounts @ [1.0, 0.0, -2.0]
     amounts[:, 1] = 4  # does not vary
-    table, share = concepts.coefficients(amounts, output, patients, 200, 0)
+    table, share = cluster_quality.coefficients(amounts, output, patients, 200, 0)
     spread = amounts.std(axis=0)
     assert table["coefficient"].tolist() == pytest.approx(
         [spread[0], np.nan, -2 * spread[2]], nan_ok=True
@@ -164,9 +164,9 @@ def test_coefficients_are_those_of_least_squares():
 
 def test_variance_between_groups_by_hand():
     values, groups = np.array([1.0, 1, 3, 3]), np.array(list("aabb"))
-    assert concepts.variance_explained(values, groups) == 1
-    assert concepts.variance_explained(values, np.array(list("abab"))) == 0
-    assert np.isnan(concepts.variance_explained(np.ones(4), groups))
+    assert cluster_quality.variance_explained(values, groups) == 1
+    assert cluster_quality.variance_explained(values, np.array(list("abab"))) == 0
+    assert np.isnan(cluster_quality.variance_explained(np.ones(4), groups))
 
 
 def test_slides_are_told_by_their_tiles():
@@ -175,7 +175,7 @@ def test_slides_are_told_by_their_tiles():
     slides = np.array(["a", "a", "a", "b", "b", "c", "c", "c", "d"])
     positive = np.array([True, False, False, False, True, False, False, False, False])
     patients = np.array(["1", "1", "1", "1", "1", "2", "2", "2", "3"])
-    found = concepts.of_slides(output, positive, slides, patients, 50, 0)
+    found = cluster_quality.of_slides(output, positive, slides, patients, 50, 0)
     assert [row["value"] for row in found] == [0.5, 1.0] and found[0]["n_cases"] == 4 and found[0]["n_patients"] == 3
     with np.errstate(all="raise"):
-        assert concepts.of_slides(output[:1], positive[:1], slides[:1], patients[:1], 50, 0)[0]["n_cases"] == 1
+        assert cluster_quality.of_slides(output[:1], positive[:1], slides[:1], patients[:1], 50, 0)[0]["n_cases"] == 1

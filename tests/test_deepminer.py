@@ -5,7 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from regard import cli, deepminer
+from regard import cli
+from regard.claims import deepminer_release
 
 LABELS = """# Cleaned labels
 cleaned_unit_labels = {
@@ -24,7 +25,7 @@ def folder(tmp_path):
     """Eight exams of two images, half of them cancers; the reader is right of every image but those of exam 0."""
     cells = [{"cell_type": "markdown", "source": ["text"]}, {"cell_type": "code", "source": ["import os\n"]}]
     cells.append({"cell_type": "code", "source": LABELS.splitlines(keepends=True)})
-    (tmp_path / deepminer.LABELS).write_text(json.dumps({"cells": cells}))
+    (tmp_path / deepminer_release.LABELS).write_text(json.dumps({"cells": cells}))
     answers, key = (
         ["Case #,DeepMiner Explanation,Cancer or Benign (C/B)?"],
         ["Case #,Image Name,GT Report,DeepMiner Cancer Likelihood Prediction,GT Diagnosis"],
@@ -38,15 +39,15 @@ def folder(tmp_path):
         key.append(
             f"{case},{name},\"[['ABNORMALITY 1', 'LESION_TYPE {WORDS[truth]}']]\",{0.9 if truth == 'C' else 0.2},PATHOLOGY"
         )
-    (tmp_path / deepminer.ANSWERS).write_text("\n".join(reversed(answers[1:] + answers[:1])) + "\n")
-    (tmp_path / deepminer.KEY).write_text(
+    (tmp_path / deepminer_release.ANSWERS).write_text("\n".join(reversed(answers[1:] + answers[:1])) + "\n")
+    (tmp_path / deepminer_release.KEY).write_text(
         "\n".join([*key, "99,cancer_09-B_1_1.RIGHT_CC.LJPEG.1.jpg,\"[['x']]\",1.0,PATHOLOGY"]) + "\n"
     )
     return tmp_path
 
 
 def test_labels_are_read_and_what_was_lost_is_seen(folder):
-    table = deepminer.labels(folder).set_index("unit")
+    table = deepminer_release.labels(folder).set_index("unit")
     assert table.index.tolist() == [36, 175, 1001, 2038] and table["label"][175] == "Dense Tissue"
     assert table["found"].to_dict() == {36: False, 175: False, 1001: True, 2038: True}
     assert table["typed"].to_dict() == {36: 1, 175: 3, 1001: 1, 2038: 1}
@@ -61,14 +62,14 @@ def test_what_is_not_the_released_files_is_said(folder, capsys, tmp_path):
 
 
 def test_answers_stand_beside_the_truth(folder):
-    table = deepminer.answers(folder)
+    table = deepminer_release.answers(folder)
     assert len(table) == 16 and table["exam"].nunique() == 8 and table["cancer"].sum() == 8
     assert (table["said"] == table["cancer"]).sum() == 14
     assert set(table["explanation"]) == {"Spiculation | Mass", "Mass | Calcifications"}
 
 
 def test_the_reanalysis_by_hand(folder):
-    found = deepminer.reanalysis(deepminer.answers(folder), 500).set_index("measure")
+    found = deepminer_release.reanalysis(deepminer_release.answers(folder), 500).set_index("measure")
     assert (
         found["value"]["right"] == 14 / 16
         and found["value"]["right, of cancers"] == 6 / 8
@@ -82,8 +83,8 @@ def test_the_reanalysis_by_hand(folder):
     assert found["value"]["different texts"] == 2 and found["value"]["rule learned from other exams"] == 1
     assert found["value"]["same answer to the same text"] == 14 / 16
     assert found["value"]["F1 with the report, less shuffled reports"] > 0.2 and not found["value"].isna().any()
-    again = deepminer.reanalysis(
-        deepminer.answers(folder).iloc[np.random.default_rng(0).permutation(16)].reset_index(drop=True), 500
+    again = deepminer_release.reanalysis(
+        deepminer_release.answers(folder).iloc[np.random.default_rng(0).permutation(16)].reset_index(drop=True), 500
     ).set_index("measure")
     np.testing.assert_allclose(again["value"], found["value"])
 
@@ -99,19 +100,19 @@ def test_the_command_prints_both_tables(folder, capsys):
 
 
 def test_what_cannot_be_read_is_named(folder):
-    text = (folder / deepminer.ANSWERS).read_text()
-    (folder / deepminer.ANSWERS).write_text(text.replace(",C\n", ",D\n", 1))
+    text = (folder / deepminer_release.ANSWERS).read_text()
+    (folder / deepminer_release.ANSWERS).write_text(text.replace(",C\n", ",D\n", 1))
     with pytest.raises(ValueError, match="the answer is 'D', not C or B"):
-        deepminer.answers(folder)
-    (folder / deepminer.ANSWERS).write_text(text.replace("\n0,", "\n1000,"))
+        deepminer_release.answers(folder)
+    (folder / deepminer_release.ANSWERS).write_text(text.replace("\n0,", "\n1000,"))
     with pytest.raises(ValueError, match="no row for case 1000"):
-        deepminer.answers(folder)
-    (folder / deepminer.KEY).write_text("Case #\n")
+        deepminer_release.answers(folder)
+    (folder / deepminer_release.KEY).write_text("Case #\n")
     with pytest.raises(ValueError, match="no column 'Image Name'"):
-        deepminer.answers(folder)
-    (folder / deepminer.LABELS).write_text(json.dumps({"cells": []}))
+        deepminer_release.answers(folder)
+    (folder / deepminer_release.LABELS).write_text(json.dumps({"cells": []}))
     with pytest.raises(ValueError, match="no cell with cleaned_unit_labels"):
-        deepminer.labels(folder)
-    (folder / deepminer.KEY).unlink()
+        deepminer_release.labels(folder)
+    (folder / deepminer_release.KEY).unlink()
     with pytest.raises(FileNotFoundError, match="fetch the folder `deepminer`"):
-        deepminer.answers(folder)
+        deepminer_release.answers(folder)

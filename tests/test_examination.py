@@ -11,7 +11,7 @@ import yaml
 
 from regard import examination
 from regard.attribution import attribute
-from regard.core import arrays, tables
+from regard.core import arrays, columns, tables
 from regard.data import reference_regions
 from regard.models import backbones
 
@@ -93,7 +93,7 @@ def examined(study, tmp_path_factory):
 
 def test_every_check_of_every_method_is_there(examined, study):
     trust = tables.read(examined / "trust.csv").astype(object).fillna("")
-    assert list(trust.columns) == examination.COLUMNS and set(trust["n_maps"]) <= {0, 1, 3, 4}
+    assert list(trust.columns) == columns.TRUST and set(trust["n_maps"]) <= {0, 1, 3, 4}
     count = trust.groupby(["check", "method"]).size()
     faithful = {("faithfulness", name): 8 for name in METHODS} | {("faithfulness", ""): 4}
     assert {key: count[key] for key in faithful} == faithful, "four measures of the maps and of maps as smooth"

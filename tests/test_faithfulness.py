@@ -7,7 +7,7 @@ from scipy.sparse import lil_matrix
 from scipy.sparse.linalg import spsolve
 from torch import nn
 
-from regard.faithfulness import (
+from regard.evaluation.faithfulness import (
     alike,
     area,
     blurred,
@@ -116,7 +116,7 @@ def plain_imputation(image, hidden):
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.95])
 def test_imputation_solves_its_equations(share, monkeypatch):
     """At the borders too, where neighbours are fewer."""
-    monkeypatch.setattr("regard.faithfulness.NOISE", 0.0)
+    monkeypatch.setattr("regard.evaluation.faithfulness.NOISE", 0.0)
     random = np.random.default_rng(3)
     images, hidden = random.normal(0, 1, (3, 2, 14, 11)), random.random((3, 14, 11)) < share
     hidden[0, :5, :5] = True

@@ -17,7 +17,7 @@ from regard.data.letterbox import (
     upsample,
     without_padding,
 )
-from regard.scores import points
+from regard.evaluation.scores import points
 from regard.selection import select
 
 SIDES = st.integers(20, 400)

@@ -8,7 +8,7 @@ from scipy.optimize import nnls
 from sklearn.decomposition import NMF
 from sklearn.decomposition._nmf import _initialize_nmf
 
-from regard.clusters import matched
+from regard.concepts.clusters import matched
 from regard.kernels import nmf, nndsvda, nonnegative
 
 RANDOM = np.random.default_rng(0)

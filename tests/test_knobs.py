@@ -6,9 +6,9 @@ import math
 
 import pytest
 
-from regard import checks, cli, kinds, knobs, summary
+from regard import checks, cli, kinds, knobs
 from regard.attribution import METHODS, NULLS
-from regard.core import project
+from regard.core import columns, project
 from regard.models import training
 from regard.selection import SELECTIONS
 
@@ -178,7 +178,7 @@ def test_a_long_value_is_cut_and_a_misspelt_inner_knob_is_guessed():
 
 
 def test_choices_are_those_of_the_code():
-    assert set(knobs.OF_PAIRS) | set(knobs.PRIMARY) <= set(summary.PAIRS)
+    assert set(knobs.OF_PAIRS) | set(knobs.PRIMARY) <= set(columns.PAIRS)
     for blank in training.BLANKS:
         knobs.check(told("train") | {"blank": blank, "blanks": [*training.BLANKS]}, "train")
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import typst
 
-from regard import reference
+from regard.claims import reference
 
 ROOT = Path(__file__).parents[1]
 SOURCE = (ROOT / "paper" / "paper.typ").read_text(encoding="utf-8")

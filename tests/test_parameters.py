@@ -5,7 +5,7 @@ import torch
 
 from regard.attribution import attribute
 from regard.core import parameters
-from regard.scores import score
+from regard.evaluation.scores import score
 from regard.selection import select
 
 KNOWN = {"count": 3, "share": 0.5, "name": "max", "whole": False, "open": None}

@@ -7,6 +7,7 @@ import torch
 from scipy.stats import binomtest
 from sklearn.metrics import average_precision_score, recall_score, roc_auc_score
 
+from regard.core import columns
 from regard.models import performance as module
 from regard.models.performance import auprc, auroc, called, performance
 
@@ -40,7 +41,7 @@ def two():
 def test_two_classes_against_scikit_learn(two):
     labels, scores, patients = two
     table = performance(labels, scores, np.array([0.5]), ["no", "yes"], "label", patients, 500, 1)
-    assert list(table.columns) == module.COLUMNS and set(table["target"]) == {"yes"}
+    assert list(table.columns) == columns.PERFORMANCE and set(table["target"]) == {"yes"}
     table, said, truth = table.set_index("metric"), scores[:, 1] >= 0.5, labels.numpy()
     wanted = {
         "auroc": roc_auc_score(truth, scores[:, 1]),

@@ -6,9 +6,9 @@ from torchvision.transforms import v2
 
 from regard.attribution import METHODS, attribute
 from regard.attribution.superpixels import hidden, pictures
+from regard.evaluation.sanity import noisy
 from regard.models import augmentation, backbones, preprocessing
 from regard.models.preprocessing import IMAGENET, Preprocessing
-from regard.sanity import noisy
 
 XRAY = preprocessing.preprocessing(0, 1, [-1024, 1024])
 GREY = torch.tensor([[[0, 51], [128, 255]]], dtype=torch.uint8)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from regard.scores import score
+from regard.evaluation.scores import score
 
 quantus = pytest.importorskip("quantus")
 

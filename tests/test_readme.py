@@ -23,7 +23,9 @@ EXAMPLES = re.findall(r"append to `(src/regard/[\w/]+\.py)`.*?```python\n(.*?)``
 USE = """
 import json, sys
 import numpy as np, pandas as pd, torch, xarray as xr, yaml
-from regard import checks, comparison, summary
+from regard import checks
+from regard.core import columns
+from regard.evaluation import localisation, summary
 from regard.models import backbones
 from regard.data import letterbox
 from regard.core import arrays
@@ -46,8 +48,8 @@ mask = np.zeros((64, 64), bool)
 mask[20:40, 20:40] = True
 scored = {"parts": ["mass"], "others": [], "expert": "mass"}
 box = letterbox.letterbox(64, 64, 64)
-rows = [comparison.score_explanation(stored, [regions], case, "bad", {"mass": mask}, scored, box, [0]).assign(case=case, patient=case, target="bad", target_role="predicted") for case in cases]
-scores = pd.concat(rows).assign(study="s", data="phantom", split="test").reindex(columns=comparison.COLUMNS)
+rows = [localisation.score_explanation(stored, [regions], case, "bad", {"mass": mask}, scored, box, [0]).assign(case=case, patient=case, target="bad", target_role="predicted") for case in cases]
+scores = pd.concat(rows).assign(study="s", data="phantom", split="test").reindex(columns=columns.CASE_SCORES)
 explained = pd.DataFrame({"case": cases, "patient": cases, "target": "bad", "target_role": "predicted", "label": "bad", "correct": True})
 table = summary.summarise(scores, explained, 50, "quick", 1)
 assert {"gradient", "smooth-gradient"} == set(table["method"]) and {"otsu", "above-mean"} <= set(table["selection"])
@@ -72,7 +74,7 @@ def test_what_is_added_in_ten_lines_appears_in_every_table(tmp_path):
     assert [name for name, _ in EXAMPLES] == [
         "src/regard/attribution/__init__.py",
         "src/regard/selection.py",
-        "src/regard/scores.py",
+        "src/regard/evaluation/scores.py",
     ]
     shutil.copytree(ROOT / "src", tmp_path / "src")
     for name, code in EXAMPLES:

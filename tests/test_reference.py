@@ -3,7 +3,8 @@
 import pandas as pd
 import pytest
 
-from regard import paper, reference
+from regard import paper
+from regard.claims import reference
 from regard.core import environment, tables
 
 ROW = {

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import torch
 
-from regard import reports
+from regard.concepts import report_words
 from regard.core import tables
 
 ROOT = Path(__file__).parents[1]
@@ -59,18 +59,18 @@ RANDOM = np.random.default_rng(0)
     ],
 )
 def test_words_of_a_text(text, wanted):
-    assert reports.words(text) == wanted
+    assert report_words.words(text) == wanted
 
 
 def test_a_label_says_its_word_and_what_it_describes():
-    for word, told in reports.WORDS.items():
-        assert reports.words(reports.named(word)) >= {word} | ({told.finding} - {""}), word
+    for word, told in report_words.WORDS.items():
+        assert report_words.words(report_words.named(word)) >= {word} | ({told.finding} - {""}), word
 
 
 def test_words_of_the_phantoms_reports_are_what_was_drawn():
     """The table says what was drawn, the report says it in words: both must agree, row by row."""
     table = tables.read(ROOT / "data" / "mammography" / "cases.csv")
-    found = reports.written(table["report"])
+    found = report_words.written(table["report"])
     said = {"linear": "fine linear", "clustered": "grouped", "none": ""}
     for column in ("mass_shape", "mass_margin", "calcification_morphology", "calcification_distribution"):
         drawn = table[column].map(lambda value: said.get(value, value))
@@ -90,10 +90,10 @@ def test_the_published_rule_by_hand():
     """Of the first four the first two that have a label; a labelled unit further down never speaks."""
     influences = torch.tensor([0.1, 5.0, 4.0, -9.0, 3.0, 2.0])
     labels = {0: "a", 2: "b", 3: "c", 4: "d", 5: "e"}
-    assert reports.published(influences, labels, scanned=4, first=2) == [2, 4]
-    assert reports.published(influences, labels, scanned=1, first=2) == []
-    assert reports.contrastive(influences, labels, first=3) == [3, 2, 4]
-    assert reports.contrastive(torch.zeros(6), labels) == []
+    assert report_words.published(influences, labels, scanned=4, first=2) == [2, 4]
+    assert report_words.published(influences, labels, scanned=1, first=2) == []
+    assert report_words.contrastive(influences, labels, first=3) == [3, 2, 4]
+    assert report_words.contrastive(torch.zeros(6), labels) == []
 
 
 def test_a_sentence_says_what_speaks_against():
@@ -101,38 +101,38 @@ def test_a_sentence_says_what_speaks_against():
         torch.tensor([-0.2, 0.5, 0.25, 0.0]),
         {0: "oval mass", 1: "mass", 2: "mass", 3: "calcification"},
     )
-    said = reports.sentence("malignant", [1, 2, 0, 3], influences, labels)
+    said = report_words.sentence("malignant", [1, 2, 0, 3], influences, labels)
     assert said == "speaks for malignant: mass (+0.50), mass (+0.25); speaks against malignant: oval mass (-0.20)"
-    assert reports.sentence("malignant", [], influences, {}) == "no labelled unit speaks for or against malignant"
+    assert report_words.sentence("malignant", [], influences, {}) == "no labelled unit speaks for or against malignant"
 
 
 def test_a_dealt_report_has_what_others_have():
     stands = np.array([[1, 0], [1, 0], [0, 1], [1, 1]], bool)
-    found = reports.of_others(stands, np.array(["a", "a", "b", "c"]))
+    found = report_words.of_others(stands, np.array(["a", "a", "b", "c"]))
     np.testing.assert_allclose(found, [[0.5, 1], [0.5, 1], [1, 1 / 3], [2 / 3, 1 / 3]])
-    assert np.isnan(reports.of_others(stands, np.array(["a"] * 4))).all()
+    assert np.isnan(report_words.of_others(stands, np.array(["a"] * 4))).all()
     with pytest.raises(ValueError, match="two patients, at least"):
-        reports.beyond(stands, stands, stands[0], np.array(["a"] * 4), 10, 10, 0)
+        report_words.beyond(stands, stands, stands[0], np.array(["a"] * 4), 10, 10, 0)
     with pytest.raises(TypeError, match="a list of texts"):
-        reports.written("mass")
+        report_words.written("mass")
 
 
 def test_consistency_by_hand():
     """Two images: of three words said two stand in the reports, which have five."""
     said = np.array([[True, True, False], [False, False, True]])
     stands = np.array([[True, False, True], [True, True, True]])
-    found = pd.DataFrame(reports.consistency(said, stands, np.array(["a", "b"]), 100, 0)).set_index("measure")
+    found = pd.DataFrame(report_words.consistency(said, stands, np.array(["a", "b"]), 100, 0)).set_index("measure")
     assert found["value"].to_dict() == pytest.approx({"precision": 2 / 3, "recall": 2 / 5, "F1": 4 / 8})
-    np.testing.assert_allclose(reports.f1(said, stands), [2 / 4, 2 / 4])
-    nothing = pd.DataFrame(reports.consistency(said & False, stands, np.array(["a", "b"]), 100, 0)).set_index("measure")
+    np.testing.assert_allclose(report_words.f1(said, stands), [2 / 4, 2 / 4])
+    nothing = pd.DataFrame(report_words.consistency(said & False, stands, np.array(["a", "b"]), 100, 0)).set_index("measure")
     assert np.isnan(nothing["value"]["precision"]) and nothing["value"]["recall"] == 0 and nothing["value"]["F1"] == 0
-    assert np.isnan(reports.f1(said, stands & False)).all()
+    assert np.isnan(report_words.f1(said, stands & False)).all()
 
 
 def test_the_commonest_words():
     stands = np.array([[1, 0, 1, 0], [1, 0, 0, 0], [0, 1, 1, 0]], bool)
-    assert reports.commonest(stands, 2).tolist() == [True, False, True, False]
-    assert reports.commonest(stands, 3).tolist() == [True, True, True, False]
+    assert report_words.commonest(stands, 2).tolist() == [True, False, True, False]
+    assert report_words.commonest(stands, 3).tolist() == [True, True, True, False]
 
 
 def test_words_that_hold_for_every_image_say_nothing_beyond():
@@ -140,14 +140,14 @@ def test_words_that_hold_for_every_image_say_nothing_beyond():
     exams, stands = np.repeat(np.arange(60), 2).astype(str), RANDOM.random((60, 6)) < 0.4
     stands[:, 0] |= ~stands.any(1)
     stands = np.repeat(stands, 2, axis=0)  # two views of an exam
-    prior = reports.commonest(stands, 2)
-    same = reports.beyond(np.tile(prior, (120, 1)), stands, prior, exams, 500, 2000, 0).set_index("against")
+    prior = report_words.commonest(stands, 2)
+    same = report_words.beyond(np.tile(prior, (120, 1)), stands, prior, exams, 500, 2000, 0).set_index("against")
     assert same["difference"].abs().max() < 1e-9 and same["p"].min() > 0.9
-    own = reports.beyond(stands, stands, prior, exams, 500, 2000, 0).set_index("against")
+    own = report_words.beyond(stands, stands, prior, exams, 500, 2000, 0).set_index("against")
     assert (own["value"] == 1).all() and (own["ci_low"] > 0.2).all() and (own["p"] < 0.01).all()
     assert (own["n_patients"] == 60).all() and (own["n_cases"] == 120).all()
-    short = reports.beyond(stands, np.vstack([stands[:-2], stands[-2:] & False]), prior, exams, 500, 2000, 0)
+    short = report_words.beyond(stands, np.vstack([stands[:-2], stands[-2:] & False]), prior, exams, 500, 2000, 0)
     assert (short["n_undefined"] == 2).all() and (short["n_cases"] == 118).all()
     order = RANDOM.permutation(120)
-    again = reports.beyond(stands[order], stands[order], prior, exams[order], 500, 2000, 0).set_index("against")
+    again = report_words.beyond(stands[order], stands[order], prior, exams[order], 500, 2000, 0).set_index("against")
     np.testing.assert_allclose(again["value"], own["value"])

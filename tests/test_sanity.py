@@ -8,8 +8,14 @@ from skimage.metrics import structural_similarity as of_pair
 
 from regard.attribution import attribute
 from regard.attribution.nulls import reinitialised
+from regard.evaluation.sanity import (
+    cascade,
+    noisy,
+    rank_correlation,
+    structural_similarity,
+    unrelated,
+)
 from regard.models import backbones
-from regard.sanity import cascade, noisy, rank_correlation, structural_similarity, unrelated
 
 IMAGES = torch.from_numpy(np.random.default_rng(0).normal(0, 1, (3, 3, 48, 48)))
 TARGETS = torch.tensor([0, 1, 1])

@@ -5,9 +5,23 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.metrics import average_precision_score, f1_score, jaccard_score, precision_score, recall_score
+from sklearn.metrics import (
+    average_precision_score,
+    f1_score,
+    jaccard_score,
+    precision_score,
+    recall_score,
+)
 
-from regard.scores import OF_REGIONS, SCORES, area_expected_iou, pointing, points, says_nowhere, score
+from regard.evaluation.scores import (
+    OF_REGIONS,
+    SCORES,
+    area_expected_iou,
+    pointing,
+    points,
+    says_nowhere,
+    score,
+)
 
 TOLERANCES = (0.0, 1.0, 1.5, 3.0)
 

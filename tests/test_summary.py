@@ -8,16 +8,18 @@ import pytest
 import torch
 import xarray as xr
 
-from regard import claims, comparison, concepts, gathering, summary
-from regard.core import statistics, tables
+from regard import gathering
+from regard.claims import verdicts
+from regard.core import columns, statistics, tables
 from regard.core.seeds import seed_of
 from regard.core.statistics import mean_intervals
 from regard.data import reference_regions
 from regard.data.letterbox import letterbox
-from regard.scores import says_nothing
+from regard.evaluation import localisation, summary
+from regard.evaluation.scores import says_nothing
 
 NAN = float("nan")
-CONCEPTS = pd.DataFrame(columns=concepts.COLUMNS)
+CONCEPTS = pd.DataFrame(columns=columns.CONCEPTS)
 UNION = "mass+peritumoral+below"
 NAMES = [*reference_regions.AROUND_MASS, UNION]
 # four cases of three patients; d is not annotated, so undefined
@@ -220,7 +222,7 @@ def test_the_interval_is_over_patients():
 
 def test_summarise_has_its_columns_and_no_row_for_chance_and_area():
     found = summary.summarise(table(), PREDICTIONS, 20, "quick")
-    assert list(found.columns) == summary.COLUMNS
+    assert list(found.columns) == columns.SUMMARY
     assert set(found["score"]) == {"pointing", "iou", "area"} and len(found) == 4 * 9, "the IoU by two rules"
 
 
@@ -392,7 +394,7 @@ def test_holm_is_over_the_whole_table():
 )
 def test_verdict(value, low, high, paper, n_patients, data, wanted):
     """Neighbouring rows differ in one number, and so in the verdict where it should."""
-    assert claims.verdict(low, high, paper, n_patients, data) == wanted
+    assert verdicts.verdict(low, high, paper, n_patients, data) == wanted
 
 
 @pytest.mark.parametrize(
@@ -414,9 +416,9 @@ def test_verdict_by_other_rules(rule, low, high, paper, flagged, wanted):
     """An order needs a small adjusted p beside its interval."""
     rule, _, p = rule.partition(", p ")
     more = (rule, flagged, float(p or 0.04))
-    assert claims.verdict(low, high, paper, 40, "clinic", *more) == wanted
-    assert claims.verdict(low, high, paper, 39, "clinic", *more) == "not tested"
-    assert claims.verdict(low, high, paper, 40, "phantom", *more) == f"on phantoms: {wanted}"
+    assert verdicts.verdict(low, high, paper, 40, "clinic", *more) == wanted
+    assert verdicts.verdict(low, high, paper, 39, "clinic", *more) == "not tested"
+    assert verdicts.verdict(low, high, paper, 40, "phantom", *more) == f"on phantoms: {wanted}"
 
 
 def test_an_order_is_a_row_of_pairs_whichever_way_round_and_its_verdict_follows_the_number():
@@ -428,7 +430,7 @@ def test_an_order_is_a_row_of_pairs_whichever_way_round_and_its_verdict_follows_
         "score": "iou",
         "stratum": "all",
     }
-    assert common["target"] in claims.HEADLINES and summary.POOLED in claims.HEADLINES
+    assert common["target"] in verdicts.HEADLINES and summary.POOLED in verdicts.HEADLINES
     common |= {"n_cases": 50, "n_patients": 50, "flagged": False, "profile": "quick", "p_holm": 0.01}
     rows = [
         {"method": "", "selection": "meanshift", "first": "gradient", "second": "lrp-z"}
@@ -450,7 +452,7 @@ def test_an_order_is_a_row_of_pairs_whichever_way_round_and_its_verdict_follows_
         ]
     )
     nothing = pd.DataFrame(columns=[*measured()])
-    found = claims.claims(
+    found = verdicts.claims(
         summarised.assign(target_role="predicted"),
         pd.DataFrame(rows).assign(**common),
         nothing,
@@ -465,7 +467,7 @@ def test_an_order_is_a_row_of_pairs_whichever_way_round_and_its_verdict_follows_
         "compared with nothing, since it explains a subset"
     )
     rows[0] |= {"ci_low": -0.05}
-    again = claims.claims(
+    again = verdicts.claims(
         summarised.assign(target_role="predicted"),
         pd.DataFrame(rows).assign(**common),
         nothing,
@@ -493,7 +495,7 @@ def measured(metric="auroc", start="transfer", low=0.8, n_patients=40, study="s"
 
 def test_claims_about_clusters_are_rows_of_the_table_of_concepts():
     """Changing a number changes the verdict; an order needs its p."""
-    row = dict.fromkeys(concepts.COLUMNS, "") | {
+    row = dict.fromkeys(columns.CONCEPTS, "") | {
         "study": "p",
         "data": "clinic",
         "n_patients": 50,
@@ -504,8 +506,8 @@ def test_claims_about_clusters_are_rows_of_the_table_of_concepts():
     names = ["adjusted Rand index, nmf - colours", "AUROC, nmf", "rank correlation with occlusion", "another"]
     table = pd.DataFrame([row | {"statistic": name} for name in names])
     none = pd.DataFrame(columns=[*measured()])
-    every = lambda own: claims.claims(
-        pd.DataFrame(columns=summary.COLUMNS), pd.DataFrame(columns=summary.PAIRS), none, own, {"p": "bajger-2025"}
+    every = lambda own: verdicts.claims(
+        pd.DataFrame(columns=columns.SUMMARY), pd.DataFrame(columns=columns.PAIRS), none, own, {"p": "bajger-2025"}
     )
     said = every(table).set_index("claim")["verdict"].to_dict()
     assert said == {
@@ -523,7 +525,7 @@ def test_claims_about_clusters_are_rows_of_the_table_of_concepts():
 
 def test_claims_about_units_and_figures_of_each_class():
     """A paper's figure belongs to its class; what nobody was asked is not tested."""
-    row = dict.fromkeys(concepts.COLUMNS, np.nan) | {"study": "m", "data": "clinic", "n_patients": 50, "ci_low": 0.1}
+    row = dict.fromkeys(columns.CONCEPTS, np.nan) | {"study": "m", "data": "clinic", "n_patients": 50, "ci_low": 0.1}
     row |= {"ci_high": 0.3, "p_holm": 0.01}
     told = [
         row | {"statistic": f"F1 with the report, published - {other}"}
@@ -545,8 +547,8 @@ def test_claims_about_units_and_figures_of_each_class():
             for target in ("normal", "benign", "malignant", "mean of all")
         ]
     )
-    empty = pd.DataFrame(columns=summary.COLUMNS), pd.DataFrame(columns=summary.PAIRS)
-    found = claims.claims(*empty, reached, pd.DataFrame(told), {"m": "wu-2021"}).set_index(["claim", "target"])
+    empty = pd.DataFrame(columns=columns.SUMMARY), pd.DataFrame(columns=columns.PAIRS)
+    found = verdicts.claims(*empty, reached, pd.DataFrame(told), {"m": "wu-2021"}).set_index(["claim", "target"])
     figures = found.loc["auroc"]
     assert figures["paper_value"].to_dict() == {"normal": 0.862, "benign": 0.844, "malignant": 0.872}
     assert figures["verdict"].to_dict() == {"normal": "holds", "benign": "does not hold", "malignant": "holds"}
@@ -573,9 +575,9 @@ def test_claims_put_the_papers_figures_beside_ours():
         ]
     )
     ours = summary.summarise(scores, BOTH, 100, "quick")
-    found = claims.claims(
+    found = verdicts.claims(
         ours,
-        pd.DataFrame(columns=summary.PAIRS),
+        pd.DataFrame(columns=columns.PAIRS),
         pd.DataFrame(
             [
                 measured(),
@@ -620,7 +622,7 @@ def test_write_gathers_the_studies_by_name(tmp_path, monkeypatch):
         tables.write(pd.DataFrame([{"study": study, "check": "noise", "mean": 0.5}]), folder / "examine/trust.csv")
         (folder / "clusters").mkdir()
         tables.write(
-            pd.DataFrame([dict.fromkeys(concepts.COLUMNS, 0) | {"study": study}]), folder / "clusters/told.csv"
+            pd.DataFrame([dict.fromkeys(columns.CONCEPTS, 0) | {"study": study}]), folder / "clusters/told.csv"
         )
         (folder / "compare/settings.json").write_text('{"published": "byra-2022"}')
     gathering.write()
@@ -657,7 +659,7 @@ def test_an_impulse_lands_in_its_region(name, turned, size):
     place = PLACES[name][::-1] if turned else PLACES[name]
     box = letterbox(*parts["mass"].shape, size)
     assert parts[name][place] and (box.top, box.left) == ((0, size // 4) if turned else (size // 4, 0))
-    found = hits(comparison.score_maps(impulse(place, box), ["cam"], parts, NAMES, box, [0]))["cam"]
+    found = hits(localisation.score_maps(impulse(place, box), ["cam"], parts, NAMES, box, [0]))["cam"]
     assert found.to_dict() == {part: float(part == name) for part in reference_regions.AROUND_MASS} | {
         UNION: float(name in ("mass", "peritumoral", "below"))
     }
@@ -667,7 +669,7 @@ def test_each_map_has_the_row_of_its_name():
     box = letterbox(40, 80, 80)
     maps = torch.cat([impulse(place, box) for place in PLACES.values()])
     found = (
-        hits(comparison.score_maps(maps, list(PLACES), PARTS, NAMES, box, [0]))
+        hits(localisation.score_maps(maps, list(PLACES), PARTS, NAMES, box, [0]))
         .unstack()[list(PLACES)]
         .loc[list(PLACES)]
     )
@@ -682,7 +684,7 @@ def test_tolerance_is_in_pixels_of_an_input_224_wide(shape, inside):
     parts = {name: mass if name == "mass" else np.zeros_like(mass) for name in reference_regions.AROUND_MASS}
     box = letterbox(*shape, 448)
     maps = torch.cat([impulse((20, 5 + inside + more), box) for more in (0, 1)])
-    found = comparison.score_maps(maps, ["in", "out"], parts, NAMES, box, [0, 15])
+    found = localisation.score_maps(maps, ["in", "out"], parts, NAMES, box, [0, 15])
     hit = found[(found["score"] == "pointing") & (found["region"] == "mass")].set_index(["setting", "method"])["value"]
     assert hit.to_dict() == {
         ("tolerance=0/224", "in"): 0,
@@ -697,7 +699,7 @@ def test_chance_is_the_hit_rate_of_every_pixel_in_turn():
     parts = {name: region[::2, ::2] for name, region in PARTS.items()}
     box = letterbox(20, 40, 40)
     maps = torch.cat([impulse(place, box) for place in np.ndindex(20, 40)])
-    found = comparison.score_maps(maps, [str(place) for place in range(800)], parts, NAMES, box, [0, 12])
+    found = localisation.score_maps(maps, [str(place) for place in range(800)], parts, NAMES, box, [0, 12])
     found = found[found["score"].isin(["pointing", "pointing-chance"])]
     means = found.groupby(["setting", "region", "score"])["value"].agg(["mean", "nunique"]).unstack()
     np.testing.assert_allclose(means["mean"]["pointing"], means["mean"]["pointing-chance"], rtol=1e-12)
@@ -708,9 +710,9 @@ def test_chance_is_the_hit_rate_of_every_pixel_in_turn():
 
 def test_a_case_that_is_not_annotated_is_undefined_throughout():
     box = letterbox(40, 80, 80)
-    found = comparison.score_maps(impulse((3, 3), box).repeat(2, 1, 1), ["a", "b"], {}, NAMES, box, [0, 15])
+    found = localisation.score_maps(impulse((3, 3), box).repeat(2, 1, 1), ["a", "b"], {}, NAMES, box, [0, 15])
     assert len(found) == 3 * (2 + 1) * 6 and found["value"].isna().all()
-    selected = comparison.score_selections(impulse((3, 3), box) > 0, ["a"], None, "mass", box).set_index("score")[
+    selected = localisation.score_selections(impulse((3, 3), box) > 0, ["a"], None, "mass", box).set_index("score")[
         "value"
     ]
     np.testing.assert_array_equal(selected[["iou", "iou-chance", "precision", "area"]], [NAN, NAN, NAN, 1 / 3200])
@@ -721,7 +723,7 @@ def test_a_region_that_does_not_exist_is_undefined_and_a_broken_map_as_well():
     parts = reference_regions.around_mass(np.roll(MASS, 20, axis=0))
     box = letterbox(40, 80, 80)
     broken = torch.full((1, 80, 80), torch.nan)
-    found = comparison.score_maps(
+    found = localisation.score_maps(
         torch.cat([impulse((37, 40), box), broken]), ["good", "broken"], parts, NAMES, box, [0]
     )
     value = found.set_index(["method", "score", "region"])["value"].sort_index()
@@ -736,7 +738,7 @@ def test_selections_by_hand(size):
     box = letterbox(40, 80, size)
     selected = torch.zeros(2, size, size, dtype=torch.bool)
     selected[0, :, : size // 2] = True
-    found = comparison.score_selections(selected, ["half", "none"], MASS, "mass", box).set_index(["method", "score"])[
+    found = localisation.score_selections(selected, ["half", "none"], MASS, "mass", box).set_index(["method", "score"])[
         "value"
     ]
     half, share = 0.5, 60 / 3200
@@ -760,7 +762,7 @@ def test_all_scores_of_one_explanation():
     )
     scored = {"parts": ["finding", "other"], "others": ["effusion"], "expert": "finding"}
     regions_of = {"finding": MASS, "other": ~MASS, "effusion": other}
-    found = comparison.score_explanation(maps, [selected], "a", "nodule", regions_of, scored, box, [0, "5 mm"], 0.5)
+    found = localisation.score_explanation(maps, [selected], "a", "nodule", regions_of, scored, box, [0, "5 mm"], 0.5)
     value = found.astype(object).fillna("").set_index(["method", "selection", "setting", "region", "score"])["value"]
     assert (
         value["cam", "", "tolerance=0/224", "finding", "pointing"] == 1 and value["cam", "", "", "finding", "mass"] == 1
@@ -786,14 +788,14 @@ def from_pixels(mask):
 
 def test_tolerances_in_millimetres_need_the_pixel_size():
     box = letterbox(40, 80, 80)
-    assert comparison.tolerance_in_pixels(15, box, None) == pytest.approx(15 / 224 * 80)
-    assert comparison.tolerance_in_pixels("5 mm", box, 0.5) == 10 and np.isnan(
-        comparison.tolerance_in_pixels("5 mm", box, None)
+    assert localisation.tolerance_in_pixels(15, box, None) == pytest.approx(15 / 224 * 80)
+    assert localisation.tolerance_in_pixels("5 mm", box, 0.5) == 10 and np.isnan(
+        localisation.tolerance_in_pixels("5 mm", box, None)
     )
     for wrong in ("5", "mm", "-1 mm", "5 cm", "inf mm"):
         with pytest.raises(ValueError, match="tolerance"):
-            comparison.tolerance_in_pixels(wrong, box, 0.5)
-    found = comparison.score_maps(impulse((16, 40), box), ["cam"], PARTS, ["mass"], box, ["5 mm"])
+            localisation.tolerance_in_pixels(wrong, box, 0.5)
+    found = localisation.score_maps(impulse((16, 40), box), ["cam"], PARTS, ["mass"], box, ["5 mm"])
     assert found.loc[found["score"].str.startswith("pointing"), "value"].isna().all(), (
         "without it the score is undefined"
     )
@@ -804,36 +806,36 @@ def test_people_agree_by_hand():
     and as a region has IoU 0 with both."""
     mine, hers, none = np.zeros((3, 4, 4), bool)
     mine[0], hers[0, :2], hers[1, :2] = True, True, True
-    pair = comparison.score_readers([mine, hers], "mass").set_index("score")["value"]
+    pair = localisation.score_readers([mine, hers], "mass").set_index("score")["value"]
     assert pair.to_dict() == pytest.approx({"iou": 1 / 3, "dice": 1 / 2, "precision": 1 / 2, "recall": 1 / 2})
-    three = comparison.score_readers([mine, hers, none], "mass").set_index("score")["value"]
+    three = localisation.score_readers([mine, hers, none], "mass").set_index("score")["value"]
     assert three["iou"] == pytest.approx((1 / 3 + 1 / 3 + 0 + 0) / 4) and three["precision"] == pytest.approx(1 / 2)
-    assert comparison.score_readers([none, none], "mass")["value"].isna().all()
+    assert localisation.score_readers([none, none], "mass")["value"].isna().all()
     drawn = {"mass": mine, "mass-1": mine, "mass-2": hers, "mass-like": none, "submass-1": none, "other": ~mine}
     assert len(reference_regions.readers(drawn, "mass")) == 2 and list(reference_regions.other_findings(drawn, "nodule")) == [
         "mass",
         "mass-like",
     ]
-    people = comparison.score_readers([mine, hers], "mass").assign(selection="").to_dict("records")
+    people = localisation.score_readers([mine, hers], "mass").assign(selection="").to_dict("records")
     scores = pd.concat(
         [table()]
         + [column([row["value"]] * 4, row["score"], method=row["method"], selection="", setting="") for row in people]
     )
-    row = one(summary.summarise(scores, PREDICTIONS, 100, "q"), method=comparison.HUMAN, score="iou", stratum="all")
+    row = one(summary.summarise(scores, PREDICTIONS, 100, "q"), method=localisation.HUMAN, score="iou", stratum="all")
     assert row["mean"] == pytest.approx(1 / 3) and row["n_cases"] == 4 and row["empty_rule"] == ""
 
 
 def test_places_are_shares_of_their_own_image():
     """The maximum in the upper left quarter of a wide image lies there in a tall one as well."""
     box = letterbox(40, 80, 80)
-    place = comparison.place_of_maximum(impulse((10, 20), box)[0].numpy(), box)
+    place = localisation.place_of_maximum(impulse((10, 20), box)[0].numpy(), box)
     assert place == pytest.approx((10.5 / 40, 20.5 / 80))
     corner = np.zeros((90, 30), bool)
     corner[:45, :15] = True
     np.testing.assert_array_equal(
-        comparison.crossed([place, (0.9, 0.1)], [corner, ~corner]), [[True, False], [False, True]]
+        localisation.crossed([place, (0.9, 0.1)], [corner, ~corner]), [[True, False], [False, True]]
     )
-    assert comparison.crossed([], []).shape == (0, 0)
+    assert localisation.crossed([], []).shape == (0, 0)
 
 
 @pytest.mark.parametrize(
@@ -845,7 +847,7 @@ def test_places_are_shares_of_their_own_image():
     ],
 )
 def test_setting(parameters, text):
-    assert comparison.setting(parameters) == text
+    assert localisation.setting(parameters) == text
 
 
 def test_too_few_draws_for_any_small_p_are_refused():
@@ -919,10 +921,10 @@ def test_changing_a_number_in_summary_changes_the_verdict():
     """Of the share of CAM in the three regions, as it stands in summary.csv: its interval, its patients, its data."""
     scores = pd.concat(column(HITS, score, region=UNION, **POINTING) for score in ("pointing", "pointing-chance"))
     ours = summary.summarise(scores, PREDICTIONS, 100, "full").assign(n_patients=60, ci_low=0.6, ci_high=0.75)
-    none = (pd.DataFrame(columns=summary.PAIRS), pd.DataFrame(columns=[*measured()]), CONCEPTS, {"s": "byra-2022"})
+    none = (pd.DataFrame(columns=columns.PAIRS), pd.DataFrame(columns=[*measured()]), CONCEPTS, {"s": "byra-2022"})
 
     def verdict(**change):
-        found = claims.claims(ours.assign(**change), *none).set_index("claim")
+        found = verdicts.claims(ours.assign(**change), *none).set_index("claim")
         return found.loc["three-regions", "verdict"]
 
     assert verdict(data="clinic") == "holds" and verdict(data="phantom") == "on phantoms: holds"

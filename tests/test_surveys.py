@@ -10,13 +10,14 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from regard import answers, surveys, unit_plots, widgets
+from regard import explorers, unit_plots
+from regard.experts import answer_table, unit_survey
 
 KEY = {"study": "mammography", "network": "abc"}
 
 
 def synthetic(unit, rater, **answers):
-    return KEY | {"unit": unit, "rater": rater} | dict.fromkeys(surveys.QUESTIONS, "") | answers
+    return KEY | {"unit": unit, "rater": rater} | dict.fromkeys(unit_survey.QUESTIONS, "") | answers
 
 
 @pytest.fixture
@@ -30,33 +31,33 @@ def box(file):
         unit: unit_plots.mosaic(np.full((3, 8, 8), unit % 251, np.uint8), np.ones((3, 8, 8), bool))
         for unit in (9, 120, 1030)
     }
-    return widgets.survey(pages, file, "mammography", "abc")
+    return explorers.survey(pages, file, "mammography", "abc")
 
 
 def test_answers_come_back_in_one_order(file):
     for unit, rater in ((1030, "b"), (9, "a"), (9, "b"), (1030, "a")):
-        surveys.record(file, synthetic(unit, rater, description="mass, with a comma\nand a line"))
-    table = surveys.read(file)
+        unit_survey.record(file, synthetic(unit, rater, description="mass, with a comma\nand a line"))
+    table = unit_survey.read(file)
     assert list(zip(table["unit"], table["rater"])) == [(9, "a"), (9, "b"), (1030, "a"), (1030, "b")]
     assert set(table["description"]) == {"mass, with a comma\nand a line"}
     before = file.read_bytes()
-    surveys.record(file, synthetic(9, "a", description="mass, with a comma\nand a line"))  # again: nothing changes
+    unit_survey.record(file, synthetic(9, "a", description="mass, with a comma\nand a line"))  # again: nothing changes
     assert (
         file.read_bytes() == before
         and b"unit_0009" in before
-        and {path.name for path in file.parent.iterdir()} <= {file.name, answers.lock(file).name}
+        and {path.name for path in file.parent.iterdir()} <= {file.name, answer_table.lock(file).name}
     )
-    surveys.record(file, synthetic(9, "a", recognisable="no"))
-    assert surveys.read(file).iloc[0]["recognisable"] == "no" and len(surveys.read(file)) == 4
+    unit_survey.record(file, synthetic(9, "a", recognisable="no"))
+    assert unit_survey.read(file).iloc[0]["recognisable"] == "no" and len(unit_survey.read(file)) == 4
 
 
 WRITER = """
 import sys
 from pathlib import Path
-from regard import answers
-form = answers.Form(("item", "rater"), {"seen": ("Seen?", ("yes", "no"))}, "a notebook")
+from regard.experts import answer_table
+form = answer_table.Form(("item", "rater"), {"seen": ("Seen?", ("yes", "no"))}, "a notebook")
 for item in range(25):
-    answers.record(Path(sys.argv[1]), {"item": f"{item:02d}", "rater": sys.argv[2], "seen": "yes"}, form)
+    answer_table.record(Path(sys.argv[1]), {"item": f"{item:02d}", "rater": sys.argv[2], "seen": "yes"}, form)
 """
 
 
@@ -75,7 +76,7 @@ def test_writers_with_folders_of_their_own_for_temporary_files_lose_nothing(file
     assert [writer.wait() for writer in writers] == [0] * 8
     table = pd.read_csv(file)
     assert table.groupby("rater")["item"].apply(list).to_dict() == {rater: list(range(25)) for rater in "abcdefgh"}
-    assert {path.name for path in file.parent.iterdir()} <= {file.name, answers.lock(file).name}
+    assert {path.name for path in file.parent.iterdir()} <= {file.name, answer_table.lock(file).name}
 
 
 def test_a_writer_that_was_killed_holds_nobody_up(file):
@@ -84,23 +85,23 @@ def test_a_writer_that_was_killed_holds_nobody_up(file):
         "import sys; from filelock import FileLock\n"
         "with FileLock(sys.argv[1]): print('held', flush=True); sys.stdin.read()"
     )
-    words = [sys.executable, "-c", code, str(answers.lock(file))]
+    words = [sys.executable, "-c", code, str(answer_table.lock(file))]
     with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
         holder.stdout.readline()
         os.kill(holder.pid, signal.SIGKILL)
         holder.wait()
-        surveys.record(file, synthetic(9, "a", recognisable="no"))
-    assert len(surveys.read(file)) == 1
+        unit_survey.record(file, synthetic(9, "a", recognisable="no"))
+    assert len(unit_survey.read(file)) == 1
 
 
 def test_what_is_wrong_is_named(file):
     with pytest.raises(FileNotFoundError, match="synthetic.csv: it is made with the first answer"):
-        surveys.read(file)
+        unit_survey.read(file)
     with pytest.raises(ValueError, match="say who you are"):
-        surveys.record(file, synthetic(9, " ", recognisable="yes"))
+        unit_survey.record(file, synthetic(9, " ", recognisable="yes"))
     with pytest.raises(ValueError, match="'recognisable' is 'YES'; answers are yes, no"):
-        surveys.record(file, synthetic(9, "a", recognisable="YES"))
-    surveys.record(file, synthetic(9, "a", recognisable="yes"))
+        unit_survey.record(file, synthetic(9, "a", recognisable="YES"))
+    unit_survey.record(file, synthetic(9, "a", recognisable="yes"))
     lines = file.read_text().splitlines()
     for changed, message in (
         (lines[1].replace("unit_0009", "nine"), "row 2: 'nine' is no unit"),
@@ -108,34 +109,34 @@ def test_what_is_wrong_is_named(file):
     ):
         file.write_text("\n".join([lines[0], changed]) + "\n")
         with pytest.raises(ValueError, match=message):
-            surveys.read(file)
+            unit_survey.read(file)
     file.write_text("\n".join([*lines, lines[1]]) + "\n")
     with pytest.raises(ValueError, match="rater 'a' answers twice about unit_0009"):
-        surveys.read(file)
+        unit_survey.read(file)
     file.write_text("unit,rater\n")
     with pytest.raises(ValueError, match="no column 'study'"):
-        surveys.read(file)
+        unit_survey.read(file)
 
 
 def test_agreement_by_hand():
     """Cohen's kappa of two raters who agree on 3 of 4 units, each saying yes twice and three times."""
     rows = [synthetic(unit, "a", recognisable=one) for unit, one in enumerate(["yes", "yes", "no", "no"])]
     rows += [synthetic(unit, "b", recognisable=one) for unit, one in enumerate(["yes", "yes", "no", "yes"])]
-    found = surveys.agreement(pd.DataFrame(rows)).set_index("question")
+    found = unit_survey.agreement(pd.DataFrame(rows)).set_index("question")
     chance = 0.5 * 0.75 + 0.5 * 0.25
     assert found["agreed"]["recognisable"] == 0.75 and found["kappa"]["recognisable"] == pytest.approx(
         (0.75 - chance) / (1 - chance)
     )
     assert found["n_units"]["associated"] == 0 and np.isnan(found["kappa"]["associated"])
     rows += [synthetic(unit, "c", recognisable=one) for unit, one in enumerate(["yes", "no", "no", "yes"])]
-    assert surveys.agreement(pd.DataFrame(rows)).set_index("question")["n_raters"]["recognisable"] == 3
+    assert unit_survey.agreement(pd.DataFrame(rows)).set_index("question")["n_raters"]["recognisable"] == 3
 
 
 def test_labels_are_what_most_raters_say():
     """Of two raters both; what one alone has seen has no label."""
     rows = [synthetic(1, "a", description="Spiculated masses"), synthetic(1, "b", description="spiculations and calcs"), synthetic(1, "c", description="mass"),
             synthetic(2, "a", description="mass", recognisable="no"), synthetic(2, "b", description="mass"), synthetic(3, "a", description="mass")]  # fmt: skip
-    assert surveys.labels(pd.DataFrame(rows)) == {1: "spiculated mass"}
+    assert unit_survey.labels(pd.DataFrame(rows)) == {1: "spiculated mass"}
 
 
 def test_the_widget_saves_at_once_and_goes_on_where_it_stopped(box, file):
@@ -144,7 +145,7 @@ def test_the_widget_saves_at_once_and_goes_on_where_it_stopped(box, file):
     parts["recognisable"].value = "yes"
     assert "say who you are" in parts["said"].value and not file.exists()
     parts["rater"].value = "xy"  # what was answered before the name was given is kept, and saved
-    assert surveys.read(file).to_dict("records") == [synthetic(9, "xy", recognisable="yes")]
+    assert unit_survey.read(file).to_dict("records") == [synthetic(9, "xy", recognisable="yes")]
     parts["description"].value = "a mass"
     assert "0 answered" in parts["where"].value  # two of the four are open
     parts["associated"].value, parts["several"].value = "yes", "one"
@@ -154,13 +155,13 @@ def test_the_widget_saves_at_once_and_goes_on_where_it_stopped(box, file):
     assert parts["said"].value == ""
     parts["back"].click()
     assert parts["recognisable"].value == "yes" and parts["description"].value == "a mass"
-    assert len(surveys.read(file)) == 1 and parts["back"].disabled  # looking is no answer
+    assert len(unit_survey.read(file)) == 1 and parts["back"].disabled  # looking is no answer
     parts["rater"].value = "other"
     assert "unit_0009" in parts["where"].value and parts["recognisable"].value == ""
     parts["rater"].value = "xy"
     assert "unit_0120" in parts["where"].value and "1 answered" in parts["where"].value
     for unit in (120, 1030):
-        surveys.record(file, synthetic(unit, "xy", recognisable="no"))
+        unit_survey.record(file, synthetic(unit, "xy", recognisable="no"))
     parts["rater"].value = "other"
     parts["rater"].value = "xy"
     assert "All units are answered" in parts["said"].value
@@ -169,9 +170,9 @@ def test_the_widget_saves_at_once_and_goes_on_where_it_stopped(box, file):
 def test_answers_that_are_cleared_are_gone(box, file):
     box.parts["rater"].value = "xy"
     box.parts["several"].value = "one"
-    assert len(surveys.read(file)) == 1
+    assert len(unit_survey.read(file)) == 1
     box.parts["several"].value = ""
-    assert surveys.read(file).empty
+    assert unit_survey.read(file).empty
 
 
 def test_a_file_that_breaks_in_between_loses_no_later_answer(box, file):
@@ -183,7 +184,7 @@ def test_a_file_that_breaks_in_between_loses_no_later_answer(box, file):
     assert "Not read" in box.parts["said"].value
     file.write_text(good)
     box.parts["several"].value = "several"
-    assert surveys.read(file)["several"].tolist() == ["one", "several"]
+    assert unit_survey.read(file)["several"].tolist() == ["one", "several"]
 
 
 def test_a_file_that_cannot_be_read_gets_a_sentence(box, file):
@@ -207,4 +208,4 @@ def test_a_mosaic_is_dimmed_outside(tmp_path):
 
 def test_without_pages_there_is_a_sentence(file):
     with pytest.raises(ValueError, match="run the stage `units`"):
-        widgets.survey({}, file, "mammography", "abc")
+        explorers.survey({}, file, "mammography", "abc")

@@ -9,7 +9,7 @@ import torch
 from memory import peak
 from torch import nn
 
-from regard import units
+from regard.concepts import units
 from regard.core import tables
 from regard.kernels import activity
 from regard.models import backbones

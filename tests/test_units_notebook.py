@@ -3,8 +3,8 @@
 import pytest
 from made_study import run, study
 
-from regard import surveys
 from regard.core import tables
+from regard.experts import unit_survey
 
 SAYS = ["There is a mass.", "There are calcifications.", ""]
 
@@ -23,7 +23,7 @@ def test_labels_and_reports_some_of_them_blank(tmp_path, monkeypatch):
                 "recognisable": "yes",
                 "description": "calcified mass",
             }
-            surveys.record(tmp_path / "given.csv", answer)
+            unit_survey.record(tmp_path / "given.csv", answer)
     found = run(tmp_path, "7_units", monkeypatch)
     assert set(found["explanations"]["rule"]) == {"published", "contrastive", "published, experts' labels"}
     said = found["explanations"].query('rule == "published, experts\' labels"')["labels"]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from regard.data.inputs import rasters
-from regard.widgets import uploads
+from regard.explorers import uploads
 
 UPRIGHT = {  # EXIF 2.32, orientation: how what is stored has to be turned
     1: np.asarray,

@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from regard import cli, reference, verification
+from regard import cli
+from regard.claims import reference, rerun
 from regard.core import environment, tables
 
 ROW = {
@@ -33,14 +34,14 @@ ROW |= {"ci_low": 0.4, "ci_high": 0.6, "verdict": "on phantoms: holds", "n_patie
     ],
 )
 def test_status_of_a_number(here, wanted):
-    assert verification.status(0.5, 0.4, 0.6, here) == wanted
+    assert rerun.status(0.5, 0.4, 0.6, here) == wanted
 
 
 def test_status_without_numbers_or_interval():
-    assert verification.status(np.nan, np.nan, np.nan, np.nan) == "no number"
-    assert verification.status(np.nan, np.nan, np.nan, 0.1) == "different"
-    assert verification.status(0.5, np.nan, np.nan, 0.51) == "different"
-    assert verification.status(0.0, -0.1, 0.1, 0.0) == "reproduced"
+    assert rerun.status(np.nan, np.nan, np.nan, np.nan) == "no number"
+    assert rerun.status(np.nan, np.nan, np.nan, 0.1) == "different"
+    assert rerun.status(0.5, np.nan, np.nan, 0.51) == "different"
+    assert rerun.status(0.0, -0.1, 0.1, 0.0) == "reproduced"
 
 
 def claims(**changes):
@@ -51,41 +52,41 @@ def claims(**changes):
 
 def test_claims_side_by_side():
     """A number may move without the claim; a verdict may change with the number within its interval."""
-    found = verification.compare(claims(), claims(value=0.55))
+    found = rerun.compare(claims(), claims(value=0.55))
     assert (
         found["status"].tolist() == ["reproduced", "within tolerance", "reproduced"]
-        and verification.changed(found).empty
+        and rerun.changed(found).empty
     )
-    found = verification.compare(claims(), claims(value=0.55, verdict="on phantoms: undecided"))
-    assert verification.changed(found)["verdict now"].tolist() == ["on phantoms: undecided"]
-    found = verification.compare(claims(), claims()[:2].assign(setting=["", "other"]))
+    found = rerun.compare(claims(), claims(value=0.55, verdict="on phantoms: undecided"))
+    assert rerun.changed(found)["verdict now"].tolist() == ["on phantoms: undecided"]
+    found = rerun.compare(claims(), claims()[:2].assign(setting=["", "other"]))
     assert (
         found["status"].tolist() == ["reproduced", "missing", "missing", "new"]
-        and len(verification.changed(found)) == 3
+        and len(rerun.changed(found)) == 3
     )
-    order = verification.compare(claims(), claims(value=0.7).iloc[::-1])
+    order = rerun.compare(claims(), claims(value=0.7).iloc[::-1])
     assert order["status"].tolist() == ["reproduced", "different", "reproduced"]
     with pytest.raises(ValueError, match="claims of this run have a row twice"):
-        verification.compare(claims(), pd.concat([claims(), claims()[:1]]))
+        rerun.compare(claims(), pd.concat([claims(), claims()[:1]]))
 
 
 def test_how_claims_fared_in_reruns():
     """By hand: of claim b the first rerun moves the verdict, the second the number alone; c has no verdict there at all."""
-    first = verification.compare(claims(), claims(value=0.3, verdict="on phantoms: does not hold"))
-    second = verification.compare(claims(), claims(value=0.7))
+    first = rerun.compare(claims(), claims(value=0.3, verdict="on phantoms: does not hold"))
+    second = rerun.compare(claims(), claims(value=0.7))
     second.loc[second["claim"] == "c", ["this run", "verdict now"]] = np.nan
-    steady = verification.stability({"seed-2": first, "seed-3": second})
+    steady = rerun.stability({"seed-2": first, "seed-3": second})
     assert steady["claim"].tolist() == ["a", "b", "c"] and steady["kept"].tolist() == [2, 1, 1]
     assert steady["values"].tolist()[1] == [0.3, 0.7] and steady["reference"].tolist() == [0.5] * 3
     assert steady["verdicts"].tolist()[1:] == [
         ["on phantoms: does not hold", "on phantoms: holds"],
         ["on phantoms: holds", ""],
     ]
-    found = verification.with_reruns(verification.compare(claims(), claims(value=0.55)), steady)
+    found = rerun.with_reruns(rerun.compare(claims(), claims(value=0.55)), steady)
     assert found["kept in reruns"].tolist() == ["2 of 2", "1 of 2", "1 of 2"]
-    assert verification.unsteady(found)["claim"].tolist() == ["b", "c"]
-    new = verification.compare(claims(), claims().assign(setting="other"))
-    assert verification.with_reruns(new, steady)["kept in reruns"].tolist() == [
+    assert rerun.unsteady(found)["claim"].tolist() == ["b", "c"]
+    new = rerun.compare(claims(), claims().assign(setting="other"))
+    assert rerun.with_reruns(new, steady)["kept in reruns"].tolist() == [
         "2 of 2",
         "1 of 2",
         "1 of 2",
@@ -93,21 +94,21 @@ def test_how_claims_fared_in_reruns():
         "",
         "",
     ]
-    assert verification.stability({"seed-2": new})["claim"].tolist() == ["a", "b", "c"], (
+    assert rerun.stability({"seed-2": new})["claim"].tolist() == ["a", "b", "c"], (
         "what is new has no verdict to keep"
     )
-    assert verification.agrees(first, claims()) and not verification.agrees(first, claims(value=0.9))
-    assert not verification.agrees(first, claims(verdict="on phantoms: undecided"))
+    assert rerun.agrees(first, claims()) and not rerun.agrees(first, claims(value=0.9))
+    assert not rerun.agrees(first, claims(verdict="on phantoms: undecided"))
     with pytest.raises(ValueError, match="no table of this reference in paper/reference/reruns/"):
-        verification.stability({})
+        rerun.stability({})
 
 
 def test_reruns_that_are_committed_are_of_the_committed_reference():
     folder = Path(__file__).parents[1] / "paper" / "reference"
     claimed = tables.read(folder / "quick" / "claims.csv")
     kept = {path.stem: tables.read(path) for path in (folder / "reruns").glob("*.csv")}
-    assert kept and all(verification.agrees(table, claimed) for table in kept.values())
-    found = verification.with_reruns(verification.compare(claimed, claimed), verification.stability(kept))
+    assert kept and all(rerun.agrees(table, claimed) for table in kept.values())
+    found = rerun.with_reruns(rerun.compare(claimed, claimed), rerun.stability(kept))
     assert (found["kept in reruns"] != "").all()
 
 
@@ -159,6 +160,6 @@ def test_the_command_exits_with_one_when_a_claim_changed(project, capsys):
     with pytest.raises(SystemExit) as stopped:  # the rerun is of a reference that is no more
         cli.main(["verify"])
     assert stopped.value.code == "1 of 3 claims changed" and "kept in reruns" not in capsys.readouterr().out
-    other = verification.compare(claims(), claims())
+    other = rerun.compare(claims(), claims())
     with pytest.raises(ValueError, match="--keep is for reruns of the profile quick"):
-        verification.keep(other, "seed-3")
+        rerun.keep(other, "seed-3")

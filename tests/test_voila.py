@@ -21,7 +21,7 @@ from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelMana
 from voila.app import Voila
 
 from regard import notebook_kernel
-from regard.widgets import controls, uploads
+from regard.explorers import controls, uploads
 
 ROOT = Path(__file__).parents[1]
 
@@ -115,7 +115,7 @@ def test_idle_kernels_are_ended_and_a_reader_gets_a_new_one(place):
 
 EXPLORER = """
 import ipywidgets
-from regard.widgets import controls
+from regard.explorers import controls
 box = controls.explorer([ipywidgets.HTML("an explorer")], part=ipywidgets.HTML())
 box
 """

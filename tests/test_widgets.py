@@ -10,11 +10,11 @@ import torch
 import xarray as xr
 from PIL import Image
 
-from regard import notebook_kernel, widgets
+from regard import explorers, notebook_kernel
 from regard.core import arrays, tables
 from regard.data import reference_regions
-from regard.widgets import pictures, uploads
-from regard.widgets.clusters import rest_of
+from regard.explorers import pictures, uploads
+from regard.explorers.clusters import rest_of
 
 SIZE, CASES = 32, ["a", "b", "c"]
 
@@ -66,7 +66,7 @@ def root(tmp_path):
 
 
 def test_heat_maps_follow_every_control(root):
-    parts = widgets.heat_maps(root).parts
+    parts = explorers.heat_maps(root).parts
     parts["maps"].value = ["good", "bad"]
     assert [label for label, _ in parts["case"].options] == ["a: malignant", "b: malignant", "c: malignant"]
     seen = {parts["picture"].value}
@@ -104,7 +104,7 @@ def test_heat_maps_of_a_case_for_its_label(root):
     wide = xr.concat([maps.drop_vars("slow"), more], "map", combine_attrs="override")
     wide["good"].attrs["kind"] = wide["bad"].attrs["kind"] = wide["null"].attrs["kind"] = "method"
     arrays.write(wide, root / "made" / "attribute" / "maps.nc")
-    parts = widgets.heat_maps(root).parts
+    parts = explorers.heat_maps(root).parts
     parts["maps"].value, parts["case"].value = ("good",), ("b", "malignant")
     assert parts["target"].options == (("malignant, as it was called", "malignant"), ("benign, its label", "benign"))
     before = parts["picture"].value
@@ -115,7 +115,7 @@ def test_heat_maps_of_a_case_for_its_label(root):
 
 
 def test_heat_maps_of_some_cases(root):
-    parts = widgets.heat_maps(root).parts
+    parts = explorers.heat_maps(root).parts
     parts["maps"].value = ["good", "bad"]
     parts["cases"].value = "called wrong"
     assert [value for _, value in parts["case"].options] == [("b", "malignant")]
@@ -129,7 +129,7 @@ def test_heat_maps_of_some_cases(root):
 
 @pytest.mark.parametrize("rule", ["bins", "kmeans", "meanshift", "otsu", "top-area", "relative-max"])
 def test_a_region_follows_its_slider(root, rule):
-    parts = widgets.selection(root).parts
+    parts = explorers.selection(root).parts
     parts["map"].value = "good"
     parts["rule"].value = rule
     before = parts["picture"].value, parts["counts"].value, parts["said"].value
@@ -149,7 +149,7 @@ def test_a_region_follows_its_slider(root, rule):
 
 
 def test_the_map_of_everything_selects_everything(sample):
-    parts = widgets.selection(sample, "ultrasound").parts
+    parts = explorers.selection(sample, "ultrasound").parts
     parts["map"].value = "ones"
     for rule in ("otsu", "kmeans", "bins", "meanshift", "relative-max"):
         parts["rule"].value = rule
@@ -158,7 +158,7 @@ def test_the_map_of_everything_selects_everything(sample):
 
 def test_selection_by_hand(root):
     """A hundredth of the 512 pixels that are image, and not padding, are five, all of them inside the expert's 64."""
-    parts = widgets.selection(root).parts
+    parts = explorers.selection(root).parts
     parts["map"].value, parts["rule"].value = "good", "top-area"
     parts["value"].value = 0.01
     assert f"<b>{5 / 64:.2f}</b>" in parts["said"].value and "<b>1.0%</b>" in parts["said"].value
@@ -169,13 +169,13 @@ def test_selection_by_hand(root):
 def test_nothing_to_explore_is_said(tmp_path, root):
     for name in ("heat_maps", "selection", "agreement", "clusters", "units", "own_image"):
         with pytest.raises(FileNotFoundError, match="run the pipeline first"):
-            getattr(widgets, name)(tmp_path / "empty")
+            getattr(explorers, name)(tmp_path / "empty")
     with pytest.raises(ValueError, match="study 'mad' has nothing to explore here; there is something of made"):
-        widgets.heat_maps(root, "mad")
+        explorers.heat_maps(root, "mad")
 
 
 def test_some_of_several():
-    several = widgets.controls.Several("Maps")
+    several = explorers.controls.Several("Maps")
     several.options = ["a", "b", "c"]
     seen = []
     several.observe(lambda change: seen.append(change["new"]), "value")
@@ -222,7 +222,7 @@ def test_a_histogram_shows_what_is_selected():
 
 @pytest.fixture
 def sample(root_of_project):
-    return root_of_project / widgets.results.SAMPLE
+    return root_of_project / explorers.results.SAMPLE
 
 
 @pytest.fixture
@@ -235,7 +235,7 @@ def texts(table) -> list[list[str]]:
 
 
 def test_agreement_shows_the_table_and_the_cases_of_a_cell(sample):
-    parts = widgets.agreement(sample, "ultrasound").parts
+    parts = explorers.agreement(sample, "ultrasound").parts
     rows = tables.read(sample / "ultrasound/compare/summary.csv")
     wanted = rows[
         (rows["method"] == "cam")
@@ -263,7 +263,7 @@ def test_agreement_shows_the_table_and_the_cases_of_a_cell(sample):
 
 
 def test_clusters_follow_k_tile_and_cluster(sample):
-    parts = widgets.clusters(sample, "prostate").parts
+    parts = explorers.clusters(sample, "prostate").parts
     assert parts["k"].value == 8 and len(parts["gallery"].children) == 8
     seen = {parts["picture"].value}
     parts["gallery"].children[4].children[0].click()
@@ -286,7 +286,7 @@ def test_the_output_of_the_clusters_explorer_is_the_networks(sample):
 
 
 def test_units_can_be_browsed(sample):
-    parts = widgets.units(sample, "mammography").parts
+    parts = explorers.units(sample, "mammography").parts
     labels = tables.read(sample / "mammography/units/labels.csv")
     assert len(parts["unit"].options) == len(labels)
     before = parts["picture"].value
@@ -309,7 +309,7 @@ def upload(parts, name: str, content: bytes):
 
 
 def test_ones_own_image_and_what_is_none(sample):
-    parts = widgets.own_image(sample, "ultrasound").parts
+    parts = explorers.own_image(sample, "ultrasound").parts
     first = parts["picture"].value
     buffer = io.BytesIO()
     Image.fromarray(np.random.default_rng(0).integers(0, 255, (50, 90, 3), dtype=np.uint8)).save(buffer, "PNG")
@@ -351,13 +351,13 @@ def test_explorers_show_the_sample_and_say_so_until_there_are_results(root_of_pr
     (tmp_path / "dvc.yaml").touch()
     monkeypatch.chdir(tmp_path)
     with pytest.raises(FileNotFoundError, match="run the pipeline first"):
-        widgets.where()
-    (tmp_path / widgets.results.SAMPLE / "s" / "attribute").mkdir(parents=True)
-    (tmp_path / widgets.results.SAMPLE / "s" / "attribute" / "maps.nc").touch()
-    assert widgets.where() == tmp_path / widgets.results.SAMPLE and "small sample" in capsys.readouterr().out
+        explorers.where()
+    (tmp_path / explorers.results.SAMPLE / "s" / "attribute").mkdir(parents=True)
+    (tmp_path / explorers.results.SAMPLE / "s" / "attribute" / "maps.nc").touch()
+    assert explorers.where() == tmp_path / explorers.results.SAMPLE and "small sample" in capsys.readouterr().out
     (tmp_path / "results/study/s/attribute").mkdir(parents=True)
     (tmp_path / "results/study/s/attribute/maps.nc").touch()
-    assert widgets.where() == tmp_path / "results" / "study" and not capsys.readouterr().out
+    assert explorers.where() == tmp_path / "results" / "study" and not capsys.readouterr().out
 
 
 def test_the_sample_is_small(sample):

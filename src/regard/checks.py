@@ -5,9 +5,9 @@ import itertools
 import re
 from collections.abc import Mapping, Sequence
 
+from regard.claims.papers import PUBLISHED
 from regard.core import project
 from regard.data import cases, reference_regions
-from regard.published import PUBLISHED
 
 STAGES = ("prepare", "train", "attribute", "select", "examine", "compare", "clusters", "units")
 STUDY = ("like", "root", "published", "profiles")  # what a study says beside its stages
@@ -99,8 +99,8 @@ def _table(path: str, missing: str) -> None:
 def comparison(settings: Mapping, prepare: Mapping) -> None:
     """Raise ValueError, KeyError or FileNotFoundError for regions, factors, tolerances, a table and
     a paper that there are not. settings: of the stage compare; prepare: of that stage."""
-    from regard import comparison as scored  # which no stage but one needs
     from regard.data import letterbox
+    from regard.evaluation import localisation  # which no stage but one needs
 
     name = settings["study"]
     known = reference_regions.names(prepare["regions"], prepare["structures"])
@@ -110,9 +110,9 @@ def comparison(settings: Mapping, prepare: Mapping) -> None:
         raise ValueError(
             f"params.yaml: study {name!r}, compare: `around` is for `regions: mass`, not {prepare['regions']!r}"
         )
-    scored.around({key: prepare[key] for key in scored.KNOBS}, settings["around"])
+    localisation.around({key: prepare[key] for key in localisation.KNOBS}, settings["around"])
     for tolerance in settings["tolerances"]:
-        scored.tolerance_in_pixels(tolerance, letterbox.letterbox(1, 1, 1), None)
+        localisation.tolerance_in_pixels(tolerance, letterbox.letterbox(1, 1, 1), None)
     if settings["readings"]:
         _table(settings["readings"], f"study {name!r}, compare: there is no table `readings`")
     if settings["published"] and settings["published"] not in PUBLISHED:

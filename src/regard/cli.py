@@ -276,13 +276,13 @@ def _expose(options: argparse.Namespace) -> None:
 
 
 def _deepminer(options: argparse.Namespace) -> None:
-    from regard import deepminer
+    from regard.claims import deepminer_release
     from regard.core import tables
 
-    labels, answers = deepminer.labels(options.folder), deepminer.answers(options.folder)
-    found = deepminer.reanalysis(answers)
+    labels, answers = deepminer_release.labels(options.folder), deepminer_release.answers(options.folder)
+    found = deepminer_release.reanalysis(answers)
     print(found.round(3).to_string(index=False))
-    print(f"\n{deepminer.expected(answers, labels)}")
+    print(f"\n{deepminer_release.expected(answers, labels)}")
     if options.output:
         tables.write(found, options.output)
         print(f"written to {options.output}")
@@ -338,24 +338,24 @@ def _paper(options: argparse.Namespace) -> None:
 
 
 def _verify(options: argparse.Namespace) -> None:
-    from regard import verification
+    from regard.claims import rerun
 
-    found, differs = verification.verify()
+    found, differs = rerun.verify()
     if options.keep:
-        print(f"{verification.keep(found, options.keep)}: commit it")
+        print(f"{rerun.keep(found, options.keep)}: commit it")
     shown = found.assign(
         status=found["status"].where(
             found["verdict"].fillna("") == found["verdict now"].fillna(""), found["status"] + ", CLAIM CHANGED"
         )
     )
-    print(verification.markdown(shown))
+    print(rerun.markdown(shown))
     print(found["status"].value_counts().to_string(), differs, sep="\n\n")
     print(
         "\nreproduced: the same to five digits as the reference; what became of the papers' claims stands under verdict"
     )
-    if len(moved := verification.changed(found)):
+    if len(moved := rerun.changed(found)):
         also = (
-            f"; {len(verification.unsteady(moved))} of them also in a rerun that was kept"
+            f"; {len(rerun.unsteady(moved))} of them also in a rerun that was kept"
             if "kept in reruns" in moved
             else ""
         )
@@ -363,14 +363,14 @@ def _verify(options: argparse.Namespace) -> None:
 
 
 def _reference(options: argparse.Namespace) -> None:
-    from regard import reference
+    from regard.claims import reference
     from regard.core import project
 
     print(f"{reference.write().relative_to(project.root())}: commit it, then `dvc repro paper`")
 
 
 def _sample(options: argparse.Namespace) -> None:
-    from regard import sample
     from regard.core import project
+    from regard.explorers import sample
 
     print(f"{sample.write().relative_to(project.root())}: commit it")

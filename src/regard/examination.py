@@ -12,31 +12,18 @@ import torch
 import xarray as xr
 from torch import Tensor
 
-from regard import faithfulness, sanity
 from regard.attribution import METHODS, PERTURBATION, attribute
 from regard.core import arrays, hardware, project, tables
+from regard.core.columns import TRUST, TRUST_KEYS
 from regard.core.seeds import seed_of
 from regard.core.statistics import mean_intervals
 from regard.data import letterbox, reference_regions
+from regard.evaluation import faithfulness, sanity
+from regard.evaluation.scores import score
 from regard.kernels import evaluator
 from regard.models import backbones
 from regard.models.explained import sampled
-from regard.scores import score
 
-KEYS = ["check", "method", "control", "measure", "level"]
-COLUMNS = [
-    "study",
-    "data",
-    "target_role",
-    *KEYS,
-    "mean",
-    "ci_low",
-    "ci_high",
-    "n_maps",
-    "n_patients",
-    "n_undefined",
-    "profile",
-]
 SIMILARITIES = {"rank correlation": sanity.rank_correlation, "SSIM": sanity.structural_similarity}
 
 
@@ -136,18 +123,18 @@ class Examined:
 
 
 def means(values: pd.DataFrame, draws: int, seed: int) -> pd.DataFrame:
-    """Mean of each check, method, control, measure and level with its interval over patients; columns COLUMNS."""
+    """Mean of each check, method, control, measure and level with its interval over patients; columns TRUST."""
     rows = []
-    for key, part in values.groupby(["study", "data", "target_role", "profile", *KEYS], sort=False, dropna=False):
+    for key, part in values.groupby(["study", "data", "target_role", "profile", *TRUST_KEYS], sort=False, dropna=False):
         share = np.array([key[-2] == "pointing"])  # 0 or 1
         mean, low, high = mean_intervals(
             part[["value"]].to_numpy(float), part["patient"].to_numpy(), draws, seed_of(seed, key[0]), share
         )
         defined = part["value"].notna()
-        row = dict(zip(["study", "data", "target_role", "profile", *KEYS], key))
+        row = dict(zip(["study", "data", "target_role", "profile", *TRUST_KEYS], key))
         row |= {"mean": mean[0], "ci_low": low[0], "ci_high": high[0], "n_maps": int(defined.sum())}
         rows.append(row | {"n_patients": part["patient"][defined].nunique(), "n_undefined": int((~defined).sum())})
-    return pd.DataFrame(rows)[COLUMNS]
+    return pd.DataFrame(rows)[TRUST]
 
 
 def _read(

@@ -4,9 +4,9 @@ import json
 
 import pandas as pd
 
-from regard.claims import claims
-from regard.concepts import COLUMNS
+from regard.claims.verdicts import claims
 from regard.core import project, tables
+from regard.core.columns import CONCEPTS
 
 
 def write() -> None:
@@ -25,7 +25,7 @@ def write() -> None:
         gathered[name] = pd.concat([tables.read(folder.parent / stage / f"{name}.csv") for folder in folders])
     found = [folder.parent / stage / "told.csv" for folder in folders for stage in ("compare", "clusters", "units")]
     told = [tables.read(file) for file in found if file.is_file()]
-    gathered["concepts"] = pd.concat(told) if told else pd.DataFrame(columns=COLUMNS)
+    gathered["concepts"] = pd.concat(told) if told else pd.DataFrame(columns=CONCEPTS)
     told = {folder.parent.name: json.loads((folder / "settings.json").read_text()) for folder in folders}
     published = {study: settings["published"] for study, settings in told.items() if settings.get("published")}
     gathered["claims"] = claims(

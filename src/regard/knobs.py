@@ -7,13 +7,13 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from regard import scores
 from regard.attribution import METHODS
 from regard.attribution.gradient import REDUCTIONS
 from regard.attribution.nulls import CHANNELS, MIN_NETWORKS
 from regard.attribution.shap import ALGORITHMS
 from regard.attribution.superpixels import SUPERPIXELS
 from regard.data import reference_regions
+from regard.evaluation import scores
 from regard.kinds import (
     Above0,
     Count,

@@ -15,7 +15,7 @@ import pandas as pd
 import torch
 from sklearn.decomposition import NMF
 
-from regard import clusters
+from regard.concepts import clusters
 from regard.core import project
 from regard.data import cases, letterbox
 from regard.kernels import nmf, nndsvda, nonnegative

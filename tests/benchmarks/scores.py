@@ -14,9 +14,9 @@ import pandas as pd
 import quantus
 import torch
 
-from regard.faithfulness import curves
+from regard.evaluation.faithfulness import curves
+from regard.evaluation.scores import score
 from regard.models import backbones
-from regard.scores import score
 
 METRICS = {
     "pointing": quantus.PointingGame,

@@ -13,11 +13,10 @@ import numpy as np
 import pandas as pd
 from torch import Tensor
 
+from regard.core.columns import EXPLANATIONS
 from regard.core.seeds import seed_of
 from regard.core.statistics import FEWEST, TESTED_FROM
 from regard.models.performance import called
-
-COLUMNS = ["case", "patient", "target", "target_role", "label", "correct"]
 
 
 def predictions(
@@ -47,7 +46,7 @@ def predictions(
 
 
 def explanations(predictions: pd.DataFrame, kind: str) -> pd.DataFrame:
-    """What is explained of the rows of `predictions`, with the columns COLUMNS.
+    """What is explained of the rows of `predictions`, with the columns EXPLANATIONS.
 
     kind "label": each case for the class it was given (role "predicted") and for its true class
     ("true"), `label` being the true class; a case without a label is left out. kind "findings":
@@ -56,7 +55,7 @@ def explanations(predictions: pd.DataFrame, kind: str) -> pd.DataFrame:
     known = predictions[predictions["truth"] == 1]
     if kind == "findings":
         found = known.assign(target_role="finding", label=known["target"], correct=known["called"])
-        return found[COLUMNS].reset_index(drop=True)
+        return found[EXPLANATIONS].reset_index(drop=True)
     truth = known.set_index("case")["target"]
     given = predictions[predictions["called"] & predictions["case"].isin(truth.index)]
     rows = [given.assign(target_role="predicted"), known.assign(target_role="true")]
@@ -64,7 +63,7 @@ def explanations(predictions: pd.DataFrame, kind: str) -> pd.DataFrame:
         label=lambda every: every["case"].map(truth),
         correct=lambda every: every["case"].map(known.set_index("case")["called"]),
     )
-    return found[COLUMNS].reset_index(drop=True)
+    return found[EXPLANATIONS].reset_index(drop=True)
 
 
 def can_be_scored(explanations: pd.DataFrame, outlined: pd.DataFrame) -> np.ndarray:

@@ -8,19 +8,8 @@ import pandas as pd
 from torch import Tensor
 
 from regard.core import statistics
+from regard.core.columns import PERFORMANCE
 
-COLUMNS = [
-    "target",
-    "metric",
-    "value",
-    "ci_low",
-    "ci_high",
-    "n_cases",
-    "n_patients",
-    "n_positive",
-    "n_draws",
-    "flagged",
-]
 MEAN = "mean of all"  # the target of the AUROC that is averaged over findings or classes
 HARDLY_KNOWN = 0.6  # a target is flagged when its AUROC could be lower than this
 
@@ -112,7 +101,7 @@ def performance(
     number of cases over the design effect (see `statistics.mean_intervals`). None has an interval with fewer than FEWEST patients.
     n_cases, n_patients: those a value is taken over (of the sensitivity the positive ones); n_positive: of one target;
     n_draws: the resamples an interval is made of, `draws` less those in which the value is undefined, 0 for Wilson's; flagged: of a
-    target, and of the mean, whose AUROC could be less than HARDLY_KNOWN, or has no interval. Columns COLUMNS.
+    target, and of the mean, whose AUROC could be less than HARDLY_KNOWN, or has no interval. Columns PERFORMANCE.
     """
     chosen, rows, together = called(scores, thresholds, kind), [], []
     whole = targets.numpy() if kind == "findings" else np.where(targets.numpy() < 0, np.nan, targets.numpy())
@@ -137,7 +126,7 @@ def performance(
         known = ~np.isnan(whole)
         rows.append(_share("all classes", "accuracy", chosen == whole, known, patients))
         rows[-1]["flagged"] = rows[-2]["flagged"]
-    return pd.DataFrame(rows, columns=COLUMNS).astype({"n_positive": "Int64"})
+    return pd.DataFrame(rows, columns=PERFORMANCE).astype({"n_positive": "Int64"})
 
 
 def _flagged(rows: list[dict]) -> list[dict]:

@@ -6,65 +6,12 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+from regard.core.columns import PAIRS, SCORE_KEYS, SUMMARY
 from regard.core.seeds import seed_of
 from regard.core.statistics import contrasts, holm, mean_intervals
-from regard.scores import OF_REGIONS, says_nothing
+from regard.evaluation.scores import OF_REGIONS, says_nothing
 
-KEYS = ["study", "data", "target_role", "method", "selection", "setting", "region", "score"]
-COLUMNS = [
-    "study",
-    "data",
-    "target",
-    "target_role",
-    "method",
-    "selection",
-    "setting",
-    "region",
-    "score",
-    "stratum",
-    "empty_rule",
-    "mean",
-    "ci_low",
-    "ci_high",
-    "n_cases",
-    "n_patients",
-    "n_undefined",
-    "selected_area",
-    "chance",
-    "n_maps",
-    "lift",
-    "flagged",
-    "profile",
-]
 POOLED = "all findings"  # the target of what is averaged over the findings of a study
-PAIRS = [
-    "study",
-    "data",
-    "target",
-    "target_role",
-    "method",
-    "selection",
-    "setting",
-    "region",
-    "score",
-    "stratum",
-    "first",
-    "second",
-]
-PAIRS += [
-    "difference",
-    "ci_low",
-    "ci_high",
-    "effect",
-    "n_cases",
-    "n_patients",
-    "n_maps",
-    "p",
-    "p_holm",
-    "family",
-    "flagged",
-    "profile",
-]
 SHARES = ("pointing", "covers")  # scores that are 0 or 1
 MISSING = 0.1  # share of the maps that could be scored, above which too many undefined ones support no comparison
 EMPTY_RULES = ("an empty selection has 0", "an empty selection is left out and counted")
@@ -117,7 +64,7 @@ def summarise(
     scores: pd.DataFrame, explanations: pd.DataFrame, draws: int, profile: str, seed: int = 0
 ) -> pd.DataFrame:
     """Means of every score with 95 % intervals over patients, the chance of the same cases beside them; columns
-    COLUMNS.
+    SUMMARY.
 
     scores: long table of one study (architecture: `scores.csv`); explanations: as for `blocks`.
     n_cases: distinct cases; n_maps: the values a mean is over, each counting alike (more than the cases where all
@@ -142,18 +89,18 @@ def summarise(
         groups = strata(explained, labels=role != "finding")
         rows += _means(columns, made, groups, explained, {"target": target, "profile": profile}, draws, seed)
     found = pd.DataFrame(rows)
-    return found.assign(lift=found["mean"] / found["chance"].where(found["chance"] > 0))[COLUMNS]
+    return found.assign(lift=found["mean"] / found["chance"].where(found["chance"] > 0))[SUMMARY]
 
 
 def _numbered(scores: pd.DataFrame) -> tuple[list[tuple], np.ndarray, pd.MultiIndex, np.ndarray]:
-    """The combinations of KEYS in order, the number of each row's, the case and target of each row, and its value.
+    """The combinations of SCORE_KEYS in order, the number of each row's, the case and target of each row, and its value.
 
     Raises ValueError for a combination that has a case and target twice."""
-    if scores.duplicated([*KEYS, "case", "target"]).any():
-        twice = scores[scores.duplicated([*KEYS, "case", "target"])].iloc[0]
-        raise ValueError(f"scores have a row twice: {', '.join(map(str, twice[[*KEYS, 'case', 'target']]))}")
-    number = scores.groupby(KEYS, sort=False).ngroup().to_numpy()
-    keys = list(scores[KEYS].drop_duplicates().itertuples(index=False, name=None))
+    if scores.duplicated([*SCORE_KEYS, "case", "target"]).any():
+        twice = scores[scores.duplicated([*SCORE_KEYS, "case", "target"])].iloc[0]
+        raise ValueError(f"scores have a row twice: {', '.join(map(str, twice[[*SCORE_KEYS, 'case', 'target']]))}")
+    number = scores.groupby(SCORE_KEYS, sort=False).ngroup().to_numpy()
+    keys = list(scores[SCORE_KEYS].drop_duplicates().itertuples(index=False, name=None))
     return keys, number, pd.MultiIndex.from_frame(scores[["case", "target"]]), scores["value"].to_numpy(float)
 
 
@@ -163,7 +110,7 @@ def _means(
     """Rows of `summarise` for one block: values and whether they were made, (N,) each, by key."""
     chosen = []
     for key in columns:
-        measure, selection = key[-1], key[KEYS.index("selection")]
+        measure, selection = key[-1], key[SCORE_KEYS.index("selection")]
         if not made[key].any() or measure.endswith("-chance"):
             continue  # a slow method that explained none of these, or what stands beside a score
         area = columns[(*key[:-2], "", "area")] if selection else None
@@ -177,13 +124,13 @@ def _means(
         return []
     patients, cases = explained["patient"].to_numpy(), explained["case"].to_numpy()
     values = np.stack([np.where(made[key], value, np.nan) for key, value, *_ in chosen], axis=1)
-    study = chosen[0][0][KEYS.index("study")]
+    study = chosen[0][0][SCORE_KEYS.index("study")]
     shares = np.array([key[-1] in SHARES for key, *_ in chosen])
     intervals = {
         stratum: mean_intervals(values[group], patients[group], draws, seed_of(seed, study, stratum), shares)
         for stratum, group in groups.items()
     }
-    rows, possible = [], _possible(columns, KEYS.index("method"))
+    rows, possible = [], _possible(columns, SCORE_KEYS.index("method"))
     for number, (key, value, area, rule) in enumerate(chosen):
         chance = _chance(columns, key)
         by_rule = key[-1] == "precision" or rule == EMPTY_RULES[1]  # undefined for an empty selection, of a map that has values
@@ -194,7 +141,7 @@ def _means(
             mean, low, high = (float(each[number]) for each in intervals[stratum])
             median = np.nan if area is None else _median(area[inside])
             rows.append(
-                dict(zip(KEYS, key))
+                dict(zip(SCORE_KEYS, key))
                 | common
                 | {"stratum": stratum, "empty_rule": rule, "mean": mean, "ci_low": low, "ci_high": high}
                 | {"n_cases": len(set(cases[defined])), "n_patients": len(set(patients[defined]))}
@@ -205,7 +152,7 @@ def _means(
     return rows
 
 
-def _place(key: tuple, method: int = KEYS.index("method")) -> tuple:
+def _place(key: tuple, method: int = SCORE_KEYS.index("method")) -> tuple:
     """A key without its method: what is scored, where."""
     return (*key[:method], *key[method + 1 :])
 
@@ -233,7 +180,7 @@ def _median(values: np.ndarray) -> float:
 
 def _chance(columns: dict, key: tuple) -> np.ndarray:
     """What stands beside a score: by the method's selected area, or the same for all maps, or nothing (an area)."""
-    alike = dict(zip(KEYS, key)) | {"score": f"{key[-1]}-chance"}
+    alike = dict(zip(SCORE_KEYS, key)) | {"score": f"{key[-1]}-chance"}
     for of in (alike, alike | {"method": ""}):
         if tuple(of.values()) in columns:
             return columns[tuple(of.values())]

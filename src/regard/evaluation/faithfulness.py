@@ -14,10 +14,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from regard.core.seeds import generator
+from regard.evaluation.scores import says_nowhere
 from regard.kernels import evaluator
 from regard.kernels.evaluator import dtype_of
 from regard.models import preprocessing
-from regard.scores import says_nowhere
 
 MODES = ("deletion", "insertion")
 NOISE = 0.01  # of imputed values (Rong et al. 2022), in units of ImageNet's network input

@@ -13,7 +13,7 @@ from torch import Tensor
 from regard.core import arrays
 from regard.data import reference_regions
 from regard.data.letterbox import Letterbox, from_square, inner, without_padding
-from regard.scores import (
+from regard.evaluation.scores import (
     FLAGGED,
     OF_REGIONS,
     SCORES,
@@ -24,21 +24,6 @@ from regard.scores import (
 )
 from regard.selection import select
 
-COLUMNS = (
-    "study",
-    "data",
-    "case",
-    "patient",
-    "split",
-    "target",
-    "target_role",
-    "method",
-    "selection",
-    "setting",
-    "region",
-    "score",
-    "value",
-)
 OWN = ["method", "setting", "region", "score", "value"]  # of them, what a heat map or a region says itself
 OF_MAPS = tuple(
     name for name in SCORES if name not in (*OF_REGIONS, "pointing")

@@ -5,9 +5,10 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from regard.claims.papers import PUBLISHED, figure
+from regard.core.columns import CLAIMS
 from regard.core.statistics import TESTED_FROM  # test patients; a claim about fewer is "not tested"
-from regard.published import PUBLISHED, figure
-from regard.summary import EMPTY_RULES, POOLED
+from regard.evaluation.summary import EMPTY_RULES, POOLED
 
 HEADLINES = (POOLED, "each case's own")  # targets of the rows that claims are made on
 WIDE = 0.1  # half the width of an interval, from which on it is too wide to say that a value in it was reproduced
@@ -22,20 +23,6 @@ RULES = {
     "above zero": lambda low, high, paper: (low > 0, high < 0),
     "at least": lambda low, high, paper: (low >= paper, high < paper),
 }
-COLUMNS = [
-    "claim",
-    "paper",
-    "paper_value",
-    "study",
-    "data",
-    "target",
-    "setting",
-    "statistic",
-    "rule",
-    "value",
-    "ci_low",
-]
-COLUMNS += ["ci_high", "p_holm", "chance", "n_cases", "n_patients", "flagged", "profile", "asked_by", "verdict"]
 MEASURED = ["study", "data", "target", "value", "ci_low", "ci_high", "n_cases", "n_patients", "profile"]
 
 
@@ -73,7 +60,7 @@ def claims(
     concepts: pd.DataFrame,
     published: Mapping[str, str],
 ) -> pd.DataFrame:
-    """The claims of the papers that studies reproduce, {study: name in PUBLISHED}, a row each; columns COLUMNS.
+    """The claims of the papers that studies reproduce, {study: name in PUBLISHED}, a row each; columns CLAIMS.
 
     summary, pairs, performance, concepts: the gathered tables, from which alone the verdicts come.
     """
@@ -84,14 +71,14 @@ def claims(
         found = [*_figures(known, ours[2]), *_shares(known, ours[0]), *_orders(known, ours[1], ours[0])]
         found += _of_concepts(known, ours[3])
         rows += [part.assign(paper=known["paper"]) for part in found]
-    table = pd.concat(rows) if rows else pd.DataFrame(columns=COLUMNS)
+    table = pd.concat(rows) if rows else pd.DataFrame(columns=CLAIMS)
     table["flagged"] = [flagged is True or flagged == "True" for flagged in table["flagged"].tolist()]
     decided = [
         verdict(row.ci_low, row.ci_high, row.paper_value, row.n_patients, row.data, row.rule, row.flagged, row.p_holm)
         for row in table.itertuples()
     ]
     table["asked_by"] = table["asked_by"].fillna("the paper") if "asked_by" in table else "the paper"
-    return table.assign(verdict=decided)[COLUMNS]
+    return table.assign(verdict=decided)[CLAIMS]
 
 
 def _figures(known: Mapping, performance: pd.DataFrame) -> list[pd.DataFrame]:

@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from regard import answers
-from regard.concepts import COLUMNS as TOLD
 from regard.core import statistics
+from regard.core.columns import CONCEPTS
 from regard.core.seeds import seed_of
+from regard.experts import answer_table
 
-FORM = answers.Form(
+FORM = answer_table.Form(
     ("study", "network", "case", "target", "method", "rater"),
     {
         "plausibility": (
@@ -104,9 +104,9 @@ def told(
         rows.append(row)
     found = pd.DataFrame(rows, columns=["statistic", "value", "ci_low", "ci_high", "p", "n_cases", "n_patients"])
     found["p_holm"] = statistics.holm(found["p"].astype(float))
-    return found.assign(setting=f"raters={len(raters)}").reindex(columns=TOLD)
+    return found.assign(setting=f"raters={len(raters)}").reindex(columns=CONCEPTS)
 
 
 def of_network(path: Path | None, study: str, network: str) -> pd.DataFrame:
     """The readings of one network in `path`, as `answers.of_network`."""
-    return answers.of_network(path, study, network, FORM)
+    return answer_table.of_network(path, study, network, FORM)

@@ -11,22 +11,6 @@ from torch import Tensor
 from regard.core import statistics
 from regard.models.performance import auroc
 
-# of what is said of clusters of activations, a row each, for the table of claims
-COLUMNS = [
-    "study",
-    "data",
-    "target",
-    "setting",
-    "statistic",
-    "value",
-    "ci_low",
-    "ci_high",
-    "p_holm",
-    "n_cases",
-    "n_patients",
-]
-COLUMNS += ["profile"]
-
 
 def contingency(labels: np.ndarray, truth: np.ndarray, clusters: int, classes: int) -> np.ndarray:
     """How many pixels have each cluster and each class, int (clusters, classes); labels, truth: ints of one shape, a truth of -1

@@ -16,9 +16,9 @@ import xarray as xr
 from safetensors import safe_open
 from safetensors.torch import load_file, save
 
-from regard import reference
+from regard.claims import reference
 from regard.core import arrays, project, tables
-from regard.widgets.results import SAMPLE
+from regard.explorers.results import SAMPLE
 
 CASES = {"ultrasound": 6, "chest": 6}  # studies with maps -> how many cases
 MAPS = {

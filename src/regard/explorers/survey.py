@@ -6,15 +6,16 @@ from pathlib import Path
 
 import ipywidgets as widgets
 
-from regard import surveys, units
-from regard.widgets import controls
-from regard.widgets.controls import NARROW, WIDE
+from regard.concepts import units
+from regard.experts import unit_survey
+from regard.explorers import controls
+from regard.explorers.controls import NARROW, WIDE
 
 
 def survey(pages: Mapping[int, bytes], file: Path, study: str, network: str) -> widgets.VBox:
     """The expert survey: a unit's page, and DeepMiner's four questions about it.
 
-    pages: for each unit a PNG, without any label; file: the table of answers (see regard.surveys), which every change is saved to at once; network: the
+    pages: for each unit a PNG, without any label; file: the table of answers (see regard.experts.unit_survey), which every change is saved to at once; network: the
     digest of the network. Goes on at the first unit whose questions the rater named has not all answered. By keyboard: Tab to the next field or answer, Enter on a button. The parts are reachable by name in `parts` of what is returned. Raises ValueError without pages.
     """
     if not pages:
@@ -24,7 +25,7 @@ def survey(pages: Mapping[int, bytes], file: Path, study: str, network: str) -> 
     where, said = widgets.Label(), widgets.HTML()
     picture = controls.picture()
     asked = {}
-    for name, (question, answers) in surveys.QUESTIONS.items():
+    for name, (question, answers) in unit_survey.QUESTIONS.items():
         if answers:
             asked[name] = controls.answers(question, answers)
         else:
@@ -37,7 +38,7 @@ def survey(pages: Mapping[int, bytes], file: Path, study: str, network: str) -> 
         if not rater.value.strip() or not Path(file).is_file():
             return {}
         try:
-            table = surveys.read(file)
+            table = unit_survey.read(file)
         except (ValueError, OSError) as error:
             said.value = f"<b>Not read:</b> {html.escape(str(error))}"
             return {}
@@ -47,7 +48,7 @@ def survey(pages: Mapping[int, bytes], file: Path, study: str, network: str) -> 
         return {int(row["unit"]): row for row in mine.to_dict("records")}
 
     def count(mine: Mapping) -> None:
-        done = sum(unit in mine and surveys.complete(mine[unit]) for unit in order)
+        done = sum(unit in mine and unit_survey.complete(mine[unit]) for unit in order)
         where.value = f"{units.name(order[state['at']])}: {state['at'] + 1} of {len(order)}; {done} answered"
 
     def load(at: int, kept: Mapping | None = None) -> None:
@@ -68,7 +69,7 @@ def survey(pages: Mapping[int, bytes], file: Path, study: str, network: str) -> 
         if not change["old"].strip() and any(typed.values()) and order[state["at"]] not in mine:
             load(state["at"], typed)
             return save()
-        open_ones = [at for at, unit in enumerate(order) if unit not in mine or not surveys.complete(mine[unit])]
+        open_ones = [at for at, unit in enumerate(order) if unit not in mine or not unit_survey.complete(mine[unit])]
         load(open_ones[0] if open_ones else 0)
         said.value = said.value or ("" if open_ones else "All units are answered.")
 
@@ -78,7 +79,7 @@ def survey(pages: Mapping[int, bytes], file: Path, study: str, network: str) -> 
         unit = order[state["at"]]
         answer = {"study": study, "network": network, "unit": unit, "rater": rater.value.strip()}
         try:
-            surveys.record(file, answer | {name: field.value for name, field in asked.items()})
+            unit_survey.record(file, answer | {name: field.value for name, field in asked.items()})
         except (ValueError, OSError) as error:
             said.value = f"<b>Not saved:</b> {html.escape(str(error))}"
             return

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from regard import reference
+from regard.claims import reference
 from regard.core import project, tables
 
 KEYS = ["claim", "study", "data", "target", "setting", "statistic"]

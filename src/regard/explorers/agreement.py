@@ -10,15 +10,15 @@ import pandas as pd
 import torch
 from matplotlib.colors import to_hex
 
-from regard import comparison, summary
-from regard.claims import HEADLINES
+from regard.claims.verdicts import HEADLINES
 from regard.core import arrays, tables
 from regard.data.letterbox import inner
+from regard.evaluation import localisation, summary
+from regard.evaluation.scores import points
+from regard.evaluation.summary import EMPTY_RULES
+from regard.explorers import controls, pictures, results
+from regard.explorers.controls import NARROW
 from regard.plots import METHOD_COLOUR
-from regard.scores import points
-from regard.summary import EMPTY_RULES
-from regard.widgets import controls, pictures, results
-from regard.widgets.controls import NARROW
 
 REGIONS = "select/regions.nc"
 SUMMARY, SCORES = "compare/summary.csv", "compare/scores.csv"
@@ -72,7 +72,7 @@ def agreement(root: Path, study: str | None = None) -> widgets.VBox:
         rule = means["empty_rule"].isna() | means["empty_rule"].eq(EMPTY_RULES[0])
         stored = arrays.opened(folder / REGIONS)
         variants = json.loads(stored.attrs["variants"])
-        headlines = {label: comparison.setting(one["parameters"]) for label, one in variants.items()}
+        headlines = {label: localisation.setting(one["parameters"]) for label, one in variants.items()}
         # what is swept beside a headline setting, and tolerances after the first, stay in the notebook
         first = means[means["selection"].isna()].groupby("score")["setting"].first()
         # maps of one finding are laid over the regions of the others as well, by IoU alone

@@ -1,4 +1,4 @@
-"""Words of radiology reports, explanations put together from labelled units, and how well the two agree (after DeepMiner, see regard.units)."""
+"""Words of radiology reports, explanations put together from labelled units, and how well the two agree (after DeepMiner, see regard.concepts.units)."""
 
 import re
 from collections.abc import Mapping, Sequence

@@ -6,10 +6,10 @@ from pathlib import Path
 import ipywidgets as widgets
 import pandas as pd
 
-from regard import units as numbered
+from regard.concepts import units as numbered
 from regard.core import tables
-from regard.widgets import controls, pictures, results
-from regard.widgets.controls import NARROW
+from regard.explorers import controls, pictures, results
+from regard.explorers.controls import NARROW
 
 LABELS = "units/labels.csv"
 KINDS = {  # which units: name -> rows of labels.csv

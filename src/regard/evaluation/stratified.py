@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from regard.comparison import crossed
 from regard.core import statistics
 from regard.data.letterbox import Letterbox, inner
+from regard.evaluation.localisation import crossed
 
 # the width of the ring that is called an image's border, as a share of its longer side: a cell of
 # a VGG's CAM at 224 pixels

@@ -13,9 +13,9 @@ import pandas as pd
 from scipy.stats import rankdata
 from torch import Tensor
 
+from regard.concepts.report_words import WORDS, named
 from regard.core import statistics
 from regard.core.seeds import seed_of
-from regard.reports import WORDS, named
 
 LEVEL = 0.05  # an adjusted p below it is a match
 FEWEST = 5  # patients with a word, and without, of whom it takes so many to try it

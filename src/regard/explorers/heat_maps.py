@@ -6,9 +6,9 @@ import ipywidgets as widgets
 import numpy as np
 import torch
 
-from regard.scores import score
-from regard.widgets import controls, pictures, results
-from regard.widgets.controls import NARROW
+from regard.evaluation.scores import score
+from regard.explorers import controls, pictures, results
+from regard.explorers.controls import NARROW
 
 DISAGREE = "methods disagree"
 FIRST = (
@@ -25,7 +25,7 @@ def heat_maps(root: Path, study: str | None = None) -> widgets.VBox:
     """Browse the heat maps of the studies under `root` (results/study), from `study`, or the first, on.
 
     Which cases are shown: all, those called wrong or right, or those of which some of the methods shown (null maps are none) point into the expert's region
-    and some do not. A case is explained for what it was called, and for its label. Under each map: whether its maximum lies in the expert's region, and the share of positive relevance inside (see regard.scores), on the square the network
+    and some do not. A case is explained for what it was called, and for its label. Under each map: whether its maximum lies in the expert's region, and the share of positive relevance inside (see regard.evaluation.scores), on the square the network
     sees. Every control works by keyboard. Raises FileNotFoundError where no study has maps.
     """
     chosen = controls.study(results.studies(root), study)

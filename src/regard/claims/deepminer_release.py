@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from regard import reports, units
+from regard.concepts import report_words, units
 from regard.core import statistics
 from regard.core.seeds import seed_of
 from regard.models.performance import auroc
@@ -145,10 +145,10 @@ def reanalysis(table: pd.DataFrame, draws: int = 10_000, seed: int = 1) -> pd.Da
             for name, row in rows.items()
         ]
     )
-    said, stands = (reports.written(table[column]).to_numpy() for column in ("explanation", "report"))
+    said, stands = (report_words.written(table[column]).to_numpy() for column in ("explanation", "report"))
     count = max(1, round(said.sum(axis=1).mean()))
-    prior = np.stack([reports.commonest(stands[exams != exam], count) for exam in exams])  # of the other exams
-    against = reports.beyond(said, stands, prior, exams, draws, draws, seed).rename(columns={"n_patients": "n_exams"})
+    prior = np.stack([report_words.commonest(stands[exams != exam], count) for exam in exams])  # of the other exams
+    against = report_words.beyond(said, stands, prior, exams, draws, draws, seed).rename(columns={"n_patients": "n_exams"})
     against = against.assign(measure="F1 with the report, less " + against["against"], value=against["difference"])
     return pd.concat([found, against[found.columns]], ignore_index=True)
 

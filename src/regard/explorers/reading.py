@@ -7,9 +7,9 @@ from pathlib import Path
 import ipywidgets as widgets
 import pandas as pd
 
-from regard import answers, readings
-from regard.widgets import controls, pictures, results
-from regard.widgets.controls import NARROW
+from regard.experts import answer_table, reading_study
+from regard.explorers import controls, pictures, results
+from regard.explorers.controls import NARROW
 
 DRAWS = 2000  # resamples of patients of the intervals that the explorer shows
 
@@ -31,7 +31,7 @@ def items(found: results.Results, methods: Sequence[str], cases: int) -> list[tu
 
 def reading(found: results.Results, file: Path, study: str, methods: Sequence[str], cases: int = 8) -> widgets.VBox:
     """The reading study: one map after the other, in an order of each rater's own, without the name of its method or the expert's outline; how plausible it is,
-    and a remark, saved at once in the table `file` (see regard.readings). Goes on at the first map that the rater named has not rated. Once all are rated the result can
+    and a remark, saved at once in the table `file` (see regard.experts.reading_study). Goes on at the first map that the rater named has not rated. Once all are rated the result can
     be shown, the methods named; from then on that rater changes nothing. By keyboard: Tab to the next field, arrow keys among answers, Enter on a button.
 
     methods: names of maps, null maps among them as controls; cases: how many, the first that have all of them. Raises ValueError where no case has.
@@ -44,7 +44,7 @@ def reading(found: results.Results, file: Path, study: str, methods: Sequence[st
     where, said, result = widgets.Label(), widgets.HTML(), widgets.HTML()
     picture = controls.picture()
     opacity = widgets.FloatSlider(0.6, min=0, max=1, step=0.05, description="Opacity", style=NARROW)
-    question, known = readings.FORM.questions["plausibility"]
+    question, known = reading_study.FORM.questions["plausibility"]
     ask = controls.answers(question, known)
     remark = widgets.Textarea(description="Remark", style=NARROW, layout=controls.WIDE, continuous_update=False)
     back, on = widgets.Button(description="Previous map"), widgets.Button(description="Next map")
@@ -53,8 +53,8 @@ def reading(found: results.Results, file: Path, study: str, methods: Sequence[st
 
     def table() -> pd.DataFrame:
         if not Path(file).is_file():
-            return pd.DataFrame(columns=readings.FORM.columns)
-        every = answers.read(file, readings.FORM)
+            return pd.DataFrame(columns=reading_study.FORM.columns)
+        every = answer_table.read(file, reading_study.FORM)
         return every[(every["study"] == study) & (every["network"] == network)]
 
     def mine(every: pd.DataFrame) -> Mapping[tuple, Mapping]:
@@ -105,7 +105,7 @@ def reading(found: results.Results, file: Path, study: str, methods: Sequence[st
 
     def resume() -> None:
         said.value = result.value = ""
-        state["maps"] = readings.order(maps, study, rater.value.strip()) if rater.value.strip() else []
+        state["maps"] = reading_study.order(maps, study, rater.value.strip()) if rater.value.strip() else []
         own = answered()
         left = [at for at, one in enumerate(state["maps"]) if not own.get(one, {}).get("plausibility")]
         load(left[0] if left else 0)
@@ -121,7 +121,7 @@ def reading(found: results.Results, file: Path, study: str, methods: Sequence[st
         key = {"study": study, "network": network, "case": case, "target": target, "method": method}
         given = {"rater": rater.value.strip(), "plausibility": ask.value or "", "remark": remark.value}
         try:
-            answers.record(file, key | given, readings.FORM)
+            answer_table.record(file, key | given, reading_study.FORM)
         except (ValueError, OSError) as error:
             said.value = f"<b>Not saved:</b> {html.escape(str(error))}"
             return
@@ -137,7 +137,7 @@ def reading(found: results.Results, file: Path, study: str, methods: Sequence[st
         for (case, target, method), row in own.items():
             key = {"study": study, "network": network, "case": case, "target": target, "method": method}
             given = {name: row[name] for name in ("rater", "plausibility", "remark")}
-            answers.record(file, key | given | {"closed": "yes"}, readings.FORM)
+            answer_table.record(file, key | given | {"closed": "yes"}, reading_study.FORM)
 
     def show(_) -> None:
         try:
@@ -149,8 +149,8 @@ def reading(found: results.Results, file: Path, study: str, methods: Sequence[st
         load(state["at"])
         every = every[every["closed"] != ""]  # of those who have finished, and nobody else
         patients = found.sizes["patient"].to_dict()
-        means = readings.means(every, patients, DRAWS, 1).round(2)
-        agreed = readings.agreement(every).round(2)
+        means = reading_study.means(every, patients, DRAWS, 1).round(2)
+        agreed = reading_study.agreement(every).round(2)
         part = means.to_html(index=False, border=0, na_rep="–")
         both = (
             agreed.to_html(index=False, border=0, na_rep="–")

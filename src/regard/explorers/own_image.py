@@ -11,11 +11,11 @@ import torch
 from regard.attribution import METHODS, attribute
 from regard.core import arrays, tables
 from regard.data import letterbox
+from regard.explorers import controls, pictures, results, uploads
+from regard.explorers.controls import NARROW
 from regard.models import backbones
 from regard.plots import METHOD_COLOUR
 from regard.selection import SELECTIONS, select
-from regard.widgets import controls, pictures, results, uploads
-from regard.widgets.controls import NARROW
 
 OWN = "my own"
 MODEL = "train/model.safetensors"

@@ -11,11 +11,11 @@ from scipy.ndimage import binary_dilation
 from torch import nn
 
 from regard import cluster_plots
-from regard import clusters as found_clusters
+from regard.concepts import clusters as found_clusters
 from regard.core import arrays
+from regard.explorers import controls, pictures, results
+from regard.explorers.controls import NARROW
 from regard.models.receptive_field import Field, enlarge
-from regard.widgets import controls, pictures, results
-from regard.widgets.controls import NARROW
 
 STORED = "clusters/clusters.nc"
 SHOWN = 4  # tiles of each cluster in the gallery

@@ -7,11 +7,11 @@ import numpy as np
 import torch
 
 from regard.data.letterbox import inner
+from regard.evaluation.scores import score
+from regard.explorers import controls, pictures, results
+from regard.explorers.controls import NARROW
 from regard.plots import METHOD_COLOUR
-from regard.scores import score
 from regard.selection import OF, levels
-from regard.widgets import controls, pictures, results
-from regard.widgets.controls import NARROW
 
 # rule -> its parameter, the ends of the slider, its step and where it begins; Otsu has none
 RULES = {

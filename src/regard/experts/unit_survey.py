@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from regard import answers, reports, units
+from regard.concepts import report_words, units
+from regard.experts import answer_table
 
 # of DeepMiner's survey (Wu et al. 2018): question -> what is asked, and the answers there are; none for free text
 QUESTIONS = {
@@ -18,7 +19,7 @@ QUESTIONS = {
     "several": ("Is it one phenomenon or several?", ("one", "several")),
     "description": ("Describe each of them, and how it is associated with breast cancer", ()),
 }
-FORM = answers.Form(
+FORM = answer_table.Form(
     ("study", "network", "unit", "rater"),
     QUESTIONS,
     "notebooks/explore/survey.ipynb",
@@ -29,17 +30,17 @@ COLUMNS = FORM.columns
 
 def read(path: Path) -> pd.DataFrame:
     """The answers in `path`, all of them text but the unit's number. Columns COLUMNS; raises as `answers.read`."""
-    return answers.read(path, FORM)
+    return answer_table.read(path, FORM)
 
 
 def of_network(path: Path | None, study: str, network: str) -> pd.DataFrame:
     """The answers about one network in `path`, as `answers.of_network`."""
-    return answers.of_network(path, study, network, FORM)
+    return answer_table.of_network(path, study, network, FORM)
 
 
 def record(path: Path, answer: Mapping) -> None:
     """Put one rater's answers about one unit in the table, as `answers.record`."""
-    answers.record(path, answer, FORM)
+    answer_table.record(path, answer, FORM)
 
 
 def complete(answer: Mapping) -> bool:
@@ -89,11 +90,11 @@ def labels(table: pd.DataFrame) -> dict[int, str]:
         if len(rows) < 2:
             continue
         said = [
-            reports.words(text) if known != "no" else set()
+            report_words.words(text) if known != "no" else set()
             for text, known in zip(rows["description"], rows["recognisable"])
         ]
-        common = [word for word in reports.WORDS if sum(word in each for each in said) * 2 > len(said)]
-        plain = [word for word in common if not any(reports.WORDS[other].finding == word for other in common)]
+        common = [word for word in report_words.WORDS if sum(word in each for each in said) * 2 > len(said)]
+        plain = [word for word in common if not any(report_words.WORDS[other].finding == word for other in common)]
         if plain:
-            found[int(unit)] = ", ".join(reports.named(word) for word in plain)
+            found[int(unit)] = ", ".join(report_words.named(word) for word in plain)
     return found

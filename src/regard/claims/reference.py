@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from regard.claims import HEADLINES
+from regard.claims.verdicts import HEADLINES
 from regard.core import project, tables
 
 TABLES = ("claims", "performance", "trust", "concepts", "summary", "pairs")

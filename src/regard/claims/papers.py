@@ -8,7 +8,7 @@ OURS = "Regard"  # of a claim that the paper does not make, and its own means no
 PLAUSIBLE = [("lime@alam-2023", other) for other in ("grad-cam@alam-2023", "shap@alam-2023", "lrp-epsilon@alam-2023")]
 
 # name in params.yaml (`published`) -> the paper; `figures`: what its classifier achieved; `means`: a mean that it gives (or
-# by another rule of regard.claims.RULES a value to be reached), and the row of summary.csv beside it; `orders`: what comes
+# by another rule of regard.claims.verdicts.RULES a value to be reached), and the row of summary.csv beside it; `orders`: what comes
 # before what, and the row of pairs.csv that tells; `concepts`: what it says of clusters and units, or that experts would have to say of maps, and the
 # row of concepts.csv; `readings`: the pairs of maps that these would have to say it of
 PUBLISHED = {
