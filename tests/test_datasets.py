@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from regard import datasets, plots
+from regard import datasets
 from regard.data import cases
 from regard.datasets import busi, covid_cxr
+from regard.figures import cases as case_figures
 
 
 def picture(seed, size=(60, 50)):
@@ -188,7 +189,7 @@ def test_check_counts_and_draws_a_contact_sheet(published, tmp_path):
 
 def test_contact_sheet_shows_every_label_and_shades_the_region(published):
     found = busi.read(published)
-    figure = plots.contact_sheet(found.table, found.images, found.regions, [], count=6)
+    figure = case_figures.contact_sheet(found.table, found.images, found.regions, [], count=6)
     titles = [place.get_title() for place in figure.axes if place.get_title()]
     assert len(titles) == 6 and {title.splitlines()[-1] for title in titles} == set(busi.LABELS)
     shaded = {place.get_title().splitlines()[0]: len(place.images) for place in figure.axes if place.get_title()}

@@ -6,9 +6,9 @@ import pandas as pd
 import pytest
 from matplotlib.colors import to_hex
 
-from regard import paper_plots
-from regard.cluster_plots import COLOURS
-from regard.plots import CHANCE_COLOUR, METHOD_COLOUR, NULL_COLOUR
+from regard.figures import paper as paper_figures
+from regard.figures.clusters import COLOURS
+from regard.figures.style import CHANCE_COLOUR, METHOD_COLOUR, NULL_COLOUR
 
 NAN = float("nan")
 BLUE, GREY, ORANGE = METHOD_COLOUR.lower(), NULL_COLOUR, CHANCE_COLOUR.lower()
@@ -29,7 +29,7 @@ def test_overview_colours_what_is_left_above_chance():
         ("breast", "edges", "iou", NAN, 0.3, 8),
         ("breast", "cam", "mass", 0.5, 0.5, 4),
     )
-    figure = paper_plots.overview(table, {"iou": "overlap", "mass": "inside"}, NULLS)
+    figure = paper_figures.overview(table, {"iou": "overlap", "mass": "inside"}, NULLS)
     first, second = drawn.axes_of(figure)
     assert (first.get_title(), second.get_title()) == ("overlap", "inside")
     assert drawn.ticks(first) == ["cam", "edges"] and drawn.ticks(first, "x") == ["chest", "breast"]
@@ -52,7 +52,7 @@ def test_controls_of_studies(count):
     rows = [("cascade", "cam", "3 of 3", 0.1), ("cascade", "cam", "1 of 3", 0.9), ("cascade", "lrp", "3 of 3", -0.8)]
     rows += [("unrelated", "cam", NAN, 0.4), ("noise", "cam", NAN, 0.5)]
     trust = frame("study check method level mean", *((study, *values) for study in studies for values in rows))
-    figure = paper_plots.controls(hits, trust, NULLS)
+    figure = paper_figures.controls(hits, trust, NULLS)
     left, right = drawn.axes_of(figure)
     assert drawn.ticks(left) == studies[::-1] and left.get_xlabel() == "hit rate less chance"
     methods, nulls = drawn.points(left)[:2]
@@ -74,7 +74,7 @@ def test_controls_of_studies(count):
 def test_controls_without_a_null_map():
     hits = frame("study method mean chance", ("s", "cam", 0.7, 0.2))
     trust = frame("study check method level mean", ("s", "cascade", "cam", "2 of 2", 0.1))
-    assert drawn.texts(drawn.axes_of(paper_plots.controls(hits, trust, NULLS))[0]) == []
+    assert drawn.texts(drawn.axes_of(paper_figures.controls(hits, trust, NULLS))[0]) == []
 
 
 @pytest.mark.parametrize("count", [2, 9])
@@ -82,7 +82,7 @@ def test_cost_and_quality_by_cost(count):
     studies = [f"s{number}" for number in range(count)]
     rows = [("lime", 500.0, 0.1, NAN), ("cam", 1.0, 0.4, 0.2), ("lrp", 2.0, -0.1, 0.3)]
     values = [(study, *row) for study in studies for row in rows]
-    figure = paper_plots.cost_and_quality(frame("study method passes localises faithful", *values))
+    figure = paper_figures.cost_and_quality(frame("study method passes localises faithful", *values))
     passes, hits, faithful = drawn.axes_of(figure)
     assert drawn.ticks(passes) == ["lime", "lrp", "cam"], "the cheapest on top"
     assert passes.get_xscale() == "log" and hits.get_xscale() == faithful.get_xscale() == "linear"
@@ -97,7 +97,7 @@ def test_cost_and_quality_by_cost(count):
 
 def test_the_line_of_a_cost_is_the_mean_over_studies():
     table = frame("study method passes localises faithful", ("a", "cam", 1.0, 0.2, NAN), ("b", "cam", 3.0, 0.6, 0.5))
-    ends = [drawn.segments(place)[0] for place in drawn.axes_of(paper_plots.cost_and_quality(table))]
+    ends = [drawn.segments(place)[0] for place in drawn.axes_of(paper_figures.cost_and_quality(table))]
     assert [low[0] for low, _ in ends] == [2, pytest.approx(0.4), 0.5]
     assert ends[0] == ((2, -0.35), (2, 0.35))
 
@@ -106,7 +106,7 @@ def test_columns_outline_half_of_the_largest_value():
     image, soft = np.full((8, 8), 7, np.uint8), np.zeros((8, 8))
     soft[2:4, 3:6] = 1.0
     tiles = [[(image, soft, "a"), (image + 1, soft * 0, "b")], [(image + 2, soft, "c")]]
-    figure = paper_plots.columns(tiles, COLOURS)
+    figure = paper_figures.columns(tiles, COLOURS)
     panels = np.array(drawn.axes_of(figure), dtype=object).reshape(2, 2)
     assert [place.get_title() for place in panels.flat] == ["cluster 1\na", "cluster 2\nc", "b", ""]
     extent = (2.5, 1.5, 5.5, 3.5)
@@ -118,7 +118,7 @@ def test_columns_outline_half_of_the_largest_value():
 
 def test_strips_have_their_titles():
     strip = np.arange(40, dtype=np.uint8).reshape(4, 10)
-    panels = drawn.axes_of(paper_plots.strips([("unit 1", strip), ("unit 2", strip + 1)]))
+    panels = drawn.axes_of(paper_figures.strips([("unit 1", strip), ("unit 2", strip + 1)]))
     assert [drawn.texts(place) for place in panels] == [["unit 1"], ["unit 2"]]
     np.testing.assert_array_equal(panels[1].images[0].get_array(), strip + 1)
 
@@ -128,16 +128,16 @@ def test_steadiness_is_measured_in_arms_of_the_first_interval():
     rows = [("a", "hits", 0.5, 0.4, 0.7, "holds", [0.7, 0.45, 0.9, -0.5], ["holds", "holds", "undecided", "holds"])]
     rows += [("a", "flat", 0.5, 0.5, 0.5, "on phantoms: undecided", [0.6], ["undecided"])]
     rows += [("b", "order", NAN, NAN, NAN, "not tested", [0.1], ["not tested"])]
-    figure = paper_plots.steadiness(frame("study name reference low high verdict values verdicts", *rows))
+    figure = paper_figures.steadiness(frame("study name reference low high verdict values verdicts", *rows))
     first, second = (place for place in figure.axes if place.get_title(loc="left"))
     assert [place.get_title(loc="left") for place in (first, second)] == ["a", "b"]
     assert drawn.ticks(first) == ["hits", "flat"] and first.get_ylim()[0] > first.get_ylim()[1], "the first on top"
     marks = [found for found, _ in drawn.points(first) if found]
     assert [place for (place,) in marks[:3]] == [pytest.approx(place) for place in ((1, 0), (-0.5, 0), (2, 0))]
-    far = paper_plots.FARTHEST
+    far = paper_figures.FARTHEST
     assert marks[3:] == [[(-far, 0)], [(-far - 0.3, 0)]], "what lies beyond is an arrow at the edge"
     assert first.get_xlim()[0] < -far - 0.3 and not [found for found, _ in drawn.points(second) if found]
-    same, another = paper_plots._rerun(True), paper_plots._rerun(False)
+    same, another = paper_figures._rerun(True), paper_figures._rerun(False)
     assert (same["marker"], another["marker"]) == ("o", "x")
     faces = [colours for found, colours in drawn.points(first) if found]
     assert faces[:3] == [[], [], [ORANGE]], "rings are empty, and 0.9 had another verdict"
@@ -149,18 +149,18 @@ def test_steadiness_is_measured_in_arms_of_the_first_interval():
 
 def figures():
     overview = frame("study method score mean chance n_maps", ("a", "cam", "iou", 0.4, 0.2, 9))
-    yield paper_plots.overview(pd.concat([overview] * 9).assign(method=list("abcdefghi")), {"iou": "overlap"}, NULLS)
+    yield paper_figures.overview(pd.concat([overview] * 9).assign(method=list("abcdefghi")), {"iou": "overlap"}, NULLS)
     trust = frame("study check method level mean", ("a", "cascade", "cam", "2 of 2", 0.1))
-    yield paper_plots.controls(frame("study method mean chance", ("a", "centre", 0.7, 0.2)), trust, NULLS)
-    yield paper_plots.strips([("unit", np.zeros((40, 400), np.uint8))])
-    yield paper_plots.columns([[(np.zeros((8, 8)), np.zeros((8, 8)), "a")]] * 4, COLOURS)
+    yield paper_figures.controls(frame("study method mean chance", ("a", "centre", 0.7, 0.2)), trust, NULLS)
+    yield paper_figures.strips([("unit", np.zeros((40, 400), np.uint8))])
+    yield paper_figures.columns([[(np.zeros((8, 8)), np.zeros((8, 8)), "a")]] * 4, COLOURS)
     cost = frame("study method passes localises faithful", ("a", "cam", 1.0, 0.2, 0.1))
-    yield paper_plots.cost_and_quality(pd.concat([cost] * 9).assign(method=list("abcdefghi")))
+    yield paper_figures.cost_and_quality(pd.concat([cost] * 9).assign(method=list("abcdefghi")))
     row = ("a", "hits", 0.5, 0.4, 0.7, "holds", [0.7], ["holds"])
-    yield paper_plots.steadiness(frame("study name reference low high verdict values verdicts", *[row] * 9))
+    yield paper_figures.steadiness(frame("study name reference low high verdict values verdicts", *[row] * 9))
 
 
 @pytest.mark.parametrize("number", range(6))
 def test_a_figure_is_as_wide_as_the_page_with_letters_that_can_be_read(number):
     figure = list(figures())[number]
-    assert figure.get_figwidth() == paper_plots.WIDTH and drawn.smallest_letters(figure) >= 6
+    assert figure.get_figwidth() == paper_figures.WIDTH and drawn.smallest_letters(figure) >= 6

@@ -8,11 +8,14 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from PIL import Image
 
-from regard import plots
+from regard.figures import cases as case_figures
+from regard.figures import maps as map_figures
+from regard.figures import scores as score_figures
+from regard.figures import style
 
 NAN = float("nan")
-BLUE, GREY, ORANGE = plots.METHOD_COLOUR.lower(), plots.NULL_COLOUR, plots.CHANCE_COLOUR.lower()
-REGIONS = [colour.lower() for colour in plots.REGION_COLOURS]
+BLUE, GREY, ORANGE = style.METHOD_COLOUR.lower(), style.NULL_COLOUR, style.CHANCE_COLOUR.lower()
+REGIONS = [colour.lower() for colour in style.REGION_COLOURS]
 
 
 def square(top: int = 2, left: int = 3, size: int = 4, shape: tuple[int, int] = (12, 16)) -> np.ndarray:
@@ -32,18 +35,18 @@ IMAGE = np.arange(12 * 16, dtype=np.uint8).reshape(12, 16)
 @pytest.mark.parametrize("kind", ["svg", "png"])
 def test_equal_figures_are_equal_bytes_without_date_or_program(tmp_path, kind):
     for name in ("one", "two"):
-        plots.save(plots.gallery([IMAGE], ["a"], [{"mass": square()}]), tmp_path / f"{name}.{kind}")
+        style.save(case_figures.gallery([IMAGE], ["a"], [{"mass": square()}]), tmp_path / f"{name}.{kind}")
     content = (tmp_path / f"one.{kind}").read_bytes()
     assert content == (tmp_path / f"two.{kind}").read_bytes()
     assert b"Matplotlib" not in content and b"<dc:date>" not in content
-    plots.save(plots.gallery([IMAGE], ["b"], [{"mass": square()}]), tmp_path / f"two.{kind}")
+    style.save(case_figures.gallery([IMAGE], ["b"], [{"mass": square()}]), tmp_path / f"two.{kind}")
     assert content != (tmp_path / f"two.{kind}").read_bytes()
 
 
 def test_a_figure_is_shown_with_its_text(monkeypatch):
     shown = []
-    monkeypatch.setattr(plots, "display", shown.append)
-    plots.show(Figure(), "An empty figure.")
+    monkeypatch.setattr(style, "display", shown.append)
+    style.show(Figure(), "An empty figure.")
     (picture,) = shown
     assert picture.alt == "An empty figure." and picture.data.startswith(b"\x89PNG")
 
@@ -55,7 +58,7 @@ def test_region_colours_differ_and_are_those_of_okabe_and_ito():
 
 def test_gallery_outlines_each_region_in_the_colour_of_its_name():
     regions = [{"mass": square(), "ring": square(5, 6)}, None, {"ring": square(1, 1), "other": square(), "mass": None}]
-    figure = plots.gallery([IMAGE, IMAGE + 1, IMAGE + 2], ["a", "b", "c"], regions, columns=2)
+    figure = case_figures.gallery([IMAGE, IMAGE + 1, IMAGE + 2], ["a", "b", "c"], regions, columns=2)
     first, second, third, blank = drawn.axes_of(figure)
     assert [each.get_title() for each in (first, second, third, blank)] == ["a", "b", "c", ""]
     for number, place in enumerate((first, second, third)):
@@ -68,7 +71,7 @@ def test_gallery_outlines_each_region_in_the_colour_of_its_name():
 
 
 def test_gallery_shades_where_it_is_asked_to():
-    (place,) = drawn.axes_of(plots.gallery([IMAGE], ["a"], [{"mass": square()}], columns=1, filled=True))
+    (place,) = drawn.axes_of(case_figures.gallery([IMAGE], ["a"], [{"mass": square()}], columns=1, filled=True))
     shade = place.images[1].get_array()
     np.testing.assert_array_equal(shade[..., 3] > 0, square())
     assert to_hex(shade[3, 4, :3]) == REGIONS[0]
@@ -76,19 +79,19 @@ def test_gallery_shades_where_it_is_asked_to():
 
 def test_gallery_of_many_regions_has_as_many_colours():
     regions = {f"r{number}": square(number, number, 2) for number in range(9)}
-    assert len(set(drawn.legend(plots.gallery([IMAGE], ["a"], [regions], columns=9)).values())) == 9
+    assert len(set(drawn.legend(case_figures.gallery([IMAGE], ["a"], [regions], columns=9)).values())) == 9
 
 
 @pytest.mark.parametrize("region", [square() & False, square() | True])
 def test_an_empty_region_and_a_whole_image_have_no_outline(region):
-    (place,) = drawn.axes_of(plots.gallery([IMAGE], ["a"], [{"mass": region}], columns=1))
+    (place,) = drawn.axes_of(case_figures.gallery([IMAGE], ["a"], [{"mass": region}], columns=1))
     assert drawn.contours(place) == []
 
 
 def test_history_marks_the_epoch_with_the_lowest_tuning_loss():
     one = pd.DataFrame({"start": "transfer", "epoch": [1, 2, 3], "train_loss": [3.0, 2, 1], "tune_loss": [3.0, 1, 2]})
     two = one[:2].assign(start="scratch", tune_loss=[1.5, 2.5])
-    first, second = drawn.axes_of(plots.history(pd.concat([one, two])))
+    first, second = drawn.axes_of(case_figures.history(pd.concat([one, two])))
     assert (first.get_title(), second.get_title()) == ("transfer", "scratch")
     assert first.get_xlabel() == "epoch" and first.get_ylabel() == "loss" and first.get_ylim()[0] == 0
     assert drawn.curves(first) == [([1, 2, 3], [3, 2, 1], GREY), ([1, 2, 3], [3, 1, 2], BLUE), ([2], [1], ORANGE)]
@@ -102,7 +105,7 @@ POSITIVE, SCORES = np.array([True, False, True, False]), np.array([0.9, 0.6, 0.5
 def test_roc_by_hand():
     """Four cases: above 0.55 one of two positives and one of two negatives are called."""
     curves = {"bad": {"transfer": (POSITIVE, SCORES)}, "good": {"transfer": (~POSITIVE, -SCORES)}}
-    bad, good = drawn.axes_of(plots.roc(curves, {"transfer": [0.55, -0.55]}))
+    bad, good = drawn.axes_of(case_figures.roc(curves, {"transfer": [0.55, -0.55]}))
     assert (bad.get_title(), good.get_title()) == ("bad", "good")
     assert bad.get_xlabel() == "1 - specificity" and bad.get_ylabel() == "sensitivity"
     assert bad.get_xlim() == (0, 1) and bad.get_ylim()[0] == 0 and bad.get_ylim()[1] >= 1
@@ -115,7 +118,7 @@ def test_roc_by_hand():
 def test_roc_shows_every_network_in_its_own_colour():
     names = ["transfer", "scratch", "transfer, unknown as zeros", "transfer, unknown as ones"]
     curves = {"bad": {name: (POSITIVE, SCORES) for name in names}}
-    (place,) = drawn.axes_of(plots.roc(curves, dict.fromkeys(names)))
+    (place,) = drawn.axes_of(case_figures.roc(curves, dict.fromkeys(names)))
     said = drawn.legend(place)
     assert list(said) == names and len(set(said.values())) == 4 and list(said.values())[:2] == [BLUE, GREY]
     assert len(place.lines) == 4 + 1, "without a threshold there is no operating point"
@@ -129,7 +132,7 @@ def test_heat_maps_are_drawn_beside_their_image(turned):
     """Red for and blue against the class where the method has negative values in any map; a cross on the maximum."""
     maps = {"signed": [HEAT, np.abs(HEAT)], "positive": [np.abs(HEAT), np.zeros((12, 16))]}
     crosses = {"signed": [(11, 15), (1, 2)], "positive": [(3, 4), (NAN, NAN)]}
-    draw = plots.map_sheet if turned else plots.heat_maps
+    draw = map_figures.map_sheet if turned else map_figures.heat_maps
     figure = draw([IMAGE, IMAGE], maps, ["a", "b"], [square(), None], crosses)
     panels = np.array(drawn.axes_of(figure), dtype=object).reshape((3, 2) if turned else (2, 3))
     panels = panels.T if turned else panels
@@ -153,7 +156,7 @@ def test_heat_maps_are_drawn_beside_their_image(turned):
 
 
 def test_a_signed_map_lets_the_image_through_where_it_is_near_zero():
-    (_, place) = drawn.axes_of(plots.heat_maps([IMAGE], {"m": [HEAT]}, ["a"], [None]))
+    (_, place) = drawn.axes_of(map_figures.heat_maps([IMAGE], {"m": [HEAT]}, ["a"], [None]))
     alpha = place.images[1].get_alpha()
     assert alpha.ravel()[np.abs(HEAT).argmin()] < 0.2
     assert alpha[-1, -1] == alpha.max() == pytest.approx(0.95)
@@ -161,7 +164,7 @@ def test_a_signed_map_lets_the_image_through_where_it_is_near_zero():
 
 def test_selections_say_what_share_of_the_image_they_are():
     regions = {"otsu": [square(), square(size=8)], "none": [square() & False] * 2}
-    panels = drawn.axes_of(plots.selections([IMAGE] * 2, regions, ["a", "b"], [square(5, 6), None]))
+    panels = drawn.axes_of(map_figures.selections([IMAGE] * 2, regions, ["a", "b"], [square(5, 6), None]))
     assert [each.get_title() for each in panels] == ["a", "otsu\n8.3 %", "none\n0.0 %", "b", "33.3 %", "0.0 %"]
     shade = np.ma.filled(panels[1].images[1].get_array().astype(float), NAN)
     np.testing.assert_array_equal(~np.isnan(shade), square())
@@ -178,7 +181,7 @@ def rows(**columns) -> pd.DataFrame:
 def test_means_and_their_intervals():
     table = pd.concat([rows(), rows(score="mass", mean=[0.8, 0.7, 0.6], ci_high=0.9, ci_low=0.5)[::-1]])
     panels = [("overlap", {"score": "iou"}), ("inside", {"score": "mass"})]
-    figure = plots.means(table, panels, ["edges"], "share", ceiling=0.85)
+    figure = score_figures.means(table, panels, ["edges"], "share", ceiling=0.85)
     first, second = drawn.axes_of(figure)
     assert drawn.ticks(first) == ["cam", "lrp (4 maps)", "edges"] and set(drawn.ticks(second)) == {""}
     assert (first.get_title(), first.get_xlabel(), second.get_title()) == ("overlap", "share", "inside")
@@ -198,20 +201,20 @@ def test_the_axis_of_means_ends_above_every_value(largest, end, interval):
     """With few patients there are no intervals: the means must be on the axis all the same."""
     table = rows(mean=[largest, 0.01, 0.01], ci_low=0.0, ci_high=largest, chance=0.02, n_maps=9)
     table = table if interval else table.assign(ci_low=NAN, ci_high=NAN)
-    (place,) = drawn.axes_of(plots.means(table, [("p", {"score": "iou"})], [], "share"))
+    (place,) = drawn.axes_of(score_figures.means(table, [("p", {"score": "iou"})], [], "share"))
     assert place.get_xlim() == (0, end)
 
 
 def test_a_method_that_a_panel_has_not_leaves_its_row_empty():
     table = pd.concat([rows(), rows(score="mass")[:1]])
-    _, place = drawn.axes_of(plots.means(table, [("a", {"score": "iou"}), ("b", {"score": "mass"})], [], "share"))
+    _, place = drawn.axes_of(score_figures.means(table, [("a", {"score": "iou"}), ("b", {"score": "mass"})], [], "share"))
     np.testing.assert_array_equal(drawn.points(place)[0][0], [(0.3, 2), (NAN, NAN), (NAN, NAN)])
 
 
 def test_grid_of_numbers_brackets_what_is_doubtful_and_shows_what_is_undefined():
     values = pd.DataFrame([[0.1, NAN], [0.5, 0.25]], ["cam", "edges"], ["otsu", "top"])
     doubtful = pd.DataFrame([[True, False], [False, False]], values.index, values.columns)
-    figure = plots.grid(values, doubtful, "IoU", ["edges"])
+    figure = score_figures.grid(values, doubtful, "IoU", ["edges"])
     (place,) = drawn.axes_of(figure)
     found = {(text.get_position()[::-1]): (text.get_text(), to_hex(text.get_color())) for text in place.texts}
     assert found == {
@@ -236,7 +239,7 @@ def test_sweep_has_a_line_of_dots_for_each_map(count):
         for number in range(count)
         for setting, value in (("bins=16", 0.3), ("bins=4", 0.1), ("bins=8", 0.2))
     )
-    figure = plots.sweep(table, {"otsu": "", "bins": "bins=8"})
+    figure = score_figures.sweep(table, {"otsu": "", "bins": "bins=8"})
     above, below = drawn.axes_of(figure)
     assert above.get_title() == "bins" and drawn.ticks(below, "x") == ["bins=4", "bins=8", "bins=16"]
     dots, ring = drawn.curves(above)[:2]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from regard import plots
+from regard.figures import scores as score_figures
 
 SHARE = st.one_of(st.sampled_from([0.0, 1.0]), st.floats(0, 1))
 
@@ -43,7 +43,7 @@ def test_every_mean_is_drawn_with_an_interval_and_without(pairs, interval, chanc
     table = pd.concat(
         [rows(name, list(means), interval, chance) for name, means in zip("ab", zip(*pairs))]
     )
-    figure = plots.means(
+    figure = score_figures.means(
         table, [("a", {"region": "a"}), ("b", {"region": "b"})], ["m0"], "hit rate"
     )
     for place, means in zip(figure.axes, zip(*pairs)):
@@ -59,7 +59,7 @@ def test_every_mean_is_drawn_with_an_interval_and_without(pairs, interval, chanc
 def test_a_mean_that_is_undefined_is_a_dash_and_a_method_of_other_rows_is_no_line():
     table = pd.concat([rows("a", [0.2, np.nan, 0.4]), rows("other", [0.1] * 4)])
     table.loc[table["mean"].isna(), "n_maps"] = 0
-    (place,) = plots.means(table, [("a", {"region": "a"})], [], "hit rate").axes
+    (place,) = score_figures.means(table, [("a", {"region": "a"})], [], "hit rate").axes
     assert [label.get_text() for label in place.get_yticklabels()] == ["m0", "m1 (0 maps)", "m2"]
     assert [text.get_text() for text in place.texts] == ["–"] and place.texts[0].get_position()[
         1
@@ -72,7 +72,7 @@ def test_a_mean_that_is_undefined_is_a_dash_and_a_method_of_other_rows_is_no_lin
     [([0.04], None, 0.1), ([0.31], None, 0.4), ([0.04], 0.45, 0.5), ([0.51], None, 1)],
 )
 def test_the_axis_ends_above_all_that_is_drawn(means, ceiling, end):
-    figure = plots.means(
+    figure = score_figures.means(
         rows("a", means, chance=0.01), [("a", {"region": "a"})], [], "IoU", ceiling
     )
     assert figure.axes[0].get_xlim() == pytest.approx((0, end))

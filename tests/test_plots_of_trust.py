@@ -6,7 +6,10 @@ import pandas as pd
 import pytest
 from test_plots import BLUE, GREY, IMAGE, NAN, ORANGE, REGIONS, edges, square
 
-from regard import plots
+from regard.figures import cases as case_figures
+from regard.figures import maps as map_figures
+from regard.figures import scores as score_figures
+from regard.figures import trust as trust_figures
 
 
 def trust(*rows: tuple, **columns) -> pd.DataFrame:
@@ -23,7 +26,7 @@ def test_methods_stand_beside_maps_as_smooth_and_pixels_in_random_order():
         ("faithfulness", "insertion", NAN, "random", NAN, 0.7),
         ("noise", "deletion", "lime", NAN, NAN, 0.9),
     )
-    figure = plots.against_controls(table, ["deletion", "insertion"])
+    figure = trust_figures.against_controls(table, ["deletion", "insertion"])
     first, second = drawn.axes_of(figure)
     assert drawn.ticks(first) == ["cam", "lrp"] and first.get_title() == "deletion"
     smooth, own = drawn.points(first)
@@ -43,7 +46,7 @@ def test_curves_of_methods_of_their_controls_and_of_random_order(count):
         for method, control in [("", "random"), *((name, kind) for name in methods for kind in ("", "as smooth"))]
         for share in (0.0, 0.5, 1.0)
     )
-    figure = plots.curves(points, methods)
+    figure = trust_figures.curves(points, methods)
     first, second = drawn.axes_of(figure)
     assert (first.get_title(), second.get_title()) == ("deletion", "insertion")
     assert first.get_xlabel() == "share of the pixels" and first.get_ylabel() == "probability"
@@ -56,7 +59,7 @@ def test_curves_of_methods_of_their_controls_and_of_random_order(count):
 
 def test_cascade_scales_each_map_for_itself_and_outlines_the_region_on_the_image():
     heats = {"signed": np.stack([np.full((12, 16), -2.0), np.full((12, 16), 0.5)]), "zero": np.zeros((2, 12, 16))}
-    figure = plots.cascade(IMAGE, heats, ["trained", "features.28"], square())
+    figure = map_figures.cascade(IMAGE, heats, ["trained", "features.28"], square())
     panels = np.array(drawn.axes_of(figure), dtype=object).reshape(2, 3)
     assert [place.get_title() for place in panels[0]] == ["signed", "trained", "down to\n28"]
     assert [place.get_title() for place in panels[1]] == ["zero", "", ""]
@@ -75,7 +78,7 @@ def test_similarity_marks_each_check_and_cuts_nothing_off():
         ("cascade", "SSIM", "lrp", NAN, "down to 1 of 2", -0.7),
         ("agreement", "SSIM", "lime", NAN, "cam", 0.1),
     )
-    figure = plots.similarity(table, ["SSIM"])
+    figure = trust_figures.similarity(table, ["SSIM"])
     (place,) = drawn.axes_of(figure)
     assert drawn.ticks(place) == ["cam", "lrp"] and place.get_title() == "SSIM"
     layers, whole, noise, seed, unrelated = (found for found, _ in drawn.points(place))
@@ -89,7 +92,7 @@ def test_similarity_marks_each_check_and_cuts_nothing_off():
 
 def test_agreement_is_symmetric_and_a_pair_that_was_not_compared_is_undefined():
     rows = [("agreement", "rank correlation", *pair) for pair in (("a", NAN, "b", 0.5), ("a", NAN, "c", -0.04))]
-    figure = plots.agreement(trust(*rows, ("agreement", "rank correlation", "c", NAN, "d", NAN)))
+    figure = trust_figures.agreement(trust(*rows, ("agreement", "rank correlation", "c", NAN, "d", NAN)))
     (place,) = drawn.axes_of(figure)
     wanted = np.full((4, 4), NAN)
     np.fill_diagonal(wanted, 1)
@@ -115,7 +118,7 @@ def test_contact_sheet_takes_cases_of_every_label(kind):
     table, findings = (table, []) if kind == "label" else (table.assign(nodule=said), ["nodule"])
     images, masks = [np.full((800, 900), number, np.uint8) for number in range(22)], [square(shape=(800, 900))] * 22
     masks[20] = None
-    figure = plots.contact_sheet(table, images, {"mass": masks}, findings, count=6)
+    figure = case_figures.contact_sheet(table, images, {"mass": masks}, findings, count=6)
     panels = [place for place in drawn.axes_of(figure) if place.images]
     words = {"label": ("good", "bad"), "findings": ("no finding", "nodule")}[kind]
     wanted = [20, 21, 0, 9, 19] if kind == "label" else [0, 9, 19, 20, 21]  # by the name of the group
@@ -129,14 +132,14 @@ def figures():
     table = pd.DataFrame({"method": ["cam"], "mean": 0.3, "ci_low": 0.2, "ci_high": 0.4, "chance": 0.1, "n_maps": 9})
     own = trust(("faithfulness", "deletion", "cam", NAN, NAN, 0.3), ("faithfulness", "deletion", NAN, "random"))
     swept = table.assign(selection="bins", setting="bins=4", selected_area=0.1)
-    yield plots.gallery([IMAGE], ["a"], [{"mass": square()}])
-    yield plots.heat_maps([IMAGE], {"cam": [IMAGE]}, ["a"], [None])
-    yield plots.means(pd.concat([table] * 5).assign(method=list("abcde")), [("a", {"n_maps": 9})], [], "share")
-    yield plots.grid(table[["mean"]], table[["mean"]].isna(), "share", [])
-    yield plots.sweep(swept, {"bins": "bins=4"})
-    yield plots.against_controls(pd.concat([own.assign(method=name) for name in "abc"] + [own[1:]]), ["deletion"])
-    yield plots.cascade(IMAGE, {"cam": np.ones((1, 12, 16))}, ["trained"])
-    yield plots.agreement(trust(("agreement", "rank correlation", "a", NAN, "b", 0.5)))
+    yield case_figures.gallery([IMAGE], ["a"], [{"mass": square()}])
+    yield map_figures.heat_maps([IMAGE], {"cam": [IMAGE]}, ["a"], [None])
+    yield score_figures.means(pd.concat([table] * 5).assign(method=list("abcde")), [("a", {"n_maps": 9})], [], "share")
+    yield score_figures.grid(table[["mean"]], table[["mean"]].isna(), "share", [])
+    yield score_figures.sweep(swept, {"bins": "bins=4"})
+    yield trust_figures.against_controls(pd.concat([own.assign(method=name) for name in "abc"] + [own[1:]]), ["deletion"])
+    yield map_figures.cascade(IMAGE, {"cam": np.ones((1, 12, 16))}, ["trained"])
+    yield trust_figures.agreement(trust(("agreement", "rank correlation", "a", NAN, "b", 0.5)))
 
 
 @pytest.mark.parametrize("number", range(8))
@@ -144,7 +147,7 @@ def test_no_letters_are_smaller_than_six_points(number):
     assert drawn.smallest_letters(list(figures())[number]) >= 6
 
 
-@pytest.mark.parametrize("draw", [lambda: plots.gallery([], [], []), lambda: plots.heat_maps([], {}, [], [])])
+@pytest.mark.parametrize("draw", [lambda: case_figures.gallery([], [], []), lambda: map_figures.heat_maps([], {}, [], [])])
 def test_nothing_to_draw_is_refused(draw):
     with pytest.raises(ValueError):
         draw()

@@ -10,8 +10,9 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from regard import explorers, unit_plots
+from regard import explorers
 from regard.experts import answer_table, unit_survey
+from regard.figures import units as unit_figures
 
 KEY = {"study": "mammography", "network": "abc"}
 
@@ -28,7 +29,7 @@ def file(tmp_path):
 @pytest.fixture
 def box(file):
     pages = {
-        unit: unit_plots.mosaic(np.full((3, 8, 8), unit % 251, np.uint8), np.ones((3, 8, 8), bool))
+        unit: unit_figures.mosaic(np.full((3, 8, 8), unit % 251, np.uint8), np.ones((3, 8, 8), bool))
         for unit in (9, 120, 1030)
     }
     return explorers.survey(pages, file, "mammography", "abc")
@@ -198,10 +199,10 @@ def test_a_file_that_cannot_be_read_gets_a_sentence(box, file):
 def test_a_mosaic_is_dimmed_outside(tmp_path):
     images, masks = np.full((5, 4, 6), 200, np.uint8), np.zeros((5, 4, 6), bool)
     masks[1, :, 3:] = True
-    (tmp_path / "page.png").write_bytes(unit_plots.mosaic(images, masks, columns=2))
+    (tmp_path / "page.png").write_bytes(unit_figures.mosaic(images, masks, columns=2))
     shown = np.asarray(Image.open(tmp_path / "page.png"))
     assert shown.shape == (12, 12) and shown[0, 0] == 40 and shown[0, 9] == 200 and shown[11, 11] == 0
-    coloured = unit_plots.mosaic(np.repeat(images[..., None], 3, axis=3), masks, columns=2)
+    coloured = unit_figures.mosaic(np.repeat(images[..., None], 3, axis=3), masks, columns=2)
     (tmp_path / "page.png").write_bytes(coloured)
     assert (np.asarray(Image.open(tmp_path / "page.png")) == shown[..., None]).all()
 

@@ -5,18 +5,18 @@ import numpy as np
 import pandas as pd
 from test_plots import REGIONS, edges, square
 
-from regard import unit_plots
-from regard.plots import CHANCE_COLOUR, METHOD_COLOUR, NULL_COLOUR
+from regard.figures import units as unit_figures
+from regard.figures.style import CHANCE_COLOUR, METHOD_COLOUR, NULL_COLOUR
 
 NAN = float("nan")
 BLUE, GREY, ORANGE = METHOD_COLOUR.lower(), NULL_COLOUR, CHANCE_COLOUR.lower()
-PUBLISHED, DISSECTION = unit_plots.PUBLISHED.lower(), unit_plots.DISSECTION.lower()
+PUBLISHED, DISSECTION = unit_figures.PUBLISHED.lower(), unit_figures.DISSECTION.lower()
 IMAGE = np.full((12, 16), 7, np.uint8)
 
 
 def test_pages_outline_both_rules():
     tiles = [(IMAGE, square(), square(5, 6), "a"), (IMAGE + 1, square() | True, square() & False, "b")]
-    figure = unit_plots.pages([("unit 1", tiles), ("unit 2", tiles[1:])])
+    figure = unit_figures.pages([("unit 1", tiles), ("unit 2", tiles[1:])])
     panels = np.array(drawn.axes_of(figure), dtype=object).reshape(2, 3)
     assert [drawn.texts(place) for place in panels[:, 0]] == [["unit 1"], ["unit 2"]]
     assert drawn.contours(panels[0, 1]) == [(edges(), PUBLISHED), (edges(5, 6), DISSECTION)]
@@ -28,7 +28,7 @@ def test_pages_outline_both_rules():
 
 def test_explained_says_where_units_speak_and_where_they_are_silent():
     speaking = [(square(), "unit 3: rim"), (square() & False, "unit 9: calcification")]
-    figure = unit_plots.explained([(IMAGE, speaking, ["A title", "word " * 40])])
+    figure = unit_figures.explained([(IMAGE, speaking, ["A title", "word " * 40])])
     plain, outlined, text = drawn.axes_of(figure)
     assert len(plain.images) == len(outlined.images) == 1 and drawn.contours(plain) == []
     assert drawn.contours(outlined) == [(edges(), REGIONS[0])]
@@ -46,7 +46,7 @@ def test_consistency_and_its_intervals():
     names = ["explanation", "measure", "value", "ci_low", "ci_high", "baseline"]
     rows = [("ours", "recall", 0.6, 0.5, 0.7, False), ("commonest words", "recall", 0.3, 0.2, 0.4, True)]
     table = pd.DataFrame([*rows, ("ours", "F1", 0.5, 0.4, 0.6, False)], columns=names)
-    recall, second = drawn.axes_of(unit_plots.consistency(table, ["recall", "F1"]))
+    recall, second = drawn.axes_of(unit_figures.consistency(table, ["recall", "F1"]))
     assert drawn.ticks(recall) == ["ours", "commonest words"] and (recall.get_title(), second.get_title()) == (
         "recall",
         "F1",
@@ -60,7 +60,7 @@ def test_consistency_and_its_intervals():
 def test_words_of_units_and_of_the_output():
     names = ["word", "source", "value", "ci_low", "ci_high"]
     rows = [("mass", "units", 0.8, 0.7, 0.9), ("mass", "output", 0.6, 0.5, 0.7), ("rim", "best unit", 0.9, 0.8, 1.0)]
-    figure = unit_plots.words(pd.DataFrame(rows, columns=names))
+    figure = unit_figures.words(pd.DataFrame(rows, columns=names))
     (place,) = drawn.axes_of(figure)
     assert drawn.ticks(place) == ["mass", "rim"] and place.get_xlim() == (0, 1)
     of_units, best, output = (np.array(points) for points, _ in drawn.points(place))
@@ -78,7 +78,7 @@ def test_removals_beside_other_units():
     names = ["name", "value", "ci_low", "ci_high", "as", "control"]
     rows = [("labelled", 0.5, 0.4, 0.6, "active", 0.2), ("labelled", 0.5, 0.4, 0.6, "influential", 0.4)]
     table = pd.DataFrame([*rows, ("others", -0.1, -0.2, 0.0, "active", 0.1)], columns=names)
-    (place,) = drawn.axes_of(unit_plots.removals(table))
+    (place,) = drawn.axes_of(unit_figures.removals(table))
     own, active, influential = drawn.points(place)
     assert own == ([(0.5, 0), (-0.1, 1)], [BLUE])
     assert active == ([(0.2, 0), (0.1, 1)], [GREY]) and influential == ([(0.4, 0)], [ORANGE])

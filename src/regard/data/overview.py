@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from regard import plots
 from regard.core import project
 from regard.core.statistics import FEWEST, TESTED_FROM
 from regard.data import cases
 from regard.data.reference_regions import MARKS
+from regard.figures import cases as case_figures
 from regard.models import explained
 
 LARGE = 216  # training images of the largest study of phantoms, which takes minutes in quick
@@ -38,7 +38,7 @@ def check(folder: Path | str, sheet: Path | str | None = None) -> None:
     path = Path(sheet or Path("build", "contact-sheets", f"{Path(folder).resolve().name}.png"))
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}")
-    figure = plots.contact_sheet(
+    figure = case_figures.contact_sheet(
         found.table, found.images, found.regions, cases.findings_of(found.table)
     )
     figure.savefig(partial, dpi=110, format="png", metadata={"Software": None})

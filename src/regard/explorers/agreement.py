@@ -18,7 +18,7 @@ from regard.evaluation.scores import points
 from regard.evaluation.summary import EMPTY_RULES
 from regard.explorers import controls, pictures, results
 from regard.explorers.controls import NARROW
-from regard.plots import METHOD_COLOUR
+from regard.figures.style import METHOD_COLOUR
 
 REGIONS = "select/regions.nc"
 SUMMARY, SCORES = "compare/summary.csv", "compare/scores.csv"

@@ -10,11 +10,11 @@ import xarray as xr
 from scipy.ndimage import binary_dilation
 from torch import nn
 
-from regard import cluster_plots
 from regard.concepts import clusters as found_clusters
 from regard.core import arrays
 from regard.explorers import controls, pictures, results
 from regard.explorers.controls import NARROW
+from regard.figures import clusters as cluster_figures
 from regard.models.receptive_field import Field, enlarge
 
 STORED = "clusters/clusters.nc"
@@ -96,7 +96,7 @@ def clusters(root: Path, study: str | None = None) -> widgets.VBox:
         return pictures.outlined(white, half, colour(number))
 
     def colour(number: int) -> str:
-        return cluster_plots.COLOURS[number % len(cluster_plots.COLOURS)]
+        return cluster_figures.COLOURS[number % len(cluster_figures.COLOURS)]
 
     def choose(number: int) -> None:
         state["cluster"] = number

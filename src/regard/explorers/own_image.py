@@ -13,8 +13,8 @@ from regard.core import arrays, tables
 from regard.data import letterbox
 from regard.explorers import controls, pictures, results, uploads
 from regard.explorers.controls import NARROW
+from regard.figures.style import METHOD_COLOUR
 from regard.models import backbones
-from regard.plots import METHOD_COLOUR
 from regard.selection import SELECTIONS, select
 
 OWN = "my own"

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, ImageDraw
 
-from regard.plots import METHOD_COLOUR, OUTLINE_COLOUR
+from regard.figures.style import METHOD_COLOUR, OUTLINE_COLOUR
 
 COLOURS = {  # kind of relevance -> colour maps, the usual one first: perceptually even, and told apart without red or green
     "signed": ("RdBu_r", "PuOr_r", "coolwarm"),

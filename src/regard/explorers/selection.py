@@ -10,7 +10,7 @@ from regard.data.letterbox import inner
 from regard.evaluation.scores import score
 from regard.explorers import controls, pictures, results
 from regard.explorers.controls import NARROW
-from regard.plots import METHOD_COLOUR
+from regard.figures.style import METHOD_COLOUR
 from regard.selection import OF, levels
 
 # rule -> its parameter, the ends of the slider, its step and where it begins; Otsu has none

@@ -1,4 +1,4 @@
-"""Figures of all studies together, for the paper; as those of regard.plots, functions of data that return a matplotlib figure."""
+"""Figures of all studies together, for the paper; as those of regard.figures.style, functions of data that return a matplotlib figure."""
 
 import itertools
 from collections.abc import Mapping, Sequence
@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from regard.plots import CHANCE_COLOUR, METHOD_COLOUR, NULL_COLOUR, REGION_COLOURS
+from regard.figures.style import CHANCE_COLOUR, METHOD_COLOUR, NULL_COLOUR, REGION_COLOURS
 
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")  # as many as REGION_COLOURS; a study beyond them has those of the first again
 WIDTH = 6.9  # inches, of both columns together

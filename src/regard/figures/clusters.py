@@ -1,4 +1,4 @@
-"""Figures of clusters of activations; as those of regard.plots, functions of data that return a matplotlib figure."""
+"""Figures of clusters of activations; as those of regard.figures.style, functions of data that return a matplotlib figure."""
 
 from collections.abc import Mapping, Sequence
 
@@ -8,7 +8,7 @@ from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from regard.plots import CHANCE_COLOUR, METHOD_COLOUR, NULL_COLOUR, REGION_COLOURS
+from regard.figures.style import CHANCE_COLOUR, METHOD_COLOUR, NULL_COLOUR, REGION_COLOURS
 
 # Okabe and Ito's colours, then Tol's muted ones
 COLOURS = (*REGION_COLOURS, "#332288", "#882255", "#44AA99", "#999933", "#AA4499", "#117733", "#88CCEE", "#661100")

@@ -1,4 +1,4 @@
-"""Figures of units of the last convolution; as those of regard.plots, functions of data that return a matplotlib figure."""
+"""Figures of units of the last convolution; as those of regard.figures.style, functions of data that return a matplotlib figure."""
 
 import io
 import textwrap
@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from PIL import Image
 
-from regard.plots import CHANCE_COLOUR, METHOD_COLOUR, NULL_COLOUR, REGION_COLOURS
+from regard.figures.style import CHANCE_COLOUR, METHOD_COLOUR, NULL_COLOUR, REGION_COLOURS
 
 PUBLISHED, DISSECTION = "#E69F00", "#56B4E9"  # outlines of the two rules for where a unit responds
 
