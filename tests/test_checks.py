@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from regard import checks
 from regard.claims.papers import PUBLISHED
 from regard.claims.verdicts import TESTED_FROM
 from regard.core import project
+from regard.pipeline import settings
 
 LABELS = {
     "study": "s",
@@ -33,9 +33,9 @@ FINDINGS = LABELS | {
 
 
 def test_what_a_study_tells_apart():
-    assert checks.targets(LABELS) == (["no", "yes"], "label")
-    assert checks.targets(FINDINGS | {"shortcut_finding": "b"}) == (["a", "b"], "findings")
-    assert checks.targets(FINDINGS | {"regions": "structures", "expert": "a+b"})[1] == "findings"
+    assert settings.targets(LABELS) == (["no", "yes"], "label")
+    assert settings.targets(FINDINGS | {"shortcut_finding": "b"}) == (["a", "b"], "findings")
+    assert settings.targets(FINDINGS | {"regions": "structures", "expert": "a+b"})[1] == "findings"
 
 
 @pytest.mark.parametrize(
@@ -67,12 +67,12 @@ def test_what_a_study_tells_apart():
 )
 def test_settings_that_contradict_themselves_are_named(base, change, message):
     with pytest.raises(ValueError, match=f"study 's', prepare.*{message}"):
-        checks.targets(base | change)
+        settings.targets(base | change)
 
 
 @pytest.mark.parametrize("name", sorted(project.parameters()["studies"]))
 def test_the_studies_that_ship_are_right(name):
-    checks.study(name)
+    settings.study(name)
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_a_study_like_another_is_checked_as_a_whole(change, message):
     params = copy.deepcopy(project.parameters())
     params["studies"]["mine"] = {"like": "ultrasound"} | change
     with pytest.raises((KeyError, ValueError), match=message):
-        checks.study("mine", params)
+        settings.study("mine", params)
 
 
 def test_the_studies_that_readme_writes_are_right():
@@ -98,7 +98,7 @@ def test_the_studies_that_readme_writes_are_right():
         params = copy.deepcopy(project.parameters())
         params["studies"] |= entry
         for name in entry:
-            checks.study(name, params)
+            settings.study(name, params)
 
 
 @pytest.mark.parametrize(
@@ -118,10 +118,10 @@ def test_the_studies_that_readme_writes_are_right():
 def test_a_misspelt_knob_is_refused(entry, message):
     params = copy.deepcopy(project.parameters(Path(__file__).parent.parent))
     params["studies"]["mine"] = {"like": "chest", "root": "real/mine", "train": {"epochs": 1}}
-    checks.study("mine", params)
+    settings.study("mine", params)
     params["studies"]["mine"] |= entry
     with pytest.raises(KeyError, match=re.escape(message)):
-        checks.study("mine", params)
+        settings.study("mine", params)
 
 
 @pytest.mark.parametrize(
@@ -152,7 +152,7 @@ def test_what_attribution_cannot_do_is_said_before_anything_is_trained(change, m
     params = project.parameters()
     params["studies"]["ultrasound"]["attribute"] = change
     with pytest.raises(ValueError, match=message):
-        checks.study("ultrasound", params)
+        settings.study("ultrasound", params)
 
 
 @pytest.mark.parametrize("count", [-1, 2.5, True, "all"])
@@ -160,7 +160,7 @@ def test_a_number_of_patients_to_explain_is_a_number(count):
     params = project.parameters()
     params["studies"]["chest"]["train"] |= {"explained": count}
     with pytest.raises(ValueError, match="study 'chest', train: `explained` must be a whole number of test patients"):
-        checks.study("chest", params)
+        settings.study("chest", params)
 
 
 @pytest.mark.parametrize(
@@ -182,7 +182,7 @@ def test_what_later_stages_cannot_do_is_said_first(study, stage, change, message
     params = project.parameters()
     params["studies"][study].setdefault(stage, {}).update(change)
     with pytest.raises(ValueError, match=message):
-        checks.study(study, params)
+        settings.study(study, params)
 
 
 def test_the_full_profile_explains_all_test_cases_of_every_study():
@@ -202,11 +202,11 @@ def test_a_cam_of_a_max_pool_is_refused():
     params = project.parameters()
     params["studies"]["prostate"]["attribute"] = {}
     with pytest.raises(ValueError, match="cam needs `pool: avg`, not 'max'"):
-        checks.study("prostate", params)
+        settings.study("prostate", params)
 
 
 def test_a_method_misspelt_for_all_studies_is_refused():
     params = project.parameters()
     params["attribute"]["methods"]["grad-camm"] = {}
     with pytest.raises(ValueError, match="`methods` has no 'grad-camm'"):
-        checks.study("ultrasound", params)
+        settings.study("ultrasound", params)

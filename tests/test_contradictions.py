@@ -8,8 +8,9 @@ import pytest
 import xarray as xr
 from safetensors.numpy import save_file
 
-from regard import cli, contradictions
+from regard import cli
 from regard.core import arrays, tables
+from regard.pipeline import contradictions
 
 CASES = ["a", "b", "c", "d"]
 STAGES = ("prepare", *contradictions.LATER)

@@ -9,11 +9,11 @@ import torch
 import xarray as xr
 import yaml
 
-from regard import examination
 from regard.attribution import attribute
 from regard.core import arrays, columns, tables
 from regard.data import reference_regions
 from regard.models import backbones
+from regard.pipeline import examine
 
 CASES = ["a", "b", "c", "d"]
 SETTINGS = {
@@ -87,7 +87,7 @@ def examined(study, tmp_path_factory):
     target = tmp_path_factory.mktemp("examined")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(study)
-        examination.run("s", target)
+        examine.run("s", target)
     return target
 
 
@@ -140,7 +140,7 @@ def test_artefacts_are_masked_where_there_are_some(examined, study):
 def test_an_honest_network_is_asked_about_the_same_marker(study, monkeypatch):
     """Here it is the same network, so that both put as much on the marker; case d has none."""
     monkeypatch.chdir(study)
-    found = examination.expose("s", "s")
+    found = examine.expose("s", "s")
     by = found.pivot(index="method", columns="control", values="mean")
     np.testing.assert_allclose(by[""], by["honest network"], rtol=1e-4)
     assert set(by.index) == set(METHODS) and found["mean"].dropna().between(0, 1).all()
@@ -154,7 +154,7 @@ def test_another_network_puts_another_share_on_the_marker(study, monkeypatch):
     model = backbones.build("vgg19_bn", 2, width=0.25, seed=9)
     told = {"name": "vgg19_bn", "width": 0.25, "pool": "avg", "classes": ["no", "yes"]}
     backbones.write(model, folder / "model.safetensors", **told)
-    found = examination.expose("s", "other").pivot(index="method", columns="control", values="mean")
+    found = examine.expose("s", "other").pivot(index="method", columns="control", values="mean")
     assert (found[""] != found["honest network"]).loc["gradient-x-input"]
 
 
@@ -164,7 +164,7 @@ def test_so_many_patients_are_drawn(study, tmp_path, monkeypatch):
     settings = yaml.safe_load((study / "params.yaml").read_text())
     changed = settings | {"examine": SETTINGS | {"patients": 2}}
     monkeypatch.setattr("regard.core.project.parameters", lambda *_: changed)
-    examination.run("s", tmp_path)
+    examine.run("s", tmp_path)
     values = tables.read(tmp_path / "values.csv")
     drawn = values[(values["check"] == "faithfulness") & (values["method"] != "lime")]
     assert drawn["patient"].nunique() == drawn["case"].nunique() == 2
@@ -192,6 +192,6 @@ def test_pictures_of_the_cascade_begin_with_the_stored_map(examined, study):
 
 def test_it_repeats(examined, study, tmp_path, monkeypatch):
     monkeypatch.chdir(study)
-    examination.run("s", tmp_path)
+    examine.run("s", tmp_path)
     for name in ("trust.csv", "values.csv", "curves.csv", "cascade.nc"):
         assert (tmp_path / name).read_bytes() == (examined / name).read_bytes()

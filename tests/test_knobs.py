@@ -6,10 +6,12 @@ import math
 
 import pytest
 
-from regard import checks, cli, kinds, knobs
+from regard import cli
 from regard.attribution import METHODS, NULLS
 from regard.core import columns, project
 from regard.models import training
+from regard.pipeline import kinds, knobs
+from regard.pipeline import settings as checks
 from regard.selection import SELECTIONS
 
 PARAMS = project.parameters()

@@ -6,9 +6,9 @@ import copy
 
 import pytest
 
-from regard import checks, layers
 from regard.core import project
 from regard.models import backbones
+from regard.pipeline import layers, settings
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ SQUEEZENET = {"backbone": "squeezenet1_0", "width": 1.0}
 def test_a_study_like_another_has_its_layers_as_long_as_it_has_its_network(params):
     own = project.settings("mine", "attribute", mine(params, {"epochs": 3}))
     assert own["methods"]["grad-cam@block4"] == {"layer": "features.38"} and "left_out" not in own
-    checks.study("mine", params)
+    settings.study("mine", params)
 
 
 @pytest.mark.parametrize("backbone", ["squeezenet1_0", "vgg16_bn", "resnet18", "densenet121"])
@@ -48,13 +48,13 @@ def test_a_layer_of_another_network_is_left_out_and_said(params, backbone):
     ) == {"grad-cam@block4"}
     (why,) = own["left_out"].values()
     assert all(said in why for said in ("features.38", "vgg19_bn", backbone))
-    checks.study("mine", params)
+    settings.study("mine", params)
 
 
 def test_what_the_profile_names_counts_as_the_study_s(params):
     mine(params, profiles={params["profile"]: {"train": SQUEEZENET}})
     assert "grad-cam@block4" in project.settings("mine", "attribute", params)["left_out"]
-    checks.study("mine", params)
+    settings.study("mine", params)
 
 
 def test_lists_of_maps_forget_what_is_left_out(params):
@@ -63,7 +63,7 @@ def test_lists_of_maps_forget_what_is_left_out(params):
     mine(params, SQUEEZENET)
     assert project.settings("mine", "attribute", params)["tuned"] == ["gradient"]
     assert project.settings("mine", "select", params)["swept"] == []
-    checks.study("mine", params)
+    settings.study("mine", params)
 
 
 @pytest.mark.parametrize(
@@ -73,15 +73,15 @@ def test_a_layer_that_the_study_itself_names_is_checked(params, layer):
     mine(params, SQUEEZENET, attribute={"methods": {"grad-cam@block4": {"layer": layer}}})
     network = backbones.build("squeezenet1_0", 2)
     if layer in dict(network.features.named_modules(prefix="features")):
-        checks.study("mine", params)
+        settings.study("mine", params)
         return
     with pytest.raises(
         ValueError, match=f"study 'mine', attribute: 'grad-cam@block4' names the layer '{layer}'"
     ) as error:
-        checks.study("mine", params)
+        settings.study("mine", params)
     assert "squeezenet1_0" in str(error.value) and "`grad-cam@block4: null`" in str(error.value)
     params["studies"]["mine"]["attribute"]["methods"]["grad-cam@block4"] = None
-    checks.study("mine", params)
+    settings.study("mine", params)
     assert "left_out" not in project.settings("mine", "attribute", params), (
         "left out by the study, and not by us"
     )
@@ -91,10 +91,10 @@ def test_layers_of_clusters_are_checked_and_not_inherited_by_another_network(par
     params["clusters"]["studies"] = ["prostate", "mine"]
     mine(params, SQUEEZENET, like="prostate")
     assert project.settings("mine", "clusters", params)["earlier"] == ""
-    checks.study("mine", params)
+    settings.study("mine", params)
     params["studies"]["mine"]["clusters"] = {"earlier": "features.32"}
     with pytest.raises(ValueError, match="clusters: `earlier` names the layer 'features.32'"):
-        checks.study("mine", params)
+        settings.study("mine", params)
 
 
 def test_studies_without_a_layer_build_no_network(monkeypatch):

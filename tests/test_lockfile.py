@@ -7,7 +7,8 @@ import sys
 
 import pytest
 
-from regard import cli, lockfile
+from regard import cli
+from regard.pipeline import lockfile
 
 STAGES = {
     "first": {"deps": ["a.txt"], "outs": ["b.txt"]},

@@ -13,9 +13,9 @@ import pytest
 import yaml
 from conftest import make_cases
 
-from regard import checks, pipeline
 from regard.core import project
 from regard.data import cases
+from regard.pipeline import notebooks, settings
 
 NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").rglob("*.ipynb"))
 
@@ -47,7 +47,7 @@ def test_committed_notebooks_are_clean_and_complete(path):
     assert len(tagged) == 1 and all("#" in line for line in tagged[0].source.splitlines())
     stage = path.stem.partition("_")[2]
     code = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
-    if stage in checks.STAGES:  # DVC watches a stage's own block, so a notebook reads no other but the labels' names
+    if stage in settings.STAGES:  # DVC watches a stage's own block, so a notebook reads no other but the labels' names
         assert f'project.settings(study, "{stage}")' in code
 
 
@@ -55,7 +55,7 @@ def test_strip_forgets_what_jupyter_adds(tmp_path):
     source = tmp_path / "in" / "a.ipynb"
     source.parent.mkdir()
     shutil.copy(NOTEBOOKS[0], source)
-    pipeline.strip(source, tmp_path / "first.ipynb")
+    notebooks.strip(source, tmp_path / "first.ipynb")
     notebook = nbformat.read(source, as_version=4)
     for cell in notebook.cells:
         cell.metadata["collapsed"] = True
@@ -65,7 +65,7 @@ def test_strip_forgets_what_jupyter_adds(tmp_path):
             cell.outputs = [nbformat.v4.new_output("stream", text="seen")]
     notebook.metadata["language_info"]["version"] = "3.99"
     nbformat.write(notebook, source)
-    pipeline.strip(source, tmp_path / "second.ipynb")
+    notebooks.strip(source, tmp_path / "second.ipynb")
     assert (tmp_path / "first.ipynb").read_bytes() == (tmp_path / "second.ipynb").read_bytes()
 
 
@@ -93,7 +93,7 @@ def small_project(tmp_path, monkeypatch):
 def test_a_run_repeats_itself_byte_for_byte(small_project):
     found = []
     for _ in range(2):
-        pipeline.run("2_small", Path("results/study/a/small"), {"fail": False})
+        notebooks.run("2_small", Path("results/study/a/small"), {"fail": False})
         found.append({path.name: path.read_bytes() for path in (small_project / "results/study/a/small").iterdir()})
     assert found[0] == found[1] and set(found[0]) == {"2_small.ipynb", "result.txt"}
     assert str(small_project).encode() not in found[0]["2_small.ipynb"]
@@ -106,16 +106,16 @@ def test_times_leave_the_stage_s_output(small_project):
     notebook.cells.append(nbformat.v4.new_code_cell("(Path(output) / 'measured.csv').write_text(study)"))
     notebook.cells.insert(0, nbformat.v4.new_code_cell("from pathlib import Path"))
     nbformat.write(notebook, path)
-    pipeline.run("2_small", Path("results/study/a/small"), {"fail": False, "study": "a"})
+    notebooks.run("2_small", Path("results/study/a/small"), {"fail": False, "study": "a"})
     assert (small_project / "results" / "costs" / "a.csv").read_text() == "a"
     assert not (small_project / "results" / "study" / "a" / "small" / "measured.csv").exists()
 
 
 def test_a_failed_run_names_the_cell_and_leaves_the_earlier_result(small_project):
-    pipeline.run("2_small", Path("results/study/a/small"), {"fail": False})
+    notebooks.run("2_small", Path("results/study/a/small"), {"fail": False})
     before = (small_project / "results/study/a/small/2_small.ipynb").read_bytes()
-    with pytest.raises(pipeline.StageFailed, match="cell 3: ValueError: cases.csv row 3: no such label") as caught:
-        pipeline.run("2_small", Path("results/study/a/small"), {"fail": True})
+    with pytest.raises(notebooks.StageFailed, match="cell 3: ValueError: cases.csv row 3: no such label") as caught:
+        notebooks.run("2_small", Path("results/study/a/small"), {"fail": True})
     assert "\n" not in str(caught.value)
     assert [path.name for path in (small_project / "results/study/a").iterdir()] == ["small"]
     assert (small_project / "results/study/a/small/2_small.ipynb").read_bytes() == before
@@ -150,16 +150,16 @@ def test_bad_input_stops_the_stage_with_one_line(root, tmp_path):
 
 def test_settings_are_written_resolved_and_only_change_where_they_change(root, tmp_path):
     params = project.parameters(root)
-    pipeline.write_settings("ultrasound", tmp_path)
-    assert sorted(path.stem for path in tmp_path.iterdir()) == sorted(checks.STAGES)
-    for stage in checks.STAGES:
+    notebooks.write_settings("ultrasound", tmp_path)
+    assert sorted(path.stem for path in tmp_path.iterdir()) == sorted(settings.STAGES)
+    for stage in settings.STAGES:
         assert yaml.safe_load((tmp_path / f"{stage}.yaml").read_text()) == project.settings("ultrasound", stage, params)
     changed = json.loads(json.dumps(params))
     changed["studies"]["ultrasound"]["compare"] = {"tolerances": [3]}
     changed["studies"]["busi"] = {"like": "ultrasound", "root": "real/busi"}
     differing = [
         stage
-        for stage in checks.STAGES
+        for stage in settings.STAGES
         if project.settings("ultrasound", stage, params) != project.settings("ultrasound", stage, changed)
     ]
     assert differing == ["compare"]

@@ -12,10 +12,10 @@ import torch
 import yaml
 from torchvision import models
 
-from regard import checks
 from regard.attribution import attribute
 from regard.core import project
 from regard.models import backbones
+from regard.pipeline import settings as checks
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -23,7 +23,7 @@ EXAMPLES = re.findall(r"append to `(src/regard/[\w/]+\.py)`.*?```python\n(.*?)``
 USE = """
 import json, sys
 import numpy as np, pandas as pd, torch, xarray as xr, yaml
-from regard import checks
+from regard.pipeline import settings
 from regard.core import columns
 from regard.evaluation import localisation, summary
 from regard.models import backbones
@@ -59,10 +59,10 @@ pairs = summary.pairs(scores, explained, ["gradient", "smooth-gradient"], [], ["
 assert "smooth-gradient" in set(pairs["second"]) and "above-mean" in set(pairs["selection"]) | set(pairs["second"])
 params = yaml.safe_load(open(sys.argv[1]))
 params["attribute"]["methods"]["smooth-gradient"], params["select"]["selections"]["above-mean"] = {"draws": 8}, {}
-checks.study("ultrasound", params)
+settings.study("ultrasound", params)
 params["attribute"]["methods"]["smooth-gradient"] = {"drawn": 8}
 try:
-    checks.study("ultrasound", params)
+    settings.study("ultrasound", params)
 except ValueError as error:
     assert "drawn" in str(error)
 else:

@@ -3,9 +3,9 @@
 import pandas as pd
 import pytest
 
-from regard import paper
 from regard.claims import reference
 from regard.core import environment, tables
+from regard.pipeline import paper
 
 ROW = {
     "study": "s",

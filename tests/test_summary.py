@@ -8,7 +8,6 @@ import pytest
 import torch
 import xarray as xr
 
-from regard import gathering
 from regard.claims import verdicts
 from regard.core import columns, statistics, tables
 from regard.core.seeds import seed_of
@@ -17,6 +16,7 @@ from regard.data import reference_regions
 from regard.data.letterbox import letterbox
 from regard.evaluation import localisation, summary
 from regard.evaluation.scores import says_nothing
+from regard.pipeline import gather
 
 NAN = float("nan")
 CONCEPTS = pd.DataFrame(columns=columns.CONCEPTS)
@@ -608,7 +608,7 @@ def test_write_gathers_the_studies_by_name(tmp_path, monkeypatch):
     (tmp_path / "dvc.yaml").touch()
     (tmp_path / "params.yaml").write_text("studies: {a: {}, b: {}}")
     with pytest.raises(FileNotFoundError, match="dvc repro"):
-        gathering.write()
+        gather.write()
     for study in ("b", "a"):
         folder = tmp_path / "results" / "study" / study
         for part in ("compare", "train"):
@@ -625,7 +625,7 @@ def test_write_gathers_the_studies_by_name(tmp_path, monkeypatch):
             pd.DataFrame([dict.fromkeys(columns.CONCEPTS, 0) | {"study": study}]), folder / "clusters/told.csv"
         )
         (folder / "compare/settings.json").write_text('{"published": "byra-2022"}')
-    gathering.write()
+    gather.write()
     for name in ("summary", "pairs", "performance", "trust", "concepts", "claims"):
         assert list(dict.fromkeys(pd.read_csv(tmp_path / f"results/{name}.csv")["study"])) == ["a", "b"]
     text = (tmp_path / "results/summary.csv").read_text()

@@ -16,8 +16,8 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from regard import notebook_kernel, pipeline
 from regard.core import hardware
+from regard.pipeline import notebook_kernel, notebooks
 
 RUN = [sys.executable, "-m", "regard", "stage", "2_small", "a"]
 CELLS = [
@@ -182,13 +182,13 @@ def test_a_killed_run_stands_in_nobody_s_way(small):
 
 def test_other_folders_are_made_at_the_same_time(small, monkeypatch):
     monkeypatch.chdir(small)
-    with pipeline.replaced(Path("results/study/a/examine")), pipeline.replaced(Path("results/study/b/examine")) as other:
+    with notebooks.replaced(Path("results/study/a/examine")), notebooks.replaced(Path("results/study/b/examine")) as other:
         (other / "found").touch()
-        with pytest.raises(pipeline.AlreadyRunning, match=f"process {os.getpid()} is making results/study/b/examine"):
-            with pipeline.replaced(Path("results/study/b/examine")):
+        with pytest.raises(notebooks.AlreadyRunning, match=f"process {os.getpid()} is making results/study/b/examine"):
+            with notebooks.replaced(Path("results/study/b/examine")):
                 pass
         assert (other / "found").exists(), "who is refused touches nothing"
-    with pipeline.replaced(Path("results/study/b/examine")):
+    with notebooks.replaced(Path("results/study/b/examine")):
         pass
 
 

@@ -4,9 +4,9 @@ import pytest
 import yaml
 from conftest import make_cases
 
-from regard import trials
 from regard.core import project
 from regard.data import cases
+from regard.pipeline import trials
 
 
 @pytest.fixture

@@ -20,8 +20,8 @@ from jupyter_client.manager import KernelManager
 from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager
 from voila.app import Voila
 
-from regard import notebook_kernel
 from regard.explorers import controls, uploads
+from regard.pipeline import notebook_kernel
 
 ROOT = Path(__file__).parents[1]
 

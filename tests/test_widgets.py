@@ -10,11 +10,12 @@ import torch
 import xarray as xr
 from PIL import Image
 
-from regard import explorers, notebook_kernel
+from regard import explorers
 from regard.core import arrays, tables
 from regard.data import reference_regions
 from regard.explorers import pictures, uploads
 from regard.explorers.clusters import rest_of
+from regard.pipeline import notebook_kernel
 
 SIZE, CASES = 32, ["a", "b", "c"]
 

@@ -195,7 +195,7 @@ def _phantoms(options: argparse.Namespace) -> None:
 
 
 def _trials(options: argparse.Namespace) -> None:
-    from regard import trials
+    from regard.pipeline import trials
 
     report = lambda line: print(line, flush=True)
     found = trials.run(options.study, options.draws, options.seeds, options.starts, report)
@@ -211,33 +211,33 @@ def _pretrain(options: argparse.Namespace) -> None:
 
 
 def _strip(options: argparse.Namespace) -> None:
-    from regard import pipeline
+    from regard.pipeline import notebooks
 
     for source in sorted(Path(options.source).glob("*.ipynb")):
-        pipeline.strip(source, Path(options.target) / source.name)
+        notebooks.strip(source, Path(options.target) / source.name)
 
 
 def _settings(options: argparse.Namespace) -> None:
-    from regard import checks, pipeline
     from regard.core import project
+    from regard.pipeline import notebooks, settings
 
     params = project.parameters()
-    checks.shape(params)
-    with pipeline.replaced(Path(options.target)) as target:
+    settings.shape(params)
+    with notebooks.replaced(Path(options.target)) as target:
         for study in params["studies"]:
-            pipeline.write_settings(study, target / study)
+            notebooks.write_settings(study, target / study)
             for method, why in project.settings(study, "attribute").get("left_out", {}).items():
                 print(f"study {study}: {method} is left out: {why}")
 
 
 def _targets(options: argparse.Namespace) -> None:
-    from regard import checks
     from regard.core import project
+    from regard.pipeline import settings
 
     params = project.parameters()
-    checks.shape(params)
+    settings.shape(params)
     for study in params["studies"]:
-        checks.study(study, params)
+        settings.study(study, params)
     for study in params["studies"]:
         own = [stage for stage in ("clusters", "units") if study in params[stage]["studies"]]
         stages = ["prepare", "train", *own, "attribute", "select", "examine", "compare"]
@@ -245,11 +245,11 @@ def _targets(options: argparse.Namespace) -> None:
 
 
 def _stage(options: argparse.Namespace) -> None:
-    from regard import contradictions, pipeline
+    from regard.pipeline import contradictions, notebooks
 
     stage = options.notebook.split("_", 1)[1]
     contradictions.check(options.study, stage)
-    pipeline.run(options.notebook, Path("results", "study", options.study, stage), {"study": options.study})
+    notebooks.run(options.notebook, Path("results", "study", options.study, stage), {"study": options.study})
     if stage == "train":
         from regard.core import environment  # takes seconds
 
@@ -257,17 +257,17 @@ def _stage(options: argparse.Namespace) -> None:
 
 
 def _examine(options: argparse.Namespace) -> None:
-    from regard import contradictions, examination, pipeline
+    from regard.pipeline import contradictions, examine, notebooks
 
     contradictions.check(options.study, "examine")
-    with pipeline.replaced(Path("results", "study", options.study, "examine")) as target:
-        examination.run(options.study, target)
+    with notebooks.replaced(Path("results", "study", options.study, "examine")) as target:
+        examine.run(options.study, target)
 
 
 def _expose(options: argparse.Namespace) -> None:
-    from regard import examination
+    from regard.pipeline import examine
 
-    found = examination.expose(options.study, options.honest)
+    found = examine.expose(options.study, options.honest)
     print(
         found[["method", "control", "mean", "ci_low", "ci_high", "n_maps", "n_patients"]]
         .round(3)
@@ -309,7 +309,7 @@ def _costs(options: argparse.Namespace) -> None:
 
 
 def _lock(options: argparse.Namespace) -> None:
-    from regard import lockfile
+    from regard.pipeline import lockfile
 
     actions = {"keep": lockfile.keep, "restore": lockfile.restore}
     if options.action not in actions:
@@ -320,19 +320,19 @@ def _lock(options: argparse.Namespace) -> None:
 
 
 def _summary(options: argparse.Namespace) -> None:
-    from regard import gathering
+    from regard.pipeline import gather
 
-    gathering.write()
+    gather.write()
 
 
 def _figures(options: argparse.Namespace) -> None:
-    from regard import pipeline
+    from regard.pipeline import notebooks
 
-    pipeline.run("8_figures", Path("results", "figures"), {})
+    notebooks.run("8_figures", Path("results", "figures"), {})
 
 
 def _paper(options: argparse.Namespace) -> None:
-    from regard import paper
+    from regard.pipeline import paper
 
     paper.compile()
 

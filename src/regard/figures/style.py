@@ -1,4 +1,4 @@
-"""Every figure is a function of data that returns a matplotlib figure; colours are safe for colour-blind readers."""
+"""The look of all figures, and what they are drawn with; colours are safe for colour-blind readers."""
 
 from collections.abc import Sequence
 from io import BytesIO

@@ -1,5 +1,5 @@
 """What each knob of params.yaml may be: its type, its range, its choices. Whatever else a knob must
-fit to is in regard.checks."""
+fit to is in regard.pipeline.settings."""
 
 import difflib
 from collections.abc import Mapping
@@ -14,7 +14,8 @@ from regard.attribution.shap import ALGORITHMS
 from regard.attribution.superpixels import SUPERPIXELS
 from regard.data import reference_regions
 from regard.evaluation import scores
-from regard.kinds import (
+from regard.models.backbones import BACKBONES, POOLS
+from regard.pipeline.kinds import (
     Above0,
     Count,
     Memory,
@@ -37,7 +38,6 @@ from regard.kinds import (
     rises,
     zero_or,
 )
-from regard.models.backbones import BACKBONES, POOLS
 from regard.selection import OF
 
 QUOTED = 100  # characters of a wrong value that a message shows

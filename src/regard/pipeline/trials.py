@@ -6,12 +6,13 @@ import numpy as np
 import pandas as pd
 import torch
 
-from regard import checks, phantoms
+from regard import phantoms
 from regard.core import hardware, project
 from regard.data import cases, letterbox
 from regard.models import augmentation, backbones, training
 from regard.models.performance import auroc, one_against_rest
 from regard.models.preprocessing import preprocessing
+from regard.pipeline import settings as checks
 
 STARTS = ("transfer", "scratch")
 

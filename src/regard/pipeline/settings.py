@@ -62,7 +62,7 @@ def _known(entries: Mapping, allowed: set[str], where: str, called: str = "knob"
 def study(name: str, params: dict | None = None) -> None:
     """Raise KeyError or ValueError, in one sentence, when settings of a study of params.yaml are
     none, or contradict each other."""
-    from regard import knobs  # which no stage but one needs
+    from regard.pipeline import knobs  # which no stage but one needs
 
     params = project.parameters() if params is None else params
     shape(params)
@@ -123,7 +123,7 @@ def comparison(settings: Mapping, prepare: Mapping) -> None:
 
 def named_layers(name: str, params: dict) -> None:
     """Raise ValueError when a study names a layer that its network has not."""
-    from regard import layers  # which no stage but one needs
+    from regard.pipeline import layers  # which no stage but one needs
 
     attribute, train, clusters = (project.settings(name, stage, params) for stage in ("attribute", "train", "clusters"))
     layers.check(attribute, train, clusters if name in params["clusters"]["studies"] else None)
@@ -132,7 +132,6 @@ def named_layers(name: str, params: dict) -> None:
 def attribution(settings: Mapping, pool: str) -> None:
     """Raise ValueError for a method, preset, null map or parameter that there is not: said here,
     and not after a network was trained. settings: of the stage attribute; pool: the network's."""
-    from regard import knobs
     from regard.attribution import (  # takes seconds
         METHODS,
         NULLS,
@@ -140,6 +139,7 @@ def attribution(settings: Mapping, pool: str) -> None:
         PRESETS,
         check_parameters,
     )
+    from regard.pipeline import knobs
 
     where = f"params.yaml: study {settings['study']!r}, attribute:"
     for knob, known in (("methods", METHODS), ("presets", PRESETS), ("nulls", NULLS)):
@@ -176,7 +176,7 @@ def maps_of(attribute: Mapping) -> list[str]:
 def selection(settings: Mapping, attribute: Mapping) -> None:
     """Raise ValueError for a selection, sweep, parameter or map that there is not. settings: of the
     stage select; attribute: of that stage."""
-    from regard import knobs
+    from regard.pipeline import knobs
     from regard.selection import variants
 
     where = f"params.yaml: study {settings['study']!r}, select:"

@@ -20,8 +20,8 @@ import nbformat  # noqa: E402
 import yaml  # noqa: E402
 from filelock import FileLock, Timeout  # noqa: E402
 
-from regard import checks
 from regard.core import project  # noqa: E402
+from regard.pipeline import settings
 
 _ADDRESS = re.compile(r" at 0x[0-9a-f]+")  # of an object in memory, as its default representation says
 _ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
@@ -41,11 +41,11 @@ class AlreadyRunning(RuntimeError):
 def write_settings(study: str, target: Path) -> None:
     """Write what params.yaml tells each stage of `study`, resolved, as target/<stage>.yaml; stages depend on these.
 
-    Raises what `regard.checks.study` does.
+    Raises what `regard.pipeline.settings.study` does.
     """
-    checks.study(study)
+    settings.study(study)
     target.mkdir(parents=True, exist_ok=True)
-    for stage in checks.STAGES:
+    for stage in settings.STAGES:
         text = yaml.safe_dump(project.settings(study, stage), sort_keys=True)
         (target / f"{stage}.yaml").write_text(text, encoding="utf-8")
 
@@ -143,7 +143,7 @@ def _execute(source: Path, executed: Path, parameters: dict) -> Exception | None
     from papermill.exceptions import PapermillExecutionError
     from traitlets.config import Config
 
-    from regard import notebook_kernel
+    from regard.pipeline import notebook_kernel
 
     root = project.root()
     variables = {
