@@ -10,7 +10,7 @@ from PIL import Image
 from scipy.stats import chi2_contingency
 
 from regard import phantoms
-from regard.phantoms import ultrasound
+from regard.phantoms import insonation, ultrasound
 
 COMMITTED = Path(__file__).parents[1] / "data" / "ultrasound"
 COLUMNS = (
@@ -87,9 +87,9 @@ def beam(attenuation_of_mass=0.5, looks=1, seed=1):
     rows, across = np.ogrid[: shape[0], : shape[1]]
     disc = np.hypot(rows * step - 12, across * step - 20) < 5
     attenuation = np.where(disc, attenuation_of_mass, 0.5)
-    tissue = ultrasound.Tissue(np.zeros(shape), np.zeros(shape), attenuation)
+    tissue = insonation.Tissue(np.zeros(shape), np.zeros(shape), attenuation)
     rng = np.random.default_rng(seed)
-    return ultrasound.insonify(rng, tissue, step, frequency=9, focus=15, f_number=2.5, looks=looks, noise=-300)
+    return insonation.insonify(rng, tissue, step, frequency=9, focus=15, f_number=2.5, looks=looks, noise=-300)
 
 
 def test_speckle_is_fully_developed():

@@ -11,7 +11,7 @@ from scipy import ndimage
 from scipy.stats import chi2_contingency
 
 from regard import phantoms
-from regard.phantoms import histology
+from regard.phantoms import histology, tissues
 
 COMMITTED = Path(__file__).parents[1] / "data" / "histology"
 COLUMNS = (
@@ -51,7 +51,7 @@ def view(index, artefact="none", signs=None, label=None):
         patient["label"] = label
     if signs:
         patient["signs"] = signs
-        patient["cells"] = histology.Cells(
+        patient["cells"] = tissues.Cells(
             diameter=histology.DIAMETER[signs["size"]][0],
             spread=histology.SPREAD[signs["pleomorphism"]][0],
             density=histology.DENSITY[signs["chromatin"]][0],
@@ -150,16 +150,16 @@ def test_mask_is_the_focus_of_malignant_images():
 
 def blank(length=200, step=0.25):
     place = (np.arange(length) + 0.5) * step
-    return histology.Tissue(np.zeros((length, length)), np.zeros((length, length)), place[:, None], place[None], step)
+    return tissues.Tissue(np.zeros((length, length)), np.zeros((length, length)), place[:, None], place[None], step)
 
 
 @pytest.mark.parametrize("diameter", [7, 11])
 def test_nuclei_have_the_drawn_diameter(diameter):
     """The area of even nuclei is that of a disc; one in eight is a smaller cap, which the median leaves out."""
-    cells, rng, areas = histology.Cells(diameter, 0.001, 0.8, "hyperchromatic", 1), np.random.default_rng(1), []
+    cells, rng, areas = tissues.Cells(diameter, 0.001, 0.8, "hyperchromatic", 1), np.random.default_rng(1), []
     for _ in range(25):
         tissue = blank()
-        histology._nucleus(rng, tissue, np.zeros((200, 200)), (25, 25), cells, rng.uniform(0, np.pi))
+        tissues.nucleus(rng, tissue, np.zeros((200, 200)), (25, 25), cells, rng.uniform(0, np.pi))
         areas.append((tissue.haematoxylin > 0.5 * tissue.haematoxylin.max()).sum() * tissue.step**2)
     assert np.median(areas) == pytest.approx(np.pi * diameter**2 / 4, rel=0.06)
 
@@ -176,11 +176,11 @@ def test_light_follows_beer_and_lambert():
 def test_cells_keep_their_distance():
     tissue = blank()
     level = 20 - np.hypot(tissue.rows - 25, tissue.columns - 25)
-    points = histology._scatter(np.random.default_rng(1), tissue, level, 5.0)
+    points = tissues.scatter(np.random.default_rng(1), tissue, level, 5.0)
     apart = np.linalg.norm(points[:, None] - points[None], axis=2) + 99 * np.eye(len(points))
     assert len(points) > 20 and apart.min() >= 5.0
     assert np.linalg.norm(points - 25, axis=1).max() < 20.5
-    assert len(histology._scatter(np.random.default_rng(1), tissue, level - 99, 5.0)) == 0
+    assert len(tissues.scatter(np.random.default_rng(1), tissue, level - 99, 5.0)) == 0
 
 
 def test_artefacts_change_the_image_but_not_the_focus():

@@ -11,7 +11,7 @@ from PIL import Image
 from scipy import fft, ndimage
 from scipy.stats import chi2_contingency
 
-from regard.phantoms import mammography
+from regard.phantoms import breasts, mammography
 
 COMMITTED = Path(__file__).parents[1] / "data" / "mammography"
 STRUCTURES = {"mass": "mass_shape", "calcification": "calcification_morphology"}
@@ -269,7 +269,7 @@ def slope(field):
 def test_parenchyma_has_a_power_law_spectrum():
     """About 1 / frequency^3 (Burgess et al. 2001), in the field it is made of and in patches without findings."""
     rng = np.random.default_rng(1)
-    fields = [mammography.power_law(rng, 0.25, longest=1e6)[:128, :128] for _ in range(8)]
+    fields = [breasts.power_law(rng, 0.25, longest=1e6)[:128, :128] for _ in range(8)]
     assert np.mean([slope(field) for field in fields]) == pytest.approx(-3, abs=0.15)
     slopes = []
     for index in range(6):

@@ -13,6 +13,7 @@ from scipy import ndimage
 from scipy.stats import chi2_contingency
 
 from regard import phantoms
+from regard.phantoms import glands as phantoms_glands
 from regard.phantoms import prostate
 
 COMMITTED = Path(__file__).parents[1] / "data" / "prostate"
@@ -159,13 +160,13 @@ def test_lumens_and_layers_are_where_the_distances_say():
     tile = patient["tiles"][0] | {"signs": TYPICAL}
     look = dict(height=17.0)
     tissue, heights = prostate._arrange(rng, tile, look, 1.0)
-    gland = tissue.kind > prostate.STROMA
-    assert {prostate.BENIGN, prostate.FOCUS} <= set(np.unique(tissue.kind))
+    gland = tissue.kind > phantoms_glands.STROMA
+    assert {phantoms_glands.BENIGN, phantoms_glands.FOCUS} <= set(np.unique(tissue.kind))
     assert not (tissue.lumen > 0)[~gland].any() and (tissue.lumen > 0).any()
     assert tissue.depth[tissue.lumen > 0].min() > 2
     assert (tissue.depth > 0).tolist() == gland.tolist() and (tissue.outside > 0).tolist() == (~gland).tolist()
     assert np.array_equal(tissue.nearest[gland], tissue.kind[gland]) and tissue.nearest.min() > 0
-    assert np.ptp(heights[tissue.kind == prostate.FOCUS]) > 0
+    assert np.ptp(heights[tissue.kind == phantoms_glands.FOCUS]) > 0
 
 
 @pytest.mark.parametrize("sign, value, place, darker", [
@@ -200,7 +201,7 @@ def test_growth_and_border_set_the_arrangement():
         for index in range(3):
             rng = np.random.default_rng([6, index])
             tile = prostate.sample(rng)["tiles"][0] | {"signs": TYPICAL | signs}
-            focus = prostate._arrange(rng, tile, {"height": 17.0}, 1.0)[0].kind == prostate.FOCUS
+            focus = prostate._arrange(rng, tile, {"height": 17.0}, 1.0)[0].kind == phantoms_glands.FOCUS
             groups, _ = ndimage.label(focus)
             largest.setdefault(str(signs), []).append(np.bincount(groups.ravel())[1:].max())
             spread.setdefault(str(signs), []).append(np.argwhere(focus).std(axis=0).mean())
@@ -222,11 +223,11 @@ def test_colour_follows_beer_and_lambert():
 def test_darts_keep_their_distance():
     where = np.zeros((60, 80), bool)
     where[10:50, 5:70] = True
-    points = prostate._darts(np.random.default_rng(0), where, 5.0)
+    points = phantoms_glands.darts(np.random.default_rng(0), where, 5.0)
     assert where[tuple(points.T)].all()
     apart = np.hypot(*(points[:, None] - points[None]).transpose(2, 0, 1)) + 1e9 * np.eye(len(points))
     assert apart.min() >= 5 and len(points) > 0.5 * where.sum() / 5**2
-    assert prostate._darts(np.random.default_rng(0), np.zeros((9, 9), bool), 3.0).shape == (0, 2)
+    assert phantoms_glands.darts(np.random.default_rng(0), np.zeros((9, 9), bool), 3.0).shape == (0, 2)
 
 
 def test_patient_does_not_depend_on_the_others():
