@@ -9,10 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from here import ROOT
 
 from regard.data import cases
-
-ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture(scope="session")

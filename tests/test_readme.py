@@ -5,11 +5,11 @@ import re
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import torch
 import yaml
+from here import ROOT
 from torchvision import models
 
 from regard.attribution import attribute
@@ -17,7 +17,6 @@ from regard.core import project
 from regard.models import backbones
 from regard.pipeline import settings as checks
 
-ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"append to `(src/regard/[\w/]+\.py)`.*?```python\n(.*?)```", README, re.DOTALL)
 USE = """

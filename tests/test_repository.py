@@ -12,8 +12,8 @@ import nbformat
 import pytest
 import yaml
 from dvc.repo import Repo
+from here import ROOT
 
-ROOT = Path(__file__).parents[1]
 SOURCES = ROOT / "src" / "regard"
 
 

@@ -41,7 +41,7 @@ METHODS = {
 # those that show the network one image under many masks, some hundred times the passes of the others
 PERTURBATION = ("occlusion", "lime", "shap")
 
-# memory that methods take at most, in bytes per byte that the layers of the network give (measured; see tests/test_stored.py)
+# memory that methods take at most, in bytes per byte that the layers of the network give (measured; see tests/attribution/test_resumable.py)
 FORWARD, BACKWARD = 1.0, 1.5
 HUNGRIER = {"lrp-alpha2beta1": 4.5, "lrp-composite": 4.0}
 

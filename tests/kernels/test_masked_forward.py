@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from test_attribution import BACKBONES, network
+from networks import BACKBONES, network
 from torch import nn
 
 from regard.kernels import masked_forward

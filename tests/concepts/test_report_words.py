@@ -1,16 +1,14 @@
 """Words of reports, explanations put together from units, and how well the two agree: cases worked out by hand."""
 
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from here import ROOT
 
 from regard.concepts import report_words
 from regard.core import tables
-
-ROOT = Path(__file__).parents[1]
 
 RANDOM = np.random.default_rng(0)
 

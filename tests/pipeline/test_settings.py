@@ -2,10 +2,10 @@
 
 import copy
 import re
-from pathlib import Path
 
 import pytest
 import yaml
+from here import ROOT
 
 from regard.claims.papers import PUBLISHED
 from regard.claims.verdicts import TESTED_FROM
@@ -91,7 +91,7 @@ def test_a_study_like_another_is_checked_as_a_whole(change, message):
 
 
 def test_the_studies_that_readme_writes_are_right():
-    text = (project.root(Path(__file__)) / "README.md").read_text(encoding="utf-8")
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
     written = [yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", text, flags=re.S)]
     assert len(written) == 5
     for entry in written:
@@ -116,7 +116,7 @@ def test_the_studies_that_readme_writes_are_right():
     ],
 )
 def test_a_misspelt_knob_is_refused(entry, message):
-    params = copy.deepcopy(project.parameters(Path(__file__).parent.parent))
+    params = copy.deepcopy(project.parameters(ROOT))
     params["studies"]["mine"] = {"like": "chest", "root": "real/mine", "train": {"epochs": 1}}
     settings.study("mine", params)
     params["studies"]["mine"] |= entry

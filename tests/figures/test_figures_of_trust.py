@@ -4,7 +4,7 @@ import drawn
 import numpy as np
 import pandas as pd
 import pytest
-from test_plots import BLUE, GREY, IMAGE, NAN, ORANGE, REGIONS, edges, square
+from test_figures import BLUE, GREY, IMAGE, NAN, ORANGE, REGIONS, edges, square
 
 from regard.figures import cases as case_figures
 from regard.figures import maps as map_figures

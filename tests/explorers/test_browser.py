@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from here import ROOT
 from PIL import Image
 
 from regard.experts import answer_table, reading_study, unit_survey
@@ -26,7 +27,6 @@ try:
 except ImportError:
     playwright = None
 
-ROOT = Path(__file__).parents[1]
 SCREENSHOTS = ROOT / "build" / "screenshots"
 PATIENCE = int(os.environ.get("REGARD_PATIENCE", 90)) * 1000  # ms: a kernel starts, torch is imported
 QUIET = ("--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-component-update")

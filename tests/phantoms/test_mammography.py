@@ -2,18 +2,18 @@
 
 import copy
 import itertools
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from here import ROOT
 from PIL import Image
 from scipy import fft, ndimage
 from scipy.stats import chi2_contingency
 
 from regard.phantoms import breasts, mammography
 
-COMMITTED = Path(__file__).parents[1] / "data" / "mammography"
+COMMITTED = ROOT / "data" / "mammography"
 STRUCTURES = {"mass": "mass_shape", "calcification": "calcification_morphology"}
 REPORTED = ["view", "laterality", "density", *mammography.SIGNS]
 COLUMNS = (

@@ -1,14 +1,13 @@
 """The paper: no result typed by hand, every caption says what made it, the same bytes every time, accessible."""
 
 import re
-from pathlib import Path
 
 import pytest
 import typst
+from here import ROOT
 
 from regard.claims import reference
 
-ROOT = Path(__file__).parents[1]
 SOURCE = (ROOT / "paper" / "paper.typ").read_text(encoding="utf-8")
 
 

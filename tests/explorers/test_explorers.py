@@ -1,13 +1,13 @@
 """Explorers without a browser: set a value, and what is shown changes; on a small made-up study."""
 
 import io
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 import xarray as xr
+from here import ROOT
 from PIL import Image
 
 from regard import explorers
@@ -228,7 +228,7 @@ def sample(root_of_project):
 
 @pytest.fixture
 def root_of_project():
-    return Path(__file__).parents[1]
+    return ROOT
 
 
 def texts(table) -> list[list[str]]:

@@ -1,17 +1,17 @@
 """The chest phantoms: the committed set is what the code draws, and a finding acts where it is drawn."""
 
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from here import ROOT
 from PIL import Image
 from scipy import ndimage
 from scipy.stats import chi2_contingency
 
 from regard.phantoms import chest, thorax
 
-COMMITTED = Path(__file__).parents[1] / "data" / "chest"
+COMMITTED = ROOT / "data" / "chest"
 COLUMNS = (
     "case,patient,image,cardiomegaly,pleural_effusion,consolidation,nodule,pneumothorax,support_device,"
     "site,pixel_mm,reference,view,sex,marker,mimics,ratio,cardiomegaly_severity,"

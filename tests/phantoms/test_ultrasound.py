@@ -1,18 +1,18 @@
 """The phantoms: what is committed is what the code draws, the physics holds, and the class acts through signs alone."""
 
 import itertools
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from here import ROOT
 from PIL import Image
 from scipy.stats import chi2_contingency
 
 from regard import phantoms
 from regard.phantoms import insonation, ultrasound
 
-COMMITTED = Path(__file__).parents[1] / "data" / "ultrasound"
+COMMITTED = ROOT / "data" / "ultrasound"
 COLUMNS = (
     "case,patient,image,label,site,pixel_mm,reference,"
     "shape,orientation,margin,echo,posterior,halo,width_mm,height_mm,artefact"

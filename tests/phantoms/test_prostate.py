@@ -3,11 +3,11 @@
 import copy
 import functools
 import itertools
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from here import ROOT
 from PIL import Image
 from scipy import ndimage
 from scipy.stats import chi2_contingency
@@ -16,7 +16,7 @@ from regard import phantoms
 from regard.phantoms import glands as phantoms_glands
 from regard.phantoms import prostate
 
-COMMITTED = Path(__file__).parents[1] / "data" / "prostate"
+COMMITTED = ROOT / "data" / "prostate"
 STRUCTURES = ["benign_gland", "stroma", "tumour"]
 COLUMNS = (
     "case,patient,image,label,site,pixel_mm,reference,slide,"

@@ -2,18 +2,18 @@
 
 import inspect
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from here import ROOT
 from safetensors import safe_open
 from safetensors.torch import load_file
 
 from regard import cli
 from regard.models import backbones, pretraining
 
-COMMITTED = Path(__file__).parents[1] / "data" / "weights"
+COMMITTED = ROOT / "data" / "weights"
 TINY = {
     "width": 0.125,
     "categories": 4,

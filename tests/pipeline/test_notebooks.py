@@ -12,12 +12,13 @@ import nbformat
 import pytest
 import yaml
 from conftest import make_cases
+from here import ROOT
 
 from regard.core import project
 from regard.data import cases
 from regard.pipeline import notebooks, settings
 
-NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").rglob("*.ipynb"))
+NOTEBOOKS = sorted((ROOT / "notebooks").rglob("*.ipynb"))
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

@@ -1,18 +1,17 @@
 """A small made-up study, as the stages prepare and train would leave it, and a notebook run on it."""
 
-from pathlib import Path
 
 import nbformat
 import numpy as np
 import pandas as pd
 import xarray as xr
 import yaml
+from here import ROOT
 
 from regard.core import arrays, tables
 from regard.data import reference_regions
 from regard.models import backbones
 
-ROOT = Path(__file__).parents[1]
 SIZE, CASES = 64, 60
 SMALL = {  # notebook -> (the study it names, its block of params.yaml, what makes it quick)
     "6_clusters": (

@@ -1,11 +1,11 @@
 """The histology phantoms: what is committed is what the code draws, and the class acts inside the focus alone."""
 
 import itertools
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from here import ROOT
 from PIL import Image
 from scipy import ndimage
 from scipy.stats import chi2_contingency
@@ -13,7 +13,7 @@ from scipy.stats import chi2_contingency
 from regard import phantoms
 from regard.phantoms import histology, tissues
 
-COMMITTED = Path(__file__).parents[1] / "data" / "histology"
+COMMITTED = ROOT / "data" / "histology"
 COLUMNS = (
     "case,patient,image,label,site,pixel_mm,reference,"
     "size,pleomorphism,chromatin,crowding,architecture,mitoses,focus_share,artefact"

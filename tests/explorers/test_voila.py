@@ -16,14 +16,13 @@ from pathlib import Path
 import nbformat
 import psutil
 import pytest
+from here import ROOT
 from jupyter_client.manager import KernelManager
 from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager
 from voila.app import Voila
 
 from regard.explorers import controls, uploads
 from regard.pipeline import notebook_kernel
-
-ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import drawn
 import numpy as np
 import pandas as pd
-from test_plots import REGIONS, edges, square
+from test_figures import REGIONS, edges, square
 
 from regard.figures import units as unit_figures
 from regard.figures.style import CHANCE_COLOUR, METHOD_COLOUR, NULL_COLOUR

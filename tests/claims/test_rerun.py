@@ -1,11 +1,11 @@
 """A rerun beside the reference: what is the same, what moved, what changed; hand-made claims."""
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from here import ROOT
 
 from regard import cli
 from regard.claims import reference, rerun
@@ -104,7 +104,7 @@ def test_how_claims_fared_in_reruns():
 
 
 def test_reruns_that_are_committed_are_of_the_committed_reference():
-    folder = Path(__file__).parents[1] / "paper" / "reference"
+    folder = ROOT / "paper" / "reference"
     claimed = tables.read(folder / "quick" / "claims.csv")
     kept = {path.stem: tables.read(path) for path in (folder / "reruns").glob("*.csv")}
     assert kept and all(rerun.agrees(table, claimed) for table in kept.values())

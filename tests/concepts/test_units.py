@@ -1,11 +1,11 @@
 """Units: counted by hand, against numpy, and against the classifier itself."""
 
 import functools
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from here import ROOT
 from memory import peak
 from torch import nn
 
@@ -150,7 +150,7 @@ def test_a_unit_is_the_same_however_it_is_written(text):
 
 def test_the_published_lookup_loses_our_own_labels():
     """Of the mammography study, as they ship with the explorers: all units are below 1000, so it would lose every label; ours come back from the file."""
-    table = tables.read(Path(__file__).parents[1] / "notebooks/explore/sample/mammography/units/labels.csv")
+    table = tables.read(ROOT / "notebooks/explore/sample/mammography/units/labels.csv")
     labelled = table[table["label"].notna()]
     kept = dict(zip(labelled["name"], labelled["label"]))
     assert len(kept) and not [unit for unit in labelled["unit"] if "unit_" + str(unit) in kept]

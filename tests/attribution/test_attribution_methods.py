@@ -6,8 +6,8 @@ import pytest
 import torch
 from captum.attr import IntegratedGradients, Occlusion
 from lime.lime_image import LimeImageExplainer
+from networks import BACKBONES, TARGETS, network
 from scipy.ndimage import uniform_filter
-from test_attribution import BACKBONES, TARGETS, network
 from torch import nn
 
 from regard.attribution import PRESETS, attribute
