@@ -19,6 +19,11 @@ def root() -> Path:
     return ROOT
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests in a browser take longest, so they begin a run."""
+    items.sort(key=lambda item: item.path.name != "test_browser.py")
+
+
 @pytest.fixture(autouse=True)
 def the_same_every_time():
     """One thread: tests are small, and results must not depend on the machine's load; and the same random weights, where a test names no seed."""
