@@ -48,7 +48,7 @@ def lime(
     """LIME maps (N, H, W), signed: each pixel has its superpixel's coefficient for the logit.
 
     superpixels: "quickshift" or "slic", of the image as it was before normalisation; fill: what hidden ones show, as in
-    `superpixels.hidden`; evaluations: masks per image; the rest as in `coefficients` and `kernels.perturb`. Masks are
+    `superpixels.hidden`; evaluations: masks per image; the rest as in `coefficients` and `kernels.evaluator`. Masks are
     drawn from `seed` and the image's own content, so that neither batch nor order matters.
     """
     quick, maps = evaluator(model, precision), []

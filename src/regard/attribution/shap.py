@@ -37,7 +37,7 @@ def shap(
     "kernel" (Kernel SHAP over `superpixels`, "quickshift" or "slic"; what is hidden shows `fill`, as in
     `superpixels.hidden`; `l1_reg` is the library's: which superpixels may have a value, False all), or "gradient" (expected gradients, Erion et al. 2021, between the blurred image and the image;
     in float32 whatever `precision` says). evaluations: of the network per image; chunk, precision: as in
-    `kernels.perturb`. What is drawn at random is drawn from `seed` and the image's own content.
+    `kernels.evaluator`. What is drawn at random is drawn from `seed` and the image's own content.
     Raises ValueError for an unknown algorithm.
     """
     if algorithm not in ALGORITHMS:

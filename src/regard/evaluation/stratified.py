@@ -40,7 +40,7 @@ def dealt(
     """`statistics.permuted` of whether maxima hit the region of their own case, of the cases that
     are `inside`, bool (N,), and have one.
 
-    places: (down, across) of each maximum, as shares of its image (see `comparison.crossed`), NaN
+    places: (down, across) of each maximum, as shares of its image (see `localisation.crossed`), NaN
     where there is none; masks: bool (H, W), empty or None where there is no region; rows: the
     cases, with `patient` and, where regions are dealt within groups alone, the column `within`.
     """
@@ -85,7 +85,7 @@ def borders(
 
     Convolutions pad with zeros, so what a network gives at the border differs from what it gives
     elsewhere, whatever is shown there. places: for each method and map (down, across), as of
-    `comparison.place_of_maximum`, NaN where there is none; padded: as of `in_padding`; shapes:
+    `localisation.place_of_maximum`, NaN where there is none; padded: as of `in_padding`; shapes:
     height and width of each image; experts: its expert's region, bool (H, W), empty or None where
     there is none. value: the share of the maps, with Wilson's interval over patients; expected: the
     share of the area that the border takes, which a uniformly random point would hit; expert: the

@@ -108,5 +108,5 @@ def told(
 
 
 def of_network(path: Path | None, study: str, network: str) -> pd.DataFrame:
-    """The readings of one network in `path`, as `answers.of_network`."""
+    """The readings of one network in `path`, as `answer_table.of_network`."""
     return answer_table.of_network(path, study, network, FORM)

@@ -29,17 +29,17 @@ COLUMNS = FORM.columns
 
 
 def read(path: Path) -> pd.DataFrame:
-    """The answers in `path`, all of them text but the unit's number. Columns COLUMNS; raises as `answers.read`."""
+    """The answers in `path`, all of them text but the unit's number. Columns COLUMNS; raises as `answer_table.read`."""
     return answer_table.read(path, FORM)
 
 
 def of_network(path: Path | None, study: str, network: str) -> pd.DataFrame:
-    """The answers about one network in `path`, as `answers.of_network`."""
+    """The answers about one network in `path`, as `answer_table.of_network`."""
     return answer_table.of_network(path, study, network, FORM)
 
 
 def record(path: Path, answer: Mapping) -> None:
-    """Put one rater's answers about one unit in the table, as `answers.record`."""
+    """Put one rater's answers about one unit in the table, as `answer_table.record`."""
     answer_table.record(path, answer, FORM)
 
 

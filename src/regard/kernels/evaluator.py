@@ -71,7 +71,7 @@ def whole_logits(
     target: int,
     chunk: int = 32,
 ) -> Tensor:
-    """What `local.masked_logits` gives, by whole forward passes: for networks and masks that leave nothing to save, and the
+    """What `masked_forward.masked_logits` gives, by whole forward passes: for networks and masks that leave nothing to save, and the
     plain reference."""
     kind = dtype_of(model)
     image, baseline = image.to(kind), baseline.to(kind)

@@ -67,7 +67,7 @@ def windowed_logits(
     """The logit `target` of `image` (C, H, W) with each of `windows` in turn filled with `baseline`, a number or a colour
     (C, 1, 1): (M,), float64.
 
-    model: as from `perturb.evaluator`; chunk: images in memory at a time, which changes nothing else.
+    model: as from `evaluator.evaluator`; chunk: images in memory at a time, which changes nothing else.
     """
     image = image.to(dtype_of(model))
     chain = _best(model, image, windows)
@@ -140,7 +140,7 @@ def masked_logits(
 ) -> Tensor:
     """The logit `target` of `image` with the segments that a mask leaves out replaced by `baseline`: (M,), image's dtype.
 
-    model: as from `perturb.evaluator`; image, baseline: (C, H, W); segments: int64 (H, W), 0 .. S - 1; masks: bool (M, S), True
+    model: as from `evaluator.evaluator`; image, baseline: (C, H, W); segments: int64 (H, W), 0 .. S - 1; masks: bool (M, S), True
     where a segment of the image is kept; chunk: images in memory at a time, which changes nothing else.
     """
     image, baseline = image.to(dtype_of(model)), baseline.to(dtype_of(model))
