@@ -7,16 +7,21 @@ patients, and of the cases of each, is drawn by lot from the seed; it depends ne
 called nor on how many are asked for.
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from torch import Tensor
 
 from regard.core.columns import EXPLANATIONS
 from regard.core.seeds import seed_of
 from regard.core.statistics import FEWEST, TESTED_FROM
 from regard.models.performance import called
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 def predictions(

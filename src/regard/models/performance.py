@@ -1,14 +1,19 @@
 """What a classifier achieves on the test patients, per class or finding, with intervals over patients."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from torch import Tensor
 
 from regard.core import statistics
 from regard.core.columns import PERFORMANCE
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 MEAN = "mean of all"  # the target of the AUROC that is averaged over findings or classes
 HARDLY_KNOWN = 0.6  # a target is flagged when its AUROC could be lower than this
