@@ -30,7 +30,7 @@ reproduce: $(VENV)/installed
 
 # The same with the profile `full`, which stays in params.yaml (set `profile: quick` there again).
 full: $(VENV)/installed
-	python -c 'from regard import atomic, project; file = project.root() / "params.yaml"; atomic.write_text(file, file.read_text("utf-8").replace("profile: quick ", "profile: full ", 1))'
+	python -c 'from regard.core import atomic, project; file = project.root() / "params.yaml"; atomic.write_text(file, file.read_text("utf-8").replace("profile: quick ", "profile: full ", 1))'
 	$(studies)
 
 # The results of this run become what the paper shows and `regard verify` compares with: for those who write the paper.

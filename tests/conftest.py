@@ -9,15 +9,19 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from here import ROOT
 
-from regard import cases
-
-ROOT = Path(__file__).parents[1]
+from regard.data import cases
 
 
 @pytest.fixture(scope="session")
 def root() -> Path:
     return ROOT
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests in a browser take longest, so they begin a run."""
+    items.sort(key=lambda item: item.path.name != "test_browser.py")
 
 
 @pytest.fixture(autouse=True)

@@ -5,23 +5,29 @@ import re
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import torch
 import yaml
+from here import ROOT
 from torchvision import models
 
-from regard import backbones, checks, project
 from regard.attribution import attribute
+from regard.core import project
+from regard.models import backbones
+from regard.pipeline import settings as checks
 
-ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"append to `(src/regard/[\w/]+\.py)`.*?```python\n(.*?)```", README, re.DOTALL)
 USE = """
 import json, sys
 import numpy as np, pandas as pd, torch, xarray as xr, yaml
-from regard import arrays, backbones, checks, comparison, geometry, summary
+from regard.pipeline import settings
+from regard.core import columns
+from regard.evaluation import localisation, summary
+from regard.models import backbones
+from regard.data import letterbox
+from regard.core import arrays
 from regard.attribution import METHODS, attribute
 from regard.selection import SELECTIONS, select
 
@@ -40,9 +46,9 @@ regions = xr.Dataset(chosen, {"map": keys, "selection": list(rules)}, {"variants
 mask = np.zeros((64, 64), bool)
 mask[20:40, 20:40] = True
 scored = {"parts": ["mass"], "others": [], "expert": "mass"}
-box = geometry.letterbox(64, 64, 64)
-rows = [comparison.score_explanation(stored, [regions], case, "bad", {"mass": mask}, scored, box, [0]).assign(case=case, patient=case, target="bad", target_role="predicted") for case in cases]
-scores = pd.concat(rows).assign(study="s", data="phantom", split="test").reindex(columns=comparison.COLUMNS)
+box = letterbox.letterbox(64, 64, 64)
+rows = [localisation.score_explanation(stored, [regions], case, "bad", {"mass": mask}, scored, box, [0]).assign(case=case, patient=case, target="bad", target_role="predicted") for case in cases]
+scores = pd.concat(rows).assign(study="s", data="phantom", split="test").reindex(columns=columns.CASE_SCORES)
 explained = pd.DataFrame({"case": cases, "patient": cases, "target": "bad", "target_role": "predicted", "label": "bad", "correct": True})
 table = summary.summarise(scores, explained, 50, "quick", 1)
 assert {"gradient", "smooth-gradient"} == set(table["method"]) and {"otsu", "above-mean"} <= set(table["selection"])
@@ -52,10 +58,10 @@ pairs = summary.pairs(scores, explained, ["gradient", "smooth-gradient"], [], ["
 assert "smooth-gradient" in set(pairs["second"]) and "above-mean" in set(pairs["selection"]) | set(pairs["second"])
 params = yaml.safe_load(open(sys.argv[1]))
 params["attribute"]["methods"]["smooth-gradient"], params["select"]["selections"]["above-mean"] = {"draws": 8}, {}
-checks.study("ultrasound", params)
+settings.study("ultrasound", params)
 params["attribute"]["methods"]["smooth-gradient"] = {"drawn": 8}
 try:
-    checks.study("ultrasound", params)
+    settings.study("ultrasound", params)
 except ValueError as error:
     assert "drawn" in str(error)
 else:
@@ -67,7 +73,7 @@ def test_what_is_added_in_ten_lines_appears_in_every_table(tmp_path):
     assert [name for name, _ in EXAMPLES] == [
         "src/regard/attribution/__init__.py",
         "src/regard/selection.py",
-        "src/regard/scores.py",
+        "src/regard/evaluation/scores.py",
     ]
     shutil.copytree(ROOT / "src", tmp_path / "src")
     for name, code in EXAMPLES:

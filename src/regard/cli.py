@@ -167,9 +167,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _import(options: argparse.Namespace) -> None:
-    import yaml
-
-    from regard import datasets, overview
+    from regard import datasets
+    from regard.core import strict_yaml
+    from regard.data import overview
 
     given = {}
     for setting in options.set:
@@ -184,7 +184,7 @@ def _import(options: argparse.Namespace) -> None:
 
 
 def _check(options: argparse.Namespace) -> None:
-    from regard import overview
+    from regard.data import overview
 
     overview.check(options.folder, options.sheet)
 
@@ -196,7 +196,7 @@ def _phantoms(options: argparse.Namespace) -> None:
 
 
 def _trials(options: argparse.Namespace) -> None:
-    from regard import trials
+    from regard.pipeline import trials
 
     report = lambda line: print(line, flush=True)
     found = trials.run(options.study, options.draws, options.seeds, options.starts, report)
@@ -205,38 +205,40 @@ def _trials(options: argparse.Namespace) -> None:
 
 
 def _pretrain(options: argparse.Namespace) -> None:
-    from regard import fractals
+    from regard.models import pretraining
 
-    path = fractals.write_committed(options.name)
+    path = pretraining.write_committed(options.name)
     print(f"{path}: {path.stat().st_size} bytes")
 
 
 def _strip(options: argparse.Namespace) -> None:
-    from regard import pipeline
+    from regard.pipeline import notebooks
 
     for source in sorted(Path(options.source).glob("*.ipynb")):
-        pipeline.strip(source, Path(options.target) / source.name)
+        notebooks.strip(source, Path(options.target) / source.name)
 
 
 def _settings(options: argparse.Namespace) -> None:
-    from regard import checks, pipeline, project
+    from regard.core import project
+    from regard.pipeline import notebooks, settings
 
     params = project.parameters()
-    checks.shape(params)
-    with pipeline.replaced(Path(options.target)) as target:
+    settings.shape(params)
+    with notebooks.replaced(Path(options.target)) as target:
         for study in params["studies"]:
-            pipeline.write_settings(study, target / study)
+            notebooks.write_settings(study, target / study)
             for method, why in project.settings(study, "attribute").get("left_out", {}).items():
                 print(f"study {study}: {method} is left out: {why}")
 
 
 def _targets(options: argparse.Namespace) -> None:
-    from regard import checks, project
+    from regard.core import project
+    from regard.pipeline import settings
 
     params = project.parameters()
-    checks.shape(params)
+    settings.shape(params)
     for study in params["studies"]:
-        checks.study(study, params)
+        settings.study(study, params)
     for study in params["studies"]:
         own = [stage for stage in ("clusters", "units") if study in params[stage]["studies"]]
         stages = ["prepare", "train", *own, "attribute", "select", "examine", "compare"]
@@ -244,31 +246,31 @@ def _targets(options: argparse.Namespace) -> None:
 
 
 def _stage(options: argparse.Namespace) -> None:
-    from regard import contradictions, pipeline
+    from regard.pipeline import contradictions, notebooks
 
     number, _, stage = options.notebook.partition("_")
     if not (number.isdigit() and stage):
         raise ValueError(f"{options.notebook!r} is the name of no notebook; a stage's is like 2_train (see notebooks/)")
     contradictions.check(options.study, stage)
-    pipeline.run(options.notebook, Path("results", "study", options.study, stage), {"study": options.study})
+    notebooks.run(options.notebook, Path("results", "study", options.study, stage), {"study": options.study})
     if stage == "train":
-        from regard import environment  # takes seconds
+        from regard.core import environment  # takes seconds
 
         environment.record(options.study)
 
 
 def _examine(options: argparse.Namespace) -> None:
-    from regard import contradictions, examination, pipeline
+    from regard.pipeline import contradictions, examine, notebooks
 
     contradictions.check(options.study, "examine")
-    with pipeline.replaced(Path("results", "study", options.study, "examine")) as target:
-        examination.run(options.study, target)
+    with notebooks.replaced(Path("results", "study", options.study, "examine")) as target:
+        examine.run(options.study, target)
 
 
 def _expose(options: argparse.Namespace) -> None:
-    from regard import examination
+    from regard.pipeline import examine
 
-    found = examination.expose(options.study, options.honest)
+    found = examine.expose(options.study, options.honest)
     print(
         found[["method", "control", "mean", "ci_low", "ci_high", "n_maps", "n_patients"]]
         .round(3)
@@ -277,12 +279,13 @@ def _expose(options: argparse.Namespace) -> None:
 
 
 def _deepminer(options: argparse.Namespace) -> None:
-    from regard import deepminer, tables
+    from regard.claims import deepminer_release
+    from regard.core import tables
 
-    labels, answers = deepminer.labels(options.folder), deepminer.answers(options.folder)
-    found = deepminer.reanalysis(answers)
+    labels, answers = deepminer_release.labels(options.folder), deepminer_release.answers(options.folder)
+    found = deepminer_release.reanalysis(answers)
     print(found.round(3).to_string(index=False))
-    print(f"\n{deepminer.expected(answers, labels)}")
+    print(f"\n{deepminer_release.expected(answers, labels)}")
     if options.output:
         tables.write(found, options.output)
         print(f"written to {options.output}")
@@ -296,7 +299,7 @@ def _deepminer(options: argparse.Namespace) -> None:
 def _costs(options: argparse.Namespace) -> None:
     import pandas as pd
 
-    from regard import project, tables
+    from regard.core import project, tables
 
     files = sorted((project.root() / "results" / "costs").glob("*.csv"))
     if not files:
@@ -309,7 +312,7 @@ def _costs(options: argparse.Namespace) -> None:
 
 
 def _lock(options: argparse.Namespace) -> None:
-    from regard import lockfile
+    from regard.pipeline import lockfile
 
     actions = {"keep": lockfile.keep, "restore": lockfile.restore}
     if options.action not in actions:
@@ -320,42 +323,42 @@ def _lock(options: argparse.Namespace) -> None:
 
 
 def _summary(options: argparse.Namespace) -> None:
-    from regard import gathering
+    from regard.pipeline import gather
 
-    gathering.write()
+    gather.write()
 
 
 def _figures(options: argparse.Namespace) -> None:
-    from regard import pipeline
+    from regard.pipeline import notebooks
 
-    pipeline.run("8_figures", Path("results", "figures"), {})
+    notebooks.run("8_figures", Path("results", "figures"), {})
 
 
 def _paper(options: argparse.Namespace) -> None:
-    from regard import paper
+    from regard.pipeline import paper
 
     paper.compile()
 
 
 def _verify(options: argparse.Namespace) -> None:
-    from regard import verification
+    from regard.claims import rerun
 
-    found, differs = verification.verify()
+    found, differs = rerun.verify()
     if options.keep:
-        print(f"{verification.keep(found, options.keep)}: commit it")
+        print(f"{rerun.keep(found, options.keep)}: commit it")
     shown = found.assign(
         status=found["status"].where(
             found["verdict"].fillna("") == found["verdict now"].fillna(""), found["status"] + ", CLAIM CHANGED"
         )
     )
-    print(verification.markdown(shown))
+    print(rerun.markdown(shown))
     print(found["status"].value_counts().to_string(), differs, sep="\n\n")
     print(
         "\nreproduced: the same to five digits as the reference; what became of the papers' claims stands under verdict"
     )
-    if len(moved := verification.changed(found)):
+    if len(moved := rerun.changed(found)):
         also = (
-            f"; {len(verification.unsteady(moved))} of them also in a rerun that was kept"
+            f"; {len(rerun.unsteady(moved))} of them also in a rerun that was kept"
             if "kept in reruns" in moved
             else ""
         )
@@ -363,12 +366,14 @@ def _verify(options: argparse.Namespace) -> None:
 
 
 def _reference(options: argparse.Namespace) -> None:
-    from regard import project, reference
+    from regard.claims import reference
+    from regard.core import project
 
     print(f"{reference.write().relative_to(project.root())}: commit it, then `dvc repro paper`")
 
 
 def _sample(options: argparse.Namespace) -> None:
-    from regard import project, sample
+    from regard.core import project
+    from regard.explorers import sample
 
     print(f"{sample.write().relative_to(project.root())}: commit it")

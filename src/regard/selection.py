@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from regard import kernels
-from regard import parameters as known_parameters
+from regard.core import parameters as known_parameters
 from regard.kernels.mean_shift_1d import RESOLUTION
 
 NONE = -torch.inf  # the value of a pixel that takes no part

@@ -28,13 +28,14 @@ from zennit.composites import LayerMapComposite
 from zennit.rules import Epsilon, Norm, Pass
 from zennit.types import Activation, AvgPool, Convolution
 
-from regard import backbones, project, preprocessing
 from regard.attribution import attribute
 from regard.attribution.cost import counted
 from regard.attribution.gradient import input_gradient
-from regard.attribution.seeds import drawn
 from regard.attribution.superpixels import pictures
-from regard.kernels.perturb import PRECISIONS, evaluator
+from regard.core import project
+from regard.core.seeds import drawn
+from regard.kernels.evaluator import PRECISIONS, evaluator
+from regard.models import backbones, preprocessing
 
 SIZE, WINDOW, STRIDE = 224, 32, 16
 CHUNK = 8  # 256 on a GPU

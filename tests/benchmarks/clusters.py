@@ -15,8 +15,11 @@ import pandas as pd
 import torch
 from sklearn.decomposition import NMF
 
-from regard import backbones, cases, clusters, geometry, project
+from regard.concepts import clusters
+from regard.core import project
+from regard.data import cases, letterbox
 from regard.kernels import nmf, nndsvda, nonnegative
+from regard.models import backbones
 
 
 def error(values: torch.Tensor, rows: torch.Tensor) -> float:
@@ -33,7 +36,7 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     found = cases.read(project.root() / "data" / "prostate")
-    images = backbones.inputs(torch.from_numpy(geometry.squares(found.images, 128)))
+    images = backbones.inputs(torch.from_numpy(letterbox.squares(found.images, 128)))
     width, weights = (1.0, None) if options.wide else (0.25, "fractal")
     model = backbones.build("vgg16_bn", 2, weights, width, pool="max")
     values = clusters.locations(clusters.activations(model, images)).contiguous()

@@ -11,8 +11,9 @@ import numpy as np
 import pandas as pd
 import torch
 
-from regard import project, widgets
-from regard.widgets.selection import RULES
+from regard import explorers
+from regard.core import project
+from regard.explorers.selection import RULES
 
 
 def main() -> None:
@@ -21,7 +22,7 @@ def main() -> None:
     parser.add_argument("--changes", type=int, default=40)
     options = parser.parse_args()
     torch.set_num_threads(2)
-    parts = widgets.selection(project.root() / "results" / "study", options.study).parts
+    parts = explorers.selection(project.root() / "results" / "study", options.study).parts
     rows = []
     for rule, told in RULES.items():
         parts["rule"].value = rule

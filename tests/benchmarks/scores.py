@@ -14,9 +14,9 @@ import pandas as pd
 import quantus
 import torch
 
-from regard import backbones
-from regard.faithfulness import curves
-from regard.scores import score
+from regard.evaluation.faithfulness import curves
+from regard.evaluation.scores import score
+from regard.models import backbones
 
 METRICS = {
     "pointing": quantus.PointingGame,

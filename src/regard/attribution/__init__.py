@@ -12,17 +12,17 @@ from collections.abc import Callable, Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from regard import parameters as known_parameters
 from regard.attribution import accepted
 from regard.attribution.cam import cam, grad_cam
 from regard.attribution.gradient import gradient, gradient_x_input, integrated_gradients
 from regard.attribution.lime import lime
 from regard.attribution.nulls import NULLS, nulls
 from regard.attribution.occlusion import occlusion
-from regard.attribution.presets import PRESETS
+from regard.attribution.published_settings import PRESETS
 from regard.attribution.relevance import lrp_alpha2beta1, lrp_composite, lrp_epsilon, lrp_z
 from regard.attribution.shap import shap
-from regard.kernels.memory import at_once
+from regard.core import parameters as known_parameters
+from regard.kernels.batch_size import at_once
 
 # name -> function (model, images, targets, **parameters) -> (N, H, W)
 METHODS = {
@@ -42,7 +42,7 @@ METHODS = {
 # those that show the network one image under many masks, some hundred times the passes of the others
 PERTURBATION = ("occlusion", "lime", "shap")
 
-# memory that methods take at most, in bytes per byte that the layers of the network give (measured; see tests/test_stored.py)
+# memory that methods take at most, in bytes per byte that the layers of the network give (measured; see tests/attribution/test_resumable.py)
 FORWARD, BACKWARD = 1.0, 1.5
 HUNGRIER = {"lrp-alpha2beta1": 4.5, "lrp-composite": 4.0}
 

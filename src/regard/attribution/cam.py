@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from regard.attribution.gradient import undefined
-from regard.geometry import upsample
+from regard.data.letterbox import upsample
 
 
 def _parts(model: nn.Module, method: str) -> tuple[nn.Module, nn.Module, nn.Linear]:
@@ -12,7 +12,7 @@ def _parts(model: nn.Module, method: str) -> tuple[nn.Module, nn.Module, nn.Line
     if list(parts) != ["features", "pool", "flatten", "head"] or not isinstance(parts["head"], nn.Linear):
         raise ValueError(
             f"{method} needs a model made of features, pool, flatten and a linear head, as "
-            f"regard.backbones.build makes it, not {', '.join(parts) or type(model).__name__}"
+            f"regard.models.backbones.build makes it, not {', '.join(parts) or type(model).__name__}"
         )
     return parts["features"], parts["pool"], parts["head"]
 

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from regard import preprocessing
+from regard.models import preprocessing
 
 REDUCTIONS = {
     "max": lambda gradient: gradient.abs().amax(dim=1),

@@ -4,11 +4,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from regard.attribution.seeds import drawn
 from regard.attribution.superpixels import hidden, pictures
 from regard.attribution.superpixels import superpixels as parts_of
-from regard.kernels.local import masked_logits
-from regard.kernels.perturb import evaluator
+from regard.core.seeds import drawn
+from regard.kernels.evaluator import evaluator
+from regard.kernels.masked_forward import masked_logits
 
 
 def samples(segments: int, count: int, seed: int) -> np.ndarray:
@@ -48,7 +48,7 @@ def lime(
     """LIME maps (N, H, W), signed: each pixel has its superpixel's coefficient for the logit.
 
     superpixels: "quickshift" or "slic", of the image as it was before normalisation; fill: what hidden ones show, as in
-    `superpixels.hidden`; evaluations: masks per image; the rest as in `coefficients` and `kernels.perturb`. Masks are
+    `superpixels.hidden`; evaluations: masks per image; the rest as in `coefficients` and `kernels.evaluator`. Masks are
     drawn from `seed` and the image's own content, so that neither batch nor order matters.
     Where a logit is not finite, neither is the map.
     """

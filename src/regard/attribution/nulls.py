@@ -10,8 +10,8 @@ from skimage.filters import sobel
 from torch import Tensor, nn
 
 from regard.attribution import accepted
-from regard.attribution.seeds import generator
 from regard.attribution.superpixels import pictures
+from regard.core.seeds import generator
 
 CHANNELS = ("mean", "haematoxylin")
 MIN_NETWORKS = 10  # that `random-network` is a mean over

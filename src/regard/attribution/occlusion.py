@@ -3,9 +3,9 @@
 import torch
 from torch import Tensor, nn
 
-from regard import preprocessing
-from regard.kernels.local import windowed_logits
-from regard.kernels.perturb import dtype_of, evaluator
+from regard.kernels.evaluator import dtype_of, evaluator
+from regard.kernels.masked_forward import windowed_logits
+from regard.models import preprocessing
 
 
 def windows(size: int, window: int, stride: int) -> list[slice]:
@@ -28,7 +28,7 @@ def occlusion(
     """Occlusion maps (N, H, W), signed: at each pixel the mean fall of the logit over the windows that cover it.
 
     window, stride: of the square window, as shares of the image's width; baseline: the value of hidden pixels, 0
-    the mean colour of ImageNet, in units of its network input; chunk, precision: as in `kernels.perturb`. Raises ValueError for a
+    the mean colour of ImageNet, in units of its network input; chunk, precision: as in `kernels.evaluator`. Raises ValueError for a
     window that is no share of the image and for a stride that is larger than the window.
     """
     if not (0 < stride <= window <= 1):

@@ -8,12 +8,18 @@ average pools share out in proportion.
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-
 from torch.overrides import TorchFunctionMode
 
-from regard import preprocessing
-from regard.backbones import Residual
-from regard.kernels.relevance import INQUIRIES, RELU_FUNCTIONS, WIRING_FUNCTIONS, has_numbers, refuse_unknown, relevance
+from regard.kernels.relevance import (
+    INQUIRIES,
+    RELU_FUNCTIONS,
+    WIRING_FUNCTIONS,
+    has_numbers,
+    refuse_unknown,
+    relevance,
+)
+from regard.models import preprocessing
+from regard.models.backbones import Residual
 
 ZERO = 1e-12  # keeps the shares of sums and pools finite
 
@@ -152,7 +158,7 @@ class _Watch(TorchFunctionMode):
         if name not in INNOCENT and not self.at_work and has_numbers(output):
             raise ValueError(
                 f"the model calls {name!r} as a function, where rules are for modules: make it a module (a sum: a "
-                f"regard.backbones.Residual), or use lrp-epsilon, which covers it"
+                f"regard.models.backbones.Residual), or use lrp-epsilon, which covers it"
             )
         return output
 

@@ -8,11 +8,11 @@ import torch
 from scipy.ndimage import uniform_filter
 from torch import Tensor, nn
 
-from regard.attribution.seeds import drawn, numpy_seeded
 from regard.attribution.superpixels import hidden, pictures
 from regard.attribution.superpixels import superpixels as parts_of
-from regard.kernels.local import masked_logits
-from regard.kernels.perturb import dtype_of, evaluator
+from regard.core.seeds import drawn, numpy_seeded
+from regard.kernels.evaluator import dtype_of, evaluator
+from regard.kernels.masked_forward import masked_logits
 
 ASKED = 64  # masks the library asks for at a time; which boxes it cuts depends on it, so it must not depend on memory
 
@@ -37,7 +37,7 @@ def shap(
     "kernel" (Kernel SHAP over `superpixels`, "quickshift" or "slic"; what is hidden shows `fill`, as in
     `superpixels.hidden`; `l1_reg` is the library's: which superpixels may have a value, False all), or "gradient" (expected gradients, Erion et al. 2021, between the blurred image and the image;
     in float32 whatever `precision` says). evaluations: of the network per image; chunk, precision: as in
-    `kernels.perturb`. What is drawn at random is drawn from `seed` and the image's own content.
+    `kernels.evaluator`. What is drawn at random is drawn from `seed` and the image's own content.
     Raises ValueError for an unknown algorithm.
     """
     if algorithm not in ALGORITHMS:

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from regard import preprocessing
+from regard.models import preprocessing
 
 
 def pictures(images: Tensor, model: nn.Module | None = None) -> np.ndarray:

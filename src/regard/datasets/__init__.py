@@ -3,7 +3,7 @@
 import inspect
 from pathlib import Path
 
-from regard import cases
+from regard.data import cases
 from regard.datasets import (
     bcss,
     breakhis,
@@ -58,7 +58,7 @@ def _written(target: Path) -> str:
 
 def bring_in(name: str, source: Path | str, target: Path | str, **options) -> cases.Cases:
     """Read the published set `name` from `source`, a folder or an archive, and write it to `target` in the layout of
-    `regard.cases`.
+    `regard.data.cases`.
 
     options: those of the reader, by name. What is written is read back and checked before it stands at `target`; `source`
     is never changed, and running it again changes nothing. Raises ValueError for an unknown name or option, for a target

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from regard import annotations
-from regard.cases import Cases
+from regard.data import annotations
+from regard.data.cases import Cases
 from regard.datasets import files, pixels, tiles
 
 CODES = dict(

@@ -9,9 +9,9 @@ that they are two. The set has labels alone, no regions. A pixel size is not giv
 import re
 from pathlib import Path
 
-from regard.cases import Cases, Lazy
+from regard.data.cases import Cases, Lazy
+from regard.data.inputs.words import quoted
 from regard.datasets import files, pixels
-from regard.inputs.words import quoted
 
 NAME = re.compile(r"SOB_([BM])_([A-Z]+)-(\d+)-(\d+)([A-Z]*)-(40|100|200|400)-(\d+)")
 

@@ -7,9 +7,9 @@ Mask_other_filename, BIRADS, Classification, ...) and a folder of images and mas
 
 from pathlib import Path
 
-from regard.cases import Cases, Lazy
+from regard.data.cases import Cases, Lazy
+from regard.data.inputs.words import quoted, short
 from regard.datasets import files, pixels
-from regard.inputs.words import quoted, short
 
 LABELS = ("benign", "malignant", "normal")
 

@@ -6,7 +6,7 @@ Layout as published: `bus_data.csv` (ID, Case, Pathology, BIRADS, Device, Side, 
 
 from pathlib import Path
 
-from regard.cases import Cases, Lazy
+from regard.data.cases import Cases, Lazy
 from regard.datasets import files, pixels
 
 LABELS = ("benign", "malignant")

@@ -19,9 +19,9 @@ from PIL import Image
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
-from regard.cases import Cases, Lazy, decode
+from regard.data.cases import Cases, Lazy, decode
+from regard.data.inputs.names import entries
 from regard.datasets import files, pixels
-from regard.inputs.names import entries
 
 LABELS = ("benign", "malignant", "normal")
 SAME_VIEW = 0.95

@@ -7,7 +7,7 @@ patches share a slide. A pixel size is not given.
 
 from pathlib import Path
 
-from regard.cases import Cases
+from regard.data.cases import Cases
 from regard.datasets import files, pixels, tiles
 
 ABOVE = 127  # masks passed on as JPEG are blurred at their border

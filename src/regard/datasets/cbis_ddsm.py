@@ -15,11 +15,11 @@ from pathlib import Path
 
 import numpy as np
 
-from regard.cases import Cases, Lazy
+from regard.data.cases import Cases, Lazy
+from regard.data.inputs import names
+from regard.data.inputs.names import composed
+from regard.data.inputs.words import quoted, remark
 from regard.datasets import files, pixels
-from regard.inputs import names
-from regard.inputs.names import composed
-from regard.inputs.words import quoted, remark
 
 KINDS = {"mass": "mass", "calc": "calcification"}
 COLUMNS = [

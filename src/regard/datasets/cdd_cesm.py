@@ -13,10 +13,10 @@ from pathlib import Path
 
 import numpy as np
 
-from regard import annotations
-from regard.cases import Cases, Lazy
+from regard.data import annotations
+from regard.data.cases import Cases, Lazy
+from regard.data.inputs.words import joined, quoted, remark, short
 from regard.datasets import files, pixels
-from regard.inputs.words import joined, quoted, remark, short
 
 KINDS = {"DM": "low-energy", "CM": "subtracted"}
 FOLDERS = {"low-energy": "Low energy images of CDD-CESM", "subtracted": "Subtracted images of CDD-CESM"}

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
-from regard import annotations
-from regard.cases import Cases, Lazy
+from regard.data import annotations
+from regard.data.cases import Cases, Lazy
+from regard.data.inputs.words import joined, quoted, remark, short
 from regard.datasets import files, pixels
-from regard.inputs.words import joined, quoted, remark, short
 
 FINDINGS = (
     "Enlarged Cardiomediastinum",

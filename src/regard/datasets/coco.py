@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
-from regard import annotations
+from regard.data import annotations
+from regard.data.inputs.names import composed
+from regard.data.inputs.words import quoted, remark
 from regard.datasets import files, pixels
-from regard.inputs.names import composed
-from regard.inputs.words import quoted, remark
 
 LISTS = ("images", "annotations", "categories")
 Drawn = tuple[str, int, Callable[[], np.ndarray]]

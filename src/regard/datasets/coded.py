@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from regard import annotations
+from regard.data import annotations
+from regard.data.inputs.words import quoted
 from regard.datasets import files, pixels
-from regard.inputs.words import quoted
 
 BACKGROUND = "background"  # a name that stands for no structure
 

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
-from regard.cases import Cases, Lazy
+from regard.data.cases import Cases, Lazy
+from regard.data.inputs.words import quoted, short
 from regard.datasets import files, pixels
-from regard.inputs.words import quoted, short
 
 DEVICES = ("central_venous_line", "endotracheal_tube", "monitoring_probes", "nasogastric_tube", "tubings")
 STRUCTURES = (

@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from regard.inputs import names, tables
-from regard.inputs.words import joined, quoted, remark
+from regard.data.inputs import names, tables
+from regard.data.inputs.words import joined, quoted, remark
 
 
 @contextmanager
@@ -54,7 +54,7 @@ def one_of(folder: Path, *patterns: str) -> Path:
 
 
 def table(path: Path, columns: Sequence[str]) -> pd.DataFrame:
-    """A CSV or Excel table as `regard.inputs.tables` reads it, with the number of each row in the column `row`.
+    """A CSV or Excel table as `regard.data.inputs.tables` reads it, with the number of each row in the column `row`.
 
     Raises FileNotFoundError for a missing file and ValueError for what `tables.read` refuses and for a missing column.
     """

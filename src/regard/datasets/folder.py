@@ -1,4 +1,4 @@
-"""Anybody's images: a CSV, images, and annotations in any of the forms of `regard.annotations`.
+"""Anybody's images: a CSV, images, and annotations in any of the forms of `regard.data.annotations`.
 
 SOURCE holds `cases.csv` (or one CSV of another name) with a row per image and the columns
 
@@ -38,13 +38,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from regard import annotations
-from regard.cases import Cases, Lazy
+from regard.data import annotations
+from regard.data.cases import Cases, Lazy
+from regard.data.inputs import names
+from regard.data.inputs.case_table import check_capitals
+from regard.data.inputs.words import quoted, remark
 from regard.datasets import coco, files, pixels, tiles
 from regard.datasets.coded import Coded
-from regard.inputs import names
-from regard.inputs.case_table import check_capitals
-from regard.inputs.words import quoted, remark
 
 SHAPES = {"box": (annotations.box, 4), "circle": (annotations.circle, 3)}
 KINDS = ("mask", *SHAPES)

@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from regard import annotations
+from regard.data import annotations
+from regard.data.inputs import rasters
 from regard.datasets import dicom as dicoms
 from regard.datasets.dicom import windowed
 from regard.datasets.files import located, present
-from regard.inputs import rasters
 
 
 def image(

@@ -8,8 +8,8 @@ annotated; in images of benign glands tumour is annotated as absent. A pixel siz
 import re
 from pathlib import Path
 
-from regard import annotations
-from regard.cases import Cases, Lazy
+from regard.data import annotations
+from regard.data.cases import Cases, Lazy
 from regard.datasets import files, pixels
 
 COLOURS = {"tumour": (255, 0, 0), "benign_gland": (0, 255, 0)}

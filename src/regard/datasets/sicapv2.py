@@ -10,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
-from regard import annotations
-from regard.cases import Cases, Lazy
+from regard.data import annotations
+from regard.data.cases import Cases, Lazy
+from regard.data.inputs.words import quoted, short
 from regard.datasets import files, pixels
-from regard.inputs.words import quoted, short
 
 CODES = {0: "benign", 3: "gleason_3", 4: "gleason_4", 5: "gleason_5"}
 GRADES = ("NC", "G3", "G4", "G5")

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from regard.cases import Cases, Lazy
+from regard.data.cases import Cases, Lazy
+from regard.data.inputs.words import quoted
 from regard.datasets import files, pixels
-from regard.inputs.words import quoted
 
 OTHER = "other"  # the label of a tile that is not the structure's
 OUTSIDE = "outside"  # the name of a mask of what was not annotated at all

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
-from regard import annotations
-from regard.cases import Cases, Lazy
+from regard.data import annotations
+from regard.data.cases import Cases, Lazy
+from regard.data.inputs.names import composed
+from regard.data.inputs.words import quoted, remark, short
 from regard.datasets import files, pixels
-from regard.inputs.names import composed
-from regard.inputs.words import quoted, remark, short
 
 NONE = "No finding"
 SAME = {"Other diseases": "Other disease"}

@@ -1,15 +1,15 @@
 """Shared kernels: batched, the same code on CPU and CUDA, each tested against a plain reference."""
 
-from regard.kernels.activity import activity
+from regard.kernels.batch_size import at_once
+from regard.kernels.evaluator import evaluator
 from regard.kernels.kmeans import kmeans_1d
-from regard.kernels.local import masked_logits, windowed_logits
+from regard.kernels.masked_forward import masked_logits, windowed_logits
 from regard.kernels.mean_shift import mean_shift
 from regard.kernels.mean_shift_1d import bandwidth_1d, mean_shift_1d
-from regard.kernels.memory import at_once
 from regard.kernels.nmf import nmf, nndsvda, nonnegative
 from regard.kernels.otsu import otsu
-from regard.kernels.perturb import evaluator
 from regard.kernels.relevance import relevance
+from regard.kernels.unit_activity import activity
 
 __all__ = [
     "activity",

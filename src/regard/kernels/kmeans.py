@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from regard.kernels.ordered import ordered
+from regard.kernels.sorting import ordered
 
 BLOCKS, PARTS = 64, 4  # intervals to begin with, and what becomes of one that is not dropped
 ROUNDS = 3  # of Lloyd's iteration; it may stop short, since it is a bound and not the answer

@@ -9,7 +9,7 @@ a window's end may fall on the other side of it, since a prefix sum and a direct
 import torch
 from torch import Tensor
 
-from regard.kernels.ordered import ordered as sort
+from regard.kernels.sorting import ordered as sort
 
 RESOLUTION = 1e-8  # the smallest bandwidth that prefix sums resolve, as a share of the largest absolute value
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from regard import cases
+from regard.data import cases
 
 
 class Case(NamedTuple):

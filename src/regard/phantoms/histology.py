@@ -14,14 +14,14 @@ Sources
 """
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import numpy as np
-from scipy import fft, ndimage
+from scipy import ndimage
 from scipy.spatial import cKDTree
 from scipy.special import expit
 
-from regard.phantoms import Case
+from regard.phantoms import Case, tissues
+from regard.phantoms.tissues import Cells, Tissue
 
 SEED = 2023  # the committed set, and nothing else: look at other seeds while developing
 SIZE = 128  # image height and width, pixels
@@ -58,47 +58,6 @@ SITES = {
     "C": dict(mix=0.85, haematoxylin=0.85, eosin=1.00, blur=0.90, pixel=1.16, white=(246, 241, 239)),
 }
 ARTEFACTS = {"none": 0.82, "fold": 0.09, "defocus": 0.09}
-
-
-class Tissue(NamedTuple):
-    """Optical density of either stain, painted in place, and what painting needs to know."""
-
-    haematoxylin: np.ndarray
-    eosin: np.ndarray
-    rows: np.ndarray  # um, (n, 1)
-    columns: np.ndarray  # um, (1, n)
-    step: float  # um between samples
-
-    def field(self, rng: np.random.Generator, down: float, across: float | None = None) -> np.ndarray:
-        """Gaussian random field of the tissue's shape, smoothed by Gaussians of the given sigmas in um."""
-        across = down if across is None else across
-        return random_field(rng, self.eosin.shape, down / self.step, across / self.step)
-
-    def paint(self, share: np.ndarray, haematoxylin, eosin, place=(slice(None), slice(None))) -> None:
-        """Replace a share, 0 to 1, of what is there."""
-        for stain, value in ((self.haematoxylin, haematoxylin), (self.eosin, eosin)):
-            stain[place] += share * (value - stain[place])
-
-    def at(self, level: np.ndarray, row: float, column: float) -> float:
-        """Value of a map at the sample nearest to a position in um; the border's value outside."""
-        down, right = (row - self.rows[0, 0]) / self.step, (column - self.columns[0, 0]) / self.step
-        return float(level[min(max(int(down), 0), level.shape[0] - 1), min(max(int(right), 0), level.shape[1] - 1)])
-
-    def crop(self, place: tuple[slice, slice]) -> "Tissue":
-        """A part of the tissue; painting there paints here."""
-        rows, columns = self.rows[place[0]], self.columns[:, place[1]]
-        return Tissue(self.haematoxylin[place], self.eosin[place], rows, columns, self.step)
-
-
-class Cells(NamedTuple):
-    """Statistics of the nuclei of one kind of cell."""
-
-    diameter: float  # um
-    spread: float  # standard deviation of log diameter
-    density: float  # optical density of haematoxylin
-    chromatin: str
-    pitch: float  # diameters between nuclei
-    aspect: float = 1.25  # long axis / short axis
 
 
 def draw(seed: int, patients: int = 235) -> Iterator[Case]:
@@ -184,15 +143,6 @@ def sample(rng: np.random.Generator) -> dict:
     return dict(site=site, artefacts=artefacts, slide=slide, tissue=tissue, label=label, signs=signs, cells=cells)
 
 
-def random_field(rng: np.random.Generator, shape: tuple[int, int], down: float, across: float) -> np.ndarray:
-    """Periodic Gaussian random field, mean 0 and variance 1, smoothed by Gaussians of the given sigmas in samples."""
-    rows, columns = fft.fftfreq(shape[0])[:, None], fft.rfftfreq(shape[1])
-    transfer = np.exp(-2 * (np.pi * rows * down) ** 2) * np.exp(-2 * (np.pi * columns * across) ** 2)
-    transfer[0, 0] = 0
-    smooth = fft.irfft2(fft.rfft2(rng.standard_normal(shape)) * transfer, shape)
-    return smooth / smooth.std()
-
-
 def scan(haematoxylin: np.ndarray, eosin: np.ndarray, vectors: np.ndarray, blur: float, white) -> np.ndarray:
     """Image, float (128, 128, 3), 0 to 255, of two stain maps: Beer-Lambert, blur (sigma in samples), block means.
 
@@ -241,91 +191,8 @@ def _outline(rng, tissue):
     """About the distance (um) to the outline of the focus, positive inside."""
     field = SIZE * FINE * tissue.step
     centre, radius = rng.uniform(0.2, 0.8, 2) * field, rng.uniform(0.24, 0.38) * field
-    level = _lobed(rng, tissue, centre, radius, 0.16, rng.lognormal(0, 0.2))
+    level = tissues.lobed(rng, tissue, centre, radius, 0.16, rng.lognormal(0, 0.2))
     return level + 2.0 * tissue.field(rng, 6)
-
-
-def _lobed(rng, tissue, centre, radius, irregularity, aspect):
-    """About the distance (um) to a lobed ellipse, positive inside."""
-    turn = np.exp(1j * rng.uniform(0, 2 * np.pi))
-    position = ((tissue.columns - centre[1]) + 1j * (tissue.rows - centre[0])) * turn
-    position = position.real / np.sqrt(aspect) + 1j * np.sqrt(aspect) * position.imag
-    reach = np.abs(position) + 1e-9
-    unit = position / reach
-    power, edge = unit, 1.0
-    for order in range(2, 7):  # powers of the unit vector are the harmonics of its angle
-        power = power * unit
-        size = 2 * irregularity * rng.normal() / order**1.3 * np.exp(1j * rng.uniform(0, 2 * np.pi))
-        edge = edge + size.real * power.real - size.imag * power.imag
-    return np.maximum(edge, 0.3) * radius - reach
-
-
-def _scatter(rng, tissue, level, spacing, tries=5.0, limit=900):
-    """Random positions (um) where level > 0, at least about `spacing` um from each other."""
-    rows, columns = np.nonzero(level > 0)
-    if not len(rows):
-        return np.zeros((0, 2))
-    wanted = int(min(tries * len(rows) * tissue.step**2 / spacing**2, limit * tries)) + 1
-    picks = rng.integers(0, len(rows), wanted)
-    points = np.stack([tissue.rows[rows[picks], 0], tissue.columns[0, columns[picks]]], axis=1)
-    points += rng.uniform(-0.5, 0.5, points.shape) * tissue.step
-    near = cKDTree(points).query_ball_point(points, spacing)
-    free, kept = np.ones(wanted, bool), []
-    for index in range(wanted):
-        if free[index]:
-            kept.append(index)
-            free[near[index]] = False
-    return points[kept]
-
-
-def _nucleus(rng, tissue, texture, centre, cells, angle, aspect=None, smooth=False, wall=None):
-    """Paint one nucleus of the given kind into the tissue, pressed flat where it meets a wall (a level in um)."""
-    spread = cells.spread
-    radius = cells.diameter / 2 * np.exp(np.clip(rng.normal(0, spread), -2 * spread, 2 * spread))
-    density = cells.density * np.exp(rng.normal(0, 0.08 + 0.5 * spread))
-    if rng.random() < 0.12:  # the section catches only a cap of it: smaller and paler
-        radius, density = radius * 0.75, density * 0.7
-    aspect = max((aspect or cells.aspect) * np.exp(rng.normal(0, 0.10 + 0.6 * spread)), 1)
-    reach = radius * np.sqrt(aspect) * 1.25 + 1.5
-    place = _window(tissue, centre, reach)
-    if place is None:
-        return
-    down, right = tissue.rows[place[0]] - centre[0], tissue.columns[:, place[1]] - centre[1]
-    long = (down * np.sin(angle) + right * np.cos(angle)) / np.sqrt(aspect)
-    short = (down * np.cos(angle) - right * np.sin(angle)) * np.sqrt(aspect)
-    turn, edge = np.arctan2(short, long), 1.0
-    if not smooth:  # irregular outlines go with pleomorphism
-        for order in (2, 3, 5):
-            edge = edge + (0.04 + 0.45 * spread) / order * rng.normal() * np.cos(order * turn + rng.uniform(0, 6.28))
-    depth = (edge - np.hypot(long, short) / radius) * radius / np.sqrt(aspect)  # um below the membrane
-    if wall is not None:
-        depth = np.minimum(depth, wall[place] - 0.5)
-    share = expit(depth / 0.28)
-    grain = texture[place]
-    if cells.chromatin == "vesicular":  # cleared centre, chromatin along the membrane, a nucleolus
-        body = 0.75 + 0.9 * np.exp(-((np.maximum(depth, 0) / 0.9) ** 2)) + 0.12 * grain
-        spot = rng.normal(0, 0.22 * radius, 2)
-        distance = np.hypot(down - spot[0], right - spot[1])
-        body = body + 1.2 * np.exp(-0.5 * (distance / (0.13 * radius + 0.25)) ** 2)
-    elif cells.chromatin == "hyperchromatic":
-        body = 1 + 0.16 * grain
-    else:
-        body = 0.95 + 0.15 * np.exp(-((np.maximum(depth, 0) / 0.8) ** 2)) + 0.20 * grain
-    stain, under = density * body * share, tissue.haematoxylin[place]
-    under[:] = np.maximum(stain, under * (1 - 0.6 * share)) + 0.25 * np.minimum(stain, under)  # overlap darkens
-    tissue.eosin[place] *= 1 - 0.45 * share
-
-
-def _window(tissue, centre, reach):
-    """Slices of the samples within `reach` um of a position; None where there are none."""
-    place = []
-    for middle, axis in zip(centre, (tissue.rows[:, 0], tissue.columns[0]), strict=True):
-        low = max(int((middle - reach - axis[0]) / tissue.step), 0)
-        high = min(int((middle + reach - axis[0]) / tissue.step) + 2, len(axis))
-        if high - low < 2:
-            return None
-        place.append(slice(low, high))
-    return tuple(place)
 
 
 def _surround(rng, tissue, outline, recipe):
@@ -354,9 +221,9 @@ def _surround(rng, tissue, outline, recipe):
     texture = tissue.field(rng, 0.55)
     fibroblast = Cells(rng.uniform(4.6, 5.6), 0.15, rng.normal(0.75, 0.06), "fine", 1)
     spacing = np.sqrt(1000 / recipe["fibroblasts"] / 2)
-    for centre in _scatter(rng, tissue, -fat, spacing):
+    for centre in tissues.scatter(rng, tissue, -fat, spacing):
         angle = _flow(tissue, across, centre)
-        _nucleus(rng, tissue, texture, centre, fibroblast, angle + rng.normal(0, 0.15), rng.uniform(2.4, 4.5), True)
+        tissues.nucleus(rng, tissue, texture, centre, fibroblast, angle + rng.normal(0, 0.15), rng.uniform(2.4, 4.5), True)
 
     taken = [np.maximum(outline, fat)]
     ducts = int(rng.choice([0, 1, 2, 3, 5], p=[0.12, 0.28, 0.28, 0.2, 0.12]))
@@ -367,29 +234,29 @@ def _surround(rng, tissue, outline, recipe):
                 break
         else:
             continue
-        level = _lobed(rng, tissue, centre, radius, 0.10, rng.lognormal(0, 0.3))
+        level = tissues.lobed(rng, tissue, centre, radius, 0.10, rng.lognormal(0, 0.3))
         taken.append(level)
         rows, columns = (np.flatnonzero((level > -16).any(axis=axis)) for axis in (1, 0))
         if len(rows) > 1 and len(columns) > 1:
             place = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
             part, lining = (tissue.crop(place), texture[place], level[place]), rng.uniform(1.1, 1.8)
-            _duct(rng, *part, recipe["epithelium"], recipe, lining, sheath=True)
+            tissues.duct(rng, *part, recipe["epithelium"], recipe, lining, sheath=True)
     for _ in range(rng.integers(0, 4)):  # capillaries, some with red cells
         radius, centre = rng.uniform(3, 7), rng.uniform(0, 1, 2) * field
         if all(tissue.at(level, *centre) < -radius for level in taken):
-            level = _lobed(rng, tissue, centre, radius, 0.15, rng.lognormal(0, 0.5))
+            level = tissues.lobed(rng, tissue, centre, radius, 0.15, rng.lognormal(0, 0.5))
             tissue.paint(expit(level / 0.4), 0.02, rng.choice([0.03, 0.85]) + 0.1 * texture)
             for angle in rng.uniform(0, 2 * np.pi, rng.integers(2, 6)):
                 rim = centre + (radius + 1) * np.array([np.sin(angle), np.cos(angle)])
-                _nucleus(rng, tissue, texture, rim, fibroblast, angle + np.pi / 2, 2.2, True)
+                tissues.nucleus(rng, tissue, texture, rim, fibroblast, angle + np.pi / 2, 2.2, True)
 
     lymphocyte = Cells(rng.uniform(5.3, 6.2), 0.07, rng.normal(0.95, 0.06), "hyperchromatic", 1.2)
     free = -np.max(taken, axis=0) - 2  # they stay out of epithelium and fat
     dense = tissue.field(rng, 12) + 0.6 * tissue.field(rng, 3) - {0: 9, 1: 1.4, 2: 0.7}[recipe["lymphocytes"]]
-    crowd = _scatter(rng, tissue, np.minimum(free, dense), 1.0 * lymphocyte.diameter, tries=10, limit=250)
-    single = _scatter(rng, tissue, free, rng.uniform(25, 60))
+    crowd = tissues.scatter(rng, tissue, np.minimum(free, dense), 1.0 * lymphocyte.diameter, tries=10, limit=250)
+    single = tissues.scatter(rng, tissue, free, rng.uniform(25, 60))
     for centre in np.concatenate([crowd, single]):
-        _nucleus(rng, tissue, texture, centre, lymphocyte, rng.uniform(0, np.pi), 1.1)
+        tissues.nucleus(rng, tissue, texture, centre, lymphocyte, rng.uniform(0, np.pi), 1.1)
 
 
 def _flow(tissue, across, centre):
@@ -407,7 +274,7 @@ def _fat(rng, tissue, outline, reach):
     level = side - (0.5 - reach) * field * 0.9 + 7 * tissue.field(rng, 16)
     level = np.minimum(level, -outline - 5)
     spacing = rng.uniform(30, 45)
-    centres = _scatter(rng, tissue, np.ones(level.shape), spacing)
+    centres = tissues.scatter(rng, tissue, np.ones(level.shape), spacing)
     wobble = 1.5 * tissue.field(rng, 8)
     points = np.stack(np.broadcast_arrays(tissue.rows[::2] + 0 * wobble[::2, ::2], tissue.columns[:, ::2]), axis=-1)
     first, second = np.moveaxis(cKDTree(centres).query(points, k=2)[0], -1, 0)
@@ -417,30 +284,6 @@ def _fat(rng, tissue, outline, reach):
     return level
 
 
-def _duct(rng, tissue, texture, level, cells, recipe, lining, sheath, wall=None):
-    """A duct or gland where level > 0: `lining` rows of nuclei around a lumen, in a sheath of myoepithelium or none."""
-    thick = cells.diameter * cells.pitch * lining + 2.5
-    haematoxylin, eosin = recipe["cytoplasm"]
-    tissue.paint(0.9 * recipe["retraction"] * np.exp(-((level + 1.2) ** 2) / 2), 0.01, 0.05)
-    if sheath:  # loose stroma and a basement membrane around it
-        tissue.paint(0.35 * np.exp(-0.5 * ((level + 5) / 3) ** 2), 0.05, 0.6 * recipe["collagen"])
-        tissue.paint(0.5 * np.exp(-0.5 * ((level + 0.6) / 0.6) ** 2), 0.06, recipe["collagen"] + 0.2)
-    tissue.paint(expit(level / 0.4), haematoxylin * (1 + 0.2 * texture), eosin * (1 + 0.12 * texture))
-    secretion = rng.uniform(0.12, 0.5) if rng.random() < 0.2 else 0.02
-    ragged = level - thick + 0.7 * texture
-    tissue.paint(expit(ragged / 0.5), 0.01, secretion * (1 + 0.08 * texture))
-    band = np.minimum(level - 0.45 * cells.diameter, thick - 0.45 * cells.diameter - level)
-    down, right = np.gradient(level)
-    for centre in _scatter(rng, tissue, band, cells.pitch * cells.diameter * 0.88, tries=20):
-        inward = np.arctan2(tissue.at(down, *centre), tissue.at(right, *centre))
-        _nucleus(rng, tissue, texture, centre, cells, inward + rng.normal(0, 0.25), cells.aspect * 1.15, wall=wall)
-    if sheath:
-        flat = cells._replace(diameter=4.8, density=0.8, chromatin="fine", spread=0.12)
-        for centre in _scatter(rng, tissue, 0.5 - np.abs(level - 0.8), rng.uniform(8, 12)):
-            inward = np.arctan2(tissue.at(down, *centre), tissue.at(right, *centre))
-            _nucleus(rng, tissue, texture, centre, flat, inward + np.pi / 2, 2.6, True)
-
-
 def _fill(rng, tissue, outline, patient):
     """Paint the focus inside its outline: the only place where the signs, and so the class, act."""
     recipe, cells, signs = patient["tissue"], patient["cells"], patient["signs"]
@@ -448,12 +291,12 @@ def _fill(rng, tissue, outline, patient):
     inner = outline - 0.5 * cells.diameter  # whole cells fit inside
     if signs["architecture"] == "glands":
         radius = rng.uniform(1.35, 1.9) * cells.diameter * cells.pitch**0.5 + 3
-        for centre in _scatter(rng, tissue, outline - 0.5 * radius, 1.7 * radius, tries=40):
-            place = _window(tissue, centre, 2.5 * radius + 8)
+        for centre in tissues.scatter(rng, tissue, outline - 0.5 * radius, 1.7 * radius, tries=40):
+            place = tissues.window(tissue, centre, 2.5 * radius + 8)
             part, wall = tissue.crop(place), outline[place]
-            level = _lobed(rng, part, centre, radius * rng.uniform(0.85, 1.15), 0.13, rng.lognormal(0, 0.3))
+            level = tissues.lobed(rng, part, centre, radius * rng.uniform(0.85, 1.15), 0.13, rng.lognormal(0, 0.3))
             level, lining = np.minimum(level, wall - 1), rng.uniform(0.8, 1.15)
-            _duct(rng, part, texture[place], level, cells, recipe, lining, sheath=False, wall=wall)
+            tissues.duct(rng, part, texture[place], level, cells, recipe, lining, sheath=False, wall=wall)
     else:
         if signs["architecture"] == "nests":  # islands or cords with stroma between them
             scale, stretch = rng.uniform(6.5, 9.5), rng.uniform(1, 2.2)
@@ -466,16 +309,16 @@ def _fill(rng, tissue, outline, patient):
         tissue.paint(0.9 * recipe["retraction"] * np.exp(-((level + 1.2) ** 2) / 2), 0.01, 0.05)
         share = expit(level / 0.5)
         tissue.paint(share, haematoxylin * (1 + 0.25 * mottle), eosin * (1 + 0.12 * mottle + 0.1 * texture))
-        for centre in _scatter(rng, tissue, np.minimum(inner, islands), cells.pitch * cells.diameter * 0.9):
-            _nucleus(rng, tissue, texture, centre, cells, rng.uniform(0, np.pi), wall=outline)
+        for centre in tissues.scatter(rng, tissue, np.minimum(inner, islands), cells.pitch * cells.diameter * 0.9):
+            tissues.nucleus(rng, tissue, texture, centre, cells, rng.uniform(0, np.pi), wall=outline)
     if signs["mitoses"] == "present":
         plate = Cells(0.70 * cells.diameter, 0.15, 1.25, "hyperchromatic", 1)
-        for centre in _scatter(rng, tissue, inner - 2, rng.uniform(26, 48)):
-            place = _window(tissue, centre, cells.diameter)
+        for centre in tissues.scatter(rng, tissue, inner - 2, rng.uniform(26, 48)):
+            place = tissues.window(tissue, centre, cells.diameter)
             reach = np.hypot(tissue.rows[place[0]] - centre[0], tissue.columns[:, place[1]] - centre[1])
             clear = np.minimum(0.65 * cells.diameter - reach, outline[place] - 0.5)
             tissue.paint(expit(clear / 0.6), 0.08, recipe["cytoplasm"][1], place)
             angle = rng.uniform(0, np.pi)
             apart = rng.choice([0, 0.3]) * cells.diameter * np.array([np.cos(angle), -np.sin(angle)])
             for shift in (-apart, apart) if apart.any() else (apart,):
-                _nucleus(rng, tissue, 4 * texture, centre + shift, plate, angle, 2.4, wall=outline)
+                tissues.nucleus(rng, tissue, 4 * texture, centre + shift, plate, angle, 2.4, wall=outline)

@@ -11,20 +11,18 @@ Sources
     Direction of the tables of signs: Liberman et al. 1998, AJR 171:35-40; Burnside et al. 2007, Radiology 242:388-395.
 """
 
-import functools
 from collections.abc import Iterator
 
 import numpy as np
-from scipy import fft, ndimage
+from scipy import ndimage
 from scipy.special import expit
 from skimage.morphology import convex_hull_image
 
-from regard.phantoms import Case
-from regard.phantoms.ultrasound import GLYPHS
+from regard.phantoms import Case, breasts
+from regard.phantoms.breasts import FINE, SIZE, power_law
+from regard.phantoms.letters import GLYPHS
 
 SEED = 2021  # the committed set, and nothing else: look at other seeds while developing
-SIZE = 160  # image height and width, pixels
-FINE = 2  # samples per pixel and axis
 LABELS = {"normal": 0.24, "benign": 0.38, "malignant": 0.38}  # exams; also the order from best to worst
 PATCHES = {1: 0.80, 2: 0.20}  # patches per exam; a second one is of the other view
 SEEN_AGAIN = 0.7  # chance that the second patch shows the findings; else it is a normal patch of that exam
@@ -181,31 +179,6 @@ def sample(rng: np.random.Generator) -> dict:
     )  # fmt: skip
 
 
-def power_law(
-    rng: np.random.Generator, step: float, exponent: float = 3.0, longest: float = 40.0, stretch: float = 1.0
-) -> np.ndarray:
-    """Periodic Gaussian field on the fine grid, mean 0, variance 1, power spectrum 1 / frequency^exponent.
-
-    The spectrum is flat for waves longer than `longest` mm; `stretch` > 1 draws the pattern out along the columns.
-    """
-    shape = (SIZE * FINE, SIZE * FINE)
-    field = fft.irfft2(fft.rfft2(rng.standard_normal(shape)) * _transfer(step, exponent, longest, stretch), shape)
-    return field / field.std()
-
-
-@functools.cache
-def _transfer(step, exponent, longest, stretch):
-    rows, columns = fft.fftfreq(SIZE * FINE, step)[:, None], fft.rfftfreq(SIZE * FINE, step) * stretch
-    transfer = (rows**2 + columns**2 + longest**-2.0) ** (-exponent / 4)
-    transfer[0, 0] = 0
-    return transfer
-
-
-def _pixels(fine):
-    """Mean of the samples inside each image pixel."""
-    return fine.reshape(SIZE, FINE, SIZE, FINE).mean(axis=(1, 3))
-
-
 def _patch(rng, patient, patch):
     """One patch: uint8 image and its regions.
 
@@ -215,141 +188,38 @@ def _patch(rng, patient, patch):
     anatomy, finding, noise, burn = rng.spawn(4)
     preset = SITES[patient["site"]]
     step = preset["pixel"] / FINE
-    x, y, inside, muscle = _breast(anatomy, patient["breast"], patch["view"], step)
-    tissue = _tissue(anatomy, patient["breast"], x, y, inside, muscle, step)
+    x, y, inside, muscle = breasts.breast(anatomy, patient["breast"], patch["view"], step)
+    tissue = breasts.tissue(anatomy, patient["breast"], x, y, inside, muscle, step)
 
     regions = {name: np.zeros((SIZE, SIZE), bool) for name in ("mass", "calcification")}
-    centre = _place(finding, inside, muscle, step, 0.7 * patient["size"] + 2)
+    centre = breasts.place(finding, inside, muscle, step, 0.7 * patient["size"] + 2)
     if patch["shows"] and patient["mass"]:
         added, share = _mass(finding, patient, x - x[centre], y - y[centre], step)
         tissue += added * np.clip(inside / 6, 0, 1)
-        regions["mass"] = _pixels(share * (inside > 0)) > 0.5
+        regions["mass"] = breasts.pixels(share * (inside > 0)) > 0.5
         away = np.rint(finding.normal(0, 4, 2) / step).astype(int)  # calcifications lie in the mass or near it
         centre = tuple(np.clip(np.add(centre, away), *np.array([0.2, 0.8]) * SIZE * FINE).astype(int))
     if patch["shows"] and "calcification_morphology" in patient["signs"]:
         added = _calcifications(finding, patient, x, y, centre, inside, step)
         tissue += added
-        regions["calcification"] = ndimage.binary_dilation(convex_hull_image(_pixels(added) > 0.04))
+        regions["calcification"] = ndimage.binary_dilation(convex_hull_image(breasts.pixels(added) > 0.04))
 
     # The breast thins towards the skin; processing evens most of it out. Scatter and detector blur what is left.
     rim = 1 - np.clip(inside / 9, 0, 1)
     tissue = np.where(inside > 0, tissue * np.sqrt(np.clip(1 - 0.75 * rim**2, 0, 1)), 0)
-    tissue = _pixels(ndimage.gaussian_filter(tissue, preset["blur"] / step))
+    tissue = breasts.pixels(ndimage.gaussian_filter(tissue, preset["blur"] / step))
     tissue += 0.5 * (tissue - ndimage.gaussian_filter(tissue, 1.5 / preset["pixel"]))  # edge enhancement
     light = preset["contrast"] * np.clip(tissue, 0, None) ** preset["gamma"]
     light = light / (1 + light**5) ** 0.2  # shoulder of the display: nothing is cut off abruptly
     grain = ndimage.gaussian_filter(noise.normal(0, preset["noise"], (SIZE, SIZE)), 0.6)
     grey = preset["air"] + (250 - preset["air"]) * light
-    grey += grain * np.clip(_pixels(inside) / 2 + 0.5, 0.15 if preset["air"] else 0, 1)
+    grey += grain * np.clip(breasts.pixels(inside) / 2 + 0.5, 0.15 if preset["air"] else 0, 1)
     if patient["laterality"] == "R":  # hung with the chest wall on the right
         grey, regions = grey[:, ::-1], {name: mask[:, ::-1] for name, mask in regions.items()}
     grey = np.clip(grey, 0, 255)
     if patch["artefact"] == "marker":
         _marker(burn, grey, f"{patient['laterality']} {patch['view']}", patient["laterality"] == "R", inside[:, -1])
     return np.rint(grey).astype(np.uint8), {name: np.ascontiguousarray(mask) for name, mask in regions.items()}
-
-
-def _breast(rng, breast, view, step):
-    """The window on the breast: x and y of the samples, depth below the skin, depth inside the pectoral muscle (mm)."""
-    side = SIZE * FINE * step
-    depth, height = breast["depth"], breast["depth"] * breast["height"]
-    left = max(0.0, rng.uniform(-12, max(depth + 10 - side, 0)))  # the film ends at the chest wall
-    top = (rng.normal(-4, 12) if view == "CC" else rng.normal(-16, 12)) - side / 2
-    y, x = np.mgrid[: SIZE * FINE, : SIZE * FINE] * step + step / 2
-    x, y = x + left, y + top
-
-    up, power = (height, 2.2) if view == "CC" else (1.75 * height, 2.6)  # in MLO the upper breast runs to the axilla
-    up, down = up * rng.uniform(0.92, 1.08), height * rng.uniform(0.92, 1.08)
-    bend = 1 + 0.02 * rng.normal() * np.sin(y / 21 + rng.uniform(0, 6)) + 0.008 * rng.normal() * np.sin(y / 9)
-    level = (np.abs(x) / (depth * bend)) ** power + np.where(y < 0, np.abs(y) / up, y / down) ** 2.1 - 1
-    rows, columns = np.gradient(level, step)
-    inside = -level / np.maximum(np.hypot(rows, columns), 0.5 / depth)
-    if rng.random() < 0.75:  # nipple in profile
-        out, wide = rng.uniform(1.5, 4.5), rng.uniform(3, 4.5)
-        tip = (1 - np.hypot((x - depth + 2) / (out + 2), (y - rng.normal(0, 1.5)) / wide)) * wide
-        inside = np.maximum(inside, tip) + 0.4 * np.exp(-(((inside - tip) / 1.5) ** 2))
-
-    muscle = np.full(x.shape, -99.0)
-    if view == "MLO":  # a triangle at the upper chest wall, a little convex
-        wide, low, bulge = rng.uniform(24, 44), rng.uniform(-20, 12), rng.uniform(0.0, 0.35)
-        along = (low - y) / (low + 75)
-        edge = wide * (along + bulge * along * (1 - along)) + rng.normal(0, 1) * np.sin(y / 11)
-        muscle = (edge - x) * np.cos(np.arctan(wide / (low + 75)))
-    return x, y, inside, muscle
-
-
-def _tissue(rng, breast, x, y, inside, muscle, step):
-    """Radiodensity of the breast without findings: fat, gland, strands, vessels, skin, muscle and distractors."""
-    nipple = breast["depth"]
-    reach, angle = np.hypot(x - nipple, y), np.arctan2(y, nipple - x)
-    coarse, fine = power_law(rng, step, 3.4), power_law(rng, step)
-    wander, wander_too = power_law(rng, step, 5.0, 25), power_law(rng, step, 5.0, 25)
-
-    def towards_nipple(texture, pull):  # sampled in coordinates around the nipple, unevenly, so that strands converge
-        rows = angle * (18 + 0.55 * reach) * pull + y * (1 - pull) + 2.5 * wander
-        columns = reach * pull + (nipple - x) * (1 - pull) + 2.5 * wander_too
-        return ndimage.map_coordinates(texture, (rows / step, columns / step), order=1, mode="grid-wrap")
-
-    islands = towards_nipple(power_law(rng, step, 3.4, 25, 2.0), 0.8)
-    threads = towards_nipple(power_law(rng, step, 3.0, 16, 3.2), 0.9)
-    threads_too = towards_nipple(power_law(rng, step, 3.0, 9, 2.6), 0.7)
-    network = np.exp(-np.abs(threads) / 0.10) + 0.8 * np.exp(-np.abs(threads_too) / 0.13)
-
-    # Gland fills a cone behind the nipple and leaves fat below the skin and before the chest wall.
-    across = (y - rng.normal(-3, 5)) / (0.62 * nipple * breast["height"])
-    cone = 1.5 - 1.6 * across**2 - 1.3 * np.clip((0.42 * nipple - x) / (0.42 * nipple), 0, 1) ** 1.5
-    cone -= 2.2 * np.exp(-np.clip(inside, 0, None) / rng.uniform(4, 8)) * (1 - 0.8 * np.exp(-((reach / 14) ** 2)))
-    amount = breast["gland"] + cone + breast["clumping"] * 1.2 * coarse + 1.1 * islands
-    gland = expit(amount / 0.7)
-    mottle = 0.8 * fine + 0.5 * islands + 0.4 * threads_too
-    tissue = 0.17 + 0.018 * coarse + 0.028 * fine + 0.012 * threads_too
-    tissue += gland * (0.22 + 0.055 * mottle + 0.05 * np.clip(amount, -1, 2.5))
-    tissue += breast["strands"] * network * (0.12 + 0.06 * gland) * expit(0.8 * islands + 0.6 * coarse + 0.3)
-    for _ in range(rng.integers(1, 5)):  # blood vessels, and in few of them calcified walls
-        tissue += _vessel(rng, x, y, nipple, wander, rng.random() < 0.05)
-    if rng.random() < 0.12:  # one or two round benign calcifications, no cluster
-        for _ in range(rng.integers(1, 3)):
-            row, column = _place(rng, inside, muscle, step, 8)
-            off = np.hypot(x - x[row, column], y - y[row, column])
-            tissue += rng.uniform(0.25, 0.5) * expit((rng.uniform(0.5, 1.3) - off) / 0.15)
-    if rng.random() < 0.35:  # overlapping gland that feigns a mass
-        row, column = _place(rng, inside, muscle, step, 8)
-        off = np.hypot(x - x[row, column], (y - y[row, column]) * rng.uniform(0.7, 1.4)) / rng.uniform(4, 8)
-        tissue += rng.uniform(0.05, 0.13) * expit((1 + 0.45 * islands + 0.3 * fine - off) / 0.22)
-    tissue = 0.17 + breast["contrast"] * (tissue - 0.17)
-
-    if muscle.max() > 0:
-        tilt = rng.uniform(0.35, 0.6)
-        fibres = ndimage.map_coordinates(
-            power_law(rng, step, 2.5, 12, 6), ((x + tilt * y) / step, (y - tilt * x) / step), order=1, mode="grid-wrap"
-        )
-        body = rng.uniform(0.30, 0.50) + 0.02 * fibres + 0.03 * coarse + 0.02 * network + 0.002 * np.clip(muscle, 0, 30)
-        tissue += expit(muscle / 0.5) * (np.maximum(body, 0.25) - tissue)
-    skin = rng.uniform(0.9, 1.6)
-    tissue += rng.uniform(0.12, 0.28) * np.exp(-0.5 * ((inside - skin) / (0.55 * skin)) ** 2) * (1 + 0.25 * coarse)
-    return tissue + 0.10 * np.exp(-((reach / 6) ** 2)) * (1 + 0.3 * fine)
-
-
-def _vessel(rng, x, y, nipple, wander, calcified):
-    """A winding line from the chest wall towards the nipple; calcified, two broken bright lines along its walls."""
-    start, slope, wide = rng.uniform(-0.8, 0.8) * nipple, rng.normal(0, 0.35), rng.uniform(0.5, 0.9)
-    bend = rng.uniform(2, 5) * np.sin(x / rng.uniform(9, 16) + rng.uniform(0, 6)) + 3 * wander
-    off = y - start * (1 - 0.6 * x / nipple) - slope * x - bend
-    off = off / np.hypot(1, slope)
-    line = rng.uniform(0.06, 0.14) * np.exp(-0.5 * (off / wide) ** 2)
-    if calcified:
-        breaks = expit(4 * (np.sin(x / 1.3 + 3 * wander) + np.sin(x / 2.9) - 0.6))
-        line += 0.3 * breaks * np.exp(-0.5 * ((np.abs(off) - wide) / 0.28) ** 2) * expit((30 - np.abs(x - 30)) / 2)
-    return line
-
-
-def _place(rng, inside, muscle, step, reach):
-    """Row and column of a sample in the breast, `reach` mm off skin and border of the patch, half that off muscle."""
-    border = np.minimum(np.arange(SIZE * FINE), np.arange(SIZE * FINE)[::-1]) * step
-    room = np.minimum(np.minimum(inside, -2 * muscle), np.minimum(border[:, None], border)) - reach
-    allowed = np.flatnonzero(room > min(0, room.max() - 1))  # where nothing fits, what comes nearest
-    row, column = np.unravel_index(allowed[rng.integers(len(allowed))], room.shape)
-    return int(row), int(column)
 
 
 def _mass(rng, patient, x, y, step):

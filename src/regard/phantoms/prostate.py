@@ -14,18 +14,16 @@ Sources
 """
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import numpy as np
 from scipy import ndimage
 from scipy.special import expit, ndtri
 
-from regard.phantoms import Case
-from regard.phantoms.ultrasound import random_field
+from regard.phantoms import Case, glands
+from regard.phantoms.fields import random_field
+from regard.phantoms.glands import BENIGN, FINE, FOCUS, SIZE, STROMA, Tissue
 
 SEED = 2025  # the committed set, and nothing else: look at other seeds while developing
-SIZE = 128  # image height and width, pixels
-FINE = 2  # samples per pixel and axis
 CANCER = 0.95  # share of patients with carcinoma: one tumour and one benign tile; the others have two benign tiles
 SLIDES = {1: 0.5, 2: 0.5}  # slides per patient
 
@@ -61,18 +59,6 @@ SITES = {
     "B": dict(pixel=2.2, white=(246, 244, 238), haematoxylin=(0.63, 0.72, 0.30), eosin=(0.12, 0.92, 0.38), blur=0.64),
 }
 ARTEFACTS = {"none": 0.86, "fold": 0.07, "out of focus": 0.07}
-STROMA, BENIGN, FOCUS = 0, 1, 2  # what a sample belongs to
-ANGLES = np.linspace(-np.pi, np.pi, 129)  # at which outlines are kept
-
-
-class Tissue(NamedTuple):
-    """The anatomy of a tile, as maps over its samples."""
-
-    kind: np.ndarray  # STROMA, BENIGN or FOCUS
-    lumen: np.ndarray  # distance to the edge of the lumen, positive inside
-    depth: np.ndarray  # distance to the gland's outline, positive inside the gland
-    outside: np.ndarray  # distance to the nearest gland
-    nearest: np.ndarray  # kind of the nearest gland
 
 
 def draw(seed: int, patients: int = 130) -> Iterator[Case]:
@@ -173,7 +159,7 @@ def _tile(rng, patient, tile):
     haematoxylin, eosin = _stain(rng, tile, look, tissue, heights, step)
 
     if tile["artefact"] == "fold":  # the section lies double along a band
-        (rows, columns), angle, side = _grid(step), rng.uniform(0, np.pi), SIZE * site["pixel"]
+        (rows, columns), angle, side = glands.grid(step), rng.uniform(0, np.pi), SIZE * site["pixel"]
         across = (columns - rng.uniform(0.2, 0.8) * side) * np.cos(angle) + (rows - side / 2) * np.sin(angle)
         across += 8 * random_field(rng, across.shape, 30 / step, 30 / step)
         double = 1 + 0.8 * expit((rng.uniform(7, 14) - np.abs(across)) / 1.5)
@@ -185,53 +171,11 @@ def _tile(rng, patient, tile):
         density += (amount * slide[stain])[..., None] * np.clip(np.array(site[stain]) + tint, 0.01, None)
     light = np.array(site["white"]) * 10**-density  # Beer-Lambert
     sigma = FINE * (site["blur"] + (rng.uniform(0.35, 0.8) if tile["artefact"] == "out of focus" else 0))
-    light = _pixels(ndimage.gaussian_filter(light, (sigma, sigma, 0), mode="nearest"))
+    light = glands.pixels(ndimage.gaussian_filter(light, (sigma, sigma, 0), mode="nearest"))
     cancerous = (tissue.kind == FOCUS) & (tile["label"] == "tumour")
-    tumour = _pixels(cancerous.astype(float)) > 0.5
-    benign = _pixels(((tissue.kind > STROMA) & ~cancerous).astype(float)) > 0.5
+    tumour = glands.pixels(cancerous.astype(float)) > 0.5
+    benign = glands.pixels(((tissue.kind > STROMA) & ~cancerous).astype(float)) > 0.5
     return np.round(light).astype(np.uint8), {"tumour": tumour, "benign_gland": benign, "stroma": ~tumour & ~benign}
-
-
-def _pixels(fine):
-    """Mean of the samples inside each image pixel."""
-    return fine.reshape(SIZE, FINE, SIZE, FINE, *fine.shape[2:]).mean(axis=(1, 3))
-
-
-def _grid(step):
-    """Rows (n, 1) and columns (n,) of the samples in micrometres."""
-    places = (np.arange(SIZE * FINE) + 0.5) * step
-    return places[:, None], places
-
-
-def _outline(rng, waviness, notches=0, corners=0.0):
-    """Radius over 128 angles, about 1: harmonics, inward folds (`notches`) and straight runs between corners."""
-    angle, order = ANGLES[:-1], np.arange(2, 8)[:, None]
-    waves = np.cos(order * angle + rng.uniform(0, 2 * np.pi, (6, 1)))
-    edge = 1 + (waviness / order * rng.standard_normal((6, 1)) * waves).sum(axis=0)
-    for _ in range(notches):
-        off = np.angle(np.exp(1j * (angle - rng.uniform(-np.pi, np.pi))))
-        edge -= rng.uniform(0.15, 0.5) * np.exp(-0.5 * (off / rng.uniform(0.08, 0.16)) ** 2)
-    if corners:
-        knots = np.linspace(-np.pi, np.pi, int(rng.integers(5, 9)) + 1)
-        heights = rng.uniform(-corners, corners, len(knots) - 1)
-        turned = (angle + rng.uniform(0, 2 * np.pi)) % (2 * np.pi) - np.pi
-        edge += np.interp(turned, knots, np.append(heights, heights[0]))
-    return np.maximum(edge, 0.25)
-
-
-def _relative(step, centre, radius, aspect, tilt, outline):
-    """The window around a gland, as slices, and in it the distance from its centre relative to its outline (1)."""
-    reach = radius * np.sqrt(aspect) * outline.max() + 22
-    window = tuple(
-        slice(*np.clip([int((place - reach) / step), int((place + reach) / step) + 1], 0, SIZE * FINE))
-        for place in centre
-    )
-    rows, columns = _grid(step)
-    down, right = rows[window[0]] - centre[0], columns[window[1]] - centre[1]
-    down, right = down * np.cos(tilt) - right * np.sin(tilt), right * np.cos(tilt) + down * np.sin(tilt)
-    down, right = down * np.sqrt(aspect) / radius, right / np.sqrt(aspect) / radius
-    edge = np.interp(np.arctan2(down, right), ANGLES, np.append(outline, outline[0]))
-    return window, np.hypot(down, right) / edge
 
 
 def _arrange(rng, tile, look, step):
@@ -249,7 +193,7 @@ def _arrange(rng, tile, look, step):
         at = tuple((np.asarray(centre) / step).astype(int))
         if min(at) >= 0 and max(at) < len(kind) and kind[at] and (onto is None or not onto[at]):
             return False  # the usual case, told without drawing
-        window, relative = _relative(step, centre, radius, aspect, tilt, outline)
+        window, relative = glands.relative(step, centre, radius, aspect, tilt, outline)
         taken = kind[window] > 0
         if onto is not None:
             taken &= ~onto[window]
@@ -264,7 +208,7 @@ def _arrange(rng, tile, look, step):
         return True
 
     def open_lumen(centre, radius, aspect, tilt, outline):
-        window, relative = _relative(step, centre, radius, aspect, tilt, outline)
+        window, relative = glands.relative(step, centre, radius, aspect, tilt, outline)
         opened[window] = np.maximum(opened[window], (1 - relative) * radius)
 
     def benign_glands(wanted, attempts, clear=0.0):
@@ -272,7 +216,7 @@ def _arrange(rng, tile, look, step):
         for attempt in range(attempts):
             radius = rng.lognormal(np.log(64 if rng.random() < 0.6 else 36), 0.25) * 0.98**attempt
             centre, aspect = rng.uniform(-0.1, 1.1, 2) * side, rng.uniform(1, 2.2)
-            outline = _outline(rng, 0.20, notches=int(rng.integers(0, 9)))
+            outline = glands.outline(rng, 0.20, notches=int(rng.integers(0, 9)))
             height, gap, tilt = np.clip(rng.normal(19, 5), 8, 30), rng.uniform(5, 20), rng.normal(grain, 0.6)
             if clear and np.hypot(*(centre - middle)) < clear + radius * np.sqrt(aspect):
                 continue
@@ -296,20 +240,20 @@ def _arrange(rng, tile, look, step):
             aspect = rng.lognormal(0.6, 0.35) if infiltrative else rng.lognormal(0.25, 0.2)
             tilt = rng.normal(grain, 0.35) if infiltrative else rng.uniform(0, np.pi)
             radius = tile["radius"] * rng.lognormal(0, 0.22)
-            return radius, np.clip(aspect, 1, 3.2), tilt, _outline(rng, 0.16, corners=corners)
+            return radius, np.clip(aspect, 1, 3.2), tilt, glands.outline(rng, 0.16, corners=corners)
 
         if signs["growth"] == "cribriform":
             for number in range(rng.integers(1, 3)):
                 centre = middle if number == 0 else somewhere()
-                radius, outline = extent * rng.uniform(0.55, 0.85), _outline(rng, 0.22, corners=corners / 2)
+                radius, outline = extent * rng.uniform(0.55, 0.85), glands.outline(rng, 0.22, corners=corners / 2)
                 tilt, before = rng.uniform(0, np.pi), kind == FOCUS
                 for size in (1, 0.8, 0.6, 0.4):  # the largest sheet that there is room for
                     if place(FOCUS, 16.0, 6, centre, size * radius, 1.3, tilt, outline, follows=False):
                         break
-                for at in _darts(rng, (kind == FOCUS) & ~before, rng.uniform(24, 30) / step):
+                for at in glands.darts(rng, (kind == FOCUS) & ~before, rng.uniform(24, 30) / step):
                     if rng.random() < 0.85:
                         form = rng.lognormal(np.log(7), 0.3), rng.uniform(1, 1.6), rng.uniform(0, np.pi)
-                        open_lumen((at + 0.5) * step, *form, _outline(rng, 0.15))
+                        open_lumen((at + 0.5) * step, *form, glands.outline(rng, 0.15))
         if signs["growth"] == "fused":
             for number in range(rng.integers(2, 4)):
                 centre, direction = middle if number == 0 else somewhere(), rng.uniform(0, 2 * np.pi)
@@ -318,7 +262,7 @@ def _arrange(rng, tile, look, step):
                     radius, aspect, tilt, outline = gland()
                     if place(FOCUS, look["height"], 6, centre, radius, aspect, tilt, outline, False, own):
                         if rng.random() < 0.8:
-                            open_lumen(centre, radius * rng.uniform(0.25, 0.5), aspect, tilt, _outline(rng, 0.3))
+                            open_lumen(centre, radius * rng.uniform(0.25, 0.5), aspect, tilt, glands.outline(rng, 0.3))
                     direction = direction + rng.normal(0, 0.9)
                     centre = centre + 1.45 * radius * np.array([np.sin(direction), np.cos(direction)])
         gap = (3, 12) if infiltrative else (2.5, 7)
@@ -336,52 +280,6 @@ def _arrange(rng, tile, look, step):
     return Tissue(kind, lumen, depth, outside * step, kind[down, right]), heights
 
 
-def _darts(rng, where, spacing):
-    """Points (n, 2) of `where`, as sample indices in random order, no two nearer than `spacing` samples."""
-    reach = int(np.ceil(spacing))
-    offsets = np.arange(-reach, reach + 1)
-    disc = np.hypot(offsets[:, None], offsets) < spacing
-    taken = np.zeros((where.shape[0] + 2 * reach, where.shape[1] + 2 * reach), bool)
-    places = rng.permutation(np.flatnonzero(where))
-    places = places[: int(15 * len(places) / spacing**2) + 1]  # more would seldom find room
-    kept = []
-    for row, column in zip(*(axis.tolist() for axis in np.unravel_index(places, where.shape)), strict=True):
-        if not taken[row + reach, column + reach]:
-            taken[row : row + 2 * reach + 1, column : column + 2 * reach + 1] |= disc
-            kept.append((row, column))
-    return np.array(kept, dtype=int).reshape(-1, 2)
-
-
-def _nuclei(rng, target, points, half, ratio, angle, step, strength, vesicular=0.0):
-    """Stamp elliptic nuclei into `target` (haematoxylin), in place, the darker one winning where two meet.
-
-    half: mean half axis; ratio: long / short axis; angle: of the long axis at each point, from the columns' direction;
-    vesicular: 0 dense chromatin, 1 cleared chromatin with a rim and a nucleolus.
-    """
-    count = len(points)
-    if not count:
-        return
-    half = half * rng.lognormal(0, 0.14, count) / step
-    ratio = 1 + (ratio - 1) * rng.lognormal(0, 0.25, count)
-    long, short = half * np.sqrt(ratio), half / np.sqrt(ratio)
-    reach = int(np.ceil(long.max())) + 2
-    offsets = np.arange(-reach, reach + 1.0)
-    jitter = rng.uniform(-0.5, 0.5, (2, count, 1, 1))
-    down, right = offsets[:, None] + jitter[0], offsets + jitter[1]
-    sine, cosine = np.sin(angle).reshape(-1, 1, 1), np.cos(angle).reshape(-1, 1, 1)
-    along, across = right * cosine + down * sine, down * cosine - right * sine
-    relative = np.hypot(along / long[:, None, None], across / short[:, None, None])
-    share = np.clip((1 - relative) * short[:, None, None] + 0.5, 0, 1)
-    clear = np.clip(vesicular + rng.normal(0, 0.12, (count, 1, 1)), 0, 1)
-    spot = (along - rng.normal(0, 0.6, (count, 1, 1))) ** 2 + (across - rng.normal(0, 0.5, (count, 1, 1))) ** 2
-    body = 1 - clear * (0.62 - 0.32 * relative**4) + clear * 1.2 * np.exp(-0.5 * spot * (step / 1.2) ** 2)
-    value = (share * body * strength * rng.lognormal(0, 0.2, (count, 1, 1))).astype(np.float32)
-    padded = np.pad(target, reach)
-    rows = points[:, 0, None, None] + np.arange(2 * reach + 1)[:, None]
-    np.maximum.at(padded, (rows, points[:, 1, None, None] + np.arange(2 * reach + 1)), value)
-    target[:] = padded[reach:-reach, reach:-reach]
-
-
 def _stain(rng, tile, look, tissue, heights, step):
     """Haematoxylin and eosin, as maps of optical density, of the tissue of one tile."""
     kind, lumen, depth, outside, nearest = tissue
@@ -390,7 +288,7 @@ def _stain(rng, tile, look, tissue, heights, step):
     fine, medium, coarse = field(1.2), field(5), field(22)
 
     # Stroma: bundles of smooth muscle, level lines of `across`, which wrap around the glands.
-    rows, columns = _grid(step)
+    rows, columns = glands.grid(step)
     turn = rng.uniform(0, np.pi)
     across = columns * np.sin(turn) - rows * np.cos(turn) + rng.uniform(8, 20) * field(55) + 3 * field(14)
     across = across + rng.uniform(5, 35) * np.exp(-outside / 18)
@@ -412,17 +310,17 @@ def _stain(rng, tile, look, tissue, heights, step):
         slits = np.maximum(slits, 0.95 * torn * (nearest == FOCUS))
     nuclei = np.zeros(shape, np.float32)
     free = (kind == STROMA) & (outside > 3) & (slits < 0.4)
-    cells = _darts(rng, free & (bundles + 0.8 * medium > rng.uniform(-0.9, 0.5)), rng.uniform(7.5, 11.5) / step)
+    cells = glands.darts(rng, free & (bundles + 0.8 * medium > rng.uniform(-0.9, 0.5)), rng.uniform(7.5, 11.5) / step)
     strength = rng.uniform(0.5, 0.62)
-    _nuclei(rng, nuclei, cells, 2.4, 3.6, fibre[tuple(cells.T)] + rng.normal(0, 0.15, len(cells)), step, strength)
+    glands.nuclei(rng, nuclei, cells, 2.4, 3.6, fibre[tuple(cells.T)] + rng.normal(0, 0.15, len(cells)), step, strength)
     if rng.random() < 0.35:  # lymphocytes: round and dark
-        cells = _darts(rng, free & (coarse + 0.5 * medium > rng.uniform(1.3, 2.2)), 6.5 / step)
-        _nuclei(rng, nuclei, cells, 2.7, 1.1, rng.uniform(0, 3, len(cells)), step, 0.8)
+        cells = glands.darts(rng, free & (coarse + 0.5 * medium > rng.uniform(1.3, 2.2)), 6.5 / step)
+        glands.nuclei(rng, nuclei, cells, 2.7, 1.1, rng.uniform(0, 3, len(cells)), step, 0.8)
     haematoxylin, eosin = haematoxylin * (1 - slits), eosin * (1 - slits) + 0.01
-    for row, column in _darts(rng, free & (outside > 14), 60 / step)[: rng.integers(0, 4)]:  # small vessels
-        where, relative = _relative(
+    for row, column in glands.darts(rng, free & (outside > 14), 60 / step)[: rng.integers(0, 4)]:  # small vessels
+        where, relative = glands.relative(
             step, ((row + 0.5) * step, (column + 0.5) * step), rng.uniform(4, 9), rng.uniform(1, 2.5),
-            -fibre[row, column], _outline(rng, 0.2),
+            -fibre[row, column], glands.outline(rng, 0.2),
         )  # fmt: skip
         share = expit((1 - relative) / 0.08) * (kind[where] == STROMA)
         blood = rng.uniform(0, 0.5) * (medium[where] > -0.3)
@@ -443,18 +341,18 @@ def _stain(rng, tile, look, tissue, heights, step):
     covered = (medium + 0.5 * coarse) / np.hypot(1, 0.5) < ndtri(look["basal"])  # in that share of the outline
     layered = gland & (covered | ~focus)
     solid = gland & (lumen < -1.5)
-    cells = _darts(rng, layered & (depth > 0.7) & (depth < 2.8) & solid, 4.8 / step)
-    _nuclei(rng, nuclei, cells, 2.2, 2.6, inward[tuple(cells.T)] + np.pi / 2, step, 1.0)
+    cells = glands.darts(rng, layered & (depth > 0.7) & (depth < 2.8) & solid, 4.8 / step)
+    glands.nuclei(rng, nuclei, cells, 2.2, 2.6, inward[tuple(cells.T)] + np.pi / 2, step, 1.0)
     for ours, half, vesicular in ((focus, look["nucleus"], look["vesicular"]), (kind == BENIGN, 3.1, 0.1)):
         lowest = np.where(layered, 5.0, 2.0) + 0.55 * half
         crowded = rng.uniform(2, 7)
         flat = ours & (depth > lowest) & (depth < np.maximum(0.52 * heights, lowest + 1 + 0.3 * crowded))
         if ours is focus and signs["growth"] in ("fused", "cribriform"):  # cells all through, not in rows
             flat = ours & (depth > lowest) & (lumen < -1.2 * half - 1)
-        cells = _darts(rng, flat & (lumen < -0.8 * half), rng.uniform(1.55, 1.85) * half / step)
+        cells = glands.darts(rng, flat & (lumen < -0.8 * half), rng.uniform(1.55, 1.85) * half / step)
         upright = np.where(heights[tuple(cells.T)] > 12, 0, np.pi / 2)  # a low epithelium has lying nuclei
         angle = inward[tuple(cells.T)] + upright + rng.normal(0, 0.35, len(cells))
-        _nuclei(rng, nuclei, cells, half, 1.3, angle, step, rng.uniform(0.56, 0.7), vesicular)
+        glands.nuclei(rng, nuclei, cells, half, 1.3, angle, step, rng.uniform(0.56, 0.7), vesicular)
 
     share = np.clip(nuclei / 0.35, 0, 1)
     eosin *= 1 - 0.55 * share
@@ -479,11 +377,11 @@ def _fill_lumens(rng, signs, tissue, haematoxylin, eosin, fields, step):
             cover = expit((lumen - 1.5 + 1.5 * coarse) / 0.8) * (0.8 + 0.3 * medium) * ours * level
             full_h += np.maximum(0.13 * cover, 0)
         if contents == "corpora amylacea":  # laminated round bodies
-            for row, column in _darts(rng, ours & (lumen > 4), rng.uniform(25, 60) / step):
+            for row, column in glands.darts(rng, ours & (lumen > 4), rng.uniform(25, 60) / step):
                 radius = min(lumen[row, column] * rng.uniform(0.6, 0.95), rng.uniform(8, 22))
                 centre = (row + 0.5) * step, (column + 0.5) * step
-                form = rng.uniform(1, 1.3), rng.uniform(0, np.pi), _outline(rng, 0.1)
-                where, relative = _relative(step, centre, radius, *form)
+                form = rng.uniform(1, 1.3), rng.uniform(0, np.pi), glands.outline(rng, 0.1)
+                where, relative = glands.relative(step, centre, radius, *form)
                 body = expit((1 - relative) * radius / 0.5) * level * (1 + 0.22 * np.cos(relative * radius * 1.3))
                 full_e[where] = np.maximum(full_e[where], 0.30 * body)
                 full_h[where] = np.maximum(full_h[where], 0.08 * body)

@@ -14,7 +14,7 @@ from scipy import interpolate, ndimage
 from scipy.special import expit
 from skimage.draw import polygon2mask
 
-from regard.phantoms.ultrasound import random_field
+from regard.phantoms.fields import random_field
 
 SIZE = 160  # image height and width, pixels
 FINE = 2  # samples per pixel and axis

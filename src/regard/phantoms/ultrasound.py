@@ -11,13 +11,15 @@ Sources
 """
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import numpy as np
-from scipy import fft, ndimage
+from scipy import ndimage
 from scipy.special import expit
 
 from regard.phantoms import Case
+from regard.phantoms.fields import interface, random_field
+from regard.phantoms.insonation import Tissue, insonify
+from regard.phantoms.letters import GLYPHS
 
 SEED = 2022  # the committed set, and nothing else: look at other seeds while developing
 SIZE = 160  # image height and width, pixels
@@ -65,15 +67,6 @@ SITES = {
     "C": dict(frequency=7.5, depths=(40, 45), dynamic_range=64, focus=0.50, f_number=2.2, looks=2, white=34),
 }
 ARTEFACTS = {"none": 0.75, "calipers": 0.15, "text": 0.10}
-SPEED_OF_SOUND = 1.54  # mm / us
-
-
-class Tissue(NamedTuple):
-    """What the sound meets, as (depth, lateral) maps."""
-
-    echo: np.ndarray  # dB relative to subcutaneous fat
-    specular: np.ndarray  # linear amplitude of smooth surfaces, 0 and up
-    attenuation: np.ndarray  # dB / cm / MHz, one way
 
 
 def draw(seed: int, patients: int = 160) -> Iterator[Case]:
@@ -149,75 +142,6 @@ def sample(rng: np.random.Generator) -> dict:
         turn=rng.uniform(0, 2 * np.pi),
     )
     return dict(site=site, depth=depth, artefacts=artefacts, label=label, signs=signs, breast=breast, mass=mass)
-
-
-def random_field(rng: np.random.Generator, shape: tuple[int, int], axial: float, lateral: float) -> np.ndarray:
-    """Periodic Gaussian random field, mean 0 and variance 1, smoothed by Gaussians of the given sigmas in samples."""
-    rows, columns = fft.fftfreq(shape[0])[:, None], fft.rfftfreq(shape[1])
-    transfer = np.exp(-2 * np.pi**2 * ((rows * axial) ** 2 + (columns * lateral) ** 2))
-    transfer[0, 0] = 0
-    smooth = fft.irfft2(fft.rfft2(rng.standard_normal(shape)) * transfer, shape)
-    return smooth / smooth.std()
-
-
-def interface(level: np.ndarray, step: float, width: float) -> np.ndarray:
-    """Specular strength, 0 to 1, of the surface level = 0: a line of sigma `width` mm, fading where it runs upright.
-
-    A flat surface returns sound to a vertical beam in proportion to the cosine of its tilt; dividing the level by its
-    gradient turns it into a distance, so that the line is equally thick everywhere.
-    """
-    down, across = np.gradient(level, step)
-    slope = np.hypot(down, across) + 1e-9
-    return np.exp(-0.5 * (level / slope / width) ** 2) * np.abs(down) / slope
-
-
-def insonify(
-    rng: np.random.Generator,
-    tissue: Tissue,
-    step: float,
-    *,
-    frequency: float,
-    focus: float,
-    f_number: float,
-    looks: int = 1,
-    noise: float = -95.0,
-) -> np.ndarray:
-    """Envelope (linear, 1 = fat at the surface) that a linear array receives from tissue, before any compensation.
-
-    The maps have `step` mm between samples; `frequency` is in MHz, `focus` in mm, and `noise`, the electronic noise,
-    in dB relative to fat at the surface. Vertical beams: each column is one line of sight.
-
-    Scatterers are complex circular Gaussian, many per resolution cell, so the envelope of homogeneous tissue is
-    Rayleigh distributed with mean / standard deviation 1.91 (Burckhardt 1978; Wagner et al. 1983). They are weighted
-    by the two-way loss along their beam and blurred with a separable Gaussian pulse-echo response: axially two cycles
-    long, laterally wavelength x f-number wide at the focus and hyperbolically wider away from it. `looks` > 1
-    averages the envelopes of independent looks, as spatial compounding does.
-    """
-    shape = tissue.echo.shape
-    loss = 2 * frequency * np.cumsum(tissue.attenuation, axis=0) * step / 10
-    loss = ndimage.gaussian_filter1d(loss, 0.5 / step, axis=1, mode="nearest")  # the aperture looks around edges
-    weight, mirror = 10 ** ((tissue.echo - loss) / 20), tissue.specular * 10 ** (-loss / 20)
-
-    wavelength = SPEED_OF_SOUND / frequency
-    depth = (np.arange(shape[0])[:, None] + 0.5) * step
-    axial = 0.85 * wavelength / step  # sigma in samples; full width at half maximum of two wavelengths
-    rayleigh = 7 * wavelength * f_number**2  # mm over which the beam widens by sqrt(2)
-    lateral = 0.55 * wavelength * f_number / step * np.sqrt(1 + ((depth - focus) / rayleigh) ** 2)
-    transfer = np.exp(-2 * np.pi**2 * (fft.fftfreq(shape[1]) * lateral) ** 2)
-    transfer += 0.15 * transfer**64  # side lobes, eight times as wide: clutter that keeps cysts from being black
-    energy = np.sqrt(4 * np.pi * axial * lateral)  # keeps the mean power of speckle at that of its scatterers
-
-    envelope = np.zeros(shape)
-    for _ in range(looks):
-        scatterers, electronics = _circular(rng, shape), _circular(rng, shape)
-        received = ndimage.gaussian_filter1d(weight * scatterers + mirror, axial, axis=0, mode="constant")
-        received = fft.ifft(fft.fft(received, axis=1) * transfer, axis=1) * energy
-        envelope += np.abs(received + electronics * 10 ** (noise / 20)) / looks
-    return envelope
-
-
-def _circular(rng, shape):
-    return (rng.standard_normal(shape) + 1j * rng.standard_normal(shape)) / np.sqrt(2)
 
 
 def display(envelope: np.ndarray, gain: np.ndarray, dynamic_range: float, white: float) -> np.ndarray:
@@ -422,13 +346,6 @@ def _add_mass(rng, tissue, outline, centre, patient, step):
 
 
 # 3 x 5 bitmap font, rows from the top: the same on every machine.
-GLYPHS = {
-    "0": "111 101 101 101 111", "1": "010 110 010 010 111", "2": "111 001 111 100 111", "3": "111 001 011 001 111",
-    "4": "101 101 111 001 001", "5": "111 100 111 001 111", "6": "111 100 111 101 111", "7": "111 001 010 010 010",
-    "8": "111 101 111 101 111", "9": "111 101 111 001 111", ":": "000 010 000 010 000", " ": "000 000 000 000 000",
-    "A": "010 101 111 101 101", "B": "110 101 110 101 110", "E": "111 100 110 100 111", "L": "100 100 100 100 111",
-    "R": "110 101 110 101 101", "S": "011 100 010 001 110", "T": "111 010 010 010 010", "X": "101 101 010 101 101",
-}  # fmt: skip
 
 
 def _write(grey, text, row, column):

@@ -1,0 +1,119 @@
+"""Heat maps of any number of images: made a few at a time, kept on disk as they come, resumed after an interruption."""
+
+import dataclasses
+import hashlib
+import importlib.metadata
+import json
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+from torch import Tensor, nn
+
+from regard.attribution import attribute, batch_within, check
+from regard.attribution.cost import Cost, counted
+from regard.models.backbones import digest
+
+AT_ONCE = 64  # images read at a time, beside what `memory` bounds within the network
+
+LIBRARIES = ("torch", "torchvision", "numpy", "scipy", "scikit-image", "scikit-learn", "zennit", "shap")
+
+Read = Callable[[Sequence[int]], Tensor]
+
+
+def stored(
+    folder: Path, model: nn.Module, read: Read, targets: Tensor, method: str, memory: float = 1.0, **parameters
+) -> tuple[np.ndarray, Cost]:
+    """Heat maps float32 (N, H, W) of N images, in a file of `folder` that is read as an array without being loaded, and
+    the Cost of all of them.
+
+    read: gives the images (n, C, H, W) of some of the rows 0 .. N - 1; targets (N,), method, memory and parameters
+    as of `attribute`. The file's name stands for all that it was made from, images, network and code included. What is there
+    is not made again: to go on after an interruption is to call again. Raises ValueError without images, and what
+    `attribute` raises.
+    """
+    if not len(targets):
+        raise ValueError("there is nothing to explain: no images")
+    check(model, read([0]), targets[:1], method)
+    batch = batch_within(memory, model, read([0])[0], method, **parameters)
+    key = [
+        digest(model),
+        repr(model),
+        method,
+        batch,
+        parameters,
+        targets.tolist(),
+        _content(read, len(targets)),
+        _code(),
+    ]
+    name = f"{method}-{hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:16]}"
+    maps, costs = _open(folder, name, len(targets), read)
+    for start in range(0, len(maps), AT_ONCE):
+        if str(start) in costs:
+            continue
+        rows = range(start, min(start + AT_ONCE, len(maps)))
+        with counted(model) as cost, _rows(rows):
+            made = attribute(model, read(rows), targets[rows.start : rows.stop], method, batch=batch, **parameters)
+        maps[rows.start : rows.stop] = made.cpu().numpy()
+        maps.flush()
+        costs[str(start)] = dataclasses.asdict(cost)
+        aside = folder / f"{name}.json.part"
+        aside.write_text(json.dumps(costs))
+        os.replace(aside, folder / f"{name}.json")  # maps that it names are on disk
+    return np.load(folder / f"{name}.npy", mmap_mode="r"), _together(costs)
+
+
+def _open(folder: Path, name: str, count: int, read: Read) -> tuple[np.memmap, dict]:
+    path, done = folder / f"{name}.npy", folder / f"{name}.json"
+    if done.is_file() and path.is_file():
+        return np.lib.format.open_memmap(path, mode="r+"), json.loads(done.read_text())
+    folder.mkdir(parents=True, exist_ok=True)
+    done.unlink(missing_ok=True)
+    shape = (count, *read([0]).shape[-2:])
+    return np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=shape), {}
+
+
+def _together(costs: dict[str, dict]) -> Cost:
+    parts = [Cost(**cost) for cost in costs.values()]
+    known = [part.memory for part in parts if part.memory is not None]
+    return Cost(
+        sum(part.forwards for part in parts),
+        sum(part.backwards for part in parts),
+        sum(part.seconds for part in parts),
+        max(known) if known else None,
+    )
+
+
+def _content(read: Read, count: int) -> str:
+    sha = hashlib.sha256()
+    for start in range(0, count, AT_ONCE):
+        images = read(range(start, min(start + AT_ONCE, count)))
+        sha.update(repr(tuple(images.shape)).encode() + images.cpu().contiguous().numpy().tobytes())
+    return sha.hexdigest()
+
+
+def _code() -> str:
+    """The code that makes maps, and the libraries': a file begun by other code is not gone on with."""
+    package = Path(__file__).parents[1]
+    files = [
+        package / "models" / "backbones.py",
+        package / "data" / "letterbox.py",
+        package / "core" / "seeds.py",
+        *(package / "attribution").glob("*.py"),
+        *(package / "kernels").glob("*.py"),
+    ]
+    sha = hashlib.sha256(json.dumps([importlib.metadata.version(name) for name in LIBRARIES]).encode())
+    for file in sorted(files):
+        sha.update(file.read_bytes())
+    return sha.hexdigest()
+
+
+@contextmanager
+def _rows(rows: range) -> Iterator[None]:
+    """What is refused is told with the place of the images among all."""
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(f"in maps {rows.start} to {rows.stop - 1}, counted from there: {error}") from error

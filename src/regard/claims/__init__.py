@@ -1,0 +1,1 @@
+"""What the papers claim, and what becomes of each claim here."""

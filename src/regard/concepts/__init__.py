@@ -1,0 +1,1 @@
+"""What a network has learned: clusters of activations and units, and words for them."""

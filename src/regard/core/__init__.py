@@ -1,0 +1,1 @@
+"""What everything else rests on: project, parameters, files, tables, seeds and statistics."""

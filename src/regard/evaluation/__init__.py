@@ -1,0 +1,1 @@
+"""How well maps agree with the expert, and whether to believe them."""

@@ -1,0 +1,1 @@
+"""Figures: functions of data that return a matplotlib figure."""

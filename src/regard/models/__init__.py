@@ -1,0 +1,1 @@
+"""Networks: built, pre-trained and trained, what they achieve, and which cases are explained."""

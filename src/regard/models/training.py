@@ -1,0 +1,272 @@
+"""Transfer learning of a classifier: one class per image, or several findings each present, absent or unknown."""
+
+import copy
+import functools
+import os
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+
+import numpy as np
+import pandas as pd
+import torch
+from sklearn.metrics import roc_curve
+from torch import Tensor, nn
+from torch.nn import functional
+
+from regard.core import hardware
+from regard.models import augmentation, backbones, preprocessing
+from regard.models.performance import auroc, one_against_rest
+
+
+@torch.no_grad()
+def predict(model: nn.Module, images: Tensor, batch: int = 32) -> Tensor:
+    """Logits (N, classes), float32 on the CPU, of uint8 images (N, H, W) or (N, H, W, 3)."""
+    device = next(model.parameters()).device
+    return torch.cat([model(backbones.inputs(part.to(device), model)).float().cpu() for part in images.split(batch)])
+
+
+def targets(table: pd.DataFrame, classes: Sequence[str], kind: str) -> Tensor:
+    """What the network is to say: int64 (N,) class indices, -1 unknown, or float32 (N, findings) 1, 0 or NaN unknown.
+
+    kind: "label" (one class per image, in the column label) or "findings" (a column each).
+    """
+    if kind == "findings":
+        return torch.from_numpy(table[list(classes)].apply(pd.to_numeric).to_numpy(np.float32, copy=True))
+    places = {name: place for place, name in enumerate(classes)}
+    return torch.tensor([places.get(label, -1) for label in table["label"]])
+
+
+def known(targets: Tensor) -> Tensor:
+    """Which targets are known, bool of the targets' shape."""
+    return ~targets.isnan() if targets.is_floating_point() else targets >= 0
+
+
+def loss(logits: Tensor, targets: Tensor, weights: Tensor | None = None) -> Tensor:
+    """Mean loss over the known targets, zero where none is: cross-entropy, or binary cross-entropy for findings.
+
+    weights: of each class, or of each finding's positive cases.
+    """
+    if not known(targets).any():
+        return logits.sum() * 0
+    if not targets.is_floating_point():
+        return functional.cross_entropy(logits, targets, weights, ignore_index=-1)
+    every = functional.binary_cross_entropy_with_logits(
+        logits, targets.nan_to_num(), pos_weight=weights, reduction="none"
+    )
+    return every[known(targets)].mean()
+
+
+def balancing(targets: Tensor, classes: Sequence[str]) -> Tensor:
+    """Weights that make every class, or each finding's presence and absence, count alike.
+
+    Classes: N / (classes x count), of the known ones; findings: absent / present. Raises ValueError where a class has
+    no case, or a finding none with it or none without.
+    """
+    if targets.is_floating_point():
+        present, absent = (targets == 1).sum(0), (targets == 0).sum(0)
+        for name, counts in zip(classes, zip(present, absent)):
+            if min(counts) == 0:
+                raise ValueError(
+                    f"class_weights: no training case is {'with' if not counts[0] else 'without'} {name!r}"
+                )
+        return absent / present
+    counts = torch.bincount(targets[targets >= 0], minlength=len(classes))
+    for name, count in zip(classes, counts):
+        if count == 0:
+            raise ValueError(f"class_weights: no training case is labelled {name!r}")
+    return counts.sum() / (len(classes) * counts)
+
+
+BLANKS = {"ignore": torch.nan, "zeros": 0.0, "ones": 1.0}  # U-Ignore, U-Zeros, U-Ones (Irvin et al. 2019)
+
+
+def fit(
+    model: nn.Sequential,
+    images: Tensor,
+    targets: Tensor,
+    split: np.ndarray,
+    *,
+    epochs: int,
+    learning_rate: float,
+    weight_decay: float,
+    batch: int,
+    patience: int,
+    frozen: bool,
+    seed: int,
+    dtype: torch.dtype = torch.float32,
+    classes: Sequence[str],
+    class_weights: str = "none",
+    blank: str = "ignore",
+    augment: Mapping = MappingProxyType({}),
+    report=lambda row: None,
+) -> pd.DataFrame:
+    """Train `model` in place on the rows where split is "train"; keep the epoch with the lowest loss on "tune".
+
+    images: uint8 (N, H, W) or (N, H, W, 3); targets: as from `targets`; split: (N,) names; classes: of the logits.
+    class_weights: "none" or "balanced" (see `balancing`); blank: what an unknown finding counts as in training,
+    "ignore", "zeros" or "ones" (the tuning loss is of the known ones always); augment: the options of
+    `regard.models.augmentation.augment`. frozen: train the linear head alone, with the features (batch norm included) as they
+    are. Stops after `patience` epochs without a lower tuning loss. `report` is
+    called with each row of the history (epoch, train_loss, tune_loss, tune_auroc, the mean over classes or findings),
+    which is returned. Raises ValueError for an unknown option, without a training case, and when the loss is no number any more.
+    """
+    if blank not in BLANKS or class_weights not in ("none", "balanced"):
+        raise ValueError(
+            f"blank is {blank!r} and class_weights {class_weights!r}; known are {', '.join(BLANKS)}, and none, balanced"
+        )
+    if not (split == "train").any():
+        raise ValueError("no case is in the split 'train': such a set is for an existing network (train: false)")
+    device = next(model.parameters()).device
+    change = functools.partial(augmentation.augment, **augment, taken=preprocessing.of(model))
+    learned = targets.nan_to_num(BLANKS[blank]) if targets.is_floating_point() else targets
+    # an image of which nothing is known would only move batch norm
+    told = known(learned).flatten(1).any(1) if learned.ndim > 1 else known(learned)
+    train = torch.from_numpy(np.flatnonzero((split == "train") & told.numpy()))
+    tune = torch.from_numpy(np.flatnonzero(split == "tune"))
+    weights = balancing(learned[train], classes).to(device) if class_weights == "balanced" else None
+    model.features.requires_grad_(not frozen)
+    trained = (model.head if frozen else model).parameters()
+    optimiser = torch.optim.AdamW(trained, lr=learning_rate, weight_decay=weight_decay)
+    steps = epochs * -(-len(train) // batch)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, learning_rate, total_steps=steps)
+    generator = torch.Generator().manual_seed(seed)
+    layout = hardware.layout(model)
+    model.to(memory_format=layout)
+    history, best, kept, since = [], float("inf"), None, 0
+    for epoch in range(epochs):
+        model.train()
+        if frozen:
+            model.features.eval()
+        losses = []
+        for rows in train[torch.randperm(len(train), generator=generator)].split(batch):
+            inputs = change(backbones.inputs(images[rows].to(device), model), generator).contiguous(memory_format=layout)
+            with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
+                logits = model(inputs)
+            error = loss(logits.float(), learned[rows].to(device), weights)
+            optimiser.zero_grad()
+            error.backward()
+            optimiser.step()
+            schedule.step()
+            losses += [error.item()] * len(rows)
+        model.eval()
+        logits = predict(model, images[tune])
+        tune_loss = loss(logits, targets[tune], None if weights is None else weights.cpu()).item()
+        if not np.isfinite(tune_loss):
+            raise ValueError(f"training diverged in epoch {epoch}: the tuning loss is {tune_loss}; lower learning_rate")
+        history.append(
+            {
+                "epoch": epoch,
+                "train_loss": float(np.mean(losses)),
+                "tune_loss": tune_loss,
+                "tune_auroc": _mean_auroc(targets[tune], logits),
+            }
+        )
+        report(history[-1])
+        if tune_loss < best:
+            best, kept, since = tune_loss, copy.deepcopy(model.state_dict()), epoch
+        if epoch - since >= patience:
+            break
+    model.load_state_dict(kept)
+    model.features.requires_grad_(True)
+    return pd.DataFrame(history)
+
+
+def out_of_fold(
+    build: Callable[[], nn.Sequential],
+    images: Tensor,
+    targets: Tensor,
+    patients: np.ndarray,
+    folds: int,
+    kind: str,
+    report: Callable[[str], Callable[[dict], None]] = lambda name: lambda row: None,
+    **fitting,
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Probabilities (N, classes) of every case from a network that saw none of its patient's images, and thresholds.
+
+    build: gives a network to train, the same each time; patients (N,) fall into `folds` folds of about as many cases of each class
+    (or combination of findings), and a quarter of the others tunes: epoch and threshold of a fold come from its own training
+    patients. fitting: of `fit`. The thresholds are those of each case's network: (1, N) for two classes, (N, findings), None for more
+    classes; `performance.called` takes them. Raises ValueError for fewer than two folds, and what `fit` and `thresholds` raise.
+    """
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    if folds < 2:
+        raise ValueError(f"out-of-fold predictions need at least two folds, not {folds}")
+    names = [str(row) for row in targets.tolist()]
+    parts = lambda rows, count: StratifiedGroupKFold(count, shuffle=True, random_state=fitting["seed"]).split(
+        rows, [names[row] for row in rows], patients[rows]
+    )
+    everything = np.arange(len(images))
+    found, cuts = np.full((len(images), len(fitting["classes"])), np.nan), None
+    for number, (rest, held) in enumerate(parts(everything, folds), start=1):
+        split = np.full(len(images), "test", dtype=object)
+        split[rest] = "train"
+        _, tuning = next(parts(rest, 4))
+        split[rest[tuning]] = "tune"
+        model = build()
+        fit(model, images, targets, split, report=report(f"fold {number} of {folds}"), **fitting)
+        scores = probabilities(predict(model, images), kind)
+        tune = split == "tune"
+        cut = thresholds(targets[tune], scores[tune], fitting["classes"], kind)
+        found[held] = scores[held]
+        if cut is not None:
+            cuts = np.full((len(images), len(cut)), np.nan) if cuts is None else cuts
+            cuts[held] = cut
+    return found, cuts if cuts is None or kind == "findings" else cuts.T
+
+
+def _mean_auroc(targets: Tensor, logits: Tensor) -> float:
+    kind = "findings" if targets.is_floating_point() else "label"
+    found = [auroc(positive, score) for _, positive, score in one_against_rest(targets, probabilities(logits, kind))]
+    return float(np.nanmean(found)) if not np.isnan(found).all() else float("nan")
+
+
+def reporter(name: str, epochs: int) -> Callable[[dict], None]:
+    """What `fit` calls after each epoch: a line under DVC, where no bar can be drawn, else a bar."""
+    if os.environ.get("REGARD_STAGE"):
+        return lambda row: print(
+            f"{name}: epoch {row['epoch'] + 1} of at most {epochs}, training loss {row['train_loss']:.3f}, "
+            f"tuning loss {row['tune_loss']:.3f}, AUROC {row['tune_auroc']:.3f}"
+        )
+    from tqdm.auto import tqdm
+
+    bar = tqdm(total=epochs, desc=name, unit="epoch")
+
+    def report(row: dict) -> None:
+        bar.update()
+        bar.set_postfix(tune_loss=f"{row['tune_loss']:.3f}", auroc=f"{row['tune_auroc']:.3f}")
+
+    return report
+
+
+def probabilities(logits: Tensor, kind: str) -> np.ndarray:
+    """Probabilities (N, classes), float64, of logits: of one class per image (they sum to one) or of each finding."""
+    return (logits.double().sigmoid() if kind == "findings" else logits.double().softmax(1)).numpy()
+
+
+def thresholds(targets: Tensor, probabilities: np.ndarray, classes: Sequence[str], kind: str) -> np.ndarray | None:
+    """Youden's threshold of the second of two classes, or of each finding, from its known cases; None for more classes.
+
+    Raises ValueError where the cases are all with a class or finding, or all without it.
+    """
+    if kind == "label" and probabilities.shape[1] > 2:
+        return None
+    found = []
+    for place, positive, score in one_against_rest(targets, probabilities):
+        if len(set(positive)) < 2:
+            raise ValueError(
+                f"{classes[place]!r} has no threshold: of the tuning cases that are known all have it, or none"
+            )
+        found.append(youden_threshold(positive.astype(int), score))
+    return np.array(found)
+
+
+def youden_threshold(labels: np.ndarray, scores: np.ndarray) -> float:
+    """The score at and above which a case is called positive: the largest sensitivity + specificity (Youden 1950).
+
+    Between this and the next lower observed score the midpoint is taken, since all in between are as good.
+    """
+    false_positive, true_positive, thresholds = roc_curve(labels, scores, drop_intermediate=False)
+    chosen = thresholds[np.argmax(true_positive - false_positive)]
+    lower = scores[scores < chosen]
+    return float((chosen + lower.max()) / 2) if len(lower) and np.isfinite(chosen) else float(min(chosen, 1.0))
