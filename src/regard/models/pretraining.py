@@ -251,7 +251,7 @@ def write(path: Path, dtype: torch.dtype = torch.float32, **settings) -> dict:
     arguments.apply_defaults()
     model, history = pretrain(**arguments.arguments)
     description = arguments.arguments | {
-        "source": "fractals drawn by regard.models.pretraining, after Kataoka et al., Pre-training without Natural Images",
+        "source": "fractals drawn by regard.fractals, after Kataoka et al., Pre-training without Natural Images",  # as the committed files say
         "held_out_accuracy": history[-1]["held_out_accuracy"],
     }
     features = {
