@@ -375,7 +375,8 @@ def test_white_is_zero_is_shown_right(tmp_path, dtype, window, photometric, opti
 
 def test_opacity_is_not_inverted_where_white_is_zero(tmp_path):
     path, values = tmp_path / "view.tif", np.dstack([65535 - DEEP, np.full_like(DEEP, 65535)])
-    options = {"photometric": "miniswhite", "planarconfig": "contig", "extrasamples": ["unassalpha"]}
+    options = {"photometric": "miniswhite", "planarconfig": "contig"}
+    options["extrasamples"] = ["unassalpha"]
     tifffile.imwrite(path, values, metadata=None, **options)
     assert np.array_equal(pixels.image(path, window=(0, 25500)), np.clip(DEEP // 100, 0, 255))
     tifffile.imwrite(path, values * np.array([1, 0], np.uint16), metadata=None, **options)

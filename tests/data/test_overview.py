@@ -160,9 +160,11 @@ def test_the_command_prints_both_and_counts_each_structure(folder, tmp_path, cap
 @pytest.mark.parametrize("cell", ["1.0", "-1", "nan", "yes", "N/A"])
 def test_a_cell_that_a_study_would_refuse_is_named(cell):
     values = ["1", "0", "", cell] * 3
-    lines = overview.doubtful(make_cases().table.assign(mass=values, age="61", note="", count=["1", "2"] * 6, size=["0.2", "1", "3"] * 4))
+    others = {"age": "61", "note": "", "count": ["1", "2"] * 6, "size": ["0.2", "1", "3"] * 4}
+    lines = overview.doubtful(make_cases().table.assign(mass=values, **others))
     assert len(lines) == 1
-    assert lines[0].startswith(f"NOTE: column mass is no finding: row 5 is '{cell}'; a finding is 1, 0")
+    said = f"NOTE: column mass is no finding: row 5 is '{cell}'; a finding is 1, 0"
+    assert lines[0].startswith(said)
 
 
 def test_blank_labels_and_capitals_are_named():
@@ -177,7 +179,8 @@ def test_blank_labels_and_capitals_are_named():
 def test_long_cells_are_shortened(folder, tmp_path, capsys, column):
     whole = cases.read(folder)
     values = ["1", "0"] * 6 if len(column) > 100 else ["x" * 10_000] * 12
-    cases.write(cases.Cases(whole.table.assign(**{column: values}), whole.images, whole.regions), tmp_path / "long")
+    table = whole.table.assign(**{column: values})
+    cases.write(cases.Cases(table, whole.images, whole.regions), tmp_path / "long")
     cli.main(["check", str(tmp_path / "long"), "--sheet", str(tmp_path / "sheet.png")])
     told = "".join(capsys.readouterr())
     assert "x" * 20 in told and "x" * 101 not in told

@@ -82,7 +82,11 @@ WRONG = {
         {"images": [IMAGE | {"width": 120, "height": 100}]},
         "image 0, 'images/a.png', is stated as 120 x 100 pixels, its file has 60 x 50",
     ),
-    "a width as text": ([], {"images": [IMAGE | {"width": "60"}]}, "has the width or height '60', which is no number"),
+    "a width as text": (
+        [],
+        {"images": [IMAGE | {"width": "60"}]},
+        "has the width or height '60', which is no number",
+    ),
     "sides swapped": ([], {"images": [IMAGE | {"width": 50, "height": 60}]}, "50 x 60 pixels, its file has 60 x 50"),
     "an image's id twice": ([], {"images": [IMAGE, SECOND | {"id": 0}]}, "id 0 stands twice in images"),
     "a category's id twice": ([], {"categories": [MASS, {"id": 1, "name": "Other"}]}, "id 1 stands twice in categories"),

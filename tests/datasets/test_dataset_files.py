@@ -135,10 +135,13 @@ def test_broken_json_is_named(tmp_path, content):
     refused(lambda: files.read_json(tmp_path / "a.json"), tmp_path / "a.json", "not readable as JSON")
 
 
-@pytest.mark.parametrize("content", ['{"a": 1, "b": 2, "a": 1}', '[{"x": [{"a": null, "\\u0061": 3}]}]'])
+@pytest.mark.parametrize(
+    "content", ['{"a": 1, "b": 2, "a": 1}', '[{"x": [{"a": null, "\\u0061": 3}]}]']
+)
 def test_a_key_that_stands_twice_in_json_is_named(tmp_path, content):
-    (tmp_path / "a.json").write_text(content)
-    refused(lambda: files.read_json(tmp_path / "a.json"), tmp_path / "a.json", "the key 'a' stands twice")
+    path = tmp_path / "a.json"
+    path.write_text(content)
+    refused(lambda: files.read_json(path), path, "the key 'a' stands twice")
 
 
 def test_json_is_read_with_and_without_a_byte_order_mark(tmp_path):
@@ -221,7 +224,8 @@ def test_what_is_wrong_in_an_archive_names_the_archive(tmp_path, error):
     with pytest.raises(error) as caught:
         with archives.unpacked(source, tmp_path / "target") as folder:
             raise error(f"{folder / 'list.csv'} row 2: it is blank")
-    assert type(caught.value) is error and str(caught.value) == f"{source}/list.csv row 2: it is blank"
+    assert type(caught.value) is error
+    assert str(caught.value) == f"{source}/list.csv row 2: it is blank"
 
 
 def test_what_an_interrupted_run_left_is_not_read(tmp_path):

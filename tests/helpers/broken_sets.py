@@ -178,7 +178,10 @@ BROKEN = {
         "number": (text(BOXES, ",39.6,", ",left,"), f"{BOXES} row 4: the box is 'left', not a number"),
         "unlisted": (drawn("images_002/00000009_000.png", SMALL), "00000009_000.png has no row in .*Data_Entry"),
         "unlisted box": (text(BOXES, "00000001_001", "00000009_009"), "00000009_009.png has no row in .*Data_Entry"),
-        "empty test list": (lambda f: (f / "test_list.txt").write_text(" \n"), "test_list.txt is empty"),
+        "empty test list": (
+            lambda f: (f / "test_list.txt").write_text(" \n"),
+            "test_list.txt is empty",
+        ),
         "unlisted test": (text("test_list.txt", "3_000", "9_000"), "test_list.txt: '00000009_000.png' has no row in"),
         "no image": (lambda f: [path.unlink() for path in f.rglob("*.png")], "none of the listed images"),
         "twice": (drawn("images_002/00000001_000.png", SMALL), "00000001_000.png have the same name"),

@@ -21,7 +21,8 @@ from regard.data.inputs.rasters import decode, nearly_constant, transparent
 from regard.data.inputs.words import joined, quoted, remark
 
 
-# How tables say that a finding is there or not, and that it is not known; a study takes 1, 0 and blank alone.
+# How tables say that a finding is there or not, and that it is not known; a study takes 1, 0 and
+# blank alone.
 TRUTH = {"1", "0", "1.0", "0.0", "yes", "no", "true", "false", "y", "n"}
 UNKNOWN = {"", "-1", "-1.0", "nan", "na", "n/a", "none", "null", "unknown", "?"}
 
@@ -46,7 +47,7 @@ class Cases:
     table: one row per case (case, patient, image, label or findings, ...), columns as strings, blank = unknown.
     images: per row a uint8 array (H, W) or (H, W, 3).
     regions: per structure and row a bool array (H, W), or None where the case is not annotated.
-    listed: of a set that `read` read, the number of rows of its cases.csv, with those that were left out.
+    listed: of a set that `read` read, the number of rows of its cases.csv, with those left out.
     """
 
     table: pd.DataFrame
@@ -117,7 +118,10 @@ def check_classes(
     for name in splits:
         for label in wanted:
             if not ((split == name) & (labels == label)).any():
-                raise ValueError(f"split {name!r} has no case labelled {quoted(label)}: the set has too few patients of it")
+                raise ValueError(
+                    f"split {name!r} has no case labelled {quoted(label)}: the set has too few "
+                    "patients of it"
+                )
 
 
 def check_findings(
@@ -128,7 +132,10 @@ def check_findings(
         for finding in findings:
             for value, meaning in {"1": "with", "0": "without"}.items():
                 if not ((split == name) & (table[finding] == value)).any():
-                    raise ValueError(f"split {name!r} has no case {meaning} {quoted(finding)}: the set has too few of them")
+                    raise ValueError(
+                        f"split {name!r} has no case {meaning} {quoted(finding)}: the set has too "
+                        "few of them"
+                    )
 
 
 def read(
@@ -202,15 +209,18 @@ def findings_of(table: pd.DataFrame) -> list[str]:
 
 
 def nearly_findings(table: pd.DataFrame) -> dict[str, int]:
-    """The columns that somebody may mean as findings and that are none (`findings_of`), with the first row that says why.
+    """The columns that somebody may mean as findings and that are none (`findings_of`), with the
+    first row that says why.
 
-    That is: more than half of what is known in them is one of TRUTH. Other whole numbers make a column a count.
+    That is: more than half of what is known in them is one of TRUTH. Whole numbers are no reason:
+    they make a column a count.
     """
     found = {}
     for name in table:
         known = [value.lower() for value in table[name] if value.lower() not in UNKNOWN]
         wrong = table.index[~(table[name].str.isdecimal() | (table[name] == ""))]
-        if name not in RESERVED and len(wrong) and 2 * sum(value in TRUTH for value in known) > len(known):
+        told = sum(value in TRUTH for value in known)
+        if name not in RESERVED and len(wrong) and 2 * told > len(known):
             found[name] = int(wrong[0])
     return found
 

@@ -80,13 +80,14 @@ def counted(
     for column in cases.findings_of(table):
         counts = table[column].value_counts()
         lines.append(
-            f"finding {short(column)}: present in {counts.get('1', 0)}, absent in {counts.get('0', 0)}, "
-            f"unknown in {counts.get('', 0)}"
+            f"finding {short(column)}: present in {counts.get('1', 0)}, "
+            f"absent in {counts.get('0', 0)}, unknown in {counts.get('', 0)}"
         )
     for structure, there in drawn.items():
         patients = table["patient"][[here is True for here in there]].nunique()
         lines.append(
-            f"region {short(structure)}: drawn in {there.count(True)} cases of {patients} patients, "
+            f"region {short(structure)}: "
+            f"drawn in {there.count(True)} cases of {patients} patients, "
             f"absent in {there.count(False)}, "
             f"not annotated in {there.count(None)}"
         )
@@ -94,23 +95,26 @@ def counted(
 
 
 def doubtful(table: pd.DataFrame) -> list[str]:
-    """The cells of a table that a study would refuse or count apart, a line for each column: those of what is nearly a
-    finding, blank labels, and labels that differ in capitals alone.
+    """The cells of a table that a study would refuse or count apart, a line for each column: those
+    of what is nearly a finding, blank labels, and labels that differ in capitals alone.
     """
     lines = [
-        f"NOTE: column {short(column)} is no finding: row {row + 2} is {quoted(table[column][row])}; "
+        f"NOTE: column {short(column)} is no finding: "
+        f"row {row + 2} is {quoted(table[column][row])}; "
         "a finding is 1, 0, or blank for unknown"
         for column, row in cases.nearly_findings(table).items()
     ]
     labels = table.get("label", pd.Series(dtype=str))
     if (blank := labels.index[labels == ""]).size:
-        lines.append(f"NOTE: column label: row {blank[0] + 2} is blank, and counts as a label of its own")
+        lines.append(
+            f"NOTE: column label: row {blank[0] + 2} is blank, and counts as a label of its own"
+        )
     spellings: dict[str, str] = {}
     for row, label in labels.items():
         if (other := spellings.setdefault(label.casefold(), label)) != label:
             lines.append(
-                f"NOTE: column label: row {row + 2} is {quoted(label)}, which differs from {quoted(other)} in capitals "
-                "alone; they count as two"
+                f"NOTE: column label: row {row + 2} is {quoted(label)}, "
+                f"which differs from {quoted(other)} in capitals alone; they count as two"
             )
             break
     return lines

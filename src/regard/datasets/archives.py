@@ -37,8 +37,8 @@ def unpacked(source: Path, beside: Path) -> Iterator[Path]:
         try:
             _unzip(source, folder) if source.name.lower().endswith(".zip") else _untar(source, folder)
         except Exception as error:  # what is damaged makes the decoders raise whatever they meet
-            said = " ".join(str(error).replace(scratch, str(source)).split()) or type(error).__name__
-            raise ValueError(f"{source} cannot be unpacked: {said}") from None
+            reason = str(error).replace(scratch, str(source)) or type(error).__name__
+            raise ValueError(f"{source} cannot be unpacked: {' '.join(reason.split())}") from None
         shutil.rmtree(folder / "__MACOSX", ignore_errors=True)
         entries = names.entries(folder)
         try:

@@ -48,7 +48,8 @@ def read(folder: Path | str) -> Cases:
     listed, boxed = files.one_of(folder, "Data_Entry_2017*.csv"), files.one_of(folder, "BBox_List_2017.csv")
     images = files.by_name(folder, "*.png")
     tests = files.one_of(folder, "test_list.txt") if files.below(folder, "test_list.txt") else None
-    tested = set(composed(tests.read_text(encoding="utf-8-sig", errors="replace")).split()) if tests else set()
+    told = tests.read_text(encoding="utf-8-sig", errors="replace") if tests else ""
+    tested = set(composed(told).split())
     if tests and not tested:
         raise ValueError(f"{tests} is empty: it should name the images of the published test part")
     if not tests:

@@ -64,7 +64,9 @@ def _rows(listed: dict, folder: Path, images: Sequence[Path]) -> dict:
         stated = (entry.get("width"), entry.get("height"))
         for said in stated:
             if not (said is None or isinstance(said, int | float)):
-                raise ValueError(f"{where} has the width or height {quoted(said)}, which is no number in JSON")
+                raise ValueError(
+                    f"{where} has the width or height {quoted(said)}, which is no number in JSON"
+                )
         if any(said is not None and said != real for said, real in zip(stated, (width, height))):
             raise ValueError(f"{where} is stated as {stated[0]} x {stated[1]} pixels, its file has {width} x {height}")
     return rows

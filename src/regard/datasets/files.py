@@ -68,7 +68,9 @@ def table(path: Path, columns: Sequence[str]) -> pd.DataFrame:
 
 
 def read_json(path: Path) -> object:
-    """The content of a JSON file. Raises FileNotFoundError, or ValueError where it is broken or has a key twice."""
+    """The content of a JSON file. Raises FileNotFoundError, or ValueError where it is broken or has
+    a key twice.
+    """
     try:
         return json.loads(present(path).read_text(encoding="utf-8-sig"), object_pairs_hook=_unique)
     except (ValueError, RecursionError) as error:
@@ -79,7 +81,9 @@ def _unique(pairs: list[tuple[str, object]]) -> dict:
     """A JSON object, of whose equal keys json would keep the last."""
     if len(found := dict(pairs)) < len(pairs):
         twice = next(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
-        raise ValueError(f"the key {quoted(twice)} stands twice in one object; which of them is meant is not said")
+        raise ValueError(
+            f"the key {quoted(twice)} stands twice in one object; which is meant is not said"
+        )
     return found
 
 

@@ -48,8 +48,11 @@ from regard.datasets.coded import Coded
 
 SHAPES = {"box": (annotations.box, 4), "circle": (annotations.circle, 3)}
 KINDS = ("mask", *SHAPES)
-# What the name of a column begins or ends with that somebody may mean as annotations; it would be taken over as plain text.
-VAGUE = re.compile(r"(mask|box|bbox|boxes|bboxes|circle|polygon|segmentation|contour|roi|geojson|coco)s?")
+# What the name of a column begins or ends with that somebody may mean as annotations; it would be
+# taken over as plain text.
+VAGUE = re.compile(
+    r"(mask|box|bbox|boxes|bboxes|circle|polygon|segmentation|contour|roi|geojson|coco)s?"
+)
 DOCUMENTS = (".txt", ".md", ".rst", ".pdf", ".html")
 Load = Callable[[], np.ndarray]
 
@@ -139,7 +142,9 @@ def _check_options(window: object, above: object, tile: object, label_by: object
     if window is not None and not (isinstance(window, list | tuple) and len(window) == 2 and _are_numbers(window)):
         raise ValueError(f"window must be two numbers, the values that become black and white, not {quoted(window)}")
     if window is not None and not (np.isfinite(window).all() and window[0] < window[1]):
-        raise ValueError(f"window must rise from one finite number to another, not be {quoted(window)}")
+        raise ValueError(
+            f"window must rise from one finite number to another, not be {quoted(window)}"
+        )
     if above is not None and not (_are_numbers([above]) and 0 <= above < 255):
         raise ValueError(f"above must be a grey value from 0 to 254, not {quoted(above)}")
     if tile is not None:
@@ -172,10 +177,12 @@ def _columns(table: pd.DataFrame, listed: Path, coded: Coded | None) -> dict[str
         elif kind == "mask" and coded is not None:
             found[column] = ("coded", "")
         elif _vague(column):
-            reason = "names no structure" if kind in KINDS else "looks like an annotation but is of no kind that is known"
+            reason = "looks like an annotation but is of no kind that is known"
+            reason = "names no structure" if kind in KINDS else reason
             raise ValueError(
-                f"{listed} has a column {quoted(column)} that {reason}; write mask:NAME, box:NAME, circle:NAME, geojson, or "
-                "mask with the option codes or colours; COCO is a file coco.json; what is no annotation needs another name"
+                f"{listed} has a column {quoted(column)} that {reason}; write mask:NAME, box:NAME, "
+                "circle:NAME, geojson, or mask with the option codes or colours; COCO is a file "
+                "coco.json; what is no annotation needs another name"
             )
     if coded is not None and ("coded", "") not in found.values():
         raise ValueError(f"{listed} has no column 'mask', which the option codes or colours is about")

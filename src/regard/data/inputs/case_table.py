@@ -14,13 +14,16 @@ COLUMNS = ("case", "patient", "image")
 SPLITS = {"train": 0.45, "tune": 0.15, "test": 0.40}
 # Columns of cases.csv with a meaning of their own, so no finding's.
 RESERVED = (*COLUMNS, "label", "split", "data", "height", "width", "pixel_mm", "reference", "site", "report", "reader")
-# Columns that would be passed over without a word under a name that differs in capitals or underscores, and such names.
+# Columns that would be passed over without a word under a name that differs in capitals or
+# underscores, and such names.
 EXACT = (*COLUMNS, "label", "split", "pixel_mm", "reference", "site", "report", "reader")
-LIKE = {name.replace("_", ""): name for name in EXACT} | {"pixelsize": "pixel_mm", "pixelspacing": "pixel_mm"}
+LIKE = {name.replace("_", ""): name for name in EXACT}
+LIKE |= {"pixelsize": "pixel_mm", "pixelspacing": "pixel_mm"}
 SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,199}")  # and no longer than a file system takes
 ELSEWHERE = ("mask", "masks", "region", "segmentation", "segmentations", "annotations")  # folders that are not read
 NOTES = (".txt", ".md")  # that may lie in `regions/`
-MARKS = re.compile(r"art[ei]facts?", re.IGNORECASE)  # what is meant for `artefact`, which alone has a meaning of its own
+# What is meant for `artefact`, which alone has a meaning of its own.
+MARKS = re.compile(r"art[ei]facts?", re.IGNORECASE)
 
 
 def read(folder: Path) -> tuple[pd.DataFrame, list[Path]]:
@@ -49,7 +52,9 @@ def check_capitals(columns: Sequence[str], path: Path) -> None:
     for column in columns:
         wanted = LIKE.get(re.sub(r"[\W_]", "", column.lower()))
         if wanted and column not in EXACT:
-            raise ValueError(f"{path} has a column {quoted(column)}; write {wanted!r}, or it would not be read")
+            raise ValueError(
+                f"{path} has a column {quoted(column)}; write {wanted!r}, or it would not be read"
+            )
 
 
 def _check_rows(table: pd.DataFrame, folder: Path) -> list[Path]:
@@ -135,7 +140,8 @@ def structures(folder: Path, cases: Sequence[str]) -> dict[str, Path]:
 
     Masks of no case are counted on stderr. Raises ValueError or FileNotFoundError for what would be passed over and so
     read as "not annotated": a `regions` in capitals, a structure that is no folder, a mask with another suffix, a link
-    to nothing, two structures that differ in capitals alone, blanks around a name, another spelling of `artefact`.
+    to nothing, two structures that differ in capitals alone, blanks around a name, another spelling
+    of `artefact`.
     """
     for entry in names.entries(folder):
         if entry.name.lower() in ELSEWHERE and entry.is_dir():
@@ -149,11 +155,19 @@ def structures(folder: Path, cases: Sequence[str]) -> dict[str, Path]:
                 raise ValueError(f"{regions} has two folders {structure!r}, which differ in the encoding of accents")
             for other in found:
                 if other.casefold() == structure.casefold():
-                    raise ValueError(f"{regions} has folders {other!r} and {structure!r}, which differ in capitals alone")
+                    raise ValueError(
+                        f"{regions} has folders {other!r} and {structure!r}, which differ in "
+                        "capitals alone"
+                    )
             if structure != structure.strip(tables.BLANK):
-                raise ValueError(f"{regions} has a folder {structure!r} with blanks around its name; rename it")
+                raise ValueError(
+                    f"{regions} has a folder {structure!r} with blanks around its name; rename it"
+                )
             if MARKS.fullmatch(structure) and structure != "artefact":
-                raise ValueError(f"{entry} must be called artefact to be read as what lies on the images; rename it")
+                raise ValueError(
+                    f"{entry} must be called artefact to be read as what lies on the images; "
+                    "rename it"
+                )
             found[structure] = entry
             _check_masks(entry, set(cases))
         elif not os.path.exists(entry):

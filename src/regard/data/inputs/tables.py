@@ -72,7 +72,9 @@ def _excel(path: Path) -> list[list[str]]:
 
 
 def _csv(path: Path) -> list[list[str]]:
-    """All cells, from the header on; a first line `sep=;`, which names the separator, is no row in Excel either."""
+    """All cells, from the header on; a first line `sep=;`, which names the separator, is no row in
+    Excel either.
+    """
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -90,14 +92,16 @@ def _csv(path: Path) -> list[list[str]]:
             rows.extend(_rows(lines, separator))
     except csv.Error:
         raise ValueError(
-            f"row {len(rows) + 1} has a quotation mark that is not closed or stands within a cell; write the whole cell "
-            "in quotation marks, and those within it twice"
+            f"row {len(rows) + 1} has a quotation mark that is not closed or stands within a cell; "
+            "write the whole cell in quotation marks, and those within it twice"
         ) from None
     return rows
 
 
 def _rows(lines: list[str], separator: str) -> Iterator[list[str]]:
-    """The cells of each row. Raises csv.Error also for what csv lets pass: quotation marks within a cell without them."""
+    """The cells of each row. Raises csv.Error also for what csv lets pass: quotation marks within a
+    cell without them.
+    """
     mark = re.escape(separator)
     whole = re.compile(rf'(?:\A|{mark}) *"[^"]*(?:""[^"]*)*"(?=[{mark}\r\n]|\Z)')
     reader, start = csv.reader(lines, delimiter=separator, strict=True, skipinitialspace=True), 0
