@@ -158,7 +158,7 @@ def build(
     unchanged. A head with one logit z, of a sigmoid, becomes for two classes the head with the logits (-z/2, z/2), whose
     softmax gives the second class the same probability, softmax((-z/2, z/2))[1] = 1 / (1 + exp(-z)), and whose signed maps of
     the two classes are each other's negative. Not those of lrp-alpha2beta1, whose rule counts
-    twice what speaks for a logit and once what speaks against it; and `gradient`, an absolute value,
+    twice what speaks for a logit and once what speaks against; and `gradient`, an absolute value,
     has one map for both.
     preprocessing: how the network's input is made from pixels; it stays with the model, for `inputs` and for all that hides pixels.
     A VGG that was trained with its last max pool computes something else here, unless pool is "max" and the sides of
