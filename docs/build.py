@@ -111,6 +111,13 @@ def parameter_page(text: str | None = None) -> str:
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
+def plain(text: str) -> str:
+    """A docstring as Markdown: outside of code, what would be a link or a tag is text."""
+    parts = re.split(r"(`[^`]*`)", text)
+    parts[::2] = [re.sub(r"([<\[])", r"\\\1", part) for part in parts[::2]]
+    return "".join(parts)
+
+
 def code(text: str) -> str:
     return f"`{text}`" if text else ""
 
@@ -173,12 +180,12 @@ def write_api(target: Path) -> str:
     rows = []
     for name, path in modules():
         said, names = public(path)
-        rows.append(row(f"[`{name}`](../../api/{name}.md)", said))
+        rows.append(row(f"[`{name}`](../../api/{name}.md)", plain(said)))
         if not (said or names):
             continue
         short = f"```{{eval-rst}}\n.. currentmodule:: {name}\n\n.. autosummary::\n\n"
         short += "\n".join(f"   {each}" for each in names) + "\n```" if names else ""
-        page = [f"# {name}", short if names else "", f"```{{eval-rst}}\n.. automodule:: {name}\n   :members:\n```"]
+        page = [f"# {name}", short if names else "", f"```{{eval-rst}}\n.. automodule:: {name}\n   :members:\n   :ignore-module-all:\n```"]
         (target / f"{name}.md").write_text("\n\n".join(part for part in page if part) + "\n", "utf-8")
     rows = [one for one in rows if (target / f"{re.search(r'`(.+?)`', one)[1]}.md").is_file()]
     return "| module | what it holds |\n|---|---|\n" + "\n".join(rows) + "\n"
@@ -197,8 +204,8 @@ def data_set_page() -> str:
         parts += [
             f"## {name}",
             f"Reader: `{read.__module__}.{read.__name__}`. Options (`--set NAME=VALUE`), with defaults: {taken}.",
-            module,
-            "**What the reader returns.** " + (inspect.getdoc(read) or ""),
+            plain(module),
+            "**What the reader returns.** " + plain(inspect.getdoc(read) or ""),
         ]
     return "\n\n".join(parts) + "\n"
 

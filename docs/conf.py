@@ -2,6 +2,7 @@
 
 import re
 from importlib.util import find_spec
+from pathlib import Path
 
 from docutils import nodes
 from docutils.utils.math.latex2mathml import tex2mathml
@@ -24,7 +25,7 @@ nb_execution_mode = "off"
 myst_enable_extensions = ["dollarmath", "deflist"]
 myst_heading_anchors = 4
 myst_links_external_new_tab = False
-bibtex_bibfiles = ["paper/refs.bib"]
+bibtex_bibfiles = [str(Path(__file__).parents[1] / "paper/refs.bib")]
 bibtex_reference_style = "author_year"
 
 # the API
@@ -66,6 +67,12 @@ def _plain(app, what, name, thing, options, lines):
     lines[:] = "".join(parts).split("\n")
 
 
+def _skip(app, what, name, thing, skip, options):
+    """Leave out what a module has imported from another package."""
+    return True if not str(getattr(thing, "__module__", None) or project.lower()).startswith(project.lower()) else None
+
+
 def setup(app):
     app.add_html_math_renderer("mathml", (_inline, None), (_display, None))
     app.connect("autodoc-process-docstring", _plain, priority=900)
+    app.connect("autodoc-skip-member", _skip)
