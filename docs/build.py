@@ -7,7 +7,9 @@ to the same place on a repository host and in the built pages.
 
 import argparse
 import ast
+import functools
 import inspect
+import os
 import re
 import shutil
 import subprocess
@@ -27,10 +29,9 @@ BY_HAND = "This notebook is run by hand, in JupyterLab or Voilà, so this copy h
 
 
 # ---------------------------------------------------------------- command line
+@functools.cache
 def command_help(*words: str) -> str:
     """What `python -m regard WORDS --help` prints, in lines of 100 characters."""
-    import os
-
     environment = os.environ | {"COLUMNS": "100", "NO_COLOR": "1", "PYTHON_COLORS": "0"}
     command = [sys.executable, "-m", "regard", *words, "--help"]
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from pages import blocks
 
 from regard import checks, project
 from regard.claims import TESTED_FROM
@@ -89,9 +90,8 @@ def test_a_study_like_another_is_checked_as_a_whole(change, message):
         checks.study("mine", params)
 
 
-def test_the_studies_that_readme_writes_are_right():
-    text = (project.root(Path(__file__)) / "README.md").read_text(encoding="utf-8")
-    written = [yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", text, flags=re.S)]
+def test_the_studies_that_the_guides_write_are_right():
+    written = [yaml.safe_load(block) for _, block in blocks("yaml")]
     assert len(written) == 5
     for entry in written:
         params = copy.deepcopy(project.parameters())
