@@ -34,12 +34,16 @@ def command_help(*words: str) -> str:
     """What `python -m regard WORDS --help` prints, in lines of 100 characters."""
     environment = os.environ | {"COLUMNS": "100", "NO_COLOR": "1", "PYTHON_COLORS": "0"}
     command = [sys.executable, "-m", "regard", *words, "--help"]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+    return subprocess.run(
+        command, env=environment, capture_output=True, text=True, check=True
+    ).stdout
 
 
 def commands(text: str) -> list[str]:
     """The names of the sub-commands that a help text lists."""
-    after = re.split(r"^(?:positional arguments|commands):$", text, flags=re.MULTILINE | re.IGNORECASE)[-1]
+    after = re.split(
+        r"^(?:positional arguments|commands):$", text, flags=re.MULTILINE | re.IGNORECASE
+    )[-1]
     listed = re.split(r"^options:$", after, flags=re.MULTILINE | re.IGNORECASE)[0]
     return re.findall(r"^ {2,4}([a-z][a-z-]*)(?: {2,}|$)", listed, flags=re.MULTILINE)
 
@@ -94,14 +98,29 @@ def parameter_page(text: str | None = None) -> str:
     written = comments(text)
     parts = []
     for stage, types in knobs.STAGES.items():
-        parts += [f"## {stage}", written[stage][1], "| knob | default | may be | meaning |\n|---|---|---|---|"]
+        parts += [
+            f"## {stage}",
+            written[stage][1],
+            "| knob | default | may be | meaning |\n|---|---|---|---|",
+        ]
         rows = []
         for name, type_ in types.items():
             value, comment = written[f"{stage}.{name}"]
-            below = [key for key in written if key.startswith(f"{stage}.{name}.") and key.count(".") == 2]
-            rows.append(row(code(name), code(value) if value else "block" if below else "", kinds(type_), comment))
+            below = [
+                key for key in written if key.startswith(f"{stage}.{name}.") and key.count(".") == 2
+            ]
+            rows.append(
+                row(
+                    code(name),
+                    code(value) if value else "block" if below else "",
+                    kinds(type_),
+                    comment,
+                )
+            )
             for key in below:
-                rows.append(row(code(key.split(".", 1)[1]), code(written[key][0]), "", written[key][1]))
+                rows.append(
+                    row(code(key.split(".", 1)[1]), code(written[key][0]), "", written[key][1])
+                )
         parts[-1] += "\n" + "\n".join(rows)
     parts += [
         "## Parameters of methods, null maps and selections",
@@ -124,7 +143,9 @@ def code(text: str) -> str:
 
 
 def row(*cells: str) -> str:
-    return "| " + " | ".join(str(cell).replace("|", "\\|").replace("\n", " ") for cell in cells) + " |"
+    return (
+        "| " + " | ".join(str(cell).replace("|", "\\|").replace("\n", " ") for cell in cells) + " |"
+    )
 
 
 # ---------------------------------------------------------------------- tables
@@ -144,14 +165,20 @@ def table_page() -> str:
     shared, tables = described()
     parts = []
     for stage in dict.fromkeys(table["stage"] for table in tables):
-        parts.append(f"## Stage {stage}" if stage != "none" else "## Written by commands and explorers")
+        parts.append(
+            f"## Stage {stage}" if stage != "none" else "## Written by commands and explorers"
+        )
         for table in (table for table in tables if table["stage"] == stage):
             parts += [f"### {table['file']}", table["about"].strip()]
             if table.get("also"):
-                parts.append(f"The same columns: {', '.join(code(name) for name in table['also'])}.")
+                parts.append(
+                    f"The same columns: {', '.join(code(name) for name in table['also'])}."
+                )
             what = "variable" if table["file"].endswith(".nc") else "column"
             rows = [row(code(name), *said) for name, said in columns_of(table, shared).items()]
-            parts.append(f"| {what} | meaning | unit | range |\n|---|---|---|---|\n" + "\n".join(rows))
+            parts.append(
+                f"| {what} | meaning | unit | range |\n|---|---|---|---|\n" + "\n".join(rows)
+            )
     return "\n\n".join(parts) + "\n"
 
 
@@ -186,8 +213,14 @@ def write_api(target: Path) -> str:
             continue
         short = f"```{{eval-rst}}\n.. currentmodule:: {name}\n\n.. autosummary::\n\n"
         short += "\n".join(f"   {each}" for each in names) + "\n```" if names else ""
-        page = [f"# {name}", short if names else "", f"```{{eval-rst}}\n.. automodule:: {name}\n   :members:\n   :ignore-module-all:\n```"]
-        (target / f"{name}.md").write_text("\n\n".join(part for part in page if part) + "\n", "utf-8")
+        page = [
+            f"# {name}",
+            short if names else "",
+            f"```{{eval-rst}}\n.. automodule:: {name}\n   :members:\n   :ignore-module-all:\n```",
+        ]
+        (target / f"{name}.md").write_text(
+            "\n\n".join(part for part in page if part) + "\n", "utf-8"
+        )
     rows = [one for one in rows if (target / f"{re.search(r'`(.+?)`', one)[1]}.md").is_file()]
     return "| module | what it holds |\n|---|---|\n" + "\n".join(rows) + "\n"
 
@@ -221,10 +254,16 @@ def claim_page() -> str:
     for study, rows in claims.groupby("study", sort=False):
         lines = []
         for one in rows.to_dict("records"):
-            ours = number(one["value"]) + (f" [{number(one['ci_low'])}, {number(one['ci_high'])}]" if one["ci_low"] else "")
-            what = one["claim"] + (f", {one['target']}" if one["claim"] in ("auroc", "accuracy") else "")
+            ours = number(one["value"]) + (
+                f" [{number(one['ci_low'])}, {number(one['ci_high'])}]" if one["ci_low"] else ""
+            )
+            what = one["claim"] + (
+                f", {one['target']}" if one["claim"] in ("auroc", "accuracy") else ""
+            )
             what += f" ({one['setting']})" if one["setting"] else ""
-            lines.append(row(what, one["asked_by"], number(one["paper_value"]), ours, one["verdict"]))
+            lines.append(
+                row(what, one["asked_by"], number(one["paper_value"]), ours, one["verdict"])
+            )
         head = "| claim | asked by | value in the paper | value here, 95 % interval | verdict |\n|---|---|---|---|---|\n"
         parts += [f"## {study}", head + "\n".join(lines)]
     return "\n\n".join(parts) + "\n"
@@ -246,10 +285,20 @@ def copy_notebook(source: Path, target: Path, notice: str, links) -> None:
     made = []
     for cell in book.cells:
         if cell.cell_type == "markdown":
-            cell.source = re.sub(r"\]\(([^)\s]+)\)", lambda found: f"]({links(found[1])})", cell.source)
+            cell.source = re.sub(
+                r"\]\(([^)\s]+)\)", lambda found: f"]({links(found[1])})", cell.source
+            )
             cell.source = cell.source.replace("```mermaid", "```text")
-        for name in figures_drawn(cell.source) if cell.cell_type == "code" and source.stem == "8_figures" else ():
-            made.append(nbformat.v4.new_markdown_cell(f"(figure-{name})=\n*The next cell draws the figure* `{name}.svg` *of the paper.*"))
+        for name in (
+            figures_drawn(cell.source)
+            if cell.cell_type == "code" and source.stem == "8_figures"
+            else ()
+        ):
+            made.append(
+                nbformat.v4.new_markdown_cell(
+                    f"(figure-{name})=\n*The next cell draws the figure* `{name}.svg` *of the paper.*"
+                )
+            )
         made.append(cell)
     title = next((at for at, cell in enumerate(made) if cell.cell_type == "markdown"), -1)
     made.insert(title + 1, nbformat.v4.new_markdown_cell(f"*{notice}*"))
@@ -287,11 +336,19 @@ def copy_notebooks(results: Path, target: Path) -> str:
         for study, made in here.items():
             if study:
                 beside = {name for name, found in executed.items() if study in found}
-                turn = lambda link, beside=beside: link if Path(link).stem in beside else outside(link)
+                turn = lambda link, beside=beside: (
+                    link if Path(link).stem in beside else outside(link)
+                )
                 said = f"Executed by the pipeline for the study {study}."
                 copy_notebook(made, target / "studies" / study / source.name, said, turn)
+    for study in {study for found in executed.values() for study in found if study}:
+        toc = "```{toctree}\n:glob:\n\n[0-9]_*\n```"
+        page = f"# Executed for {study}\n\nThe notebooks that the pipeline executed for the study `{study}`.\n\n{toc}\n"
+        (target / "studies" / study / "index.md").write_text(page, "utf-8")
     for source in sorted((ROOT / "notebooks" / "explore").glob("*.ipynb")):
-        copy_notebook(source, target / "notebooks" / "explore" / source.name, BY_HAND, lambda link: link)
+        copy_notebook(
+            source, target / "notebooks" / "explore" / source.name, BY_HAND, lambda link: link
+        )
     shutil.copytree(ROOT / "notebooks/explore/pictures", target / "notebooks/explore/pictures")
     return notebook_list(executed)
 
@@ -306,28 +363,51 @@ def notebook_list(executed: dict) -> str:
     studies = list(dict.fromkeys(study for found in executed.values() for study in found if study))
     lines = ["| notebook | executed for |", "|---|---|"]
     for source in numbered():
-        found = [f"[{name}](../../studies/{name}/{source.name})" for name in executed.get(source.stem, {}) if name]
-        said = ", ".join(found) or ("all studies together" if executed.get(source.stem) else "not executed here")
+        found = [
+            f"[{name}](../../studies/{name}/{source.name})"
+            for name in executed.get(source.stem, {})
+            if name
+        ]
+        said = ", ".join(found) or (
+            "all studies together" if executed.get(source.stem) else "not executed here"
+        )
         lines.append(row(f"[{source.stem}](../../notebooks/{source.name})", said))
     for source in sorted((ROOT / "notebooks" / "explore").glob("*.ipynb")):
-        lines.append(row(f"[explore/{source.stem}](../../notebooks/explore/{source.name})", "run by hand"))
-    toc = ["```{toctree}", ":hidden:", ":glob:", "", "/notebooks/*", "/notebooks/explore/*"]
-    toc += [f"/studies/{name}/*" for name in studies] + ["```"]
+        lines.append(
+            row(f"[explore/{source.stem}](../../notebooks/explore/{source.name})", "run by hand")
+        )
+    toc = [
+        "```{toctree}",
+        ":hidden:",
+        ":glob:",
+        "",
+        *(f"/studies/{name}/index" for name in studies),
+    ]
+    toc += ["/notebooks/*", "/notebooks/explore/*", "```"]
     return "\n".join([*lines, "", *toc]) + "\n"
 
 
 def figure_page(results: Path) -> str:
     """Each figure of the paper with its caption's first sentence, and a link to the cell of 8_figures that draws it."""
-    drawn = [name for cell in nbformat.read(ROOT / "notebooks/8_figures.ipynb", 4).cells for name in figures_drawn(cell.source)]
+    drawn = [
+        name
+        for cell in nbformat.read(ROOT / "notebooks/8_figures.ipynb", 4).cells
+        for name in figures_drawn(cell.source)
+    ]
     captions = {}
-    for found in re.finditer(r'image\(figures \+ "/([\w-]+)\.svg", width: 100%, alt: "([^"]+)"', (ROOT / "paper/paper.typ").read_text("utf-8")):
+    for found in re.finditer(
+        r'image\(figures \+ "/([\w-]+)\.svg", width: 100%, alt: "([^"]+)"',
+        (ROOT / "paper/paper.typ").read_text("utf-8"),
+    ):
         captions[found[1]] = found[2]
     parts = []
     for name in drawn:
         source = results / "figures" / f"{name}.svg"
         where = "this run" if source.is_file() else "the committed results of the profile `full`"
         parts += [f"## {name}", captions.get(name, ""), f"![{name}](figures/{name}.svg)"]
-        parts.append(f"Drawn by [a cell of 8_figures](#figure-{name}). Shown is the figure of {where}.")
+        parts.append(
+            f"Drawn by [a cell of 8_figures](#figure-{name}). Shown is the figure of {where}."
+        )
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -343,12 +423,23 @@ def copy_figures(results: Path, target: Path) -> None:
 def gather(results: Path, target: Path) -> None:
     """Everything that Sphinx reads, in `target`."""
     shutil.rmtree(target, ignore_errors=True)
-    shutil.copytree(ROOT / "docs", target / "docs", ignore=shutil.ignore_patterns("*.py", "__pycache__"))
-    for source in [*ROOT.glob("data/*/DATASHEET.md"), ROOT / "CHANGELOG.md", ROOT / "paper/refs.bib"]:
+    shutil.copytree(
+        ROOT / "docs", target / "docs", ignore=shutil.ignore_patterns("*.py", "__pycache__")
+    )
+    for source in [
+        *ROOT.glob("data/*/DATASHEET.md"),
+        ROOT / "CHANGELOG.md",
+        ROOT / "paper/refs.bib",
+    ]:
         there = target / source.relative_to(ROOT)
         there.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, there)
-    for name in ("LICENSE", "CITATION.cff", "params.yaml", "paper/paper.pdf"):  # files that pages link to
+    for name in (
+        "LICENSE",
+        "CITATION.cff",
+        "params.yaml",
+        "paper/paper.pdf",
+    ):  # files that pages link to
         shutil.copyfile(ROOT / name, target / name)
     generated = target / "docs" / "generated"
     generated.mkdir()
@@ -369,19 +460,35 @@ def gather(results: Path, target: Path) -> None:
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--results", type=Path, default=ROOT / "results", help="folder with the pipeline's results")
-    options.add_argument("--target", type=Path, default=ROOT / "build" / "docs", help="folder to write")
+    options.add_argument(
+        "--results", type=Path, default=ROOT / "results", help="folder with the pipeline's results"
+    )
+    options.add_argument(
+        "--target", type=Path, default=ROOT / "build" / "docs", help="folder to write"
+    )
     given = options.parse_args()
     source = ROOT / "build" / "docs-source"
     gather(given.results.resolve(), source)
     shutil.rmtree(given.target, ignore_errors=True)
-    words = ["-b", "html", "-q", "-c", str(ROOT / "docs"), "-d", str(ROOT / "build" / "docs-doctrees")]
+    words = [
+        "-b",
+        "html",
+        "-q",
+        "-c",
+        str(ROOT / "docs"),
+        "-d",
+        str(ROOT / "build" / "docs-doctrees"),
+    ]
     done = subprocess.run([sys.executable, "-m", "sphinx", *words, str(source), str(given.target)])
     if done.returncode:
         raise SystemExit(done.returncode)
     first = '<!doctype html><meta charset="utf-8"><title>Regard</title><meta http-equiv="refresh" content="0; url=docs/index.html">'
-    (given.target / "index.html").write_text(f'{first}<a href="docs/index.html">Regard</a>\n', "utf-8")
-    print(f"written to {given.target.relative_to(ROOT) if given.target.is_relative_to(ROOT) else given.target}")
+    (given.target / "index.html").write_text(
+        f'{first}<a href="docs/index.html">Regard</a>\n', "utf-8"
+    )
+    print(
+        f"written to {given.target.relative_to(ROOT) if given.target.is_relative_to(ROOT) else given.target}"
+    )
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from docutils import nodes
 from docutils.utils.math.latex2mathml import tex2mathml
+from sphinx.ext import autosummary
 
 project = "Regard"
 author = "The Regard developers"
@@ -34,9 +35,20 @@ autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 autodoc_mock_imports = [] if find_spec("triton") else ["triton"]
 autosummary_generate = False
+autosummary.WELL_KNOWN_ABBREVIATIONS += (
+    "eq.",
+    "al.,",
+    "Fig.",
+    "sec.",
+)  # after which a sentence goes on
 numpydoc_show_class_members = False
 # docstrings are plain text with equations and shapes; not every one of them is valid reStructuredText
-suppress_warnings = ["docutils", "app.add_node", "mystnb.unknown_mime_type", "misc.highlighting_failure"]
+suppress_warnings = [
+    "docutils",
+    "app.add_node",
+    "mystnb.unknown_mime_type",
+    "misc.highlighting_failure",
+]
 
 # the look: nothing is fetched from elsewhere, so that the pages work offline
 html_theme = "furo"
@@ -63,13 +75,21 @@ def _plain(app, what, name, thing, options, lines):
     if any(re.fullmatch(r"-{3,}", line.strip()) for line in lines):
         return
     parts = re.split(r"(`[^`]*`)", "\n".join(lines))
-    parts[::2] = [re.sub(r"([*|\\])", r"\\\1", re.sub(r"(\w)_(?!\w)", r"\1\\_", part)) for part in parts[::2]]
+    parts[::2] = [
+        re.sub(r"([*|\\])", r"\\\1", re.sub(r"(\w)_(?!\w)", r"\1\\_", part)) for part in parts[::2]
+    ]
     lines[:] = "".join(parts).split("\n")
 
 
 def _skip(app, what, name, thing, skip, options):
     """Leave out what a module has imported from another package."""
-    return True if not str(getattr(thing, "__module__", None) or project.lower()).startswith(project.lower()) else None
+    return (
+        True
+        if not str(getattr(thing, "__module__", None) or project.lower()).startswith(
+            project.lower()
+        )
+        else None
+    )
 
 
 def setup(app):

@@ -35,7 +35,16 @@ BUILD = builder()
 SHARED, TABLES = BUILD.described()
 SAMPLE = "notebooks/explore/sample/ultrasound"
 # what the guide of the project asks not to write
-AVOIDED = ("by lot", "told apart", "yardstick", "dealt out", "put together", "drawn anew", "hang on", "hangs on")
+AVOIDED = (
+    "by lot",
+    "told apart",
+    "yardstick",
+    "dealt out",
+    "put together",
+    "drawn anew",
+    "hang on",
+    "hangs on",
+)
 
 
 # ------------------------------------------------------------------------------------------------------------- README
@@ -45,13 +54,19 @@ def test_readme_has_at_most_600_words():
 
 def test_the_verdicts_of_the_readme_are_those_of_the_committed_reference():
     known = pd.read_csv(ROOT / "paper/reference/quick/claims.csv", keep_default_na=False)
-    rows = re.findall(r"^\| `(\w+)` \| (\w+ \d+) \| .*\(`([^`]+)`(?:, (\w+))?\) \| (.*?) \|$", text(README), re.MULTILINE)
+    rows = re.findall(
+        r"^\| `(\w+)` \| (\w+ \d+) \| .*\(`([^`]+)`(?:, (\w+))?\) \| (.*?) \|$",
+        text(README),
+        re.MULTILINE,
+    )
     assert {row[0] for row in rows} == set(yaml.safe_load(text(ROOT / "params.yaml"))["studies"])
     for study, paper, claim, target, verdict in rows:
         found = known[(known["study"] == study) & (known["claim"] == claim)]
         found = found[found["target"] == target] if target else found
         assert set(found["paper"]) == {paper} and set(found["asked_by"]) == {"the paper"}, claim
-        assert found["verdict"].iloc[0].removeprefix("on phantoms: ") == verdict, f"README: verdict of {claim}"
+        assert found["verdict"].iloc[0].removeprefix("on phantoms: ") == verdict, (
+            f"README: verdict of {claim}"
+        )
 
 
 def test_the_eight_lines_of_python_run():
@@ -95,9 +110,17 @@ def test_the_sources_that_are_gathered_link_to_each_other(tmp_path):
     BUILD.gather(tmp_path / "no results", tmp_path / "source")
     pages = sorted((tmp_path / "source").rglob("*.md"))
     generated = tmp_path / "source/docs/generated"
-    assert {path.stem for path in generated.iterdir()} >= {"commands", "parameters", "tables", "data_sets", "api"}
+    assert {path.stem for path in generated.iterdir()} >= {
+        "commands",
+        "parameters",
+        "tables",
+        "data_sets",
+        "api",
+    }
     for page in pages:
-        at = page.parent if page.parent != generated else tmp_path / "source/docs/reference"  # which includes it
+        at = (
+            page.parent if page.parent != generated else tmp_path / "source/docs/reference"
+        )  # which includes it
         for link in links(page):
             if not re.match(r"https?://|#", link):
                 assert (at / link.partition("#")[0]).exists(), f"{page.name}: no {link}"
@@ -105,8 +128,12 @@ def test_the_sources_that_are_gathered_link_to_each_other(tmp_path):
         book = nbformat.read(path, 4)
         assert "not executed" in book.cells[1].source or "by hand" in book.cells[1].source
         for cell in book.cells:
-            for link in re.findall(r"\]\(([^)\s]+)\)", cell.source) if cell.cell_type == "markdown" else ():
-                assert re.match(r"https?://", link) or (path.parent / link).exists(), f"{path.name}: no {link}"
+            for link in (
+                re.findall(r"\]\(([^)\s]+)\)", cell.source) if cell.cell_type == "markdown" else ()
+            ):
+                assert re.match(r"https?://", link) or (path.parent / link).exists(), (
+                    f"{path.name}: no {link}"
+                )
     figures = set(re.findall(r"#figure-([\w-]+)", text(generated / "figures.md")))
     source = (tmp_path / "source/notebooks/8_figures.ipynb").read_text("utf-8")
     assert figures and all(f"(figure-{name})=" in source for name in figures)
@@ -124,7 +151,9 @@ def test_executed_notebooks_are_shown_where_they_are(tmp_path):
     book = nbformat.read(tmp_path / "target/studies/chest/2_train.ipynb", 4)
     assert "for the study chest" in book.cells[1].source
     assert any("executed here" in str(cell.get("outputs")) for cell in book.cells)
-    found = {link for cell in book.cells for link in re.findall(r"\]\(([^)\s]+\.ipynb)\)", cell.source)}
+    found = {
+        link for cell in book.cells for link in re.findall(r"\]\(([^)\s]+\.ipynb)\)", cell.source)
+    }
     assert found and all((tmp_path / "target/studies/chest" / link).is_file() for link in found)
 
 
@@ -133,10 +162,16 @@ def typed() -> list[tuple[str, list[str]]]:
     """Every command of the pages: where it stands, and its words."""
     found = []
     for page, block in blocks("sh"):
-        found += [(f"{page.name}: {line}", shlex.split(line, comments=True)) for line in block.splitlines() if line]
+        found += [
+            (f"{page.name}: {line}", shlex.split(line, comments=True))
+            for line in block.splitlines()
+            if line
+        ]
     for page in PAGES:
         for span in spans(page):
-            if re.match(r"(python -m regard|regard|make|dvc|python) [a-z-]", span.replace("\\|", "|")):
+            if re.match(
+                r"(python -m regard|regard|make|dvc|python) [a-z-]", span.replace("\\|", "|")
+            ):
                 found.append((f"{page.name}: {span}", shlex.split(span)))
     return found
 
@@ -170,7 +205,9 @@ def test_every_command_can_be_typed(where, words):
 
 
 def test_every_reader_stands_in_the_table_of_published_sets():
-    listed = re.findall(r"^\| `([\w-]+) SOURCE ", text(ROOT / "docs/how-to/published_sets.md"), re.MULTILINE)
+    listed = re.findall(
+        r"^\| `([\w-]+) SOURCE ", text(ROOT / "docs/how-to/published_sets.md"), re.MULTILINE
+    )
     assert sorted(listed) == sorted(READERS)
 
 
@@ -178,9 +215,15 @@ def test_every_reader_stands_in_the_table_of_published_sets():
 def test_the_tutorial_runs(tmp_path):
     code = "\n".join(block for _, block in blocks("python", [ROOT / "docs/tutorial/one_image.md"]))
     environment = os.environ | {"PYTHONPATH": str(ROOT / "src"), "OMP_NUM_THREADS": "1"}
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stderr[-2000:]
-    assert [line.split()[0] for line in done.stdout.splitlines()] == ["malignant", "grad-cam", "centre"]
+    assert [line.split()[0] for line in done.stdout.splitlines()] == [
+        "malignant",
+        "grad-cam",
+        "centre",
+    ]
 
 
 def test_the_heat_map_of_the_guide_is_made(monkeypatch):
@@ -192,7 +235,9 @@ def test_the_heat_map_of_the_guide_is_made(monkeypatch):
     assert scope["maps"].shape == scope["nothing"].shape == (1, 160, 160)
 
 
-@pytest.mark.parametrize("page, code", blocks("python"), ids=[path.stem for path, _ in blocks("python")])
+@pytest.mark.parametrize(
+    "page, code", blocks("python"), ids=[path.stem for path, _ in blocks("python")]
+)
 def test_what_code_takes_from_the_package_is_there(page, code):
     tree, imported = ast.parse(code), {}
     for node in ast.walk(tree):
@@ -203,8 +248,14 @@ def test_what_code_takes_from_the_package_is_there(page, code):
                     importlib.import_module(f"{node.module}.{name.name}")
                 imported[name.asname or name.name] = getattr(whole, name.name)
     for node in ast.walk(tree):
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in imported:
-            assert hasattr(imported[node.value.id], node.attr), f"{page.name}: {node.value.id}.{node.attr}"
+        if (
+            isinstance(node, ast.Attribute)
+            and isinstance(node.value, ast.Name)
+            and node.value.id in imported
+        ):
+            assert hasattr(imported[node.value.id], node.attr), (
+                f"{page.name}: {node.value.id}.{node.attr}"
+            )
 
 
 # ------------------------------------------------------------------------------------------------------------- tables
@@ -228,7 +279,10 @@ def test_each_column_has_meaning_unit_and_range():
     for table in TABLES:
         assert table["about"] and table["columns"], table["file"]
         for name, said in BUILD.columns_of(table, SHARED).items():
-            assert len(said) == 3 and said[0] and all(isinstance(one, str | int) for one in said), (table["file"], name)
+            assert len(said) == 3 and said[0] and all(isinstance(one, str | int) for one in said), (
+                table["file"],
+                name,
+            )
 
 
 @pytest.mark.parametrize(
@@ -251,9 +305,17 @@ def test_the_columns_of_the_code_are_described(file, columns):
     assert set(described(file)["columns"]) == set(columns)
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "paper/reference").rglob("*.csv")), ids=lambda path: f"{path.parent.name}/{path.name}")
+@pytest.mark.parametrize(
+    "path",
+    sorted((ROOT / "paper/reference").rglob("*.csv")),
+    ids=lambda path: f"{path.parent.name}/{path.name}",
+)
 def test_the_columns_of_the_committed_reference_are_described(path):
-    file = "paper/reference/reruns/NAME.csv" if path.parent.name == "reruns" else f"results/{path.name}"
+    file = (
+        "paper/reference/reruns/NAME.csv"
+        if path.parent.name == "reruns"
+        else f"results/{path.name}"
+    )
     assert undescribed(file, pd.read_csv(path, nrows=0).columns) == []
 
 
@@ -265,10 +327,18 @@ def test_the_columns_of_the_sample_and_of_results_are_described(folder):
 
 
 def test_every_table_that_a_notebook_writes_is_described():
-    written = {file.rpartition("/")[2] for table in TABLES for file in (table["file"], *table.get("also", ()))}
+    written = {
+        file.rpartition("/")[2]
+        for table in TABLES
+        for file in (table["file"], *table.get("also", ()))
+    }
     for path in BUILD.numbered():
-        code = "\n".join(cell.source for cell in nbformat.read(path, 4).cells if cell.cell_type == "code")
-        found = set(re.findall(r'write\(.*target / "([\w-]+\.(?:csv|nc))"', code)) - {"measured.csv"}
+        code = "\n".join(
+            cell.source for cell in nbformat.read(path, 4).cells if cell.cell_type == "code"
+        )
+        found = set(re.findall(r'write\(.*target / "([\w-]+\.(?:csv|nc))"', code)) - {
+            "measured.csv"
+        }
         assert found <= written, path.stem
 
 
@@ -284,18 +354,30 @@ def test_the_page_of_parameters_has_every_knob():
 
 
 def test_values_and_comments_of_params_are_read_as_they_stand():
-    found = BUILD.comments("a:    # one\n  b: [1, 2]   # two\n              # more\n  c: {d: 1}\n  e: # three\n    f: \"5 mm\" # four\n")
-    assert found == {"a": ("", "one"), "a.b": ("[1, 2]", "two more"), "a.c": ("{d: 1}", ""), "a.e": ("", "three"), "a.e.f": ('"5 mm"', "four")}
+    found = BUILD.comments(
+        'a:    # one\n  b: [1, 2]   # two\n              # more\n  c: {d: 1}\n  e: # three\n    f: "5 mm" # four\n'
+    )
+    assert found == {
+        "a": ("", "one"),
+        "a.b": ("[1, 2]", "two more"),
+        "a.c": ("{d: 1}", ""),
+        "a.e": ("", "three"),
+        "a.e.f": ('"5 mm"', "four"),
+    }
     params = yaml.safe_load(text(ROOT / "params.yaml"))
     for stage, types in knobs.STAGES.items():
         for name in types:
             value = BUILD.comments(text(ROOT / "params.yaml"))[f"{stage}.{name}"][0]
-            assert not value or value.startswith("&") or yaml.safe_load(value) == params[stage][name]
+            assert (
+                not value or value.startswith("&") or yaml.safe_load(value) == params[stage][name]
+            )
 
 
 def test_the_page_of_commands_has_every_command():
     page = BUILD.command_page()
-    subparsers = next(action for action in cli._parser()._actions if hasattr(action, "choices") and action.choices)
+    subparsers = next(
+        action for action in cli._parser()._actions if hasattr(action, "choices") and action.choices
+    )
     assert re.findall(r"^## regard (\w+)$", page, re.MULTILINE) == list(subparsers.choices)
     assert "--honest HONEST" in page and "--set OPTION=VALUE" in page
 
@@ -318,7 +400,9 @@ def test_the_page_of_data_sets_has_every_reader():
 def test_the_page_of_claims_has_every_claim():
     known = pd.read_csv(ROOT / "paper/reference/quick/claims.csv", keep_default_na=False)
     page = BUILD.claim_page()
-    assert sum(line.startswith("| ") and "| verdict |" not in line for line in page.splitlines()) == len(known)
+    assert sum(
+        line.startswith("| ") and "| verdict |" not in line for line in page.splitlines()
+    ) == len(known)
 
 
 # ------------------------------------------------------------------------------------------------------------ English
@@ -328,7 +412,9 @@ def test_sentences_are_short_and_plain(page):
     assert [phrase for phrase in AVOIDED if phrase in whole] == []
     lines = [line for line in prose(page).splitlines() if not re.match(r"[|#:$]|\s*$|```", line)]
     plain = re.sub(r"\]\([^)]*\)", "", re.sub(r"`[^`]+`", "code", "\n".join(lines)))
-    sentences = [one.split() for one in re.split(r"[.:;!?](?:\s|$)|\n(?=[-\d*])|\n\n", plain) if one.split()]
+    sentences = [
+        one.split() for one in re.split(r"[.:;!?](?:\s|$)|\n(?=[-\d*])|\n\n", plain) if one.split()
+    ]
     assert sum(map(len, sentences)) <= 20 * len(sentences)
     assert [" ".join(one) for one in sentences if len(one) > 35] == []
 
@@ -339,5 +425,8 @@ def test_the_built_pages_fetch_nothing():
     if not pages:
         pytest.skip("no build/docs: run make docs")
     for page in pages:
-        fetched = re.findall(r'<(?:script|link|img|iframe)[^>]*\b(?:src|href)="((?:https?:)?//[^"]+)"', page.read_text("utf-8"))
+        fetched = re.findall(
+            r'<(?:script|link|img|iframe)[^>]*\b(?:src|href)="((?:https?:)?//[^"]+)"',
+            page.read_text("utf-8"),
+        )
         assert fetched == [], page
