@@ -45,7 +45,7 @@ test: $(VENV)/installed
 
 # Static pages in build/docs, with the executed notebooks of results/ where there are some.
 docs: $(VENV)/installed
-	python docs/build.py
+	python docs/build_pages.py
 
 $(VENV)/installed: requirements.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python >= 3.11 is needed, this is " + sys.version.split()[0])'

@@ -1,4 +1,4 @@
-"""Settings of Sphinx. `python docs/build.py` gathers the sources in build/docs-source and runs Sphinx on them."""
+"""Settings of Sphinx. `python docs/build_pages.py` gathers the sources and runs Sphinx on them."""
 
 import re
 from importlib.util import find_spec
@@ -35,17 +35,12 @@ autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 autodoc_mock_imports = [] if find_spec("triton") else ["triton"]
 autosummary_generate = False
-autosummary.WELL_KNOWN_ABBREVIATIONS += (
-    "eq.",
-    "al.,",
-    "Fig.",
-    "sec.",
-)  # after which a sentence goes on
+# a sentence goes on after these
+autosummary.WELL_KNOWN_ABBREVIATIONS += ("eq.", "al.,", "Fig.", "sec.")
 numpydoc_show_class_members = False
-# docstrings are plain text with equations and shapes; not every one of them is valid reStructuredText
+# docstrings are plain text with equations and shapes, and not all of them valid reStructuredText
 suppress_warnings = [
     "docutils",
-    "app.add_node",
     "mystnb.unknown_mime_type",
     "misc.highlighting_failure",
 ]
@@ -71,7 +66,7 @@ def _display(translator, node):
 
 
 def _plain(app, what, name, thing, options, lines):
-    """Docstrings without numpydoc sections are text: a star, bar or trailing underscore in one is no markup."""
+    """A docstring without numpydoc sections is text: stars, bars, underscores are no markup."""
     if any(re.fullmatch(r"-{3,}", line.strip()) for line in lines):
         return
     parts = re.split(r"(`[^`]*`)", "\n".join(lines))

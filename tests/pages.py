@@ -1,7 +1,8 @@
 """The hand-written pages of the documentation, README among them, and what stands in them."""
 
-import importlib.util
+import importlib
 import re
+import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -41,9 +42,8 @@ def links(path: Path) -> list[str]:
     return re.findall(r"(?<!\\)\[[^\]]*\]\(([^)\s]+)\)", re.sub(r"`[^`\n]+`", "", prose(path)))
 
 
-def builder():
-    """The script docs/build.py as a module."""
-    spec = importlib.util.spec_from_file_location("docs_build", ROOT / "docs" / "build.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def script(name: str):
+    """A script of docs/ as a module; the scripts import each other by name."""
+    if str(ROOT / "docs") not in sys.path:
+        sys.path.append(str(ROOT / "docs"))
+    return importlib.import_module(name)

@@ -1,4 +1,4 @@
-"""The documentation: its links lead somewhere, its commands and code run, and what is generated leaves nothing out."""
+"""The documentation: links lead somewhere, commands and code run, what is generated is complete."""
 
 import ast
 import importlib
@@ -7,13 +7,12 @@ import re
 import shlex
 import subprocess
 import sys
-from pathlib import Path
 
 import nbformat
 import pandas as pd
 import pytest
 import yaml
-from pages import PAGES, README, ROOT, anchors, blocks, builder, links, prose, spans, text
+from pages import PAGES, README, ROOT, anchors, blocks, links, prose, script, spans, text
 
 from regard import (
     audits,
@@ -31,8 +30,8 @@ from regard import (
 )
 from regard.datasets import READERS
 
-BUILD = builder()
-SHARED, TABLES = BUILD.described()
+BUILD, GENERATED, NOTEBOOKS = map(script, ("build_pages", "generated_pages", "notebook_pages"))
+SHARED, TABLES = GENERATED.described()
 SAMPLE = "notebooks/explore/sample/ultrasound"
 # what the guide of the project asks not to write
 AVOIDED = (
@@ -47,7 +46,7 @@ AVOIDED = (
 )
 
 
-# ------------------------------------------------------------------------------------------------------------- README
+# ---- README
 def test_readme_has_at_most_600_words():
     assert len(text(README).split()) <= 600
 
@@ -83,7 +82,7 @@ def test_the_eight_lines_of_python_run():
     assert scope["description"]["classes"][1] == "malignant"
 
 
-# -------------------------------------------------------------------------------------------------------------- links
+# ---- links
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_relative_link_leads_to_a_file_and_a_heading(page):
     for link in links(page):
@@ -106,7 +105,7 @@ def test_every_page_is_in_a_table_of_contents():
 
 
 def test_the_sources_that_are_gathered_link_to_each_other(tmp_path):
-    """With the generated pages and the notebooks, as Sphinx reads them; without results of the pipeline."""
+    """With generated pages and notebooks, as Sphinx reads them, without results of the pipeline."""
     BUILD.gather(tmp_path / "no results", tmp_path / "source")
     pages = sorted((tmp_path / "source").rglob("*.md"))
     generated = tmp_path / "source/docs/generated"
@@ -146,7 +145,7 @@ def test_executed_notebooks_are_shown_where_they_are(tmp_path):
     folder = tmp_path / "results/study/chest/train"
     folder.mkdir(parents=True)
     nbformat.write(made, folder / "2_train.ipynb")
-    listed = BUILD.copy_notebooks(tmp_path / "results", tmp_path / "target")
+    listed = NOTEBOOKS.write(tmp_path / "results", tmp_path / "target")
     assert "../../studies/chest/2_train.ipynb" in listed
     book = nbformat.read(tmp_path / "target/studies/chest/2_train.ipynb", 4)
     assert "for the study chest" in book.cells[1].source
@@ -157,7 +156,7 @@ def test_executed_notebooks_are_shown_where_they_are(tmp_path):
     assert found and all((tmp_path / "target/studies/chest" / link).is_file() for link in found)
 
 
-# ----------------------------------------------------------------------------------------------------------- commands
+# ---- commands
 def typed() -> list[tuple[str, list[str]]]:
     """Every command of the pages: where it stands, and its words."""
     found = []
@@ -188,7 +187,7 @@ def test_every_command_can_be_typed(where, words):
     if words[:3] == ["python", "-m", "regard"]:
         words = words[2:]
     if words[0] == "regard" and words[1:] not in ([], ["COMMAND"]):
-        known = BUILD.commands(cli._parser().format_help())
+        known = GENERATED.commands(cli._parser().format_help())
         assert words[1] in known
         if len(words) > 2:  # else the command is only named
             cli._parser().parse_args(words[1:])
@@ -211,7 +210,7 @@ def test_every_reader_stands_in_the_table_of_published_sets():
     assert sorted(listed) == sorted(READERS)
 
 
-# ------------------------------------------------------------------------------------------------------------- Python
+# ---- Python
 def test_the_tutorial_runs(tmp_path):
     code = "\n".join(block for _, block in blocks("python", [ROOT / "docs/tutorial/one_image.md"]))
     environment = os.environ | {"PYTHONPATH": str(ROOT / "src"), "OMP_NUM_THREADS": "1"}
@@ -258,7 +257,7 @@ def test_what_code_takes_from_the_package_is_there(page, code):
             )
 
 
-# ------------------------------------------------------------------------------------------------------------- tables
+# ---- tables
 def described(file: str) -> dict:
     """The description of a table, by its file or another of the same columns."""
     found = [table for table in TABLES if file in (table["file"], *table.get("also", ()))]
@@ -278,7 +277,7 @@ def undescribed(file: str, header) -> list[str]:
 def test_each_column_has_meaning_unit_and_range():
     for table in TABLES:
         assert table["about"] and table["columns"], table["file"]
-        for name, said in BUILD.columns_of(table, SHARED).items():
+        for name, said in GENERATED.columns_of(table, SHARED).items():
             assert len(said) == 3 and said[0] and all(isinstance(one, str | int) for one in said), (
                 table["file"],
                 name,
@@ -332,7 +331,7 @@ def test_every_table_that_a_notebook_writes_is_described():
         for table in TABLES
         for file in (table["file"], *table.get("also", ()))
     }
-    for path in BUILD.numbered():
+    for path in NOTEBOOKS.numbered():
         code = "\n".join(
             cell.source for cell in nbformat.read(path, 4).cells if cell.cell_type == "code"
         )
@@ -342,20 +341,21 @@ def test_every_table_that_a_notebook_writes_is_described():
         assert found <= written, path.stem
 
 
-# ---------------------------------------------------------------------------------------------------- generated pages
+# ---- generated pages
 def test_the_page_of_parameters_has_every_knob():
-    page = BUILD.parameter_page()
+    page = GENERATED.parameter_page()
     for stage, types in knobs.STAGES.items():
         section = page.split(f"## {stage}\n")[1].split("\n## ")[0]
         for name, kind in types.items():
             (line,) = re.findall(rf"^\| `{name}` \|.*$", section, re.MULTILINE)
-            assert BUILD.kinds(kind) or "block" in line, f"{stage}.{name}"
+            assert GENERATED.kinds(kind) or "block" in line, f"{stage}.{name}"
     assert all(f"| `{name}` |" in page for name in knobs.PARAMETERS)
 
 
 def test_values_and_comments_of_params_are_read_as_they_stand():
-    found = BUILD.comments(
-        'a:    # one\n  b: [1, 2]   # two\n              # more\n  c: {d: 1}\n  e: # three\n    f: "5 mm" # four\n'
+    found = GENERATED.comments(
+        "a:    # one\n  b: [1, 2]   # two\n              # more\n  c: {d: 1}\n"
+        '  e: # three\n    f: "5 mm" # four\n'
     )
     assert found == {
         "a": ("", "one"),
@@ -367,14 +367,14 @@ def test_values_and_comments_of_params_are_read_as_they_stand():
     params = yaml.safe_load(text(ROOT / "params.yaml"))
     for stage, types in knobs.STAGES.items():
         for name in types:
-            value = BUILD.comments(text(ROOT / "params.yaml"))[f"{stage}.{name}"][0]
+            value = GENERATED.comments(text(ROOT / "params.yaml"))[f"{stage}.{name}"][0]
             assert (
                 not value or value.startswith("&") or yaml.safe_load(value) == params[stage][name]
             )
 
 
 def test_the_page_of_commands_has_every_command():
-    page = BUILD.command_page()
+    page = GENERATED.command_page()
     subparsers = next(
         action for action in cli._parser()._actions if hasattr(action, "choices") and action.choices
     )
@@ -383,9 +383,9 @@ def test_the_page_of_commands_has_every_command():
 
 
 def test_the_api_has_every_public_module(tmp_path):
-    table = BUILD.write_api(tmp_path / "api")
-    for name, path in BUILD.modules():
-        said, names = BUILD.public(path)
+    table = GENERATED.write_api(tmp_path / "api")
+    for name, path in GENERATED.modules():
+        said, names = GENERATED.public(path)
         assert f"[`{name}`]" in table or not (said or names)
     assert "regard.attribution.cam" in table and "__main__" not in table
     page = text(tmp_path / "api/regard.attribution.cam.md")
@@ -393,19 +393,19 @@ def test_the_api_has_every_public_module(tmp_path):
 
 
 def test_the_page_of_data_sets_has_every_reader():
-    page = BUILD.data_set_page()
+    page = GENERATED.data_set_page()
     assert re.findall(r"^## (.+)$", page, re.MULTILINE) == list(READERS)
 
 
 def test_the_page_of_claims_has_every_claim():
     known = pd.read_csv(ROOT / "paper/reference/quick/claims.csv", keep_default_na=False)
-    page = BUILD.claim_page()
+    page = GENERATED.claim_page()
     assert sum(
         line.startswith("| ") and "| verdict |" not in line for line in page.splitlines()
     ) == len(known)
 
 
-# ------------------------------------------------------------------------------------------------------------ English
+# ---- English
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_sentences_are_short_and_plain(page):
     whole = prose(page).lower()
@@ -419,7 +419,7 @@ def test_sentences_are_short_and_plain(page):
     assert [" ".join(one) for one in sentences if len(one) > 35] == []
 
 
-# ------------------------------------------------------------------------------------------------------- built pages
+# ---- built pages
 def test_the_built_pages_fetch_nothing():
     pages = sorted((ROOT / "build/docs").rglob("*.html"))
     if not pages:
