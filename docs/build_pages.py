@@ -15,7 +15,14 @@ import generated_pages
 import notebook_pages
 from generated_pages import ROOT
 
-COPIED = ("CHANGELOG.md", "LICENSE", "CITATION.cff", "params.yaml", "paper/paper.pdf")
+COPIED = (
+    "paper/reference/quick/claims.csv",
+    "CHANGELOG.md",
+    "LICENSE",
+    "CITATION.cff",
+    "params.yaml",
+    "paper/paper.pdf",
+)
 FIRST = """<!doctype html>
 <meta charset="utf-8">
 <title>Regard</title>

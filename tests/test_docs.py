@@ -430,3 +430,16 @@ def test_the_built_pages_fetch_nothing():
             page.read_text("utf-8"),
         )
         assert fetched == [], page
+
+
+# ---- workflows
+def test_workflows_name_major_versions_and_no_secret():
+    paths = sorted((ROOT / ".github/workflows").glob("*.yml"))
+    assert [path.stem for path in paths] == ["docs", "tests"]
+    for path in paths:
+        steps = [
+            step for job in yaml.safe_load(text(path))["jobs"].values() for step in job["steps"]
+        ]
+        used = [step["uses"] for step in steps if "uses" in step]
+        assert used and all(re.fullmatch(r"[\w/-]+@v\d+", name) for name in used)
+        assert "secrets." not in text(path) and "make " in text(path)
