@@ -16,6 +16,7 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 CODE = ROOT / "src" / "regard"
+WHOLE = ("profile", "seed")  # settings that belong to no stage
 
 
 # ---- command line
@@ -80,18 +81,27 @@ def kinds(type_) -> str:
     return kinds(inner) if inner is not None and inner is not type_ else ""
 
 
+HEAD = "| setting | default | may be | meaning |\n|---|---|---|---|"
+
+
+def block_of(text: str, name: str) -> str:
+    """A block of params.yaml as it stands there, with its comments."""
+    return re.search(rf"^{name}:.*\n(?:(?:[ #].*)?\n)*", text, re.MULTILINE)[0].rstrip()
+
+
 def parameter_page(text: str | None = None) -> str:
     """Every knob of every stage: default in params.yaml, what it may be, and comment."""
     from regard import knobs
 
     text = (ROOT / "params.yaml").read_text("utf-8") if text is None else text
     written = comments(text)
-    parts = []
+    whole = [row(code(name), code(written[name][0]), "", written[name][1]) for name in WHOLE]
+    parts = ["## Whole project", "\n".join([HEAD, *whole])]
     for stage, types in knobs.STAGES.items():
         parts += [
             f"## {stage}",
             written[stage][1],
-            "| knob | default | may be | meaning |\n|---|---|---|---|",
+            HEAD,
         ]
         rows = []
         for name, type_ in types.items():
@@ -113,6 +123,14 @@ def parameter_page(text: str | None = None) -> str:
                 )
         parts[-1] += "\n" + "\n".join(rows)
     parts += [
+        "## Profiles",
+        "What each profile changes, as it stands in `params.yaml`:",
+        f"```yaml\n{block_of(text, 'profiles')}\n```",
+        "## Studies",
+        "What each study changes. `root` is the folder of its data, relative to `params.yaml`. "
+        "`published` names the paper whose claims it repeats. `like` names a study to copy. "
+        "`profiles` holds what the study changes under a profile.",
+        f"```yaml\n{block_of(text, 'studies')}\n```",
         "## Parameters of methods, null maps and selections",
         "A parameter that is not listed must be of the same kind as its default.",
         "| parameter | may be |\n|---|---|\n"

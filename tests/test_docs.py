@@ -350,6 +350,10 @@ def test_the_page_of_parameters_has_every_knob():
             (line,) = re.findall(rf"^\| `{name}` \|.*$", section, re.MULTILINE)
             assert GENERATED.kinds(kind) or "block" in line, f"{stage}.{name}"
     assert all(f"| `{name}` |" in page for name in knobs.PARAMETERS)
+    assert all(f"| `{name}` |" in page for name in ("profile", "seed"))
+    params = yaml.safe_load(text(ROOT / "params.yaml"))
+    shown = [yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)]
+    assert shown == [{name: params[name]} for name in ("profiles", "studies")]
 
 
 def test_values_and_comments_of_params_are_read_as_they_stand():
