@@ -10,7 +10,7 @@ unexport PYTHONDONTWRITEBYTECODE
 unexport PYTHONPATH PYTHONHOME PYTHONSTARTUP PYTHONWARNINGS
 export PYTHONUTF8 := 1
 
-.PHONY: reproduce full reference test lock clean
+.PHONY: reproduce full reference test docs lock clean
 
 # `dvc repro` runs stages one after the other, each on one core; studies know nothing of each other, so JOBS of them run
 # beside each other first, each a chain of its own, and the last `dvc repro` runs what gathers them.
@@ -43,6 +43,10 @@ reference: $(VENV)/installed
 test: $(VENV)/installed
 	python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
+# Static pages in build/docs, with the executed notebooks of results/ where there are some.
+docs: $(VENV)/installed
+	python docs/build_pages.py
+
 $(VENV)/installed: requirements.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python >= 3.11 is needed, this is " + sys.version.split()[0])'
 	$(PYTHON) -m venv --clear $(VENV)
@@ -53,7 +57,7 @@ $(VENV)/installed: requirements.lock pyproject.toml
 	touch $@
 
 lock:
-	uv pip compile pyproject.toml --group test --universal --python-version 3.11 --generate-hashes --quiet -o requirements.lock
+	uv pip compile pyproject.toml --group test --group docs --universal --python-version 3.11 --generate-hashes --quiet -o requirements.lock
 
 clean:
 	rm -rf build results $(VENV)

@@ -1,4 +1,4 @@
-"""README's examples, as they stand there: what is added in ten lines appears in every table, and every study of them is one."""
+"""The examples of the guides, as they stand there: what is added in ten lines appears in every table, and every study of them is one."""
 
 import os
 import re
@@ -10,6 +10,7 @@ import pytest
 import torch
 import yaml
 from here import ROOT
+from pages import blocks
 from torchvision import models
 
 from regard.attribution import attribute
@@ -17,8 +18,9 @@ from regard.core import project
 from regard.models import backbones
 from regard.pipeline import settings as checks
 
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-EXAMPLES = re.findall(r"append to `(src/regard/[\w/]+\.py)`.*?```python\n(.*?)```", README, re.DOTALL)
+EXTEND = (ROOT / "docs/how-to/extend.md").read_text(encoding="utf-8")
+EXAMPLES = re.findall(r"Append to `(src/regard/[\w/]+\.py)`.*?```python\n(.*?)```", EXTEND, re.DOTALL)
+STUDIES = [block for _, block in blocks("yaml")]
 USE = """
 import json, sys
 import numpy as np, pandas as pd, torch, xarray as xr, yaml
@@ -87,18 +89,18 @@ def test_what_is_added_in_ten_lines_appears_in_every_table(tmp_path):
     assert done.returncode == 0, done.stderr[-2000:]
 
 
-@pytest.mark.parametrize("number", range(len(re.findall(r"```yaml\n", README))))
-def test_every_study_of_the_readme_is_one(number):
-    block = yaml.safe_load(re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)[number])
+@pytest.mark.parametrize("written", STUDIES, ids=[block.strip().partition(":")[0] for block in STUDIES])
+def test_every_study_of_the_guides_is_one(written):
+    block = yaml.safe_load(written)
     params = project.parameters(ROOT)
     params["studies"] |= block
     for name in block:
         checks.study(name, params)
 
 
-def test_the_squeezenet_of_the_readme_explains_with_every_method_of_its_study(tmp_path):
+def test_the_squeezenet_of_the_guide_explains_with_every_method_of_its_study(tmp_path):
     """With the published weights where they are, else with random ones of the same shapes."""
-    (block,) = [yaml.safe_load(text) for text in re.findall(r"```yaml\n(.*?)```", README, re.DOTALL) if "squeezenet" in text]
+    (block,) = [yaml.safe_load(written) for written in STUDIES if "squeezenet" in written]
     ((name, entry),) = block.items()
     weights = ROOT.parent / "shared/real/weights/squeezenet1_0-imagenet.pth"
     if not weights.is_file():

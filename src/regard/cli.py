@@ -51,7 +51,7 @@ def _parser() -> argparse.ArgumentParser:
         "import",
         _import,
         "bring a published data set, or anybody's images, into the project's layout",
-        ("name", "name of the reader, e.g. busi; README.md lists them"),
+        ("name", "name of the reader, e.g. busi; docs/how-to/published_sets.md lists them"),
         ("source", "folder or archive (.zip, .tar.gz, ...) of the set as published"),
         ("target", "folder to write, e.g. real/busi"),
     )

@@ -41,7 +41,7 @@ def place(tmp_path):
 
 @contextlib.contextmanager
 def voila(place: Path, seconds: int):
-    """A Voila started as README says, with the shipped voila.json but for `seconds` of idleness; its address and process."""
+    """A Voila started as docs/how-to/explore.md says, with the shipped voila.json but for `seconds` of idleness; its address and process."""
     settings = json.loads((ROOT / "voila.json").read_text(encoding="utf-8"))
     settings["MappingKernelManager"] |= {"cull_idle_timeout": seconds, "cull_interval": 1}
     (place / "voila.json").write_text(json.dumps(settings))

@@ -6,6 +6,7 @@ import re
 import pytest
 import yaml
 from here import ROOT
+from pages import blocks
 
 from regard.claims.papers import PUBLISHED
 from regard.claims.verdicts import TESTED_FROM
@@ -90,9 +91,8 @@ def test_a_study_like_another_is_checked_as_a_whole(change, message):
         settings.study("mine", params)
 
 
-def test_the_studies_that_readme_writes_are_right():
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    written = [yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", text, flags=re.S)]
+def test_the_studies_that_the_guides_write_are_right():
+    written = [yaml.safe_load(block) for _, block in blocks("yaml")]
     assert len(written) == 5
     for entry in written:
         params = copy.deepcopy(project.parameters())
