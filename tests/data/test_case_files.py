@@ -36,6 +36,12 @@ def test_cells_are_stripped_so_that_a_patient_is_one(folder):
     assert found.split(1).groupby(found.table["patient"]).nunique().max() == 1
 
 
+def test_a_line_that_names_the_separator_changes_nothing(folder):
+    whole = cases.read(folder).table
+    lines(folder, lambda rows: ["sep=;", *(row.replace(",", ";") for row in rows)])
+    assert cases.read(folder).table.equals(whole)
+
+
 def test_the_rows_of_a_semicolon_table_are_counted_before_labels_are_left_out(folder):
     whole = cases.read(folder)
     left_out = whole.table["label"][0]
