@@ -94,7 +94,8 @@ def _built(model: nn.Module) -> bool:
     pooled = plain and isinstance(parts["pool"], nn.AdaptiveAvgPool2d | nn.AdaptiveMaxPool2d)
     if not pooled or parts["pool"].output_size != 1 or type(parts["head"]) is not nn.Linear:
         return False
-    hooked = any(one._forward_hooks for one in (model, *parts.values()))
+    hooks = [hook for one in (model, *parts.values()) for hook in one._forward_hooks.values()]
+    hooked = not all(getattr(hook, "only_looks", False) for hook in hooks)
     return type(parts["flatten"]) is nn.Flatten and not hooked
 
 
