@@ -19,7 +19,7 @@ define studies
 python -m regard lock restore
 mkdir -p build
 python -m regard targets > build/targets
-dvc repro clean settings
+dvc repro code settings
 xargs -P $(JOBS) -L 1 sh -c 'dvc --wait-for-lock repro --single-item "$$@" && python -m regard lock keep' dvc < build/targets
 dvc repro
 python -m regard lock keep

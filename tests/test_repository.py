@@ -1,6 +1,5 @@
 """The repository: data pinned, results not committed, the lock installs as documented, no host and no machine named."""
 
-import ast
 import re
 import shlex
 import shutil
@@ -8,13 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-import nbformat
 import pytest
 import yaml
 from dvc.repo import Repo
 from here import ROOT
 
-SOURCES = ROOT / "src" / "regard"
 
 
 def git(*words: str) -> list[str]:
@@ -72,7 +69,7 @@ def test_the_lock_covers_every_direct_dependency_with_hashes():
     import tomllib
 
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    wanted = {*project["project"]["dependencies"], *project["dependency-groups"]["test"]}
+    wanted = {*project["project"]["dependencies"], *project["dependency-groups"]["test"], *project["dependency-groups"]["docs"]}
     lock = (ROOT / "requirements.lock").read_text()
     pinned = set(re.findall(r"^([a-z0-9._-]+)==", lock, re.MULTILINE))
     assert {name.lower() for name in wanted} <= pinned
@@ -125,46 +122,6 @@ def test_no_machine_and_no_package_host_is_named():
             continue
         found = pattern.search(path.read_text(encoding="utf-8"))
         assert not found, f"{name}: {found}"
-
-
-def imports(code: str) -> set[Path]:
-    """Files of ours that `code` imports at its top level; of a package whose __init__ has code all files."""
-    found = set()
-    for node in ast.parse(code).body:
-        if isinstance(node, ast.ImportFrom) and node.module.split(".")[0] == "regard":
-            found |= {file for alias in node.names for file in files(node.module, alias.name)}
-    return found
-
-
-def files(module: str, name: str) -> set[Path]:
-    """Where `from module import name` leads."""
-    inner, outer = (ROOT / "src" / Path(*dotted.split(".")) for dotted in (f"{module}.{name}", module))
-    path = inner if inner.is_dir() or inner.with_suffix(".py").is_file() else outer
-    packages = [path, *path.parents][: -len(SOURCES.parts)] if path != SOURCES else []
-    for package in reversed(packages):
-        if package.is_dir() and len(ast.parse((package / "__init__.py").read_text()).body) > 1:
-            return set(package.glob("*.py"))
-    return {path.with_suffix(".py")}
-
-
-def reached(found: set[Path]) -> set[Path]:
-    """`found` and all files of ours that they import, directly or not."""
-    waiting, found = set(found), set(found)
-    while waiting:
-        new = imports(waiting.pop().read_text()) - found
-        waiting |= new
-        found |= new
-    return found
-
-
-@pytest.mark.parametrize("path", sorted((ROOT / "notebooks").glob("[1-8]_*.ipynb")), ids=lambda path: path.stem)
-def test_a_stage_depends_on_the_code_its_notebook_reaches(path):
-    """Else it would keep stale results. What project.py reads from params.yaml is watched as build/settings."""
-    stage = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"][path.stem.split("_", 1)[1]]
-    watched = {ROOT / entry for entry in stage.get("do", stage)["deps"] if str(entry).startswith("src/")}
-    code = "\n".join(cell.source for cell in nbformat.read(path, 4).cells if cell.cell_type == "code")
-    wanted = reached(imports(code)) - {SOURCES / "core" / "project.py"}
-    assert {file if file in watched else next(iter({*file.parents} & watched), file) for file in wanted} == watched
 
 
 def test_what_python_writes_beside_its_sources_is_no_input_of_a_stage():

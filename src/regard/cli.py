@@ -97,11 +97,10 @@ def _parser() -> argparse.ArgumentParser:
         ("name", "vgg19_bn, vgg16_bn, resnet50 or densenet121"),
     )
     command(
-        "strip",
-        _strip,
-        "pipeline: copy the notebooks of a folder without their outputs",
-        ("source", "folder to read"),
-        ("target", "folder to write"),
+        "code",
+        _code,
+        "pipeline: write what code each stage reaches, definition by definition, and the notebooks without their outputs",
+        ("target", "folder to write the folders code and notebooks in, e.g. build"),
     )
     command(
         "settings",
@@ -211,11 +210,15 @@ def _pretrain(options: argparse.Namespace) -> None:
     print(f"{path}: {path.stat().st_size} bytes")
 
 
-def _strip(options: argparse.Namespace) -> None:
-    from regard.pipeline import notebooks
+def _code(options: argparse.Namespace) -> None:
+    from regard.core import project
+    from regard.pipeline import code, notebooks
 
-    for source in sorted(Path(options.source).glob("*.ipynb")):
-        notebooks.strip(source, Path(options.target) / source.name)
+    with notebooks.replaced(Path(options.target, "code")) as target:
+        code.write(target)
+    with notebooks.replaced(Path(options.target, "notebooks")) as target:
+        for source in sorted((project.root() / "notebooks").glob("[1-9]_*.ipynb")):
+            notebooks.strip(source, target / source.name)
 
 
 def _settings(options: argparse.Namespace) -> None:

@@ -138,7 +138,7 @@ def test_bad_input_stops_the_stage_with_one_line(root, tmp_path):
     command = lambda *words: subprocess.run(
         [sys.executable, "-m", "regard", *words], cwd=tmp_path, capture_output=True, text=True
     )
-    assert command("strip", "notebooks", "build/notebooks").returncode == 0
+    assert command("code", "build").returncode == 0
     done = command("stage", "1_prepare", "mine")
     assert done.returncode == 1
     last = done.stderr.strip().splitlines()[-1]

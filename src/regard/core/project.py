@@ -83,7 +83,7 @@ def study(name: str, params: dict | None = None) -> dict:
 
 
 COMMON = ("root", "seed", "profile")  # what a study tells all of its stages
-TOLD = {"train": ("published",), "compare": ("published",)}  # and, where it has it, what it tells some
+TOLD = {"compare": ("published",)}  # and, where it has it, what it tells some
 
 
 def settings(name: str, stage: str, params: dict | None = None) -> dict:
