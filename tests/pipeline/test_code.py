@@ -114,7 +114,7 @@ def lists(place: Path, name: str, monkeypatch) -> dict[str, str]:
         ("figures/style.py", '"""', '"""Other words. ', set()),
         ("figures/trust.py", "return figure", "return (figure)  # a comment", set()),
         ("figures/style.py", '"#0072B2", "#999999"', '"#0072B2", "#888888"', DRAWN),
-        ("figures/trust.py", "(7.2 / len(measures), 0.7", "(7.3 / len(measures), 0.7", {"compare", "figures"}),
+        ("figures/trust.py", "(7.2 / len(measures), 0.7", "(7.3 / len(measures), 0.7", {"compare"}),
         ("kernels/otsu.py", "return ", "return 0 + ", {"select", "settings"}),
         ("selection.py", "SELECTIONS = {", "SELECTIONS = {'x': None, ", {"select", "settings"}),
         (
