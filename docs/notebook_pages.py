@@ -117,7 +117,7 @@ def label(figure: str) -> nbformat.NotebookNode:
 
 def figures_drawn(source: str) -> list[str]:
     """The names of the SVG files that a cell saves."""
-    return re.findall(r'plots\.save\([^)]*?"([\w-]+)\.svg"', source)
+    return re.findall(r'style\.save\([^)]*?"([\w-]+)\.svg"', source)
 
 
 def listed(found: dict[str, dict[str, Path]]) -> str:

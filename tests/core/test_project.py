@@ -11,6 +11,7 @@ PARAMS = {
     "profile": "quick",
     "seed": 3,
     "profiles": {"quick": {}, "full": {"train": {"epochs": 20, "patience": 20, "pool": "profile"}}},
+    "compare": {},
     "train": {"epochs": 10, "patience": 10, "pool": "block", "width": 1, "methods": {"cam": {"relu": False}}},
     "select": {"areas": [0.1, 0.2]},
     "studies": {
@@ -174,8 +175,8 @@ def test_every_study_of_the_project_resolves_in_every_profile(root):
                 assert found["study"] == study and found["profile"] == profile and found["root"]
 
 
-def test_a_paper_is_named_once_and_two_stages_are_told():
+def test_a_paper_is_named_once_and_the_stage_that_compares_is_told():
     known = studies(mine={"root": "data/mine", "published": "byra-2022"})
-    assert project.settings("mine", "train", known)["published"] == "byra-2022"
-    assert project.settings("bare", "train", known)["published"] == ""
-    assert "published" not in project.settings("mine", "select", known)
+    assert project.settings("mine", "compare", known)["published"] == "byra-2022"
+    assert project.settings("bare", "compare", known)["published"] == ""
+    assert "published" not in project.settings("mine", "train", known), "a claim that is added retrains nothing"

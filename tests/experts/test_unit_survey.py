@@ -57,6 +57,13 @@ def test_text_with_any_line_end_never_breaks_the_table(file):
         unit_survey.record(file, synthetic(unit, " ann ", description=text))
     assert unit_survey.read(file)["description"].tolist() == ["a\nb"] * 4
     assert set(unit_survey.read(file)["rater"]) == {"ann"}, "one rater, with and without spaces"
+    for name in ("Jose\u0301", "Jos\u00e9", "Anna\u200b", "\ufeffAnna"):
+        unit_survey.record(file, synthetic(7, name, description="x"))
+    assert set(unit_survey.read(file)["rater"]) == {"ann", "Jos\u00e9", "Anna"}, "however a name is written"
+    with pytest.raises(ValueError, match="say who you are first"):
+        unit_survey.record(file, synthetic(7, "\u200b"))
+    for name in ("Jos\u00e9", "Anna"):
+        unit_survey.record(file, synthetic(7, name))
     for unit in range(4):
         unit_survey.record(file, synthetic(unit, "ann"))
     assert unit_survey.read(file).empty, "all answers withdrawn"

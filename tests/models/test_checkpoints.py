@@ -106,6 +106,7 @@ NESTED = {
     "three deep": {"checkpoint": {"model": {"state_dict": prefixed(TORCHVISION, "module.")}}},
     "version": TORCHVISION | {"version": 1},
     "metrics": {"state_dict": TORCHVISION, "metrics": {"confusion": torch.ones(2, 2), "epoch": 3}},
+    "a queue": {"state_dict": TORCHVISION, "memory_bank": {"queue": torch.ones(4096, 4096)}},
     "optimiser by name": {"model": TORCHVISION, "optimizer": {"momentum": dict(TORCHVISION)}},
     "optimiser by number": {"model": {"a": TORCHVISION}, "opt": {"state": {0: dict(TORCHVISION)}}},
 }

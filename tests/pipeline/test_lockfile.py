@@ -125,6 +125,16 @@ def test_an_earlier_commit_with_fewer_stages_is_no_cut(project):
     assert lockfile.restore(project) == [] and "second" not in (project / "dvc.lock").read_text()
 
 
+def test_stages_that_are_no_more_may_be_taken_out(project):
+    shorter = LOCK.replace(entry("second"), "")
+    (project / "dvc.yaml").write_text("stages:\n  first: {}\n  second: {}\n")
+    (project / "dvc.lock").write_text(shorter)
+    assert lockfile.restore(project) and (project / "dvc.lock").read_text() == LOCK
+    (project / "dvc.yaml").write_text("stages:\n  first: {}\n")
+    (project / "dvc.lock").write_text(shorter)
+    assert lockfile.restore(project) == [] and (project / "dvc.lock").read_text() == shorter
+
+
 def test_a_conflict_of_git_is_not_overwritten(project):
     text = LOCK.replace("stages:\n", "stages:\n<<<<<<< HEAD\n") + "=======\n>>>>>>> other\n"
     (project / "dvc.lock").write_text(text)

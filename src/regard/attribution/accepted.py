@@ -88,7 +88,7 @@ def _said(kind: torch.dtype) -> str:
 
 
 def _built(model: nn.Module) -> bool:
-    """Whether `model` is as `regard.backbones.build` makes it, its logits unchanged."""
+    """Whether `model` is as `regard.models.backbones.build` makes it, its logits unchanged."""
     parts = dict(model.named_children())
     plain = type(model) is nn.Sequential and list(parts) == ["features", "pool", "flatten", "head"]
     pooled = plain and isinstance(parts["pool"], nn.AdaptiveAvgPool2d | nn.AdaptiveMaxPool2d)

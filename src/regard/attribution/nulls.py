@@ -154,8 +154,12 @@ def reinitialised(model: nn.Module, seed: int = 0) -> nn.Module:
 def _unregistered(model: nn.Module) -> str:
     """The first attribute in `model` that holds a network or parameters unknown to torch, or ""."""
     known = {id(one) for one in (*model.modules(), *model.parameters())}
+    seen = set()  # a list may hold itself
 
     def held(value: object) -> bool:
+        if isinstance(value, Mapping | list | tuple | set) and id(value) in seen:
+            return False
+        seen.add(id(value))
         if isinstance(value, Mapping):
             return any(map(held, value.values()))
         if isinstance(value, list | tuple | set):

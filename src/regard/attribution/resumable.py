@@ -99,6 +99,7 @@ def _code() -> str:
     package = Path(__file__).parents[1]
     files = [
         package / "models" / "backbones.py",
+        package / "models" / "preprocessing.py",
         package / "data" / "letterbox.py",
         package / "core" / "seeds.py",
         *(package / "attribution").glob("*.py"),

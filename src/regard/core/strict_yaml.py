@@ -26,14 +26,16 @@ class _Loader(yaml.SafeLoader):
         lines = {}
         for key, _ in node.value:
             line = key.start_mark.line + 1
-            if key.tag not in (TEXT, MERGE) and self.keys_are_text:
+            scalar = isinstance(key, yaml.ScalarNode)
+            if not scalar or key.tag not in (TEXT, MERGE) and self.keys_are_text:
                 raise ValueError(f"{self.name}, line {line}: {_no_text(key)}")
-            if key.value in lines:
-                both = f"in lines {lines[key.value]} and {line}"
+            same = self.construct_object(key) if key.tag != MERGE else key.value
+            if same in lines:
+                both = f"in lines {lines[same]} and {line}"
                 raise ValueError(
                     f"{self.name}: {key.value!r} is named twice in one block, {both}; keep one"
                 )
-            lines[key.value] = line
+            lines[same] = line
         return node
 
 

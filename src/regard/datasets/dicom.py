@@ -99,9 +99,10 @@ def _grey(path: Path):
             f"its Presentation LUT Shape {shape} contradicts {photometric}: whether 0 is black or "
             "white is not said"
         )
-    if "BitsStored" in data and data.get("HighBit", data.BitsStored - 1) != data.BitsStored - 1:
+    stored, high = data.get("BitsStored"), data.get("HighBit")  # None also where they are empty
+    if stored is not None and high is not None and high != stored - 1:
         raise ValueError(
-            f"its High Bit is {data.HighBit} with {data.BitsStored} Bits Stored: it must be one "
+            f"its High Bit is {high} with {stored} Bits Stored: it must be one "
             "less than they are, or values are not where they are read"
         )
     for groups in ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"):
@@ -166,7 +167,7 @@ def _check_window(data) -> None:
     """Raise ValueError for half a window, and a width that the window's function does not have."""
     if not (_has(data, "WindowCenter") and _has(data, "WindowWidth")):
         raise ValueError("its window has a centre or a width alone; state a window")
-    width, linear = _first(data.WindowWidth), data.get("VOILUTFunction", "LINEAR") == "LINEAR"
+    width, linear = _first(data.WindowWidth), (data.get("VOILUTFunction") or "LINEAR").upper() == "LINEAR"
     if not width > 0 or (linear and width < 1):
         least = "at least 1" if linear else "over 0"
         raise ValueError(f"its window has the width {width:g}, not {least}; state a window")

@@ -11,6 +11,7 @@ from filelock import FileLock
 
 from regard.core import atomic
 from regard.data.inputs import tables
+from regard.data.inputs.names import composed
 from regard.data.inputs.words import joined, quoted
 
 WAIT = 120  # seconds for other writers; one takes milliseconds, and on a busy machine many may come first
@@ -42,7 +43,7 @@ def read(path: Path, form: Form) -> pd.DataFrame:
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"no {path}: it is made with the first answer in {form.notebook}")
-    table = tables.read(path, rows=False)
+    table = tables.read(path, rows=False, unnamed=False)
     tables.lacking(path, table, form.columns)
     if other := [name for name in table if name not in form.columns]:
         raise ValueError(
@@ -84,7 +85,7 @@ def record(path: Path, answer: Mapping, form: Form) -> None:
 
     Raises ValueError without a rater's name and for an answer that there is not, and what `read` does.
     """
-    answer = {name: _plain(value) if isinstance(value, str) else value for name, value in answer.items()}
+    answer = {name: plain(value) if isinstance(value, str) else value for name, value in answer.items()}
     if not answer["rater"]:
         raise ValueError("say who you are first: answers belong to a rater")
     _check(answer, form)
@@ -112,9 +113,10 @@ def lock(path: Path) -> Path:
     return path.with_name(f".{path.name}.lock")
 
 
-def _plain(text: str) -> str:
-    """Text as it comes back from a table: stripped, lines ended by a line feed alone (a bare return ends a row)."""
-    return "\n".join(text.strip().replace("\0", "").splitlines())
+def plain(text: str) -> str:
+    """Text as it comes back from a table: without blanks and marks without width around it, in Unicode's form NFC,
+    lines ended by a line feed alone (a bare return ends a row)."""
+    return composed("\n".join(text.replace("\0", "").splitlines()).strip(tables.BLANK))
 
 
 def _written(row: Mapping, form: Form) -> dict:

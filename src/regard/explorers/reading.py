@@ -58,7 +58,7 @@ def reading(found: results.Results, file: Path, study: str, methods: Sequence[st
         return every[(every["study"] == study) & (every["network"] == network)]
 
     def mine(every: pd.DataFrame) -> Mapping[tuple, Mapping]:
-        own = every[every["rater"] == rater.value.strip()] if rater.value.strip() else every[:0]
+        own = every[every["rater"] == answer_table.plain(rater.value)] if answer_table.plain(rater.value) else every[:0]
         return {(row["case"], row["target"], row["method"]): row for row in own.to_dict("records")}
 
     def answered() -> Mapping[tuple, Mapping]:
@@ -105,7 +105,7 @@ def reading(found: results.Results, file: Path, study: str, methods: Sequence[st
 
     def resume() -> None:
         said.value = result.value = ""
-        state["maps"] = reading_study.order(maps, study, rater.value.strip()) if rater.value.strip() else []
+        state["maps"] = reading_study.order(maps, study, answer_table.plain(rater.value)) if answer_table.plain(rater.value) else []
         own = answered()
         left = [at for at, one in enumerate(state["maps"]) if not own.get(one, {}).get("plausibility")]
         load(left[0] if left else 0)
@@ -119,7 +119,7 @@ def reading(found: results.Results, file: Path, study: str, methods: Sequence[st
             return
         case, target, method = state["maps"][state["at"]]
         key = {"study": study, "network": network, "case": case, "target": target, "method": method}
-        given = {"rater": rater.value.strip(), "plausibility": ask.value or "", "remark": remark.value}
+        given = {"rater": answer_table.plain(rater.value), "plausibility": ask.value or "", "remark": remark.value}
         try:
             answer_table.record(file, key | given, reading_study.FORM)
         except (ValueError, OSError) as error:

@@ -7,7 +7,7 @@ from pathlib import Path
 import ipywidgets as widgets
 
 from regard.concepts import units
-from regard.experts import unit_survey
+from regard.experts import answer_table, unit_survey
 from regard.explorers import controls
 from regard.explorers.controls import NARROW, WIDE
 
@@ -35,7 +35,7 @@ def survey(pages: Mapping[int, bytes], file: Path, study: str, network: str) -> 
 
     def answered() -> dict[int, Mapping]:
         """The rater's own answers, by unit; what cannot be read is said, and is none."""
-        if not rater.value.strip() or not Path(file).is_file():
+        if not answer_table.plain(rater.value) or not Path(file).is_file():
             return {}
         try:
             table = unit_survey.read(file)
@@ -43,7 +43,7 @@ def survey(pages: Mapping[int, bytes], file: Path, study: str, network: str) -> 
             said.value = f"<b>Not read:</b> {html.escape(str(error))}"
             return {}
         mine = table[
-            (table["study"] == study) & (table["network"] == network) & (table["rater"] == rater.value.strip())
+            (table["study"] == study) & (table["network"] == network) & (table["rater"] == answer_table.plain(rater.value))
         ]
         return {int(row["unit"]): row for row in mine.to_dict("records")}
 
@@ -77,7 +77,7 @@ def survey(pages: Mapping[int, bytes], file: Path, study: str, network: str) -> 
         if state["loading"]:
             return
         unit = order[state["at"]]
-        answer = {"study": study, "network": network, "unit": unit, "rater": rater.value.strip()}
+        answer = {"study": study, "network": network, "unit": unit, "rater": answer_table.plain(rater.value)}
         try:
             unit_survey.record(file, answer | {name: field.value for name, field in asked.items()})
         except (ValueError, OSError) as error:

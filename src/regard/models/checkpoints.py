@@ -11,7 +11,6 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 from torch import Tensor
 
-SMALL = 0.1  # of the largest state dict in a file; a smaller one is not taken for a network
 WRAPPERS = ("module", "_orig_mod")  # of torch.nn.DataParallel and of torch.compile
 
 
@@ -61,7 +60,7 @@ def _state(content: object) -> dict[str, Tensor]:
         return {}
     tensors = {key: value for key, value in content.items() if isinstance(value, Tensor)}
     beside = [value for key, value in content.items() if key not in tensors]
-    return tensors if all(isinstance(one, str | int | float | None) for one in beside) else {}
+    return tensors if all(isinstance(one, str | int | float | list | tuple | None) for one in beside) else {}
 
 
 def _states(content: object, name: str = "") -> dict[str, dict[str, Tensor]]:
@@ -75,13 +74,15 @@ def _states(content: object, name: str = "") -> dict[str, dict[str, Tensor]]:
     return found
 
 
+def _of_layer(name: str, value: Tensor) -> bool:
+    return name.endswith("weight") and value.ndim >= 2
+
+
 def _unwrapped(content: object, path: Path) -> dict[str, Tensor]:
     """The state dict that `content` is, or the one it holds, however deep."""
     found = _states(content)
-    sizes = {name: sum(one.numel() for one in state.values()) for name, state in found.items()}
-    found = {  # without losses, metrics and weights of classes, which are small beside a network
-        name: state for name, state in found.items() if sizes[name] >= SMALL * max(sizes.values())
-    }
+    if len(found) > 1:  # what has no layer's matrix is no network: losses, metrics, a queue
+        found = {name: state for name, state in found.items() if any(map(_of_layer, state, state.values()))}
     if len(found) == 1:
         return next(iter(found.values()))
     said = f"several, {', '.join(found)}; save one of them by itself" if found else "none"

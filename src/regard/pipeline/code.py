@@ -2,7 +2,7 @@
 
 A stage of dvc.yaml depends on build/code/<stage>.txt and on no source file: a line for each
 function, class or constant of this package that the stage can reach, with the SHA-256 of its
-syntax tree. Docstrings, comments and layout are no part of a tree, so they rerun nothing.
+syntax tree. Docstrings, comments and layout of this package are no part of it: they rerun nothing.
 
 Reaching is static and generous. A definition reaches every name it reads, imports inside functions
 included; a module that is used other than by `module.name` is reached as a whole; a registry (a
@@ -17,15 +17,18 @@ from pathlib import Path
 from typing import NamedTuple
 
 import nbformat
+from IPython.core.inputtransformer2 import TransformerManager
 
 from regard.core import project
 
 PACKAGE = "regard"
-ON_IMPORT = "<on import>"  # the statements of a module that define no name
+ON_IMPORT = "<on import>"  # the statements of a module that may do more than define a name
+FUNCTIONS_AND_CLASSES = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+SCOPES = FUNCTIONS_AND_CLASSES | ast.Lambda | ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
 
 
 class Definition(NamedTuple):
-    """A name of a module, such as ("regard.scores", "SCORES")."""
+    """A name of a module, such as ("regard.evaluation.scores", "SCORES")."""
 
     module: str
     name: str
@@ -33,11 +36,11 @@ class Definition(NamedTuple):
 
 class Module(NamedTuple):
     """What a module binds: `defined`, name -> the statements that make it; `imported`, name ->
-    what it stands for (a Definition, or one with the name "" for a whole module). `reaches`: what
-    was found of its names so far."""
+    what it may stand for (one with the name "" is a whole module, one without a module another
+    library's). `reaches`: what was found of its names so far."""
 
     defined: dict[str, list[ast.stmt]]
-    imported: dict[str, Definition]
+    imported: dict[str, list[Definition]]
     reaches: dict[str, list[Definition]]
 
 
@@ -75,132 +78,185 @@ def write(target: Path) -> None:
         (target / f"{stage}.txt").write_text("".join(lines), encoding="utf-8")
 
 
-def _cells(root: Path, notebook: str) -> list[str]:
-    cells = nbformat.read(root / "notebooks" / f"{notebook}.ipynb", as_version=4).cells
-    return [cell.source for cell in cells if cell.cell_type == "code"]
+def _cells(root: Path, notebook: str) -> list[ast.Module]:
+    """The code of a notebook, cell by cell; magics and `await` outside of functions are allowed."""
+    file, plain = root / "notebooks" / f"{notebook}.ipynb", TransformerManager().transform_cell
+    cells = nbformat.read(file, as_version=4).cells
+    return [
+        _parsed(plain(cell.source), f"notebooks/{file.name}, cell {number}")
+        for number, cell in enumerate(cells)
+        if cell.cell_type == "code"
+    ]
 
 
 def modules(source: Path) -> dict[str, Module]:
-    """Every module below the folder `source` (which holds the folder PACKAGE), by its full name."""
+    """Every module below the folder `source` (which holds the folder PACKAGE), by its full name.
+
+    Raises ValueError for what is no Python, a folder without __init__.py, and imports that a
+    reader of the text cannot follow.
+    """
     found = {}
     for file in sorted((source / PACKAGE).rglob("*.py")):
         parts = file.relative_to(source).with_suffix("").parts
         name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-        found[name] = _undocumented(ast.parse(file.read_text(encoding="utf-8"), str(file)))
+        found[name] = _parsed(file.read_text(encoding="utf-8"), str(file.relative_to(source)))
+    for name in found:
+        if (above := name.rpartition(".")[0]) and above not in found:
+            raise ValueError(f"the folder of {name} has no __init__.py")
     return {name: _module(tree, set(found)) for name, tree in found.items()}
 
 
 def reached(
-    every: dict[str, Module], start: Iterable[Definition], cells: Iterable[str] = ()
+    every: dict[str, Module], start: Iterable[Definition], cells: Iterable[ast.Module] = ()
 ) -> dict[str, str]:
     """"module:name" -> SHA-256 of every definition that `start` and the notebook cells reach.
 
     Raises ValueError for a name of this package that is imported and not defined.
     """
     waiting, done = list(start), set()
-    waiting += _used(ast.parse("\n".join(cells)), Module({}, {}, {}), "", every)
+    together = ast.Module([statement for cell in cells for statement in cell.body], [])
+    waiting += _used(together, Module({}, {}, {}), "", every)
     while waiting:
         one = waiting.pop()
         if one not in done:
             done.add(one)
             waiting += _next(one, every)
-    digests = {f"{one.module}:{one.name}": _digest(one, every) for one in done}
+    digests = {f"{one.module}:{one.name}": _digest(one, every) for one in done if one.module}
     return {name: digest for name, digest in sorted(digests.items()) if digest}
 
 
 def _next(one: Definition, every: dict[str, Module]) -> list[Definition]:
     """What a definition reaches by one step."""
+    if not one.module:  # a name of another library
+        return []
     if one.module not in every:
         raise ValueError(f"{one.module}.{one.name} is imported, and there is no such module")
     here = every[one.module]
     if one.name not in here.reaches:
-        found = _implied(one.module, every)
+        found = [Definition(one.module, ON_IMPORT)]
+        if one.name == ON_IMPORT:
+            found = [Definition(name, ON_IMPORT) for name in _run_with(one.module, here)]
+        for statement in here.defined.get(one.name, []):
+            found += _used(statement, here, one.module, every)
         if one.name == "":
             found += [Definition(one.module, name) for name in [*here.defined, *here.imported]]
-        elif one.name in here.defined:
-            for statement in here.defined[one.name]:
-                found += _used(statement, here, one.module, every)
         elif one.name in here.imported:
-            found.append(here.imported[one.name])
-        else:
+            found += here.imported[one.name]
+        elif one.name not in here.defined and one.name != ON_IMPORT:
             raise ValueError(f"{one.module} defines no {one.name}, which is imported from it")
         here.reaches[one.name] = found
     return here.reaches[one.name]
 
 
+def _run_with(name: str, module: Module) -> set[str]:
+    """The modules that run when a module is imported: the packages around it, and what it imports."""
+    parts = name.split(".")
+    above = {".".join(parts[:count]) for count in range(1, len(parts))}
+    return above | {one.module for targets in module.imported.values() for one in targets if one.module}
+
+
 def _module(tree: ast.Module, known: set[str]) -> Module:
-    defined, imported = {}, {}
+    defined: dict[str, list[ast.stmt]] = {}
+    imported: dict[str, list[Definition]] = {}
     for statement in tree.body:
-        if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant):
-            continue  # a docstring
-        if not isinstance(statement, (ast.FunctionDef, ast.ClassDef)):
-            imported |= dict(_imports(statement, known))
-        if isinstance(statement, (ast.Import, ast.ImportFrom)):
-            continue
-        for name in _bound(statement) or [ON_IMPORT]:
-            defined.setdefault(name, []).append(statement)
+        if not isinstance(statement, FUNCTIONS_AND_CLASSES):
+            for name, target in _imports(statement, known):
+                imported.setdefault(name, []).append(target)
+        if not isinstance(statement, ast.Import | ast.ImportFrom):
+            for name in _bound(statement):
+                defined.setdefault(name, []).append(statement)
+    for statement in tree.body:  # a decorator of ours may put what it decorates in a registry
+        for decorator in getattr(statement, "decorator_list", []):
+            root = _root(decorator.func if isinstance(decorator, ast.Call) else decorator)
+            ours = isinstance(root, ast.Name) and (
+                root.id in defined or any(one.module for one in imported.get(root.id, []))
+            )
+            if ours:
+                defined.setdefault(ON_IMPORT, []).append(statement)
     return Module(defined, imported, {})
 
 
 def _bound(statement: ast.stmt) -> list[str]:
-    """The names that a top-level statement makes, or adds to (`SCORES["x"] = f`)."""
-    if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+    """The names that a top-level statement makes, or adds to (`SCORES["x"] = f`); ON_IMPORT where
+    it may do more than that."""
+    if isinstance(statement, FUNCTIONS_AND_CLASSES):
         return [statement.name]
-    nodes = [node for node in ast.walk(statement) if isinstance(node, (ast.Name, ast.Subscript))]
-    stored = [node for node in nodes if isinstance(node.ctx, ast.Store)]
-    names = [node.value if isinstance(node, ast.Subscript) else node for node in stored]
-    return list(dict.fromkeys(node.id for node in names if isinstance(node, ast.Name)))
+    names, loose = [], not isinstance(statement, ast.Assign | ast.AnnAssign | ast.AugAssign)
+    for node in _own_scope(statement):
+        if isinstance(node, FUNCTIONS_AND_CLASSES):
+            names.append(node.name)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            names.append(node.id)
+        elif isinstance(node, ast.Subscript | ast.Attribute) and isinstance(node.ctx, ast.Store):
+            loose = True
+            if isinstance(root := _root(node.value), ast.Name):
+                names.append(root.id)
+    return list(dict.fromkeys([*names, ON_IMPORT] if loose else names))
+
+
+def _own_scope(node: ast.AST) -> Iterable[ast.AST]:
+    """All nodes of a statement but those within functions, classes and comprehensions."""
+    for child in ast.iter_child_nodes(node):
+        yield child
+        if not isinstance(child, SCOPES):
+            yield from _own_scope(child)
 
 
 def _imports(tree: ast.AST, known: set[str]) -> Iterable[tuple[str, Definition]]:
-    """The names that imports of this package bind anywhere in `tree`."""
+    """The names that imports anywhere in `tree` bind; those of other libraries have no module."""
     for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == PACKAGE:
+        if isinstance(node, ast.ImportFrom):
+            ours = node.level > 0 or (node.module or "").split(".")[0] == PACKAGE
             for alias in node.names:
+                if ours and (node.level or alias.name == "*"):
+                    said = f"{'.' * node.level}{node.module or ''} import {alias.name}"
+                    raise ValueError(f"from {said}: write out the module's full name and what is imported")
                 whole = f"{node.module}.{alias.name}"
                 target = Definition(whole, "") if whole in known else Definition(node.module, alias.name)
-                yield alias.asname or alias.name, target
+                yield alias.asname or alias.name, target if ours else Definition("", alias.name)
         elif isinstance(node, ast.Import):
             for alias in node.names:
-                if alias.name.split(".")[0] == PACKAGE:
-                    yield (alias.asname, Definition(alias.name, "")) if alias.asname else (
-                        PACKAGE,
-                        Definition(PACKAGE, ""),
-                    )
+                if (ours := alias.name.split(".")[0] == PACKAGE) and not alias.asname:
+                    raise ValueError(f"import {alias.name}: write `from ... import` or `import ... as`")
+                bound = alias.asname or alias.name.split(".")[0]
+                yield bound, Definition(alias.name, "") if ours else Definition("", bound)
 
 
 def _used(
     node: ast.AST, here: Module, module: str, every: dict[str, Module]
 ) -> list[Definition]:
     """The definitions that a statement reads; `here` and `module` are where it stands."""
-    names = here.imported | dict(_imports(node, set(every)))
+    names = {name: list(targets) for name, targets in here.imported.items()}
+    for name, target in _imports(node, set(every)):
+        names.setdefault(name, []).append(target)
     found, of_module = [], set()
     for part in ast.walk(node):
         if isinstance(part, ast.Attribute) and (chain := _chain(part)):
-            if chain[0] in names and names[chain[0]].name == "":
-                of_module.add(id(_root(part)))
-                found.append(_named(names[chain[0]].module, chain[1:], every))
+            for target in names.get(chain[0], []):
+                if target.module and target.name == "":
+                    of_module.add(id(_root(part)))
+                    found.append(_named(target.module, chain[1:], every))
     for part in ast.walk(node):
         if isinstance(part, ast.Name) and id(part) not in of_module:
-            if part.id in names:
-                found.append(names[part.id])
-            elif part.id in here.defined:
+            found += names.get(part.id, [])
+            if part.id in here.defined:
                 found.append(Definition(module, part.id))
     return found
 
 
 def _named(module: str, chain: list[str], every: dict[str, Module]) -> Definition:
     """What `module.a.b` is: a name of the innermost module of the chain."""
-    for position, name in enumerate(chain):
+    for name in chain:
         here = every[module]
+        whole = [one for one in here.imported.get(name, []) if one.module and one.name == ""]
         if f"{module}.{name}" in every and name not in here.defined:
             module = f"{module}.{name}"
-        elif name in here.imported and here.imported[name].name == "":
-            module = here.imported[name].module
+        elif whole:
+            module = whole[0].module
         elif name in here.defined or name in here.imported:
             return Definition(module, name)
         else:
-            return Definition(module, "")  # such as module.__file__
+            break  # such as module.__file__
     return Definition(module, "")
 
 
@@ -218,25 +274,34 @@ def _root(node: ast.AST) -> ast.AST:
     return node
 
 
-def _implied(module: str, every: dict[str, Module]) -> list[Definition]:
-    """What runs when `module` is imported: its own loose statements and those of its packages."""
-    parts = module.split(".")
-    above = [".".join(parts[: count + 1]) for count in range(len(parts))]
-    return [Definition(name, ON_IMPORT) for name in above if ON_IMPORT in every[name].defined]
-
-
 def _digest(one: Definition, every: dict[str, Module]) -> str:
     """SHA-256 of the statements that make a name; "" for a name that is only imported."""
     statements = every[one.module].defined.get(one.name, [])
-    dumped = "\n".join(map(ast.dump, statements))
-    return hashlib.sha256(dumped.encode()).hexdigest() if statements else ""
+    text = "\n".join(map(_text, statements))
+    return hashlib.sha256(text.encode()).hexdigest() if statements else ""
 
 
-def _undocumented(tree: ast.Module) -> ast.Module:
-    """`tree` with every docstring made empty."""
+def _text(node: object) -> str:
+    """A syntax tree as text that is the same in every version of Python: `ast.dump` writes what is
+    empty in some and not in others."""
+    if isinstance(node, list):
+        return f"[{', '.join(map(_text, node))}]"
+    if not isinstance(node, ast.AST):
+        return repr(node)
+    given = [(name, value) for name, value in ast.iter_fields(node) if value is not None and value != []]
+    return f"{type(node).__name__}({', '.join(f'{name}={_text(value)}' for name, value in given)})"
+
+
+def _parsed(text: str, where: str) -> ast.Module:
+    """The syntax tree of `text` without docstrings. Raises ValueError that says where it stands."""
+    flags = ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+    try:
+        tree = compile(text, where, "exec", flags, dont_inherit=True)
+    except SyntaxError as error:
+        raise ValueError(f"{where}, line {error.lineno}: {error.msg}") from None
     for node in ast.walk(tree):
-        body = getattr(node, "body", None)
-        first = body[0] if isinstance(body, list) and body else None
-        if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
-            first.value = ast.Constant("")
+        if isinstance(node, ast.Module | FUNCTIONS_AND_CLASSES) and ast.get_docstring(node, False) is not None:
+            del node.body[0]
+            if not node.body and not isinstance(node, ast.Module):
+                node.body = [ast.Pass()]
     return tree

@@ -85,8 +85,8 @@ def _mend_lock(root: Path) -> str:
             f"{LOCK} holds a conflict that git could not merge: settle it, or take one side's file"
         )
     fault = broken(text, good if good is not None else _committed(root))
-    if fault and not broken(text) and text == _committed(root):
-        fault = ""  # an earlier commit with fewer stages, which somebody checked out
+    if fault and not broken(text) and (text == _committed(root) or _shortened(text, good, root)):
+        fault = ""  # an earlier commit with fewer stages, or stages taken out that there are no more
     if not fault:
         atomic.write_text(root / GOOD, text)
         return ""
@@ -99,6 +99,14 @@ def _mend_lock(root: Path) -> str:
         return f"{said} {source} is back in its place"
     (root / LOCK).unlink()
     return f"{said} there is no copy, so it was removed; DVC runs again what its cache lacks"
+
+
+def _shortened(text: str, good: str | None, root: Path) -> bool:
+    """Whether `text`, which is YAML, lacks only stages that dvc.yaml has no more."""
+    before, now = (yaml.safe_load(one)["stages"] for one in (good or _committed(root), text))
+    left = (yaml.safe_load(_text(root / "dvc.yaml") or "") or {}).get("stages", before)
+    gone = {name.partition("@")[0] for name in before.keys() - now.keys()}
+    return bool(gone) and not gone & left.keys() and all(now[name] == before[name] for name in now)
 
 
 def _mend_users(root: Path) -> str:

@@ -73,9 +73,13 @@ def study(name: str, params: dict | None = None) -> None:
     for profile in dict.fromkeys([params["profile"], *params["profiles"]]):
         try:
             _profile(name, params | {"profile": profile})
-        except ValueError as error:
-            here = "" if profile == params["profile"] else f" [in the profile {profile!r}]"
-            raise ValueError(f"{error}{here}") from error
+        except (ValueError, KeyError) as error:
+            if profile == params["profile"]:
+                raise
+            raise type(error)(f"{error.args[0]} [in the profile {profile!r}]") from error
+        except FileNotFoundError:  # what another profile reads may come later
+            if profile == params["profile"]:
+                raise
 
 
 def _profile(name: str, params: dict) -> None:
@@ -90,7 +94,7 @@ def _profile(name: str, params: dict) -> None:
     named_layers(name, params)
     selection(told["select"], told["attribute"])
     comparison(told["compare"], told["prepare"])
-    endpoint(told["compare"], told["prepare"], told["select"])
+    endpoint(told["compare"], told["prepare"], told["select"], told["attribute"])
     for stage in ("units", "clusters"):
         _target(told[stage], stage, classes)
     if name in params["units"]["studies"] and (survey := told["units"]["survey"]):
@@ -138,24 +142,25 @@ def comparison(settings: Mapping, prepare: Mapping) -> None:
         )
 
 
-def endpoint(settings: Mapping, prepare: Mapping, select: Mapping) -> None:
+def endpoint(settings: Mapping, prepare: Mapping, select: Mapping, attribute: Mapping) -> None:
     """Raise ValueError for a primary endpoint that is none of the comparisons of pairs.csv.
-    settings: of the stage compare; prepare, select: of those stages."""
-    from regard.evaluation.scores import OF_REGIONS
-
-    primary = settings["primary"]
-    rules = [*select["selections"], "relative-max@tuned"] if primary["score"] in OF_REGIONS else [""]
+    settings: of the stage compare; prepare, select, attribute: of those stages."""
+    primary, rules, maps = settings["primary"], list(select["selections"]), maps_of(attribute)
     known = {
-        "selection": rules,
+        "score": ["pointing", "mass", "iou"],
         "region": ["", prepare["expert"], settings["together"]],
         "stratum": ["all", "correct"],
+        "selection": [""] if primary["score"] != "iou" else [*rules, ""] if primary.get("method") else rules,
+        "method": ["", *maps],
+        "first": [*maps, *rules],
+        "second": [*maps, *rules],
     }
     for name, values in known.items():
-        if primary[name] not in values:
+        if name in primary and primary[name] not in values:
             may = " or ".join(map(repr, dict.fromkeys(values)))
             raise ValueError(
                 f"params.yaml: study {settings['study']!r}, compare: `primary.{name}` is {primary[name]!r:.100}, "
-                f"of which nothing is compared; with {primary['score']!r} it may be {may}"
+                f"of which nothing is compared; beside score {primary['score']!r} it may be {may}"
             )
 
 

@@ -53,7 +53,8 @@ def check_capitals(columns: Sequence[str], path: Path) -> None:
         wanted = LIKE.get(re.sub(r"[\W_]", "", column.lower()))
         if wanted and column not in EXACT:
             raise ValueError(
-                f"{path} has a column {quoted(column)}; write {wanted!r}, or it would not be read"
+                f"{path} has a column {quoted(column)}; write {wanted!r}, or, if it is another one, give it "
+                "a name that differs by more than capitals and marks"
             )
 
 

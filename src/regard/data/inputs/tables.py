@@ -16,13 +16,14 @@ from regard.data.inputs.words import joined, quoted, remark
 BLANK = " \t\r\n\f\v\u00a0\u2007\u202f\ufeff\u200b\u200e\u200f"
 
 
-def read(path: Path, rows: bool = True) -> pd.DataFrame:
+def read(path: Path, rows: bool = True, unnamed: bool = True) -> pd.DataFrame:
     """The table in `path`, all cells text; its index `row` counts the rows as a spreadsheet does, the header being 1.
 
     Cells are stripped and in Unicode's form NFC. Blank rows are left out; so are columns without a name, with a remark
     where they hold anything. A CSV is UTF-8 and separated by commas, or by semicolons or tabs where its header is (Excel in
     much of Europe). Raises FileNotFoundError for a missing file; ValueError for an unreadable one, a row that has more
-    or fewer cells than the header, a column name that stands twice, and, with `rows`, a table without rows.
+    or fewer cells than the header, a column name that stands twice, with `rows` a table without rows, and
+    without `unnamed` a column without a name that holds something.
     """
     if not path.is_file():
         raise FileNotFoundError(f"no {path}" if not path.is_symlink() else f"{path} is a link to nothing")
@@ -43,6 +44,8 @@ def read(path: Path, rows: bool = True) -> pd.DataFrame:
     index = pd.Index(filled, name="row", dtype=int)
     found = pd.DataFrame(list(filled.values()), index, range(len(header)), dtype=str)
     for at in (at for at, name in enumerate(header) if not name and (found[at] != "").any()):
+        if not unnamed:
+            raise ValueError(f"{path}: column {at + 1} has no name; give it one, or take it out")
         remark(f"{path}: column {at + 1} has no name and is left out")
     found = found[[at for at, name in enumerate(header) if name]]
     return found.set_axis([name for name in header if name], axis=1)
