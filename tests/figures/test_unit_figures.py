@@ -39,6 +39,7 @@ def test_explained_says_where_units_speak_and_where_they_are_silent():
     assert [line[2] for line in drawn.curves(text)] == REGIONS[:2]
     heights = [each.get_position()[1] for each in text.texts]
     assert heights == sorted(heights, reverse=True) and len(set(heights)) == 4
+    assert heights[0] == 1 and heights[-1] > 0, "from the top of the panel, within it"
     assert drawn.smallest_letters(figure) >= 6
 
 
