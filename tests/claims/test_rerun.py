@@ -163,3 +163,13 @@ def test_the_command_exits_with_one_when_a_claim_changed(project, capsys):
     other = rerun.compare(claims(), claims())
     with pytest.raises(ValueError, match="--keep is for reruns of the profile quick"):
         rerun.keep(other, "seed-3")
+
+
+def test_a_table_to_paste_has_a_cell_for_each_column():
+    table = pd.DataFrame({"claim": ["a | b", "c"], "value": [0.123456, np.nan], "n": [3, 4]}, index=[7, 8])
+    assert rerun.markdown(table).splitlines() == [
+        "| claim | value | n |",
+        "| --- | --- | --- |",
+        "| a \\| b | 0.1235 | 3 |",
+        "| c |  | 4 |",
+    ]
