@@ -79,6 +79,16 @@ def test_views_are_of_the_crop_size_and_follow_the_generator():
     assert not torch.equal(first, pretraining._augment(images, 32, torch.Generator().manual_seed(2)))
 
 
+def test_half_of_the_views_are_inverted():
+    """Without noise (black times anything is black) a view is 0.3 of its brightness, or what is missing to white."""
+    images = torch.zeros(200, 16, 16, dtype=torch.uint8)
+    views = pretraining._augment(images, 12, torch.Generator().manual_seed(0)).double() / 255
+    views = views.mean(dim=(1, 2))
+    dark, light = views[views < 0.5], views[views >= 0.5]
+    assert 70 < len(dark) < 130 and dark.max() < 0.6 and light.min() > 0.4
+    assert 0.1 < dark.mean() < 0.25 and 0.75 < light.mean() < 0.9
+
+
 def test_a_tiny_network_learns_and_its_features_are_loaded_back(written):
     path, returned = written
     assert returned["held_out_accuracy"] > 0.45  # chance is 0.25; what is reached hangs on the processor's rounding
