@@ -93,7 +93,9 @@ def test_dictionaries_and_their_intervals():
 
 def test_removals_beside_their_control():
     predicted, found = np.array([[0.1, 0.4], [0.3, -0.2]]), np.array([[0.2, 0.4], [0.2, -0.4]])
-    scattered, bars = drawn.axes_of(cluster_figures.removals(predicted, found, found / 4))
+    figure = cluster_figures.removals(predicted, found, found / 4)
+    assert figure.get_size_inches()[0] <= 7.4, "the width of a page's text"
+    scattered, bars = drawn.axes_of(figure)
     assert [points for points, _ in drawn.points(scattered)] == [[(0.1, 0.2), (0.3, 0.2)], [(0.4, 0.4), (-0.2, -0.4)]]
     assert drawn.curves(scattered)[0][:2] == ([-0.4, 0.4], [-0.4, 0.4]), "where both are equal"
     assert scattered.get_xlabel() == "predicted fall of the output" and scattered.get_ylabel() == "measured"

@@ -101,6 +101,8 @@ def test_agreement_is_symmetric_and_a_pair_that_was_not_compared_is_undefined():
     assert drawn.ticks(place) == drawn.ticks(place, "x") == ["a", "c", "b", "d"]
     np.testing.assert_array_equal(np.ma.filled(place.images[0].get_array().astype(float), NAN), wanted)
     assert place.images[0].get_clim() == (-1, 1)
+    white = [text.get_text() for text in place.texts if text.get_color() == "white"]
+    assert white == ["1.0"] * 4, "letters are white on what is dark, and there alone"
     assert drawn.texts(place) == ["1.0", "0.0", "0.5", "–", "0.0", "1.0", "–", "–"] + ["0.5", "–", "1.0", "–"] + [
         "–",
         "–",
