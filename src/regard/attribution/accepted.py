@@ -29,7 +29,8 @@ def check(model: nn.Module, images: Tensor, targets: Tensor | Sequence[int]) -> 
     unlike = targets.is_floating_point() or targets.is_complex() or targets.dtype == torch.bool
     if targets.ndim != 1 or len(targets) != len(images) or unlike:
         raise ValueError(
-            f"{len(images)} images need as many integer targets, not {targets.dtype} {tuple(targets.shape)}"
+            f"{len(images)} images need as many integer targets, not {targets.dtype} "
+            f"{tuple(targets.shape)}; give a class for each image, as in [1, 1]"
         )
     targets = targets.long()  # small unsigned types have no minimum, or pick by mask
     _check_model(model, images)

@@ -13,6 +13,7 @@ def _parts(model: nn.Module, method: str) -> tuple[nn.Module, nn.Module, nn.Line
         raise ValueError(
             f"{method} needs a model made of features, pool, flatten and a linear head, as "
             f"regard.models.backbones.build makes it, not {', '.join(parts) or type(model).__name__}"
+            + ("; or name a convolution of yours, such as layer='layer4'" if method == "grad-cam" else "")
         )
     return parts["features"], parts["pool"], parts["head"]
 
@@ -70,7 +71,10 @@ def _at(model: nn.Module, images: Tensor, targets: Tensor, layer: str) -> tuple[
     """As `_last`, of the output of the module `layer`."""
     known = dict(model.named_modules())
     if layer not in known:
-        raise ValueError(f"grad-cam: the model has no layer {layer!r}; its layers are those of model.named_modules()")
+        outer = [name for name in known if name and name.count(".") < 2]
+        raise ValueError(
+            f"grad-cam: the model has no layer {layer!r}; model.named_modules() has {', '.join(outer[:12])} and others"
+        )
     kept = []
 
     def cut(module: nn.Module, given: tuple, output: Tensor) -> Tensor:

@@ -279,7 +279,10 @@ def _mask(path: Path, where: str) -> np.ndarray | None:
     drawn = values == 255
     if not ((values == 0) | drawn).all():
         between = values[(values > 0) & (values < 255)][0]
-        raise ValueError(f"{where}: {path} has the grey value {between}; a mask is 0 or 255 and nothing between")
+        raise ValueError(
+            f"{where}: {path} has the grey value {between}; a mask is 0 or 255 and nothing between "
+            "(multiply a mask of 0 and 1 by 255; `regard import folder ... --set above=0` converts masks)"
+        )
     return drawn
 
 

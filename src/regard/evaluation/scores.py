@@ -168,11 +168,14 @@ OF_REGIONS = ("iou", "dice", "precision", "recall")  # the others are of maps
 def score(maps_or_regions: Tensor, reference: Tensor, name: str = "iou", **parameters) -> Tensor:
     """The score `name` of each map or region (N, H, W) against bool references (N, H, W), float64 (N,).
 
-    One reference (1, H, W) serves all. Raises ValueError for an unknown score, other shapes, or a reference that is not
-    bool.
+    One reference (1, H, W) serves all. Raises ValueError for an unknown score, other shapes, what is no tensor, or a
+    reference that is not bool.
     """
     if name not in SCORES:
         raise ValueError(f"unknown score {name!r}; known are {', '.join(SCORES)}")
+    for what, given in (("maps or regions", maps_or_regions), ("reference", reference)):
+        if not isinstance(given, Tensor):
+            raise ValueError(f"the {what} must be a torch tensor, not {type(given).__name__}; use torch.from_numpy")
     if reference.dtype != torch.bool:
         raise ValueError(f"the reference must be bool, not {reference.dtype}")
     if (

@@ -281,7 +281,10 @@ def _load_head(model: nn.Sequential, state: dict[str, Tensor], problem: str) -> 
         wanted = getattr(model.head, key)
         given = state.get(f"head.{key}")
         if given is None:
-            raise ValueError(f"{problem}: they lack head.{key}, so they are no whole classifier")
+            raise ValueError(
+                f"{problem}: they lack head.{key}, so they are no whole classifier; a network that is not trained "
+                "here needs `weights`, the path of all its weights"
+            )
         _refuse_other_numbers(f"{problem}: head.{key}", given)
         if len(wanted) == 2 and given.shape == (1, *wanted.shape[1:]):
             given = torch.cat([-given / 2, given / 2])  # logits (-z/2, z/2)
@@ -304,6 +307,8 @@ def inputs(images: Tensor, model: nn.Module | None = None) -> Tensor:
 
     Raises ValueError for another type or shape.
     """
+    if not isinstance(images, Tensor):
+        raise ValueError(f"images must be a torch tensor, not {type(images).__name__}; use torch.from_numpy")
     if images.dtype != torch.uint8 or not (images.ndim == 3 or images.ndim == 4 and images.shape[-1] == 3):
         raise ValueError(f"images must be uint8 (N, H, W) or (N, H, W, 3), not {images.dtype} {tuple(images.shape)}")
     colour = images[..., None].expand(*images.shape, 3) if images.ndim == 3 else images
