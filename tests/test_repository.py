@@ -127,3 +127,18 @@ def test_no_machine_and_no_package_host_is_named():
 def test_what_python_writes_beside_its_sources_is_no_input_of_a_stage():
     """Folders of sources are dependencies; compiled modules appear in them when a stage runs."""
     assert "__pycache__/" in (ROOT / ".dvcignore").read_text().split()
+
+
+def test_dvc_lock_holds_no_stage_that_is_gone():
+    """As committed: studies of one's own make the file in the working tree longer."""
+    text, stages, params = (
+        "\n".join(git("show", f"HEAD:./{name}")) for name in ("dvc.lock", "dvc.yaml", "params.yaml")
+    )
+    lock, stages = yaml.safe_load(text)["stages"], yaml.safe_load(stages)["stages"]
+    studies = {*yaml.safe_load(params)["studies"]}
+    for name in lock:
+        stage, _, study = name.partition("@")
+        assert stage in stages and (study in studies) == ("foreach" in stages[stage]), name
+    assert len(text.encode()) < 70_000
+    read = {one["path"] for entry in lock.values() for one in entry.get("deps", [])}
+    assert not [path for path in read if path.startswith(("src/", "notebooks/"))]

@@ -231,15 +231,3 @@ def test_every_stage_depends_on_what_it_reaches_and_on_no_source_file():
         if name in code.NOTEBOOKS:
             assert f"build/notebooks/{code.NOTEBOOKS[name]}.ipynb" in dependencies
     assert len((ROOT / "dvc.yaml").read_text().splitlines()) <= 250
-
-
-def test_dvc_lock_holds_no_stage_that_is_gone():
-    lock = yaml.safe_load((ROOT / "dvc.lock").read_text())["stages"]
-    stages = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
-    studies = {*yaml.safe_load((ROOT / "params.yaml").read_text())["studies"]}
-    for name in lock:
-        stage, _, study = name.partition("@")
-        assert stage in stages and (study in studies) == ("foreach" in stages[stage]), name
-    assert len((ROOT / "dvc.lock").read_bytes()) < 70_000
-    read = {one["path"] for entry in lock.values() for one in entry.get("deps", [])}
-    assert not [path for path in read if path.startswith(("src/", "notebooks/"))]

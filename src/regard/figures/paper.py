@@ -93,7 +93,7 @@ def controls(hits: pd.DataFrame, trust: pd.DataFrame, nulls: Sequence[str]) -> F
     right.axvline(0, color="black", linewidth=0.5)
     right.set_yticks(range(len(methods)), methods, fontsize=6.5)
     right.set(
-        xlabel="rank correlation with the maps of a network that forgot", xlim=(min(-0.6, trust["mean"].min()), 1.02)
+        xlabel="rank correlation with maps of a re-initialised network", xlim=(min(-0.6, trust["mean"].min()), 1.02)
     )
     styles = zip(studies, itertools.cycle(zip(REGION_COLOURS, MARKERS)))
     handles = [_dot(colour, study, marker) for study, (colour, marker) in styles]
@@ -116,7 +116,7 @@ def cost_and_quality(table: pd.DataFrame) -> Figure:
     labels = {
         "passes": "passes through the network",
         "localises": "hit rate less chance",
-        "faithful": "deletion: better than as smooth by",
+        "faithful": "deletion: gain over smooth random maps",
     }
     for place, (column, label) in zip(axes, labels.items()):
         for number, study in enumerate(studies):

@@ -9,6 +9,7 @@ import numpy as np
 from IPython.display import Image, display
 from matplotlib import colormaps
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 matplotlib.rcParams.update(
     {
@@ -30,15 +31,28 @@ METHOD_COLOUR, NULL_COLOUR, CHANCE_COLOUR = "#0072B2", "#999999", "#D55E00"
 
 def save(figure: Figure, path: Path, dpi: int = 150) -> None:
     """Write a figure as SVG or PNG, without date or program, so that equal figures are equal bytes."""
+    _settle(figure)
     metadata = {"Date": None, "Creator": None} if path.suffix == ".svg" else {"Software": None}
     figure.savefig(path, metadata=metadata, bbox_inches="tight", dpi=dpi)
 
 
 def show(figure: Figure, alt: str) -> None:
     """Show a figure in a notebook as a picture with a text for those who cannot see it."""
+    _settle(figure)
     buffer = BytesIO()
     figure.savefig(buffer, format="png", metadata={"Software": None}, bbox_inches="tight", dpi=100)
     display(Image(buffer.getvalue(), alt=alt))
+
+
+def _settle(figure: Figure) -> None:
+    """Lay a figure out once, and round where its axes lie. Solved again, as each `savefig` does, the last bits of these places depend
+    on addresses in memory, and a pixel at the edge of an image with them."""
+    if not isinstance(figure.get_layout_engine(), ConstrainedLayoutEngine):
+        return
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    for place in figure.axes:
+        place.set_position([round(bound, 6) for bound in place.get_position(original=True).bounds])
 
 
 def colours(count: int) -> Sequence:
