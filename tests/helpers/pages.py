@@ -5,7 +5,8 @@ import re
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+from here import ROOT
+
 README = ROOT / "README.md"
 PAGES = [README, *sorted((ROOT / "docs").rglob("*.md"))]
 
