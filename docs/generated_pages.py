@@ -73,7 +73,9 @@ def comments(text: str) -> dict[str, tuple[str, str]]:
 
 
 def kinds(type_) -> str:
-    """What a knob may be, in words: the description that its type in `regard.pipeline.knobs` carries."""
+    """What a knob may be, in words: the description that its type in `regard.pipeline.knobs`
+    carries.
+    """
     for extra in getattr(type_, "__metadata__", ()):
         if getattr(extra, "description", None):
             return extra.description

@@ -26,12 +26,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(autouse=True)
 def the_same_every_time():
-    """One thread: tests are small, and results must not depend on the machine's load; and the same random weights, where a test names no seed."""
+    """One thread: tests are small, and results must not depend on the machine's load; and the same
+    random weights, where a test names no seed.
+    """
     torch.set_num_threads(1)
     torch.manual_seed(0)
 
 
-def make_cases(patients: int = 6, views: int = 2, size: tuple[int, int] = (24, 32), seed: int = 0) -> cases.Cases:
+def make_cases(
+    patients: int = 6, views: int = 2, size: tuple[int, int] = (24, 32), seed: int = 0
+) -> cases.Cases:
     """A small set of made cases: bright discs are malignant, dark ones benign."""
     generator = np.random.default_rng(seed)
     rows, images, masks = [], [], []

@@ -271,9 +271,15 @@ def test_each_column_has_meaning_unit_and_range():
         ("results/pairs.csv", known_columns.PAIRS),
         ("results/claims.csv", known_columns.CLAIMS),
         ("results/concepts.csv", known_columns.CONCEPTS),
-        ("results/performance.csv", ["study", "data", "start", *known_columns.PERFORMANCE, "profile"]),
+        (
+            "results/performance.csv",
+            ["study", "data", "start", *known_columns.PERFORMANCE, "profile"],
+        ),
         ("results/trust.csv", known_columns.TRUST),
-        ("results/study/STUDY/compare/border.csv", [*stratified.BORDERS, "study", "data", "profile"]),
+        (
+            "results/study/STUDY/compare/border.csv",
+            [*stratified.BORDERS, "study", "data", "profile"],
+        ),
         ("paper/reference/reruns/NAME.csv", rerun.COLUMNS),
         ("survey.csv", unit_survey.COLUMNS),
         ("readings.csv", reading_study.FORM.columns),

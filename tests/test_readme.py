@@ -1,4 +1,6 @@
-"""The examples of the guides, as they stand there: what is added in ten lines appears in every table, and every study of them is one."""
+"""The examples of the guides, as they stand there: what is added in ten lines appears in every
+table, and every study of them is one.
+"""
 
 import os
 import re
@@ -19,7 +21,9 @@ from regard.models import backbones
 from regard.pipeline import settings as checks
 
 EXTEND = (ROOT / "docs/how-to/extend.md").read_text(encoding="utf-8")
-EXAMPLES = re.findall(r"Append to `(src/regard/[\w/]+\.py)`.*?```python\n(.*?)```", EXTEND, re.DOTALL)
+EXAMPLES = re.findall(
+    r"Append to `(src/regard/[\w/]+\.py)`.*?```python\n(.*?)```", EXTEND, re.DOTALL
+)
 STUDIES = [block for _, block in blocks("yaml")]
 USE = """
 import json, sys
@@ -84,12 +88,18 @@ def test_what_is_added_in_ten_lines_appears_in_every_table(tmp_path):
             file.write("\n\n" + code)
     environment = os.environ | {"PYTHONPATH": str(tmp_path / "src"), "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
-        [sys.executable, "-c", USE, ROOT / "params.yaml"], env=environment, cwd=tmp_path, capture_output=True, text=True
+        [sys.executable, "-c", USE, ROOT / "params.yaml"],
+        env=environment,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 0, done.stderr[-2000:]
 
 
-@pytest.mark.parametrize("written", STUDIES, ids=[block.strip().partition(":")[0] for block in STUDIES])
+@pytest.mark.parametrize(
+    "written", STUDIES, ids=[block.strip().partition(":")[0] for block in STUDIES]
+)
 def test_every_study_of_the_guides_is_one(written):
     block = yaml.safe_load(written)
     params = project.parameters(ROOT)
@@ -111,10 +121,16 @@ def test_the_squeezenet_of_the_guide_explains_with_every_method_of_its_study(tmp
     params["studies"] |= block
     checks.study(name, params)
     train, settings = (project.settings(name, stage, params) for stage in ("train", "attribute"))
-    assert "grad-cam@block4" in settings["left_out"] and "grad-cam@block4" not in settings["methods"]
-    model = backbones.build(train["backbone"], 2, train["weights"], train["width"], train["pool"], seed=1)
+    assert (
+        "grad-cam@block4" in settings["left_out"] and "grad-cam@block4" not in settings["methods"]
+    )
+    model = backbones.build(
+        train["backbone"], 2, train["weights"], train["width"], train["pool"], seed=1
+    )
     images = torch.randn(1, 3, 96, 96, generator=torch.Generator().manual_seed(0))
     for method, parameters in settings["methods"].items():
         fewer = {"evaluations": 20} if "evaluations" in parameters else {}
         heat = attribute(model, images, [1], method.split("@")[0], **parameters | fewer)
-        assert heat.shape == (1, 96, 96) and torch.isfinite(heat).all() and (heat != 0).any(), method
+        assert heat.shape == (1, 96, 96) and torch.isfinite(heat).all() and (heat != 0).any(), (
+            method
+        )

@@ -1,4 +1,6 @@
-"""The repository: data pinned, results not committed, the lock installs as documented, no host and no machine named."""
+"""The repository: data pinned, results not committed, the lock installs as documented, no host and
+no machine named.
+"""
 
 import re
 import shlex
@@ -13,9 +15,10 @@ from dvc.repo import Repo
 from here import ROOT
 
 
-
 def git(*words: str) -> list[str]:
-    """The lines that git prints. Skips in a downloaded zip, which has no .git; a repository around it is another one."""
+    """The lines that git prints. Skips in a downloaded zip, which has no .git; a repository around
+    it is another one.
+    """
     if not (ROOT / ".git").exists() or shutil.which("git") is None:
         pytest.skip("no git checkout of this project: what is committed is not known")
     done = subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True)
@@ -39,7 +42,9 @@ def test_data_are_what_data_dvc_pins():
 
 @pytest.mark.parametrize("around", ["nothing", "another repository"])
 def test_the_pipeline_runs_in_a_downloaded_zip(around, tmp_path):
-    """DVC asks git about its files unless it is told that there is none; a repository around the folder may ignore them."""
+    """DVC asks git about its files unless it is told that there is none; a repository around the
+    folder may ignore them.
+    """
     place = tmp_path / "zip"
     (place / ".dvc").mkdir(parents=True)
     for name in ("config", ".gitignore"):
@@ -54,8 +59,12 @@ def test_the_pipeline_runs_in_a_downloaded_zip(around, tmp_path):
         return subprocess.run(line, cwd=place, shell=True, capture_output=True, text=True)
 
     dvc = f"{shlex.quote(sys.executable)} -m dvc"
-    assert "git" in run(f"{dvc} repro").stderr, "else the line in the Makefile is not needed any more"
-    line = next(line for line in (ROOT / "Makefile").read_text().splitlines() if "core.no_scm" in line)
+    assert "git" in run(f"{dvc} repro").stderr, (
+        "else the line in the Makefile is not needed any more"
+    )
+    line = next(
+        line for line in (ROOT / "Makefile").read_text().splitlines() if "core.no_scm" in line
+    )
     assert run(line.strip().replace("$(VENV)/bin/dvc", dvc)).returncode == 0
     done = run(f"{dvc} repro")
     assert done.returncode == 0 and (place / "said").read_text() == "hello\n", done.stderr
@@ -69,7 +78,11 @@ def test_the_lock_covers_every_direct_dependency_with_hashes():
     import tomllib
 
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    wanted = {*project["project"]["dependencies"], *project["dependency-groups"]["test"], *project["dependency-groups"]["docs"]}
+    wanted = {
+        *project["project"]["dependencies"],
+        *project["dependency-groups"]["test"],
+        *project["dependency-groups"]["docs"],
+    }
     lock = (ROOT / "requirements.lock").read_text()
     pinned = set(re.findall(r"^([a-z0-9._-]+)==", lock, re.MULTILINE))
     assert {name.lower() for name in wanted} <= pinned
@@ -88,7 +101,9 @@ def documented_lines() -> list[list[str]]:
 
 
 def test_environment_lines_install_the_lock():
-    """Run as documented, without installing: every pin can be had for this Python and is what is installed here."""
+    """Run as documented, without installing: every pin can be had for this Python and is what is
+    installed here.
+    """
     lines = documented_lines()
     assert len(lines) == 2
     names = {
@@ -115,10 +130,16 @@ def test_readme_gives_each_command_in_one_line():
 
 
 def test_no_machine_and_no_package_host_is_named():
-    pattern = re.compile(r"(?:/home/|/root/|/Users/)\w|pypi\.org|pythonhosted|anaconda\.org|index-url", re.IGNORECASE)
+    pattern = re.compile(
+        r"(?:/home/|/root/|/Users/)\w|pypi\.org|pythonhosted|anaconda\.org|index-url", re.IGNORECASE
+    )
     for name in git("ls-files"):
         path = ROOT / name
-        if path.suffix in (".png", ".safetensors", ".pdf", ".nc") or path == Path(__file__) or not path.is_file():
+        if (
+            path.suffix in (".png", ".safetensors", ".pdf", ".nc")
+            or path == Path(__file__)
+            or not path.is_file()
+        ):
             continue
         found = pattern.search(path.read_text(encoding="utf-8"))
         assert not found, f"{name}: {found}"

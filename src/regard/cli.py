@@ -29,7 +29,9 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _read_text_as_utf_8() -> None:
-    """Begin anew in Python's UTF-8 mode where the locale has another encoding, in which libraries would read our files."""
+    """Begin anew in Python's UTF-8 mode where the locale has another encoding, in which libraries
+    would read our files.
+    """
     encoding = codecs.lookup(locale.getpreferredencoding(False)).name
     if encoding != "utf-8" and not sys.flags.utf8_mode and os.name == "posix":
         os.environ["PYTHONUTF8"] = "1"  # for the processes that this one starts
@@ -37,10 +39,14 @@ def _read_text_as_utf_8() -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="regard", description="Does the network look where the expert looks?")
+    parser = argparse.ArgumentParser(
+        prog="regard", description="Does the network look where the expert looks?"
+    )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    def command(name: str, run, description: str, *positional: tuple[str, str]) -> argparse.ArgumentParser:
+    def command(
+        name: str, run, description: str, *positional: tuple[str, str]
+    ) -> argparse.ArgumentParser:
         added = commands.add_parser(name, help=description, description=description)
         for argument, meaning in positional:
             added.add_argument(argument, help=meaning)
@@ -65,10 +71,13 @@ def _parser() -> argparse.ArgumentParser:
     check = command(
         "check",
         _check,
-        "check a folder in the project's layout, count what it holds, say what a study of it could support, and draw its regions on a contact sheet",
+        "check a folder in the project's layout, count what it holds, say what a study of it "
+        "could support, and draw its regions on a contact sheet",
         ("folder", "folder with cases.csv, images/ and regions/"),
     )
-    check.add_argument("--sheet", help="PNG to write; without, build/contact-sheets/<name of the folder>.png")
+    check.add_argument(
+        "--sheet", help="PNG to write; without, build/contact-sheets/<name of the folder>.png"
+    )
     phantoms = command(
         "phantoms",
         _phantoms,
@@ -80,16 +89,27 @@ def _parser() -> argparse.ArgumentParser:
     trials = command(
         "trials",
         _trials,
-        "train a study's network on other draws of its phantoms or from other seeds and print the test AUROC (minutes)",
+        "train a study's network on other draws of its phantoms or from other seeds and print the "
+        "test AUROC (minutes)",
         ("study", "a study of params.yaml"),
     )
     trials.add_argument(
-        "--draws", type=int, nargs="+", default=[], help="seeds of phantoms; without, the study's own set"
+        "--draws",
+        type=int,
+        nargs="+",
+        default=[],
+        help="seeds of phantoms; without, the study's own set",
     )
     trials.add_argument(
-        "--seeds", type=int, nargs="+", default=[], help="of the training; without, that of params.yaml"
+        "--seeds",
+        type=int,
+        nargs="+",
+        default=[],
+        help="of the training; without, that of params.yaml",
     )
-    trials.add_argument("--starts", nargs="+", default=["transfer", "scratch"], help="transfer, scratch, or both")
+    trials.add_argument(
+        "--starts", nargs="+", default=["transfer", "scratch"], help="transfer, scratch, or both"
+    )
     command(
         "pretrain",
         _pretrain,
@@ -99,7 +119,8 @@ def _parser() -> argparse.ArgumentParser:
     command(
         "code",
         _code,
-        "pipeline: write what code each stage reaches, definition by definition, and the notebooks without their outputs",
+        "pipeline: write what code each stage reaches, definition by definition, and the "
+        "notebooks without their outputs",
         ("target", "folder to write the folders code and notebooks in, e.g. build"),
     )
     command(
@@ -108,7 +129,11 @@ def _parser() -> argparse.ArgumentParser:
         "pipeline: write what params.yaml tells each stage of each study, resolved",
         ("target", "folder to write, e.g. build/settings"),
     )
-    command("targets", _targets, "pipeline: the stages of each study of params.yaml in order, a line for each study")
+    command(
+        "targets",
+        _targets,
+        "pipeline: the stages of each study of params.yaml in order, a line for each study",
+    )
     command(
         "stage",
         _stage,
@@ -119,49 +144,74 @@ def _parser() -> argparse.ArgumentParser:
     command(
         "examine",
         _examine,
-        "pipeline: whether to believe the heat maps of a study: faithfulness, randomised networks, stability, agreement",
+        "pipeline: whether to believe the heat maps of a study: faithfulness, randomised "
+        "networks, stability, agreement",
         ("study", "a study of params.yaml"),
     )
     exposed = command(
         "expose",
         _expose,
-        "how much relevance lies on the marker that a study's network learned from, beside an honest network (minutes)",
+        "how much relevance lies on the marker that a study's network learned from, beside an "
+        "honest network (minutes)",
         ("study", "a study of params.yaml with prepare.shortcut, after its stage attribute"),
     )
-    exposed.add_argument("--honest", required=True, help="a study whose network saw no marker, after its stage train")
+    exposed.add_argument(
+        "--honest", required=True, help="a study whose network saw no marker, after its stage train"
+    )
     command(
-        "costs", _costs, "what a heat map of each method costs in each study: passes, seconds, memory, as last measured"
+        "costs",
+        _costs,
+        "what a heat map of each method costs in each study: passes, seconds, memory, as last "
+        "measured",
     )
     again = command(
         "deepminer",
         _deepminer,
         "read DeepMiner's released labels and its 330 answers again, with intervals over exams",
-        ("folder", "the folder `deepminer` of the repository ddsm-visual-primitives, which you fetched"),
+        (
+            "folder",
+            "the folder `deepminer` of the repository ddsm-visual-primitives, which you fetched",
+        ),
     )
     again.add_argument("--output", type=Path, metavar="CSV", help="write the table there as well")
     command(
         "lock",
         _lock,
-        "pipeline: keep a whole copy of dvc.lock aside, or put it back where DVC was stopped while it wrote the file",
+        "pipeline: keep a whole copy of dvc.lock aside, or put it back where DVC was stopped "
+        "while it wrote the file",
         ("action", "keep or restore"),
     )
     command("summary", _summary, "pipeline: gather the results of all studies in results/*.csv")
-    command("figures", _figures, "pipeline: run the notebook that draws the paper's figures and tables")
+    command(
+        "figures", _figures, "pipeline: run the notebook that draws the paper's figures and tables"
+    )
     command(
         "paper",
         _paper,
-        "pipeline: compile paper/paper.typ with the committed results of `full` (paper/paper.pdf) and with this run's (results/paper.pdf)",
+        "pipeline: compile paper/paper.typ with the committed results of `full` (paper/paper.pdf) "
+        "and with this run's (results/paper.pdf)",
     )
     verify = command(
         "verify",
         _verify,
-        "compare results/ with the committed reference of the same profile, claim by claim; exits with 1 when a claim changed",
+        "compare results/ with the committed reference of the same profile, claim by claim; exits "
+        "with 1 when a claim changed",
     )
     verify.add_argument(
-        "--keep", metavar="NAME", help="keep the table for the paper, as that of a rerun with NAME changed"
+        "--keep",
+        metavar="NAME",
+        help="keep the table for the paper, as that of a rerun with NAME changed",
     )
-    command("reference", _reference, "keep the results of this run in paper/reference/ as those of its profile")
-    command("sample", _sample, "cut the small sample of notebooks/explore/sample/ from the results of this run")
+    command(
+        "reference",
+        _reference,
+        "keep the results of this run in paper/reference/ as those of its profile",
+    )
+    command(
+        "sample",
+        _sample,
+        "cut the small sample of notebooks/explore/sample/ from the results of this run",
+    )
     return parser
 
 
@@ -197,9 +247,13 @@ def _phantoms(options: argparse.Namespace) -> None:
 def _trials(options: argparse.Namespace) -> None:
     from regard.pipeline import trials
 
-    report = lambda line: print(line, flush=True)
+    def report(line):
+        return print(line, flush=True)
+
     found = trials.run(options.study, options.draws, options.seeds, options.starts, report)
-    over = found.groupby(["start", "target"], sort=False)["auroc"].agg(["mean", "std", "min", "max", "count"])
+    over = found.groupby(["start", "target"], sort=False)["auroc"].agg(
+        ["mean", "std", "min", "max", "count"]
+    )
     print(over.round(3).to_string())
 
 
@@ -253,9 +307,14 @@ def _stage(options: argparse.Namespace) -> None:
 
     number, _, stage = options.notebook.partition("_")
     if not (number.isdigit() and stage):
-        raise ValueError(f"{options.notebook!r} is the name of no notebook; a stage's is like 2_train (see notebooks/)")
+        raise ValueError(
+            f"{options.notebook!r} is the name of no notebook; a stage's is like 2_train (see "
+            "notebooks/)"
+        )
     contradictions.check(options.study, stage)
-    notebooks.run(options.notebook, Path("results", "study", options.study, stage), {"study": options.study})
+    notebooks.run(
+        options.notebook, Path("results", "study", options.study, stage), {"study": options.study}
+    )
     if stage == "train":
         from regard.core import environment  # takes seconds
 
@@ -285,7 +344,10 @@ def _deepminer(options: argparse.Namespace) -> None:
     from regard.claims import deepminer_release
     from regard.core import tables
 
-    labels, answers = deepminer_release.labels(options.folder), deepminer_release.answers(options.folder)
+    labels, answers = (
+        deepminer_release.labels(options.folder),
+        deepminer_release.answers(options.folder),
+    )
     found = deepminer_release.reanalysis(answers)
     print(found.round(3).to_string(index=False))
     print(f"\n{deepminer_release.expected(answers, labels)}")
@@ -293,10 +355,13 @@ def _deepminer(options: argparse.Namespace) -> None:
         tables.write(found, options.output)
         print(f"written to {options.output}")
     print(
-        f"\n{len(labels)} labelled units; the published lookup finds {labels['found'].sum()} of them, and loses {(~labels['found']).sum()}"
+        f"\n{len(labels)} labelled units; the published lookup finds {labels['found'].sum()} of "
+        f"them, and loses {(~labels['found']).sum()}"
     )
     for row in labels[labels["typed"] > 1].itertuples():
-        print(f"unit {row.unit} is typed {row.typed} times: {row.typed - 1} labels were overwritten")
+        print(
+            f"unit {row.unit} is typed {row.typed} times: {row.typed - 1} labels were overwritten"
+        )
 
 
 def _costs(options: argparse.Namespace) -> None:
@@ -306,10 +371,19 @@ def _costs(options: argparse.Namespace) -> None:
 
     files = sorted((project.root() / "results" / "costs").glob("*.csv"))
     if not files:
-        raise FileNotFoundError("no results/costs/*.csv: run the stage attribute of a study first (dvc repro)")
+        raise FileNotFoundError(
+            "no results/costs/*.csv: run the stage attribute of a study first (dvc repro)"
+        )
     table = pd.concat([tables.read(file) for file in files])
-    print(table.round({"forwards": 1, "backwards": 1, "seconds": 4, "peak_gb": 2}).to_string(index=False))
-    print("forwards, backwards and seconds are of one map; peak_gb is the most memory in use above what was before")
+    print(
+        table.round({"forwards": 1, "backwards": 1, "seconds": 4, "peak_gb": 2}).to_string(
+            index=False
+        )
+    )
+    print(
+        "forwards, backwards and seconds are of one map; peak_gb is the most memory in use above "
+        "what was before"
+    )
     if missing := sorted(set(project.parameters()["studies"]) - {file.stem for file in files}):
         print(f"not measured: {', '.join(missing)}")
 
@@ -351,13 +425,15 @@ def _verify(options: argparse.Namespace) -> None:
         print(f"{rerun.keep(found, options.keep)}: commit it")
     shown = found.assign(
         status=found["status"].where(
-            found["verdict"].fillna("") == found["verdict now"].fillna(""), found["status"] + ", CLAIM CHANGED"
+            found["verdict"].fillna("") == found["verdict now"].fillna(""),
+            found["status"] + ", CLAIM CHANGED",
         )
     )
     print(rerun.markdown(shown))
     print(found["status"].value_counts().to_string(), differs, sep="\n\n")
     print(
-        "\nreproduced: the same to five digits as the reference; what became of the papers' claims stands under verdict"
+        "\nreproduced: the same to five digits as the reference; what became of the papers' "
+        "claims stands under verdict"
     )
     if len(moved := rerun.changed(found)):
         also = (

@@ -1,7 +1,8 @@
 """Selection: from a heat map to a region, so that it can be laid over the expert's.
 
-Selectors see `values` (N, H, W) made from the maps by OF: what takes no part is -inf and is never selected. By default
-that is all relevance at or below zero. A map with no values, or with values that form a single group, selects nothing.
+Selectors see `values` (N, H, W) made from the maps by OF: what takes no part is -inf and is never
+selected. By default that is all relevance at or below zero. A map with no values, or with values
+that form a single group, selects nothing.
 """
 
 import inspect
@@ -28,8 +29,8 @@ OF = {
 
 
 def bins(values: Tensor, bins: int = 10, keep: str = "above") -> Tensor:
-    """Everything above the most populous of `bins` bins of equal width between the least and the largest value, of
-    several the lowest; keep="top": the top bin alone.
+    """Everything above the most populous of `bins` bins of equal width between the least and the
+    largest value, of several the lowest; keep="top": the top bin alone.
 
     Raises ValueError for less than two bins and another `keep`.
     """
@@ -41,12 +42,21 @@ def bins(values: Tensor, bins: int = 10, keep: str = "above") -> Tensor:
     low = flat.masked_fill(~among, torch.inf).amin(dim=1, keepdim=True)
     width = (flat.amax(dim=1, keepdim=True) - low) / bins
     parted = width > 0  # false for NaN, so where nothing takes part
-    place = ((flat - low) / torch.where(parted, width, 1.0)).nan_to_num(0, neginf=0, posinf=0).long().clamp(0, bins - 1)
+    place = (
+        ((flat - low) / torch.where(parted, width, 1.0))
+        .nan_to_num(0, neginf=0, posinf=0)
+        .long()
+        .clamp(0, bins - 1)
+    )
     counts = torch.zeros(len(flat), bins, dtype=torch.float64, device=flat.device).scatter_add_(
         1, place, among.double()
     )
     rank = torch.arange(bins, device=flat.device)
-    most = rank.expand_as(counts).masked_fill(counts < counts.amax(dim=1, keepdim=True), bins).amin(dim=1, keepdim=True)
+    most = (
+        rank.expand_as(counts)
+        .masked_fill(counts < counts.amax(dim=1, keepdim=True), bins)
+        .amin(dim=1, keepdim=True)
+    )
     chosen = place == bins - 1 if keep == "top" else place > most
     return (chosen & among & parted).view_as(values)
 
@@ -54,9 +64,9 @@ def bins(values: Tensor, bins: int = 10, keep: str = "above") -> Tensor:
 def kmeans(values: Tensor, k: int = 3, space: str = "value") -> Tensor:
     """The group of the largest values among k (k-means, the optimum).
 
-    space="position" groups (x, y, value) instead, each in units of the longer side or of the map's largest absolute
-    value, by scikit-learn's KMeans from ten starts; the group of the largest mean value is kept.
-    Raises ValueError for a k below 2 and another space.
+    space="position" groups (x, y, value) instead, each in units of the longer side or of the map's
+    largest absolute value, by scikit-learn's KMeans from ten starts; the group of the largest mean
+    value is kept. Raises ValueError for a k below 2 and another space.
     """
     if isinstance(k, bool) or not isinstance(k, int) or k < 2:
         raise ValueError(f"k must be a whole number of groups, at least 2, not {k!r}")
@@ -87,13 +97,13 @@ def meanshift(
     space: str = "value",
     side: int = 64,
 ) -> Tensor:
-    """Everything above the most populous mode of the values (mean shift, Comaniciu and Meer 2002); keep="top": what
-    belongs to the highest mode alone, unless it is the only one.
+    """Everything above the most populous mode of the values (mean shift, Comaniciu and Meer 2002);
+    keep="top": what belongs to the highest mode alone, unless it is the only one.
 
-    bandwidth: in units of the map; None takes scikit-learn's rule, the mean distance to the `quantile` nearest values.
-    An estimate of zero (many equal values), or below what the kernel resolves, selects nothing.
-    space="position" groups (x, y, value) as `kmeans` does, at most `side` pixels a side, larger maps averaged to it; a
-    mode is above another if its value is.
+    bandwidth: in units of the map; None takes scikit-learn's rule, the mean distance to the
+    `quantile` nearest values. An estimate of zero (many equal values), or below what the kernel
+    resolves, selects nothing. space="position" groups (x, y, value) as `kmeans` does, at most
+    `side` pixels a side, larger maps averaged to it; a mode is above another if its value is.
     Raises ValueError for another `keep` or space.
     """
     _check_keep(keep)
@@ -103,10 +113,13 @@ def meanshift(
 
 
 def collapsed(maps: Tensor, quantile: float = 0.3, of: str = "positive") -> Tensor:
-    """Which maps (N, H, W) have values, but so many equal ones that mean shift's estimated bandwidth is zero or cannot be resolved, and
-    that `meanshift` therefore selects nothing of: bool (N,)."""
+    """Which maps (N, H, W) have values, but so many equal ones that mean shift's estimated
+    bandwidth is zero or cannot be resolved, and that `meanshift` therefore selects nothing of: bool
+    (N,)."""
     taking = [one[one > NONE] for one in OF[of](maps)]
-    return torch.tensor([bool(len(some)) and not _bandwidth(some, quantile) for some in taking], dtype=torch.bool)
+    return torch.tensor(
+        [bool(len(some)) and not _bandwidth(some, quantile) for some in taking], dtype=torch.bool
+    )
 
 
 def _bandwidth(taking: Tensor, quantile: float) -> float:
@@ -125,7 +138,9 @@ def _meanshift_levels(
     """The region, and the modes."""
     region = values > NONE
     taking = values[region]
-    width = (_bandwidth(taking, quantile) if bandwidth is None else bandwidth) if len(taking) else 0.0
+    width = (
+        (_bandwidth(taking, quantile) if bandwidth is None else bandwidth) if len(taking) else 0.0
+    )
     if not width:
         return torch.zeros_like(region), values.new_zeros(0)
     labels, modes = kernels.mean_shift_1d(taking, width)
@@ -134,14 +149,18 @@ def _meanshift_levels(
 
 
 def _above(heights: Tensor, labels: Tensor, keep: str) -> Tensor:
-    """Which members of groups, of `heights` (K,), lie above the most populous group, or in the highest of several."""
+    """Which members of groups, of `heights` (K,), lie above the most populous group, or in the
+    highest of several.
+    """
     if keep == "top":
         return heights[labels] == (heights.max() if len(heights) > 1 else torch.inf)
     members = torch.bincount(labels, minlength=len(heights))
     return heights[labels] > heights[members.argmax()]
 
 
-def _meanshift_position(values: Tensor, bandwidth: float | None, quantile: float, keep: str, side: int) -> Tensor:
+def _meanshift_position(
+    values: Tensor, bandwidth: float | None, quantile: float, keep: str, side: int
+) -> Tensor:
     from sklearn.cluster import estimate_bandwidth  # takes a second
 
     small = _averaged(values, side)
@@ -169,35 +188,50 @@ def _kmeans_position(values: Tensor, k: int) -> Tensor:
 
 
 def _points(values: Tensor) -> Tensor:
-    """(x, y, value) of what takes part, (n, 3) float64 on the CPU: shares of the longer side and of the largest value."""
+    """(x, y, value) of what takes part, (n, 3) float64 on the CPU: shares of the longer side and of
+    the largest value.
+    """
     values = values.double().cpu()
     rows, columns = (values > NONE).nonzero().unbind(1)
     taking = values[rows, columns]
     largest = taking.abs().max() if len(taking) and taking.any() else 1.0
-    return torch.stack([columns / max(values.shape), rows / max(values.shape), taking / largest], dim=1)
+    return torch.stack(
+        [columns / max(values.shape), rows / max(values.shape), taking / largest], dim=1
+    )
 
 
 def _averaged(values: Tensor, side: int) -> Tensor:
-    """`values` at no more than `side` pixels a side: means of what takes part, none where nothing does."""
+    """`values` at no more than `side` pixels a side: means of what takes part, none where nothing
+    does.
+    """
     if max(values.shape) <= side:
         return values
     size = [max(1, round(length * side / max(values.shape))) for length in values.shape]
-    pool = lambda given: functional.adaptive_avg_pool2d(given[None, None].double(), size)[0, 0]
+
+    def pool(given):
+        return functional.adaptive_avg_pool2d(given[None, None].double(), size)[0, 0]
+
     share = pool(values > NONE)
     return torch.where(share > 0, pool(torch.where(values > NONE, values, 0.0)) / share, NONE)
 
 
 def _enlarged(region: Tensor, values: Tensor) -> Tensor:
     """A region at the size of `values`, of which only what takes part."""
-    larger = functional.interpolate(region[None, None].double(), values.shape, mode="nearest-exact")[0, 0] > 0.5
+    larger = (
+        functional.interpolate(region[None, None].double(), values.shape, mode="nearest-exact")[
+            0, 0
+        ]
+        > 0.5
+    )
     return larger & (values > NONE)
 
 
 def otsu(values: Tensor, min_max: bool = False) -> Tensor:
     """What lies above Otsu's threshold of the values, in 256 bins.
 
-    min_max: the whole map, what takes no part as 0, is first scaled to whole numbers from 0 to 255, as
-    CheXlocalize does (Saporta et al. 2022); of signed maps (`of="signed"`) this keeps the sign out of sight.
+    min_max: the whole map, what takes no part as 0, is first scaled to whole numbers from 0 to 255,
+    as CheXlocalize does (Saporta et al. 2022); of signed maps (`of="signed"`) this keeps the sign
+    out of sight.
     """
     flat = values.flatten(1).double()
     among = flat > NONE
@@ -215,9 +249,8 @@ def otsu(values: Tensor, min_max: bool = False) -> Tensor:
 def top_area(values: Tensor, area: float = 0.1) -> Tensor:
     """The pixels of highest value, `area` of the map: the reference with the area under control.
 
-    The number of pixels is rounded down, and a tie across the cut is left out as a whole, so the selected area is never
-    larger. area is in (0, 1].
-    Raises ValueError for another area.
+    The number of pixels is rounded down, and a tie across the cut is left out as a whole, so the
+    selected area is never larger. area is in (0, 1]. Raises ValueError for another area.
     """
     if not 0 < area <= 1:
         raise ValueError(f"the area must be in (0, 1], not {area}")
@@ -233,8 +266,8 @@ def top_area(values: Tensor, area: float = 0.1) -> Tensor:
 
 
 def relative_max(values: Tensor, share: float = 0.2) -> Tensor:
-    """What has at least `share` of the map's largest value (0.2 as in DeepMiner, Wu et al. 2018); nothing where that is
-    not positive, or where all that takes part has one value.
+    """What has at least `share` of the map's largest value (0.2 as in DeepMiner, Wu et al. 2018);
+    nothing where that is not positive, or where all that takes part has one value.
 
     share is in (0, 1]. Raises ValueError for another.
     """
@@ -260,9 +293,9 @@ SELECTIONS = {
 def select(maps: Tensor, method: str = "meanshift", of: str = "positive", **parameters) -> Tensor:
     """Regions, bool (N, H, W), from heat maps (N, H, W), signed and raw.
 
-    method: a name in SELECTIONS; `parameters` are that method's own. of: the relevance that counts, a name in OF. A map
-    that is not finite everywhere selects nothing.
-    Raises ValueError for an unknown method, parameter or `of`, or maps of another shape.
+    method: a name in SELECTIONS; `parameters` are that method's own. of: the relevance that counts,
+    a name in OF. A map that is not finite everywhere selects nothing. Raises ValueError for an
+    unknown method, parameter or `of`, or maps of another shape.
     """
     check(method, of, parameters)
     if maps.ndim != 3:
@@ -273,9 +306,12 @@ def select(maps: Tensor, method: str = "meanshift", of: str = "positive", **para
     return SELECTIONS[method](torch.where(valid, OF[of](maps), NONE), **parameters)
 
 
-def levels(map_: Tensor, method: str, of: str = "positive", **parameters) -> tuple[Tensor, list[float]]:
-    """The region of one map (H, W), as `select` gives it, and what the rule sees in its values: the centres of k-means, the modes of mean shift (groups of
-    values), the edges of bins; of the other rules the least value that is selected, if any is.
+def levels(
+    map_: Tensor, method: str, of: str = "positive", **parameters
+) -> tuple[Tensor, list[float]]:
+    """The region of one map (H, W), as `select` gives it, and what the rule sees in its values: the
+    centres of k-means, the modes of mean shift (groups of values), the edges of bins; of the other
+    rules the least value that is selected, if any is.
 
     Raises ValueError as `select` does, and for groups of positions, whose centres are no values.
     """
@@ -285,7 +321,11 @@ def levels(map_: Tensor, method: str, of: str = "positive", **parameters) -> tup
     values = OF[of](map_) if torch.isfinite(map_).all() else torch.full_like(map_, NONE)
     grouped = {"kmeans": _kmeans_levels, "meanshift": _meanshift_levels}.get(method)
     if grouped:  # once, for both
-        own = {name: value for name, value in (defaults(method) | parameters).items() if name not in ("space", "side")}
+        own = {
+            name: value
+            for name, value in (defaults(method) | parameters).items()
+            if name not in ("space", "side")
+        }
         region, marks = grouped(values, **own)
         return region, marks.tolist()
     region = select(map_[None], method, of, **parameters)[0]
@@ -305,18 +345,24 @@ def check(method: str, of: str = "positive", parameters: dict | None = None) -> 
     known_parameters.check(f"selection {method!r}", {"of": of} | defaults(method), parameters or {})
 
 
-def variants(selections: Mapping[str, Mapping], sweep: Mapping[str, Mapping] = MappingProxyType({})) -> dict[str, dict]:
+def variants(
+    selections: Mapping[str, Mapping], sweep: Mapping[str, Mapping] = MappingProxyType({})
+) -> dict[str, dict]:
     """What a study selects by, {label: {"method": ..., "parameters": ...}}.
 
-    selections: name -> parameters; a name is a method, or a method and what it is called after, as in "otsu@alam-2023".
-    sweep: name -> {parameter: values}; each value but the one in `selections` is a variant, labelled as in
-    "kmeans k=2". A sweep of what is not in `selections` is left out.
-    Raises ValueError for what `check` refuses, and for parameters or values that are no block or list.
+    selections: name -> parameters; a name is a method, or a method and what it is called after, as
+    in "otsu@alam-2023". sweep: name -> {parameter: values}; each value but the one in `selections`
+    is a variant, labelled as in "kmeans k=2". A sweep of what is not in `selections` is left out.
+    Raises ValueError for what `check` refuses, and for parameters or values that are no block or
+    list.
     """
     found = {}
     for name, parameters in selections.items():
         if not isinstance(parameters, Mapping):
-            raise ValueError(f"selection {name!r} must be a block of parameters, {{}} for none, not {parameters!r}")
+            raise ValueError(
+                f"selection {name!r} must be a block of parameters, {{}} for none, not "
+                f"{parameters!r}"
+            )
         found[name] = {"method": name.split("@")[0], "parameters": dict(parameters)}
     for name, swept in sweep.items():
         check(name.split("@")[0])
@@ -324,11 +370,18 @@ def variants(selections: Mapping[str, Mapping], sweep: Mapping[str, Mapping] = M
             raise ValueError(f"the sweep of {name!r} must be a block of lists, not {swept!r}")
         for parameter, values in swept.items() if name in selections else ():
             if not isinstance(values, list):
-                raise ValueError(f"the sweep of {name!r} needs a list of values of {parameter!r}, not {values!r}")
+                raise ValueError(
+                    f"the sweep of {name!r} needs a list of values of {parameter!r}, not {values!r}"
+                )
             own = found[name]
             for value in values:
-                if own["parameters"].get(parameter, defaults(own["method"]).get(parameter)) != value:
-                    found[f"{name} {parameter}={value}"] = own | {"parameters": own["parameters"] | {parameter: value}}
+                if (
+                    own["parameters"].get(parameter, defaults(own["method"]).get(parameter))
+                    != value
+                ):
+                    found[f"{name} {parameter}={value}"] = own | {
+                        "parameters": own["parameters"] | {parameter: value}
+                    }
     for one in found.values():
         rest = {key: value for key, value in one["parameters"].items() if key != "of"}
         check(one["method"], one["parameters"].get("of", "positive"), rest)
@@ -337,7 +390,10 @@ def variants(selections: Mapping[str, Mapping], sweep: Mapping[str, Mapping] = M
 
 def defaults(method: str) -> dict:
     """The parameters of a selection, as they are without being given."""
-    return {name: one.default for name, one in list(inspect.signature(SELECTIONS[method]).parameters.items())[1:]}
+    return {
+        name: one.default
+        for name, one in list(inspect.signature(SELECTIONS[method]).parameters.items())[1:]
+    }
 
 
 def _check_keep(keep: str) -> None:

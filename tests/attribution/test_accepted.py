@@ -1,4 +1,6 @@
-"""What every method refuses in one sentence, and what every method takes: outputs, types, places where gradients are off."""
+"""What every method refuses in one sentence, and what every method takes: outputs, types, places
+where gradients are off.
+"""
 
 from collections import OrderedDict
 
@@ -45,10 +47,16 @@ OUTPUTS = {
     "tuple": (lambda y, x: (y, x), "gives a tuple, not logits"),
     "list": (lambda y, x: [y], "gives a list"),
     "dict": (lambda y, x: {"out": y, "aux": x}, "gives a dict with out, aux"),
-    "ModelOutput": (lambda y, x: Output(logits=y), r"gives a Output with logits.*model\(x\)\.logits"),
+    "ModelOutput": (
+        lambda y, x: Output(logits=y),
+        r"gives a Output with logits.*model\(x\)\.logits",
+    ),
     "(N,)": (lambda y, x: y[:, 0], r"gives \(N\) for images.*model\(x\)\[:, None\]"),
     "scalar": (lambda y, x: y.sum(), r"gives \(\) for images"),
-    "segmentation": (lambda y, x: y[:, :, None, None] * x[:, :1], r"gives \(N, 2, 32, 32\).*one logit per class in place"),
+    "segmentation": (
+        lambda y, x: y[:, :, None, None] * x[:, :1],
+        r"gives \(N, 2, 32, 32\).*one logit per class in place",
+    ),
     "tokens": (lambda y, x: y[:, :, None].expand(-1, -1, 5), r"gives \(N, 2, 5\)"),
     "called classes": (lambda y, x: (y > 0).long(), "gives int64, not logits"),
     "fails": (lambda y, x: y @ torch.ones(7, 7), "RuntimeError"),
@@ -67,7 +75,9 @@ def test_what_is_no_logit_per_class_is_refused_by_every_method(method, kind):
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16])
 def test_half_precision_is_refused_by_every_method(method, kind):
-    with pytest.raises(ValueError, match=r"of the model is (b?float16), in which a gradient is mostly rounding"):
+    with pytest.raises(
+        ValueError, match=r"of the model is (b?float16), in which a gradient is mostly rounding"
+    ):
         attribute(network().to(kind), IMAGES.to(kind), [0, 1], method)
     with pytest.raises(ValueError, match="is float32 and the images are b?float16"):
         attribute(network(), IMAGES.to(kind), [0, 1], method)
@@ -75,7 +85,9 @@ def test_half_precision_is_refused_by_every_method(method, kind):
 
 @pytest.mark.parametrize("method", METHODS)
 def test_types_that_differ_are_refused_by_every_method(method):
-    with pytest.raises(ValueError, match=r"features\.0\.weight of the model is float64 and the images are float32"):
+    with pytest.raises(
+        ValueError, match=r"features\.0\.weight of the model is float64 and the images are float32"
+    ):
         attribute(network().double(), IMAGES, [0, 1], method)
 
 
@@ -119,7 +131,10 @@ def test_a_network_that_lets_no_gradient_through_is_refused(method):
         attribute(model, IMAGES, [0, 1], method)
 
 
-@pytest.mark.parametrize("method", [name for name in METHODS if name not in ("gradient", "lrp-alpha2beta1", "lrp-composite")])
+@pytest.mark.parametrize(
+    "method",
+    [name for name in METHODS if name not in ("gradient", "lrp-alpha2beta1", "lrp-composite")],
+)
 def test_the_two_maps_of_one_logit_are_each_other_s_negative(method, tmp_path):
     """A sigmoid's logit z, read as (-z/2, z/2): for every method that is linear in the logit."""
     one = backbones.build("vgg16", 1, width=0.0625, seed=5)
@@ -149,7 +164,10 @@ LATER = ["gradient", "gradient-x-input", "integrated-gradients", "occlusion", "l
 @pytest.mark.parametrize("method", LATER)
 def test_a_logit_of_a_later_image_that_is_not_finite_is_refused(method):
     first = IMAGES[0, 0, -1, -1]
-    broken = lambda y, x: y + torch.where(x[:, 0, -1, -1] == first, 0.0, torch.nan)[:, None]
+
+    def broken(y, x):
+        return y + torch.where(x[:, 0, -1, -1] == first, 0.0, torch.nan)[:, None]
+
     with pytest.raises(ValueError, match=f"{method} gave NaN or infinite values for images .*1]"):
         attribute(Wrapped(broken).eval(), IMAGES, [1, 1], method, **QUICK.get(method, {}))
 
@@ -226,16 +244,19 @@ def test_a_network_whose_weights_are_not_registered_is_explained(method):
     torch.testing.assert_close(found / scale, wanted / scale, atol=1e-3, rtol=0)
 
 
-@pytest.mark.parametrize("given, message", [
-    ({"batch": "4"}, "batch must be a number of images, at least 1, not '4'"),
-    ({"batch": 1.5}, "not 1.5"),
-    ({"batch": True}, "not True"),
-    ({"memory": "1"}, "memory must be a positive number of gigabytes, not '1'"),
-    ({"memory": float("inf")}, "not inf"),
-    ({"targets": [None, None]}, r"need as many integer targets, not \[None, None\]"),
-    ({"targets": None}, "need as many integer targets, not None"),
-    ({"targets": [1j, 0]}, "need as many integer targets, not torch.complex64"),
-])
+@pytest.mark.parametrize(
+    "given, message",
+    [
+        ({"batch": "4"}, "batch must be a number of images, at least 1, not '4'"),
+        ({"batch": 1.5}, "not 1.5"),
+        ({"batch": True}, "not True"),
+        ({"memory": "1"}, "memory must be a positive number of gigabytes, not '1'"),
+        ({"memory": float("inf")}, "not inf"),
+        ({"targets": [None, None]}, r"need as many integer targets, not \[None, None\]"),
+        ({"targets": None}, "need as many integer targets, not None"),
+        ({"targets": [1j, 0]}, "need as many integer targets, not torch.complex64"),
+    ],
+)
 def test_what_is_no_number_is_named(given, message):
     with pytest.raises(ValueError, match=message):
         attribute(plain(), IMAGES, **{"targets": [0, 1], "method": "gradient"} | given)

@@ -1,4 +1,6 @@
-"""Attribution: identities, an independent library and a reference written from the equation; the model left as it was."""
+"""Attribution: identities, an independent library and a reference written from the equation; the
+model left as it was.
+"""
 
 import copy
 
@@ -31,7 +33,9 @@ def model(request):
 
 @pytest.fixture(scope="module")
 def images():
-    return torch.randn(4, 3, 48, 48, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    return torch.randn(
+        4, 3, 48, 48, generator=torch.Generator().manual_seed(0), dtype=torch.float64
+    )
 
 
 # Fewer evaluations than anybody should use: what is tested does not depend on their number.
@@ -107,15 +111,22 @@ def test_neither_batch_nor_order_matters(model, images, method):
 
 @pytest.mark.parametrize("name", ["vgg19_bn", "vgg16", "resnet18", "densenet121", "squeezenet1_0"])
 @pytest.mark.parametrize("method", ALL)
-def test_batch_order_and_layout_change_no_more_than_rounding_in_single_precision(images, name, method):
-    """1e-5 of the map's or the logit's size, on every image: also where a ReLU's input is zero but for rounding."""
+def test_batch_order_and_layout_change_no_more_than_rounding_in_single_precision(
+    images, name, method
+):
+    """1e-5 of the map's or the logit's size, on every image: also where a ReLU's input is zero but
+    for rounding.
+    """
     model, order = network(name).float(), torch.tensor([2, 0, 3, 1, 2, 2, 0, 1, 3])
     given = images.float()[order].contiguous(memory_format=torch.channels_last)
     kept = given.clone()
     maps = maps_of(model, images.float(), TARGETS, method, batch=4)[order]
     with torch.no_grad():
         logits = model(given).gather(1, TARGETS[order][:, None])[:, 0].abs()
-    largest = lambda values: values.abs().flatten(1).amax(dim=1)
+
+    def largest(values):
+        return values.abs().flatten(1).amax(dim=1)
+
     many = 4 if ALL[method][0] in PERTURBATION else 9  # whose masks go together, and not images
     for batch, count in ((32, many), (3, 4), (1, 1)):
         again = maps_of(model, given[:count], TARGETS[order][:count], method, batch=batch)
@@ -148,7 +159,9 @@ def test_the_model_is_left_as_it_was_also_after_an_error(model, images, method):
             hook.remove()
     after = snapshot(model)
     assert torch.equal(images, given)
-    assert before[1:] == after[1:] and all(torch.equal(before[0][key], after[0][key]) for key in before[0])
+    assert before[1:] == after[1:] and all(
+        torch.equal(before[0][key], after[0][key]) for key in before[0]
+    )
     assert all(parameter.grad is None for parameter in model.parameters())
 
 
@@ -162,7 +175,9 @@ def test_frozen_parameters_and_no_grad_make_no_difference(model, images, method)
     assert torch.allclose(found, wanted)
 
 
-@pytest.mark.parametrize("targets", [[0, 1], [0, 1, 2, 3], [0, -1, 1, 1], [[0], [1], [1], [1]], [0.0, 1.0, 1.0, 1.0]])
+@pytest.mark.parametrize(
+    "targets", [[0, 1], [0, 1, 2, 3], [0, -1, 1, 1], [[0], [1], [1], [1]], [0.0, 1.0, 1.0, 1.0]]
+)
 def test_wrong_targets_are_refused(model, images, targets):
     with pytest.raises(ValueError, match="target"):
         attribute(model, images, targets, "cam")
@@ -188,7 +203,9 @@ def test_training_mode_unknown_methods_and_nan_are_refused(model, images):
 @pytest.mark.parametrize("method", ALL)
 def test_dark_and_constant_images_and_a_dead_network_give_finite_maps(method):
     model = network("vgg19_bn")
-    plain = torch.stack([torch.full((3, 48, 48), value, dtype=torch.float64) for value in (0.0, -2.0, 1.5)])
+    plain = torch.stack(
+        [torch.full((3, 48, 48), value, dtype=torch.float64) for value in (0.0, -2.0, 1.5)]
+    )
     assert torch.isfinite(maps_of(model, plain, [0, 1, 2], method)).all()
     for parameter in model.parameters():
         parameter.data.zero_()
@@ -201,7 +218,10 @@ def test_bfloat16_gives_nearly_the_same_map(images, name, method):
     """On smooth images, whose maps are no noise."""
     model = network(name).float()
     smooth = nn.functional.interpolate(images[:2, :, ::8, ::8], (48, 48), mode="bicubic").float()
-    found, wanted = (maps_of(model, smooth, TARGETS[:2], method, precision=name) for name in ("bfloat16", "float32"))
+    found, wanted = (
+        maps_of(model, smooth, TARGETS[:2], method, precision=name)
+        for name in ("bfloat16", "float32")
+    )
     for one, other in zip(found, wanted):
         assert np.corrcoef(one.ravel(), other.ravel())[0, 1] > 0.9 and not torch.equal(one, other)
 
@@ -220,7 +240,9 @@ def test_what_is_no_batch_of_images_and_no_parameter_is_refused_in_a_sentence(im
             attribute(model, wrong, TARGETS, "gradient")
     with pytest.raises(ValueError, match="must be a torch.nn.Module, not tuple"):
         attribute((model, {}), images, TARGETS, "gradient")
-    with pytest.raises(ValueError, match="'lrp-epsilon' has no parameter 'epsilonn'; known are epsilon, relative"):
+    with pytest.raises(
+        ValueError, match="'lrp-epsilon' has no parameter 'epsilonn'; known are epsilon, relative"
+    ):
         attribute(model, images, TARGETS, "lrp-epsilon", epsilonn=1)
     with pytest.raises(ValueError, match="'lrp-z' has no parameter 'epsilon'; known are none"):
         nulls("random-network", images, model=model, targets=TARGETS, method="lrp-z", epsilon=1)
@@ -232,7 +254,9 @@ def test_what_is_no_batch_of_images_and_no_parameter_is_refused_in_a_sentence(im
 
 
 class ResidualSum(AttributeCanonizer):
-    """Gives the sum in a residual block a module of its own for the time of a call, which zennit can put a rule on."""
+    """Gives the sum in a residual block a module of its own for the time of a call, which zennit
+    can put a rule on.
+    """
 
     def __init__(self):
         super().__init__(self.attributes)
@@ -266,12 +290,18 @@ def zennit_epsilon(model, images, targets, epsilon):
 
 @pytest.mark.parametrize("epsilon", [1e-9, 1e-3, 0.1])
 def test_lrp_epsilon_equals_zennit(model, images, epsilon):
-    found, wanted = relevance(model, images, TARGETS, epsilon), zennit_epsilon(model, images, TARGETS, epsilon)
+    found, wanted = (
+        relevance(model, images, TARGETS, epsilon),
+        zennit_epsilon(model, images, TARGETS, epsilon),
+    )
     assert (found - wanted).norm() <= 1e-6 * wanted.norm()
 
 
 def test_lrp_without_epsilon_is_gradient_times_input(model, images):
-    found, wanted = relevance(model, images, TARGETS, 0.0), input_gradient(model, images, TARGETS) * images
+    found, wanted = (
+        relevance(model, images, TARGETS, 0.0),
+        input_gradient(model, images, TARGETS) * images,
+    )
     assert (found - wanted).norm() <= 1e-12 * wanted.norm()
 
 
@@ -279,7 +309,10 @@ def test_lrp_without_epsilon_is_gradient_times_input(model, images):
 def test_lrp_epsilon_equals_the_equation_layer_by_layer(relative):
     """Bach et al. 2015, eq. 58, written with explicit matrices for dense layers."""
     generator = torch.Generator().manual_seed(0)
-    draw = lambda *shape: torch.randn(*shape, generator=generator, dtype=torch.float64)
+
+    def draw(*shape):
+        return torch.randn(*shape, generator=generator, dtype=torch.float64)
+
     model = nn.Sequential(
         nn.Flatten(), nn.Linear(12, 7), nn.ReLU(), nn.Linear(7, 5), nn.ReLU(), nn.Linear(5, 3)
     ).double()
@@ -313,12 +346,16 @@ def test_lrp_survives_in_place_activations(images):
 
 
 class Functional(nn.Module):
-    """Convolutions whose ReLUs are functions of every kind; `residual`: and whose outputs are added up in place."""
+    """Convolutions whose ReLUs are functions of every kind; `residual`: and whose outputs are added
+    up in place.
+    """
 
     def __init__(self, residual: bool):
         super().__init__()
         self.residual = residual
-        self.first, self.second, self.third = (nn.Conv2d(given, 6, 3, padding=1) for given in (3, 6, 6))
+        self.first, self.second, self.third = (
+            nn.Conv2d(given, 6, 3, padding=1) for given in (3, 6, 6)
+        )
         self.norm = nn.BatchNorm2d(6)
 
     def forward(self, x):
@@ -350,15 +387,23 @@ def classifier(features, head=None):
 def test_functional_and_in_place_activations_change_nothing(images, method):
     model = classifier(Functional(residual=False))
     own = model.features
-    modules = nn.Sequential(own.first, nn.ReLU(), own.second, own.norm, nn.ReLU(), own.third, nn.ReLU())
+    modules = nn.Sequential(
+        own.first, nn.ReLU(), own.second, own.norm, nn.ReLU(), own.third, nn.ReLU()
+    )
     twin = classifier(modules, model.head)
     wanted = maps_of(twin, images, TARGETS, method)
-    assert torch.allclose(maps_of(model, images, TARGETS, method), wanted, rtol=1e-5, atol=1e-9) and wanted.any()
+    assert (
+        torch.allclose(maps_of(model, images, TARGETS, method), wanted, rtol=1e-5, atol=1e-9)
+        and wanted.any()
+    )
 
 
 def test_sums_that_are_functions_are_covered_or_refused(images):
     model = classifier(Functional(residual=True))
-    found, wanted = relevance(model, images, TARGETS, 0.0), input_gradient(model, images, TARGETS) * images
+    found, wanted = (
+        relevance(model, images, TARGETS, 0.0),
+        input_gradient(model, images, TARGETS) * images,
+    )
     assert (found - wanted).norm() <= 1e-12 * wanted.norm() and wanted.any()
     by_hand = relevance_by_hand(model, images, TARGETS, 0.1)
     assert torch.allclose(relevance(model, images, TARGETS, 0.1), by_hand, rtol=1e-9, atol=1e-12)
@@ -368,12 +413,17 @@ def test_sums_that_are_functions_are_covered_or_refused(images):
 
 
 def relevance_by_hand(model, images, targets, epsilon):
-    """`Functional(residual=True)` and its head, layer after layer from the equation, by convolutions and their transposes."""
+    """`Functional(residual=True)` and its head, layer after layer from the equation, by
+    convolutions and their transposes.
+    """
     own, functional = model.features, nn.functional
-    stable = lambda z: z + torch.where(z < 0, -1.0, 1.0).to(z) * epsilon
-    back = lambda layer, given, carried, z: (
-        given * functional.conv_transpose2d(carried / stable(z), layer.weight, padding=1)
-    )
+
+    def stable(z):
+        return z + torch.where(z < 0, -1.0, 1.0).to(z) * epsilon
+
+    def back(layer, given, carried, z):
+        return given * functional.conv_transpose2d(carried / stable(z), layer.weight, padding=1)
+
     with torch.no_grad():
         z1 = own.first(images)
         a1 = z1.relu()
@@ -384,9 +434,13 @@ def relevance_by_hand(model, images, targets, epsilon):
         a5 = (z4 + a1).relu()
         pooled = a5.mean(dim=(2, 3))
         logits = model.head(pooled)
-        carried = torch.zeros_like(logits).scatter(1, targets[:, None], logits.gather(1, targets[:, None]))
+        carried = torch.zeros_like(logits).scatter(
+            1, targets[:, None], logits.gather(1, targets[:, None])
+        )
         carried = pooled * ((carried / stable(logits)) @ model.head.weight)
-        carried = a5 / a5.sum(dim=(2, 3), keepdim=True).clamp(min=1e-300) * carried[:, :, None, None]
+        carried = (
+            a5 / a5.sum(dim=(2, 3), keepdim=True).clamp(min=1e-300) * carried[:, :, None, None]
+        )
         share = carried / torch.where(z4 + a1 == 0, 1.0, z4 + a1)
         first = a1 * share
         carried = back(own.third, a3, z4 * share, z4)
@@ -439,8 +493,12 @@ def test_arguments_by_name_are_taken_as_those_by_place(images):
 @pytest.mark.parametrize("name", ["resnet18", "densenet121", "vgg11_bn", "squeezenet1_1"])
 def test_lrp_covers_torchvision_s_own_networks(images, name):
     model = getattr(torchvision.models, name)(weights=None).eval().double()
-    # as far below the smallest of a million inputs of ReLUs as float64 allows: one as small as epsilon halves its relevance
-    found, wanted = relevance(model, images, TARGETS, 1e-12), input_gradient(model, images, TARGETS) * images
+    # as far below the smallest of a million inputs of ReLUs as float64 allows: one as small as
+    # epsilon halves its relevance
+    found, wanted = (
+        relevance(model, images, TARGETS, 1e-12),
+        input_gradient(model, images, TARGETS) * images,
+    )
     assert (found - wanted).norm() <= 1e-4 * wanted.norm()
 
 
@@ -455,7 +513,9 @@ def test_lrp_refuses_what_it_has_no_rule_for(images):
 
 
 def test_a_zero_image_gives_zero_relevance():
-    assert (relevance(network("vgg19_bn"), torch.zeros(1, 3, 48, 48).double(), TARGETS[:1], 0.0) == 0).all()
+    assert (
+        relevance(network("vgg19_bn"), torch.zeros(1, 3, 48, 48).double(), TARGETS[:1], 0.0) == 0
+    ).all()
 
 
 # --- gradient, CAM, Grad-CAM ---
@@ -463,7 +523,9 @@ def test_a_zero_image_gives_zero_relevance():
 
 def test_gradient_equals_captum_and_a_finite_difference(model, images):
     wanted = Saliency(model).attribute(images.clone().requires_grad_(), TARGETS)
-    assert torch.allclose(attribute(model, images, TARGETS, "gradient"), wanted.amax(dim=1).float(), atol=1e-7)
+    assert torch.allclose(
+        attribute(model, images, TARGETS, "gradient"), wanted.amax(dim=1).float(), atol=1e-7
+    )
     found = attribute(model, images, TARGETS, "gradient", reduce="l2")
     assert torch.allclose(found, wanted.square().sum(dim=1).sqrt().float(), atol=1e-7)
     step = torch.zeros_like(images[:1])
@@ -484,7 +546,8 @@ def test_the_mean_of_a_cam_plus_the_bias_is_the_logit(model, images):
         assert torch.allclose(cells.mean(dim=(1, 2)) + model.head.bias[target], logits[:, target])
         enlarged = attribute(model, images, torch.full((4,), target), "cam")
         assert torch.allclose(
-            enlarged, nn.functional.interpolate(cells[:, None], (48, 48), mode="bilinear")[:, 0].float()
+            enlarged,
+            nn.functional.interpolate(cells[:, None], (48, 48), mode="bilinear")[:, 0].float(),
         )
 
 
@@ -495,18 +558,26 @@ def test_grad_cam_equals_captum_and_is_cam_by_a_constant(model, images):
     wanted = nn.functional.interpolate(wanted, (48, 48), mode="bilinear")[:, 0]
     found = attribute(model, images, TARGETS, "grad-cam")
     assert torch.allclose(found, wanted.float(), atol=1e-7)
-    assert torch.allclose(found * height * width, attribute(model, images, TARGETS, "cam"), atol=1e-5)
+    assert torch.allclose(
+        found * height * width, attribute(model, images, TARGETS, "cam"), atol=1e-5
+    )
     assert (attribute(model, images, TARGETS, "grad-cam", relu=True) >= 0).all()
 
 
 def test_grad_cam_of_an_earlier_layer_equals_captum(model, images):
-    """At a layer in the middle, whatever overwrites its output; the last feature map is the same by its name."""
+    """At a layer in the middle, whatever overwrites its output; the last feature map is the same by
+    its name.
+    """
     names = [name for name, _ in model.features.named_children()]
     for name in (names[len(names) // 2], names[-1]):
-        wanted = LayerGradCam(model, model.features.get_submodule(name)).attribute(images.clone(), TARGETS)
+        wanted = LayerGradCam(model, model.features.get_submodule(name)).attribute(
+            images.clone(), TARGETS
+        )
         wanted = nn.functional.interpolate(wanted, (48, 48), mode="bilinear")[:, 0]
         found = attribute(model, images, TARGETS, "grad-cam", layer=f"features.{name}")
-        assert torch.allclose(found, wanted.float(), atol=1e-7 * max(1, float(wanted.detach().abs().max())))
+        assert torch.allclose(
+            found, wanted.float(), atol=1e-7 * max(1, float(wanted.detach().abs().max()))
+        )
     assert torch.allclose(found, attribute(model, images, TARGETS, "grad-cam"), atol=1e-7)
 
 
@@ -526,9 +597,16 @@ def test_grad_cam_refuses_a_layer_without_a_feature_map(images):
 def test_cam_refuses_a_network_it_is_not_defined_for(images):
     for name in ("vgg16_bn", "resnet18", "densenet121"):
         with pytest.raises(ValueError, match="average pool"):
-            attribute(backbones.build(name, 3, width=0.125, pool="max"), images.float(), TARGETS, "cam")
+            attribute(
+                backbones.build(name, 3, width=0.125, pool="max"), images.float(), TARGETS, "cam"
+            )
     with pytest.raises(ValueError, match="features, pool, flatten"):
-        attribute(nn.Sequential(nn.Flatten(), nn.Linear(3 * 48 * 48, 3)).eval(), images.float(), TARGETS, "grad-cam")
+        attribute(
+            nn.Sequential(nn.Flatten(), nn.Linear(3 * 48 * 48, 3)).eval(),
+            images.float(),
+            TARGETS,
+            "grad-cam",
+        )
 
 
 # --- null maps ---
@@ -554,8 +632,12 @@ def test_null_maps_keep_the_contract_and_depend_on_their_own_image_only(images, 
     maps = null_of(name, images)
     assert maps.shape == (4, 48, 48) and maps.dtype == torch.float32 and torch.isfinite(maps).all()
     order = torch.tensor([3, 1, 0, 2])
-    assert torch.allclose(null_of(name, images, order), maps[order], atol=1e-6 * float(maps.abs().max()))
-    assert torch.allclose(null_of(name, images, slice(2, 3)), maps[2:3], atol=1e-6 * float(maps.abs().max()))
+    assert torch.allclose(
+        null_of(name, images, order), maps[order], atol=1e-6 * float(maps.abs().max())
+    )
+    assert torch.allclose(
+        null_of(name, images, slice(2, 3)), maps[2:3], atol=1e-6 * float(maps.abs().max())
+    )
     assert nulls(name, images[:0]).shape == (0, 48, 48)
 
 
@@ -570,7 +652,8 @@ def test_a_prior_is_the_given_mask_for_all_or_for_each(images):
 
 @pytest.mark.parametrize("method", ["grad-cam", "lrp-epsilon"])
 def test_a_random_network_is_the_method_on_weights_drawn_anew(images, method):
-    # 96 pixels leave 3 x 3 cells before the head; of one cell every Grad-CAM is flat and only rounding tells them apart.
+    # 96 pixels leave 3 x 3 cells before the head; of one cell every Grad-CAM is flat and only
+    # rounding tells them apart.
     images = torch.nn.functional.interpolate(images, size=(96, 96), mode="bilinear")
     model = network("densenet121")
     before = snapshot(model)
@@ -578,7 +661,10 @@ def test_a_random_network_is_the_method_on_weights_drawn_anew(images, method):
     assert snapshot(model)[1:] == before[1:] and all(
         torch.equal(before[0][key], value) for key, value in model.state_dict().items()
     )
-    draws = [attribute(reinitialised(model, seed), images, TARGETS, method).double().abs() for seed in range(10)]
+    draws = [
+        attribute(reinitialised(model, seed), images, TARGETS, method).double().abs()
+        for seed in range(10)
+    ]
     shares = torch.stack([maps / maps.mean(dim=(1, 2), keepdim=True) for maps in draws])
     torch.testing.assert_close(found, shares.mean(dim=0).float())
     assert (found >= 0).all() and (found > 0).flatten(1).any(dim=1).all()
@@ -586,10 +672,12 @@ def test_a_random_network_is_the_method_on_weights_drawn_anew(images, method):
     other = copy.deepcopy(model)
     for value in other.parameters():
         value.data += 1
-    assert torch.equal(nulls("random-network", images, model=other, targets=TARGETS, method=method), found), (
-        "nothing learned is left"
+    assert torch.equal(
+        nulls("random-network", images, model=other, targets=TARGETS, method=method), found
+    ), "nothing learned is left"
+    assert not torch.equal(
+        nulls("random-network", images, model=model, targets=TARGETS, method=method, seed=1), found
     )
-    assert not torch.equal(nulls("random-network", images, model=model, targets=TARGETS, method=method, seed=1), found)
     for lacking in ({"model": model}, {"targets": TARGETS}):
         with pytest.raises(ValueError, match="needs (targets|model)="):
             nulls("random-network", images, **lacking)
@@ -602,19 +690,25 @@ def test_a_random_network_is_never_one_draw(images, networks):
 
 
 def test_random_networks_without_a_map_are_left_out(images, monkeypatch):
-    """Networks count alike, whatever the size of their logits; one whose map is zero everywhere adds nothing."""
+    """Networks count alike, whatever the size of their logits; one whose map is zero everywhere
+    adds nothing.
+    """
     made = iter([0.0, 1.0, -100.0, *[0.0] * 7])
     shape = torch.zeros(4, 48, 48)
     shape[:, 1, 2] = 1.0
     monkeypatch.setattr("regard.attribution.attribute", lambda *given, **more: shape * next(made))
     found = nulls("random-network", images, model=network("vgg16"), targets=TARGETS)
     torch.testing.assert_close(found, 0.2 * shape * 48 * 48)
-    monkeypatch.setattr("regard.attribution.attribute", lambda *given, **more: torch.zeros(4, 48, 48))
+    monkeypatch.setattr(
+        "regard.attribution.attribute", lambda *given, **more: torch.zeros(4, 48, 48)
+    )
     assert not nulls("random-network", images, model=network("vgg16"), targets=TARGETS).any()
 
 
 def test_the_expected_positive_relevance_of_random_networks_is_half_the_absolute_one(images):
-    """What the sign convention of `random-network` rests on: a head of the opposite weights gives the opposite map."""
+    """What the sign convention of `random-network` rests on: a head of the opposite weights gives
+    the opposite map.
+    """
     model = reinitialised(network("resnet18"))
     other = copy.deepcopy(model)
     other.head.weight.data.neg_()

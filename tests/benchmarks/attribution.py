@@ -1,12 +1,16 @@
 """Attribution against its peers: ratios of times, in one process, alternating.
 
-    python tests/benchmarks/attribution.py [--device cuda] [--evaluations 1000] [--rounds 3] [--only lrp lime ...]
+    python tests/benchmarks/attribution.py [--device cuda] [--evaluations 1000] [--rounds 3] [--only
+    lrp lime ...]
 
-VGG19 (torchvision's layers, random weights) at 224 px. LRP explains a batch of 8 images, in both memory layouts. Perturbation
-methods explain one image, in float32 and in bfloat16, beside the bare forward passes they need in the same layout and
-precision (images ready, chunk after chunk), the library as a user calls it (float32, contiguous, its own batches, lime and shap as in
-their PyTorch tutorials with gradients left on), and the library given our network (same layout and precision, no gradients). In every round each runs once, one after the other; printed are the median over rounds of peer / ours,
-our seconds, passes and peak memory for each image, and the rank correlation of our map with the library's in float32.
+VGG19 (torchvision's layers, random weights) at 224 px. LRP explains a batch of 8 images, in both
+memory layouts. Perturbation methods explain one image, in float32 and in bfloat16, beside the bare
+forward passes they need in the same layout and precision (images ready, chunk after chunk), the
+library as a user calls it (float32, contiguous, its own batches, lime and shap as in their PyTorch
+tutorials with gradients left on), and the library given our network (same layout and precision, no
+gradients). In every round each runs once, one after the other; printed are the median over rounds
+of peer / ours, our seconds, passes and peak memory for each image, and the rank correlation of our
+map with the library's in float32.
 """
 
 import argparse
@@ -75,9 +79,17 @@ def network(device: str) -> nn.Sequential:
 
 
 def lrp(device: str, rounds: int, evaluations: int) -> list[dict]:
-    rules = [(Activation, Pass()), (AvgPool, Norm(1e-12)), (Convolution, Epsilon(1e-3)), (nn.Linear, Epsilon(1e-3))]
+    rules = [
+        (Activation, Pass()),
+        (AvgPool, Norm(1e-12)),
+        (Convolution, Epsilon(1e-3)),
+        (nn.Linear, Epsilon(1e-3)),
+    ]
     rows = []
-    for kind, layout in (("contiguous", torch.contiguous_format), ("channels_last", torch.channels_last)):
+    for kind, layout in (
+        ("contiguous", torch.contiguous_format),
+        ("channels_last", torch.channels_last),
+    ):
         model = network(device).to(memory_format=layout)
         noise = torch.randn(8, 3, SIZE, SIZE, generator=torch.Generator().manual_seed(0))
         images = noise.to(device).to(memory_format=layout)
@@ -86,13 +98,23 @@ def lrp(device: str, rounds: int, evaluations: int) -> list[dict]:
         def zennit():
             chosen = torch.eye(3, device=device)[targets]
             with Gradient(model, LayerMapComposite(rules)) as attributor:
-                return attributor(images.clone(), lambda output: output * chosen)[1].sum(dim=1).detach().cpu()
+                return (
+                    attributor(images.clone(), lambda output: output * chosen)[1]
+                    .sum(dim=1)
+                    .detach()
+                    .cpu()
+                )
 
         made = {
             "lrp-z": lambda: attribute(model, images, targets, "lrp-z", batch=8).cpu(),
-            "lrp-epsilon": lambda: attribute(model, images, targets, "lrp-epsilon", batch=8, epsilon=1e-3).cpu(),
+            "lrp-epsilon": lambda: attribute(
+                model, images, targets, "lrp-epsilon", batch=8, epsilon=1e-3
+            ).cpu(),
         }
-        peers = {"gradient": lambda: input_gradient(model, images, targets).sum(dim=1).cpu(), "zennit": zennit}
+        peers = {
+            "gradient": lambda: input_gradient(model, images, targets).sum(dim=1).cpu(),
+            "zennit": zennit,
+        }
         times, maps = rounds_of(made | peers, rounds)
         for method, call in made.items():
             with counted(model) as cost:
@@ -122,14 +144,20 @@ def bare(model: nn.Module, image: torch.Tensor, count: int) -> None:
 
 
 def picture(device: str) -> torch.Tensor:
-    """The first ultrasound phantom: a picture has edges and grain, which decide how much there is to hide."""
+    """The first ultrasound phantom: a picture has edges and grain, which decide how much there is
+    to hide.
+    """
     path = sorted((project.root() / "data" / "ultrasound" / "images").iterdir())[0]
     grey = np.asarray(Image.open(path).convert("L").resize((SIZE, SIZE), Image.Resampling.BILINEAR))
     return backbones.inputs(torch.from_numpy(grey.copy())[None]).to(device)
 
 
-def perturbation(device: str, rounds: int, method: str, settings: dict, user: Callable, given: Callable) -> list[dict]:
-    """Rows of one method: user(model) is the library as it is called, given(function) the library with our network."""
+def perturbation(
+    device: str, rounds: int, method: str, settings: dict, user: Callable, given: Callable
+) -> list[dict]:
+    """Rows of one method: user(model) is the library as it is called, given(function) the library
+    with our network.
+    """
     model, image = network(device), picture(device)
     costs, calls = {}, {"library": lambda: user(model, image)}
     for precision in ASKED:
@@ -137,7 +165,11 @@ def perturbation(device: str, rounds: int, method: str, settings: dict, user: Ca
         def ours(precision=precision):
             with counted(model) as costs[precision]:
                 return (
-                    attribute(model, image, [1], method, batch=CHUNK, precision=precision, **settings)[0].cpu().numpy()
+                    attribute(
+                        model, image, [1], method, batch=CHUNK, precision=precision, **settings
+                    )[0]
+                    .cpu()
+                    .numpy()
                 )
 
         quick = evaluator(model, precision)
@@ -166,8 +198,8 @@ def perturbation(device: str, rounds: int, method: str, settings: dict, user: Ca
 
 
 def as_numpy(model: nn.Module, device: str, normalise: bool, tuned: bool) -> Callable:
-    """The network as a function of (n, H, W, 3) arrays, as the lime and shap libraries call it; not `tuned`: as in the PyTorch
-    tutorials of both, which leave gradients on."""
+    """The network as a function of (n, H, W, 3) arrays, as the lime and shap libraries call it; not
+    `tuned`: as in the PyTorch tutorials of both, which leave gradients on."""
     mean, std = np.array(preprocessing.MEAN), np.array(preprocessing.STD)
     kind = next(model.parameters()).dtype
 
@@ -196,7 +228,12 @@ def occlusion(device: str, rounds: int, evaluations: int) -> list[dict]:
 
     settings = {"window": WINDOW / SIZE, "stride": STRIDE / SIZE}
     return perturbation(
-        device, rounds, "occlusion", settings, library, lambda model, image: library(model, image, CHUNK)
+        device,
+        rounds,
+        "occlusion",
+        settings,
+        library,
+        lambda model, image: library(model, image, CHUNK),
     )
 
 
@@ -216,7 +253,12 @@ def lime(device: str, rounds: int, evaluations: int) -> list[dict]:
 
     settings = {"evaluations": evaluations}
     return perturbation(
-        device, rounds, "lime", settings, library, lambda model, image: library(model, image, CHUNK, True)
+        device,
+        rounds,
+        "lime",
+        settings,
+        library,
+        lambda model, image: library(model, image, CHUNK, True),
     )
 
 
@@ -235,7 +277,12 @@ def shap(device: str, rounds: int, evaluations: int) -> list[dict]:
 
     settings = {"evaluations": evaluations}
     return perturbation(
-        device, rounds, "shap", settings, library, lambda model, image: library(model, image, CHUNK, True)
+        device,
+        rounds,
+        "shap",
+        settings,
+        library,
+        lambda model, image: library(model, image, CHUNK, True),
     )
 
 
@@ -252,10 +299,14 @@ def others(device: str, rounds: int, evaluations: int) -> list[dict]:
         "grad-cam": {},
     }
     made = {
-        name: lambda name=name, own=own: attribute(model, images, targets, name, batch=8, **own).cpu()
+        name: lambda name=name, own=own: attribute(
+            model, images, targets, name, batch=8, **own
+        ).cpu()
         for name, own in settings.items()
     }
-    times, _ = rounds_of(made | {"gradient": lambda: input_gradient(model, images, targets).cpu()}, rounds)
+    times, _ = rounds_of(
+        made | {"gradient": lambda: input_gradient(model, images, targets).cpu()}, rounds
+    )
     rows = []
     for name, call in made.items():
         with counted(model) as cost:
@@ -277,7 +328,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--evaluations", type=int, default=1000)
-    parser.add_argument("--precisions", nargs="+", default=list(PRECISIONS), choices=list(PRECISIONS))
+    parser.add_argument(
+        "--precisions", nargs="+", default=list(PRECISIONS), choices=list(PRECISIONS)
+    )
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--only", nargs="+", default=list(TABLES), choices=list(TABLES))
     options = parser.parse_args()
@@ -285,9 +338,15 @@ def main() -> None:
     ASKED = options.precisions
     CHUNK = 256 if options.device.startswith("cuda") else CHUNK
     for name in options.only:
-        table = pd.DataFrame(TABLES[name](options.device, options.rounds, options.evaluations)).set_index("method")
+        table = pd.DataFrame(
+            TABLES[name](options.device, options.rounds, options.evaluations)
+        ).set_index("method")
         print(
-            table.round({column: 3 for column in table if column not in ("forwards", "backwards")}).T, "\n", flush=True
+            table.round(
+                {column: 3 for column in table if column not in ("forwards", "backwards")}
+            ).T,
+            "\n",
+            flush=True,
         )
 
 

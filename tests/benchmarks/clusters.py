@@ -1,8 +1,10 @@
-"""Non-negative matrix factorisation against scikit-learn, alternating in one process: python tests/benchmarks/clusters.py
+"""Non-negative matrix factorisation against scikit-learn, alternating in one process: python
+tests/benchmarks/clusters.py
 
-V: what the last layer of the fractal VGG16 says of the prostate phantoms, 16,640 locations of 128 channels, and, with `--wide`, what an
-untrained VGG16 of full width says, of 512. Both start from NNDSVDa, which is timed as well, in float32, on `--threads` threads; scikit-learn
-has its default tolerance and 200 iterations.
+V: what the last layer of the fractal VGG16 says of the prostate phantoms, 16,640 locations of 128
+channels, and, with `--wide`, what an untrained VGG16 of full width says, of 512. Both start from
+NNDSVDa, which is timed as well, in float32, on `--threads` threads; scikit-learn has its default
+tolerance and 200 iterations.
 """
 
 import argparse
@@ -60,8 +62,16 @@ def main() -> None:
                 errors[name] = error(values, made)
         ratio = statistics.median(np.array(times["scikit-learn"]) / np.array(times["ours"]))
         rows.append(
-            {"V": f"{len(values)} x {values.shape[1]}", "K": k, "seconds": statistics.median(times["ours"])}
-            | {"scikit-learn / ours": ratio, "error": errors["ours"], "of scikit-learn": errors["scikit-learn"]}
+            {
+                "V": f"{len(values)} x {values.shape[1]}",
+                "K": k,
+                "seconds": statistics.median(times["ours"]),
+            }
+            | {
+                "scikit-learn / ours": ratio,
+                "error": errors["ours"],
+                "of scikit-learn": errors["scikit-learn"],
+            }
         )
     print(pd.DataFrame(rows).round(5).to_string(index=False))
 

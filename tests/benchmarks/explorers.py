@@ -1,7 +1,9 @@
-"""How long a change of the selection explorer's slider takes until the new picture is there: python tests/benchmarks/explorers.py
+"""How long a change of the selection explorer's slider takes until the new picture is there: python
+tests/benchmarks/explorers.py
 
-On the results of a study (`--study`), after `make reproduce`; each rule, `--changes` positions of its slider. Without a browser and its network: what the
-kernel does, which is what hangs on this project. A position that was seen before is not computed again; the largest is of one that was not.
+On the results of a study (`--study`), after `make reproduce`; each rule, `--changes` positions of
+its slider. Without a browser and its network: what the kernel does, which is what hangs on this
+project. A position that was seen before is not computed again; the largest is of one that was not.
 """
 
 import argparse

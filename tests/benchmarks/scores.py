@@ -1,7 +1,9 @@
-"""Scores and deletion curves against Quantus, alternating in one process: python tests/benchmarks/scores.py
+"""Scores and deletion curves against Quantus, alternating in one process: python
+tests/benchmarks/scores.py
 
-Scores: 64 maps of 224 x 224. Deletion: VGG19 (`--width` of its channels) on eight phantoms of 160 x 160, pixels replaced in `--steps` equal
-steps; Quantus' PixelFlipping is given the same network, batch and steps.
+Scores: 64 maps of 224 x 224. Deletion: VGG19 (`--width` of its channels) on eight phantoms of 160 x
+160, pixels replaced in `--steps` equal steps; Quantus' PixelFlipping is given the same network,
+batch and steps.
 """
 
 import argparse
@@ -93,7 +95,9 @@ def main() -> None:
 
     calls = {
         "ours": lambda: curves(model, images, targets, heat, steps=options.steps),
-        "bfloat16": lambda: curves(model, images, targets, heat, steps=options.steps, precision="bfloat16"),
+        "bfloat16": lambda: curves(
+            model, images, targets, heat, steps=options.steps, precision="bfloat16"
+        ),
         "Quantus": flipping,
     }
     rows += row(f"deletion, {options.steps} steps", alternating(calls, options.rounds), 8)

@@ -1,7 +1,9 @@
-"""Selection kernels against scikit-learn and scikit-image, alternating in one process: python tests/benchmarks/selection.py
+"""Selection kernels against scikit-learn and scikit-image, alternating in one process: python
+tests/benchmarks/selection.py
 
-A map is a heat map's look: a smooth patch and noise, its values skewed as those of a gradient. Seconds are of one map; ratios are medians over
-rounds. scikit-learn's MeanShift is given 64 x 64 pixels, since it takes minutes for more.
+A map is a heat map's look: a smooth patch and noise, its values skewed as those of a gradient.
+Seconds are of one map; ratios are medians over rounds. scikit-learn's MeanShift is given 64 x 64
+pixels, since it takes minutes for more.
 """
 
 import argparse
@@ -28,7 +30,10 @@ def heat_map(size: int, seed: int = 0) -> torch.Tensor:
 
 
 def inertia(values: np.ndarray, labels: np.ndarray) -> float:
-    return sum(((values[labels == one] - values[labels == one].mean()) ** 2).sum() for one in np.unique(labels))
+    return sum(
+        ((values[labels == one] - values[labels == one].mean()) ** 2).sum()
+        for one in np.unique(labels)
+    )
 
 
 def alternating(calls: dict, rounds: int) -> tuple[dict[str, list[float]], dict]:
@@ -62,7 +67,9 @@ def main() -> None:
     }
     calls["ours"]()
     times, found = alternating(calls, 1)
-    same = np.allclose(np.sort(found["ours"][1].cpu()), np.sort(found["peer"].cluster_centers_[:, 0]), rtol=1e-9)
+    same = np.allclose(
+        np.sort(found["ours"][1].cpu()), np.sort(found["peer"].cluster_centers_[:, 0]), rtol=1e-9
+    )
     rows.append(row("mean shift, 64 x 64, given bandwidth", times, same=same))
     for size in (64, 224):
         values = heat_map(size)
@@ -71,22 +78,36 @@ def main() -> None:
         for _ in range(options.rounds):
             mean_shift_1d(placed, bandwidth_1d(placed, QUANTILE))
         spent = (time.perf_counter() - start) / options.rounds
-        rows.append({"kernel": f"mean shift, {size} x {size}, bandwidth included", "ms": 1e3 * spent})
+        rows.append(
+            {"kernel": f"mean shift, {size} x {size}, bandwidth included", "ms": 1e3 * spent}
+        )
         for k in (2, 3, 4):
             peer = KMeans(k, n_init=10, random_state=0)
             times, found = alternating(
-                {"ours": lambda: kmeans_1d(placed, k), "peer": lambda: peer.fit(array)}, options.rounds
+                {"ours": lambda: kmeans_1d(placed, k), "peer": lambda: peer.fit(array)},
+                options.rounds,
             )
             better = inertia(array[:, 0], found["ours"][0].cpu().numpy()) / found["peer"].inertia_
             rows.append(row(f"k-means, k = {k}, {size} x {size}", times, same=better <= 1 + 1e-9))
         batch = torch.stack([heat_map(size, seed) for seed in range(16)])
         many = batch.to(options.device)
-        calls = {"ours": lambda: otsu(many), "peer": lambda: [threshold_otsu(one) for one in batch.numpy()]}
+        calls = {
+            "ours": lambda: otsu(many),
+            "peer": lambda: [threshold_otsu(one) for one in batch.numpy()],
+        }
         times, found = alternating(calls, options.rounds)
         times = {who: [spent / len(batch) for spent in each] for who, each in times.items()}
-        rows.append(row(f"Otsu, {size} x {size}", times, same=np.allclose(found["ours"].cpu(), found["peer"])))
+        rows.append(
+            row(
+                f"Otsu, {size} x {size}",
+                times,
+                same=np.allclose(found["ours"].cpu(), found["peer"]),
+            )
+        )
     pd.set_option("display.width", 200)
-    print(pd.DataFrame(rows).round({"ms": 2, "peer ms": 2, "peer / ours": 1}).to_string(index=False))
+    print(
+        pd.DataFrame(rows).round({"ms": 2, "peer ms": 2, "peer / ours": 1}).to_string(index=False)
+    )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,6 @@
-"""DeepMiner's released files, on small ones of the same layout; every label, name and answer in them is made up."""
+"""DeepMiner's released files, on small ones of the same layout; every label, name and answer in
+them is made up.
+"""
 
 import json
 
@@ -17,13 +19,21 @@ cleaned_unit_labels = {
     'unit_0175': 'Dense Tissue',
     'unit_2038': 'Spiculation',
 }"""
-WORDS = {"C": "MASS SHAPE IRREGULAR MARGINS SPICULATED", "B": "CALCIFICATION TYPE PUNCTATE DISTRIBUTION CLUSTERED"}
+WORDS = {
+    "C": "MASS SHAPE IRREGULAR MARGINS SPICULATED",
+    "B": "CALCIFICATION TYPE PUNCTATE DISTRIBUTION CLUSTERED",
+}
 
 
 @pytest.fixture
 def folder(tmp_path):
-    """Eight exams of two images, half of them cancers; the reader is right of every image but those of exam 0."""
-    cells = [{"cell_type": "markdown", "source": ["text"]}, {"cell_type": "code", "source": ["import os\n"]}]
+    """Eight exams of two images, half of them cancers; the reader is right of every image but those
+    of exam 0.
+    """
+    cells = [
+        {"cell_type": "markdown", "source": ["text"]},
+        {"cell_type": "code", "source": ["import os\n"]},
+    ]
     cells.append({"cell_type": "code", "source": LABELS.splitlines(keepends=True)})
     (tmp_path / deepminer_release.LABELS).write_text(json.dumps({"cells": cells}))
     answers, key = (
@@ -37,11 +47,15 @@ def folder(tmp_path):
         text = "['Spiculation', 'Mass']" if truth == "C" else "['Mass', 'Calcifications']"
         answers.append(f'{case},"{text}",{said}')
         key.append(
-            f"{case},{name},\"[['ABNORMALITY 1', 'LESION_TYPE {WORDS[truth]}']]\",{0.9 if truth == 'C' else 0.2},PATHOLOGY"
+            f"{case},{name},\"[['ABNORMALITY 1', 'LESION_TYPE "
+            f"{WORDS[truth]}']]\",{0.9 if truth == 'C' else 0.2},PATHOLOGY"
         )
-    (tmp_path / deepminer_release.ANSWERS).write_text("\n".join(reversed(answers[1:] + answers[:1])) + "\n")
+    (tmp_path / deepminer_release.ANSWERS).write_text(
+        "\n".join(reversed(answers[1:] + answers[:1])) + "\n"
+    )
     (tmp_path / deepminer_release.KEY).write_text(
-        "\n".join([*key, "99,cancer_09-B_1_1.RIGHT_CC.LJPEG.1.jpg,\"[['x']]\",1.0,PATHOLOGY"]) + "\n"
+        "\n".join([*key, "99,cancer_09-B_1_1.RIGHT_CC.LJPEG.1.jpg,\"[['x']]\",1.0,PATHOLOGY"])
+        + "\n"
     )
     return tmp_path
 
@@ -56,9 +70,15 @@ def test_labels_are_read_and_what_was_lost_is_seen(folder):
 def test_what_is_not_the_released_files_is_said(folder, capsys, tmp_path):
     cli.main(["deepminer", str(folder), "--output", str(tmp_path / "again.csv")])
     said = capsys.readouterr().out
-    assert "16 answers (330 expected), 14 right (182 expected), 4 labelled units (46 expected)" in said
+    assert (
+        "16 answers (330 expected), 14 right (182 expected), 4 labelled units (46 expected)" in said
+    )
     assert "2 lost by the lookup (21 expected): NOT the released files" in said
-    assert (tmp_path / "again.csv").read_text().startswith("measure,value,ci_low,ci_high,n_cases,n_exams\nright,0.875,")
+    assert (
+        (tmp_path / "again.csv")
+        .read_text()
+        .startswith("measure,value,ci_low,ci_high,n_cases,n_exams\nright,0.875,")
+    )
 
 
 def test_answers_stand_beside_the_truth(folder):
@@ -69,7 +89,9 @@ def test_answers_stand_beside_the_truth(folder):
 
 
 def test_the_reanalysis_by_hand(folder):
-    found = deepminer_release.reanalysis(deepminer_release.answers(folder), 500).set_index("measure")
+    found = deepminer_release.reanalysis(deepminer_release.answers(folder), 500).set_index(
+        "measure"
+    )
     assert (
         found["value"]["right"] == 14 / 16
         and found["value"]["right, of cancers"] == 6 / 8
@@ -79,12 +101,24 @@ def test_the_reanalysis_by_hand(folder):
     assert (
         found["ci_low"]["right"] < found["ci_low"]["right, as if independent"]
     )  # two images of an exam are not two patients
-    assert found["value"]["AUROC of the network"] == 1 and found["value"]["right, the network at 0.5"] == 1
-    assert found["value"]["different texts"] == 2 and found["value"]["rule learned from other exams"] == 1
+    assert (
+        found["value"]["AUROC of the network"] == 1
+        and found["value"]["right, the network at 0.5"] == 1
+    )
+    assert (
+        found["value"]["different texts"] == 2
+        and found["value"]["rule learned from other exams"] == 1
+    )
     assert found["value"]["same answer to the same text"] == 14 / 16
-    assert found["value"]["F1 with the report, less shuffled reports"] > 0.2 and not found["value"].isna().any()
+    assert (
+        found["value"]["F1 with the report, less shuffled reports"] > 0.2
+        and not found["value"].isna().any()
+    )
     again = deepminer_release.reanalysis(
-        deepminer_release.answers(folder).iloc[np.random.default_rng(0).permutation(16)].reset_index(drop=True), 500
+        deepminer_release.answers(folder)
+        .iloc[np.random.default_rng(0).permutation(16)]
+        .reset_index(drop=True),
+        500,
     ).set_index("measure")
     np.testing.assert_allclose(again["value"], found["value"])
 

@@ -1,4 +1,6 @@
-"""The committed reference of a profile: whole, of one profile, with the rows that claims are made on."""
+"""The committed reference of a profile: whole, of one profile, with the rows that claims are made
+on.
+"""
 
 import pandas as pd
 import pytest
@@ -45,11 +47,17 @@ def test_the_reference_is_what_claims_are_made_on(project):
         project / "results" / "pairs.csv",
     )
     assert reference.write() == project / "paper" / "reference" / "full"
-    assert tables.read(project / "paper/reference/full/summary.csv")["stratum"].tolist() == ["all", "correct"]
-    assert tables.read(project / "paper/reference/full/pairs.csv")["family"].tolist() == ["primary", "published"]
-    assert sorted(path.name for path in (project / "paper/reference/full/figures").iterdir()) == sorted(
-        reference.FIGURES
-    )
+    assert tables.read(project / "paper/reference/full/summary.csv")["stratum"].tolist() == [
+        "all",
+        "correct",
+    ]
+    assert tables.read(project / "paper/reference/full/pairs.csv")["family"].tolist() == [
+        "primary",
+        "published",
+    ]
+    assert sorted(
+        path.name for path in (project / "paper/reference/full/figures").iterdir()
+    ) == sorted(reference.FIGURES)
 
 
 def test_what_was_there_before_is_gone_and_nothing_is_half_written(project):

@@ -51,7 +51,9 @@ def claims(**changes):
 
 
 def test_claims_side_by_side():
-    """A number may move without the claim; a verdict may change with the number within its interval."""
+    """A number may move without the claim; a verdict may change with the number within its
+    interval.
+    """
     found = rerun.compare(claims(), claims(value=0.55))
     assert (
         found["status"].tolist() == ["reproduced", "within tolerance", "reproduced"]
@@ -71,7 +73,9 @@ def test_claims_side_by_side():
 
 
 def test_how_claims_fared_in_reruns():
-    """By hand: of claim b the first rerun moves the verdict, the second the number alone; c has no verdict there at all."""
+    """By hand: of claim b the first rerun moves the verdict, the second the number alone; c has no
+    verdict there at all.
+    """
     first = rerun.compare(claims(), claims(value=0.3, verdict="on phantoms: does not hold"))
     second = rerun.compare(claims(), claims(value=0.7))
     second.loc[second["claim"] == "c", ["this run", "verdict now"]] = np.nan
@@ -142,14 +146,19 @@ def test_the_command_exits_with_one_when_a_claim_changed(project, capsys):
     cli.main(["verify"])
     said = capsys.readouterr().out
     assert "are those of the reference" in said and "kept in reruns" not in said
-    tables.write(claims(value=0.1, verdict="on phantoms: does not hold"), project / "results" / "claims.csv")
+    tables.write(
+        claims(value=0.1, verdict="on phantoms: does not hold"), project / "results" / "claims.csv"
+    )
     told = project / "paper/reference/quick/environment.json"
     told.write_text(json.dumps(json.loads(told.read_text()) | {"threads": 64, "zennit": "0.0"}))
     with pytest.raises(SystemExit) as stopped:
         cli.main(["verify"])
     said = capsys.readouterr().out
     assert stopped.value.code == "1 of 3 claims changed" and "different, CLAIM CHANGED" in said
-    assert "- threads: 64 in the reference, 1 here\n" in said and "- zennit: 0.0 in the reference" in said
+    assert (
+        "- threads: 64 in the reference, 1 here\n" in said
+        and "- zennit: 0.0 in the reference" in said
+    )
     with pytest.raises(SystemExit):
         cli.main(["verify", "--keep", "seed-2"])
     with pytest.raises(SystemExit) as stopped:
@@ -159,14 +168,19 @@ def test_the_command_exits_with_one_when_a_claim_changed(project, capsys):
     tables.write(claims(value=0.45), project / "paper/reference/quick/claims.csv")
     with pytest.raises(SystemExit) as stopped:  # the rerun is of a reference that is no more
         cli.main(["verify"])
-    assert stopped.value.code == "1 of 3 claims changed" and "kept in reruns" not in capsys.readouterr().out
+    assert (
+        stopped.value.code == "1 of 3 claims changed"
+        and "kept in reruns" not in capsys.readouterr().out
+    )
     other = rerun.compare(claims(), claims())
     with pytest.raises(ValueError, match="--keep is for reruns of the profile quick"):
         rerun.keep(other, "seed-3")
 
 
 def test_a_table_to_paste_has_a_cell_for_each_column():
-    table = pd.DataFrame({"claim": ["a | b", "c"], "value": [0.123456, np.nan], "n": [3, 4]}, index=[7, 8])
+    table = pd.DataFrame(
+        {"claim": ["a | b", "c"], "value": [0.123456, np.nan], "n": [3, 4]}, index=[7, 8]
+    )
     assert rerun.markdown(table).splitlines() == [
         "| claim | value | n |",
         "| --- | --- | --- |",

@@ -1,4 +1,6 @@
-"""Clusters of activations: what is put in comes out, and what a cluster is said to add to a logit is what it adds."""
+"""Clusters of activations: what is put in comes out, and what a cluster is said to add to a logit
+is what it adds.
+"""
 
 import numpy as np
 import pytest
@@ -23,7 +25,9 @@ def maps(network):
 
 
 def made(rows=400, k=4, channels=20):
-    return torch.from_numpy(RANDOM.gamma(0.3, 1, (rows, k)) @ RANDOM.gamma(0.3, 1, (k, channels))).float()
+    return torch.from_numpy(
+        RANDOM.gamma(0.3, 1, (rows, k)) @ RANDOM.gamma(0.3, 1, (k, channels))
+    ).float()
 
 
 def test_activations_are_those_of_the_layer(network, maps):
@@ -57,12 +61,15 @@ def test_each_location_has_one_nearest_row():
 def test_more_components_explain_more_and_all_of_what_there_is():
     values = made()
     shares = [
-        clusters.explained(values, one, one.encode(values)) for one in (clusters.nmf(values, k) for k in (1, 2, 4))
+        clusters.explained(values, one, one.encode(values))
+        for one in (clusters.nmf(values, k) for k in (1, 2, 4))
     ]
     assert shares == sorted(shares) and shares[-1] > 0.995
     order = torch.from_numpy(RANDOM.permutation(400))
     one = clusters.nmf(values, 4)
-    torch.testing.assert_close(one.encode(values)[order], one.encode(values[order]), atol=1e-4, rtol=1e-3)
+    torch.testing.assert_close(
+        one.encode(values)[order], one.encode(values[order]), atol=1e-4, rtol=1e-3
+    )
 
 
 def test_matching_is_the_best_of_all():
@@ -82,7 +89,9 @@ def test_refits_find_the_same_rows_again():
 
 @pytest.mark.parametrize("pool", ["avg", "max"])
 def test_a_removal_is_what_was_predicted_for_small_shares(pool):
-    """The prediction is the derivative: exact for an average pool, and for a maximum as long as it stays where it is."""
+    """The prediction is the derivative: exact for an average pool, and for a maximum as long as it
+    stays where it is.
+    """
     model = backbones.build("vgg16_bn", 2, width=0.0625, pool=pool, seed=1)
     images = torch.from_numpy(RANDOM.normal(0, 1, (5, 3, 64, 64))).float()
     maps = clusters.activations(model, images)
@@ -118,7 +127,9 @@ def test_adjusted_rand_is_that_of_scikit_learn():
         labels, truth = RANDOM.integers(0, 4, 500), RANDOM.integers(0, classes, 500)
         labels[:200] = truth[:200]
         table = cluster_quality.contingency(labels, truth, 4, classes)
-        assert cluster_quality.adjusted_rand(table) == pytest.approx(adjusted_rand_score(truth, labels))
+        assert cluster_quality.adjusted_rand(table) == pytest.approx(
+            adjusted_rand_score(truth, labels)
+        )
     both = np.stack([table, table])
     assert cluster_quality.adjusted_rand(both).shape == (2,)
 
@@ -146,7 +157,9 @@ def test_fidelity_of_the_output_itself_is_one_and_of_its_mean_zero():
     output, patients = RANDOM.normal(0, 1, 60), np.repeat(np.arange(20), 3)
     perfect = cluster_quality.fidelity(output, output, output > 0, patients, 100, 0)
     assert [row["value"] for row in perfect] == pytest.approx([1, 1])
-    nothing = cluster_quality.fidelity(output, np.full(60, output.mean()), output > 0, patients, 100, 0)
+    nothing = cluster_quality.fidelity(
+        output, np.full(60, output.mean()), output > 0, patients, 100, 0
+    )
     assert [row["value"] for row in nothing] == pytest.approx([0, 0.5])
 
 
@@ -170,12 +183,23 @@ def test_variance_between_groups_by_hand():
 
 
 def test_slides_are_told_by_their_tiles():
-    """Four slides of three patients; by the largest tile two of four pairs are in order, by the mean of three all."""
+    """Four slides of three patients; by the largest tile two of four pairs are in order, by the
+    mean of three all.
+    """
     output = np.array([0.9, 0.8, 0.7, 0.5, 0.4, 0.95, 0.1, 0.1, 0.3])
     slides = np.array(["a", "a", "a", "b", "b", "c", "c", "c", "d"])
     positive = np.array([True, False, False, False, True, False, False, False, False])
     patients = np.array(["1", "1", "1", "1", "1", "2", "2", "2", "3"])
     found = cluster_quality.of_slides(output, positive, slides, patients, 50, 0)
-    assert [row["value"] for row in found] == [0.5, 1.0] and found[0]["n_cases"] == 4 and found[0]["n_patients"] == 3
+    assert (
+        [row["value"] for row in found] == [0.5, 1.0]
+        and found[0]["n_cases"] == 4
+        and found[0]["n_patients"] == 3
+    )
     with np.errstate(all="raise"):
-        assert cluster_quality.of_slides(output[:1], positive[:1], slides[:1], patients[:1], 50, 0)[0]["n_cases"] == 1
+        assert (
+            cluster_quality.of_slides(output[:1], positive[:1], slides[:1], patients[:1], 50, 0)[0][
+                "n_cases"
+            ]
+            == 1
+        )

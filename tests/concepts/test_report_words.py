@@ -1,5 +1,6 @@
-"""Words of reports, explanations put together from units, and how well the two agree: cases worked out by hand."""
-
+"""Words of reports, explanations put together from units, and how well the two agree: cases worked
+out by hand.
+"""
 
 import numpy as np
 import pandas as pd
@@ -16,10 +17,16 @@ RANDOM = np.random.default_rng(0)
 @pytest.mark.parametrize(
     "text, wanted",
     [
-        ("There is an irregular mass with spiculated margins.", {"mass", "irregular", "spiculated"}),
+        (
+            "There is an irregular mass with spiculated margins.",
+            {"mass", "irregular", "spiculated"},
+        ),
         ("Masses with spiculations, suspicious for breast cancer", {"mass", "spiculated"}),
         ("Spiculation", {"mass", "spiculated"}),  # with what it describes
-        ("Edge of the mass, speculations", {"mass", "spiculated"}),  # misspelt, as in DeepMiner's labels
+        (
+            "Edge of the mass, speculations",
+            {"mass", "spiculated"},
+        ),  # misspelt, as in DeepMiner's labels
         ("It is speculated that this is benign.", set()),
         ("There is a mass, which is speculated to be benign.", {"mass"}),
         ("A mass: speculation about its nature is idle", {"mass"}),
@@ -45,10 +52,16 @@ RANDOM = np.random.default_rng(0)
         ("a mass, not calcified, spiculated", {"mass", "spiculated"}),
         ("round calcifications", {"calcification"}),  # not a round mass
         ("No change in the spiculated mass", {"mass", "spiculated"}),
-        ("Mass, not palpable, with pleomorphic calcifications", {"mass", "calcification", "pleomorphic"}),
+        (
+            "Mass, not palpable, with pleomorphic calcifications",
+            {"mass", "calcification", "pleomorphic"},
+        ),
         ("Masses: none", set()),
         ("Regional lymph nodes. Diffuse skin thickening.", set()),
-        ("Punctate calcifications with a regional distribution", {"calcification", "punctate", "regional"}),
+        (
+            "Punctate calcifications with a regional distribution",
+            {"calcification", "punctate", "regional"},
+        ),
         ("Heterogeneously dense, which may obscure small masses.", {"heterogeneously dense"}),
         ("Calcified vessels", {"calcification", "vascular"}),
         ("Microcalcifications, Dense Tissue", {"calcification"}),
@@ -62,7 +75,9 @@ def test_words_of_a_text(text, wanted):
 
 def test_a_label_says_its_word_and_what_it_describes():
     for word, told in report_words.WORDS.items():
-        assert report_words.words(report_words.named(word)) >= {word} | ({told.finding} - {""}), word
+        assert report_words.words(report_words.named(word)) >= {word} | ({told.finding} - {""}), (
+            word
+        )
 
 
 def test_words_of_the_phantoms_reports_are_what_was_drawn():
@@ -70,14 +85,28 @@ def test_words_of_the_phantoms_reports_are_what_was_drawn():
     table = tables.read(ROOT / "data" / "mammography" / "cases.csv")
     found = report_words.written(table["report"])
     said = {"linear": "fine linear", "clustered": "grouped", "none": ""}
-    for column in ("mass_shape", "mass_margin", "calcification_morphology", "calcification_distribution"):
+    for column in (
+        "mass_shape",
+        "mass_margin",
+        "calcification_morphology",
+        "calcification_distribution",
+    ):
         drawn = table[column].map(lambda value: said.get(value, value))
         for value in set(drawn) - {""}:
             np.testing.assert_array_equal(found[value], drawn == value, err_msg=value)
     np.testing.assert_array_equal(found["mass"], table["mass_shape"] != "none")
-    np.testing.assert_array_equal(found["calcification"], table["calcification_morphology"] != "none")
+    np.testing.assert_array_equal(
+        found["calcification"], table["calcification_morphology"] != "none"
+    )
     assert (
-        found[["almost entirely fatty", "scattered fibroglandular", "heterogeneously dense", "extremely dense"]]
+        found[
+            [
+                "almost entirely fatty",
+                "scattered fibroglandular",
+                "heterogeneously dense",
+                "extremely dense",
+            ]
+        ]
         .sum(axis=1)
         .eq(1)
         .all()
@@ -85,7 +114,9 @@ def test_words_of_the_phantoms_reports_are_what_was_drawn():
 
 
 def test_the_published_rule_by_hand():
-    """Of the first four the first two that have a label; a labelled unit further down never speaks."""
+    """Of the first four the first two that have a label; a labelled unit further down never
+    speaks.
+    """
     influences = torch.tensor([0.1, 5.0, 4.0, -9.0, 3.0, 2.0])
     labels = {0: "a", 2: "b", 3: "c", 4: "d", 5: "e"}
     assert report_words.published(influences, labels, scanned=4, first=2) == [2, 4]
@@ -100,8 +131,14 @@ def test_a_sentence_says_what_speaks_against():
         {0: "oval mass", 1: "mass", 2: "mass", 3: "calcification"},
     )
     said = report_words.sentence("malignant", [1, 2, 0, 3], influences, labels)
-    assert said == "speaks for malignant: mass (+0.50), mass (+0.25); speaks against malignant: oval mass (-0.20)"
-    assert report_words.sentence("malignant", [], influences, {}) == "no labelled unit speaks for or against malignant"
+    assert (
+        said
+        == "speaks for malignant: mass (+0.50), mass (+0.25); speaks against malignant: oval mass (-0.20)"
+    )
+    assert (
+        report_words.sentence("malignant", [], influences, {})
+        == "no labelled unit speaks for or against malignant"
+    )
 
 
 def test_a_dealt_report_has_what_others_have():
@@ -119,11 +156,21 @@ def test_consistency_by_hand():
     """Two images: of three words said two stand in the reports, which have five."""
     said = np.array([[True, True, False], [False, False, True]])
     stands = np.array([[True, False, True], [True, True, True]])
-    found = pd.DataFrame(report_words.consistency(said, stands, np.array(["a", "b"]), 100, 0)).set_index("measure")
-    assert found["value"].to_dict() == pytest.approx({"precision": 2 / 3, "recall": 2 / 5, "F1": 4 / 8})
+    found = pd.DataFrame(
+        report_words.consistency(said, stands, np.array(["a", "b"]), 100, 0)
+    ).set_index("measure")
+    assert found["value"].to_dict() == pytest.approx(
+        {"precision": 2 / 3, "recall": 2 / 5, "F1": 4 / 8}
+    )
     np.testing.assert_allclose(report_words.f1(said, stands), [2 / 4, 2 / 4])
-    nothing = pd.DataFrame(report_words.consistency(said & False, stands, np.array(["a", "b"]), 100, 0)).set_index("measure")
-    assert np.isnan(nothing["value"]["precision"]) and nothing["value"]["recall"] == 0 and nothing["value"]["F1"] == 0
+    nothing = pd.DataFrame(
+        report_words.consistency(said & False, stands, np.array(["a", "b"]), 100, 0)
+    ).set_index("measure")
+    assert (
+        np.isnan(nothing["value"]["precision"])
+        and nothing["value"]["recall"] == 0
+        and nothing["value"]["F1"] == 0
+    )
     assert np.isnan(report_words.f1(said, stands & False)).all()
 
 
@@ -134,18 +181,26 @@ def test_the_commonest_words():
 
 
 def test_words_that_hold_for_every_image_say_nothing_beyond():
-    """The same words for all images are no better with their own reports than with others'; the reports' own words are."""
+    """The same words for all images are no better with their own reports than with others'; the
+    reports' own words are.
+    """
     exams, stands = np.repeat(np.arange(60), 2).astype(str), RANDOM.random((60, 6)) < 0.4
     stands[:, 0] |= ~stands.any(1)
     stands = np.repeat(stands, 2, axis=0)  # two views of an exam
     prior = report_words.commonest(stands, 2)
-    same = report_words.beyond(np.tile(prior, (120, 1)), stands, prior, exams, 500, 2000, 0).set_index("against")
+    same = report_words.beyond(
+        np.tile(prior, (120, 1)), stands, prior, exams, 500, 2000, 0
+    ).set_index("against")
     assert same["difference"].abs().max() < 1e-9 and same["p"].min() > 0.9
     own = report_words.beyond(stands, stands, prior, exams, 500, 2000, 0).set_index("against")
     assert (own["value"] == 1).all() and (own["ci_low"] > 0.2).all() and (own["p"] < 0.01).all()
     assert (own["n_patients"] == 60).all() and (own["n_cases"] == 120).all()
-    short = report_words.beyond(stands, np.vstack([stands[:-2], stands[-2:] & False]), prior, exams, 500, 2000, 0)
+    short = report_words.beyond(
+        stands, np.vstack([stands[:-2], stands[-2:] & False]), prior, exams, 500, 2000, 0
+    )
     assert (short["n_undefined"] == 2).all() and (short["n_cases"] == 118).all()
     order = RANDOM.permutation(120)
-    again = report_words.beyond(stands[order], stands[order], prior, exams[order], 500, 2000, 0).set_index("against")
+    again = report_words.beyond(
+        stands[order], stands[order], prior, exams[order], 500, 2000, 0
+    ).set_index("against")
     np.testing.assert_allclose(again["value"], own["value"])

@@ -44,7 +44,9 @@ def test_memory_is_that_of_a_part_and_of_the_values_kept():
     part, held = 4 * base.numel(), {}
     for parts in (10, 100):
         locations = parts * images * side**2
-        compute = functools.partial(activity, (base.clone() for _ in range(parts)), locations, share)
+        compute = functools.partial(
+            activity, (base.clone() for _ in range(parts)), locations, share
+        )
         held[parts], kept = peak(compute), 4 * channels * int(share * locations)
         assert held[parts] < 8 * (part + kept)
     assert held[10] > part, "the part itself is counted"
@@ -56,15 +58,26 @@ def test_a_whole_image_as_one_window_gives_the_classifiers_logits():
         model = backbones.build(name, 3, width=0.0625, seed=2)
         images = torch.from_numpy(RANDOM.normal(0, 1, (2, 3, 96, 96))).float()
         cells = tuple(model.features(images).shape[2:])
-        torch.testing.assert_close(units.dense(model, images, cells)[:, :, 0, 0], model(images), atol=1e-5, rtol=1e-4)
-        torch.testing.assert_close(units.dense(model, images).mean((2, 3)), model(images), atol=1e-5, rtol=1e-4)
+        torch.testing.assert_close(
+            units.dense(model, images, cells)[:, :, 0, 0], model(images), atol=1e-5, rtol=1e-4
+        )
+        torch.testing.assert_close(
+            units.dense(model, images).mean((2, 3)), model(images), atol=1e-5, rtol=1e-4
+        )
 
 
 def test_a_window_gives_the_logits_of_the_matched_crop():
-    """Where no layer pads, a window of a whole image is the classifier on that crop, wherever it lies."""
+    """Where no layer pads, a window of a whole image is the classifier on that crop, wherever it
+    lies.
+    """
     torch.manual_seed(0)
     features = nn.Sequential(
-        nn.Conv2d(3, 8, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(8, 16, 3), nn.ReLU(), nn.MaxPool2d(2)
+        nn.Conv2d(3, 8, 3),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Conv2d(8, 16, 3),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
     )
     model = nn.Sequential()
     for name, module in {
@@ -88,7 +101,10 @@ def test_influences_of_the_mean_add_up_to_the_logit():
     maps = model.features(images)
     found = units.influence(maps, model.head.weight[1], "mean").sum(1) + model.head.bias[1]
     torch.testing.assert_close(found, model(images)[:, 1], atol=1e-5, rtol=1e-4)
-    assert (units.influence(maps, torch.ones(32), "max") >= units.influence(maps, torch.ones(32), "mean")).all()
+    assert (
+        units.influence(maps, torch.ones(32), "max")
+        >= units.influence(maps, torch.ones(32), "mean")
+    ).all()
     with pytest.raises(ValueError, match="need a weight for each unit"):
         units.influence(maps, model.head.weight)
     with pytest.raises(ValueError, match="unknown amount 'sum'"):
@@ -101,7 +117,9 @@ def test_ranking_by_hand():
     influences[2, 1] = -3
     table = units.ranking(influences, 2)
     assert table["unit"].tolist() == [2, 0, 3] and table["images"].tolist() == [3, 2, 1]
-    assert units.coverage(influences, {2}, 2) == 0.5 and units.coverage(influences, {0, 2, 3}, 2) == 1
+    assert (
+        units.coverage(influences, {2}, 2) == 0.5 and units.coverage(influences, {0, 2, 3}, 2) == 1
+    )
 
 
 def test_masks_of_both_rules():
@@ -111,12 +129,15 @@ def test_masks_of_both_rules():
     found = units.published_masks(maps, torch.tensor([1.0, 1.0]), 4, field)
     assert found[0].sum() == 1 and found[1].sum() == 1
     assert units.published_masks(maps, torch.tensor([1.0, 2.0]), 4, field)[1].sum() == 0
-    assert units.dissection_masks(maps, torch.tensor([0.5, 0.5]), 4, field).sum((1, 2)).tolist() == [1, 0]
+    assert units.dissection_masks(maps, torch.tensor([0.5, 0.5]), 4, field).sum(
+        (1, 2)
+    ).tolist() == [1, 0]
 
 
 def test_masks_lie_where_the_locations_look():
-    """Locations eight pixels apart, the first of which looks at pixel 0: the mask is about pixel 16, and not about the middle of the third
-    eighth, pixel 19.5, where a map enlarged by its corners would put it."""
+    """Locations eight pixels apart, the first of which looks at pixel 0: the mask is about pixel
+    16, and not about the middle of the third eighth, pixel 19.5, where a map enlarged by its
+    corners would put it."""
     maps = torch.zeros(1, 5, 5)
     maps[0, 2, 2] = 1.0
     mask = units.published_masks(maps, torch.ones(1), 40, Field(8.0, 0.0), 0.9)[0]
@@ -128,8 +149,12 @@ def test_units_that_are_removed_take_their_share():
     model = backbones.build("resnet18", 2, width=0.0625)
     maps = model.features(torch.from_numpy(RANDOM.normal(0, 1, (3, 3, 64, 64))).float())
     towards = torch.tensor([-1.0, 1.0])
-    wanted = units.influence(maps, model.head.weight[1] - model.head.weight[0], "mean")[:, [3, 5]].sum(1)
-    torch.testing.assert_close(units.removed(model, maps, [3, 5], towards), wanted.double(), atol=1e-6, rtol=1e-4)
+    wanted = units.influence(maps, model.head.weight[1] - model.head.weight[0], "mean")[
+        :, [3, 5]
+    ].sum(1)
+    torch.testing.assert_close(
+        units.removed(model, maps, [3, 5], towards), wanted.double(), atol=1e-6, rtol=1e-4
+    )
 
 
 def test_units_as_active_are_others_and_near():
@@ -149,7 +174,9 @@ def test_a_unit_is_the_same_however_it_is_written(text):
 
 
 def test_the_published_lookup_loses_our_own_labels():
-    """Of the mammography study, as they ship with the explorers: all units are below 1000, so it would lose every label; ours come back from the file."""
+    """Of the mammography study, as they ship with the explorers: all units are below 1000, so it
+    would lose every label; ours come back from the file.
+    """
     table = tables.read(ROOT / "notebooks/explore/sample/mammography/units/labels.csv")
     labelled = table[table["label"].notna()]
     kept = dict(zip(labelled["name"], labelled["label"]))
@@ -159,9 +186,13 @@ def test_the_published_lookup_loses_our_own_labels():
 
 
 def test_every_unit_comes_back_and_the_published_loss_is_seen():
-    """Labels kept under padded names, looked up without padding: every unit below 1000 is lost, and none with `number`."""
+    """Labels kept under padded names, looked up without padding: every unit below 1000 is lost, and
+    none with `number`.
+    """
     known = {units.name(unit): f"label {unit}" for unit in range(0, 2048, 31)}
-    assert [units.number(key) for key in known] == list(range(0, 2048, 31)) and sorted(known) == list(known)
+    assert [units.number(key) for key in known] == list(range(0, 2048, 31)) and sorted(
+        known
+    ) == list(known)
     published = {unit: known.get("unit_" + str(unit)) for unit in range(0, 2048, 31)}
     assert {unit for unit, label in published.items() if label is None} == set(range(0, 1000, 31))
     typed = {units.number(key): label for key, label in known.items()}

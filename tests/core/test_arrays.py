@@ -9,34 +9,48 @@ from regard.core import arrays
 
 @pytest.fixture
 def dataset():
-    maps = lambda count, start: (
-        np.arange(start, start + count, dtype=np.float32)[:, None, None] * np.ones((1, 2, 2), np.float32)
-    )
+    def maps(count, start):
+        return np.arange(start, start + count, dtype=np.float32)[:, None, None] * np.ones(
+            (1, 2, 2), np.float32
+        )
+
     return xr.Dataset(
         {
             "lrp": (("map", "y", "x"), maps(3, 0)),
             "lime": (("subset", "y", "x"), maps(1, 10)),
             "edges": (("case", "y", "x"), maps(2, 20)),
         },
-        {"map": ["a benign", "a malignant", "b benign"], "subset": ["b benign"], "case": ["a", "b"]},
+        {
+            "map": ["a benign", "a malignant", "b benign"],
+            "subset": ["b benign"],
+            "case": ["a", "b"],
+        },
     )
 
 
 def test_maps_are_found_by_case_and_target(dataset):
-    value = lambda name, *one: float(arrays.pick(dataset, name, *one)[0, 0])
+    def value(name, *one):
+        return float(arrays.pick(dataset, name, *one)[0, 0])
+
     assert (
         value("lrp", "a", "malignant") == 1
         and value("lime", "b", "benign") == 10
         and value("edges", "b", "anything") == 21
     )
-    assert arrays.has(dataset, "lrp", "a", "benign") and not arrays.has(dataset, "lime", "a", "benign")
-    assert arrays.has(dataset, "edges", "a", "anything") and not arrays.has(dataset, "lrp", "b", "malignant")
+    assert arrays.has(dataset, "lrp", "a", "benign") and not arrays.has(
+        dataset, "lime", "a", "benign"
+    )
+    assert arrays.has(dataset, "edges", "a", "anything") and not arrays.has(
+        dataset, "lrp", "b", "malignant"
+    )
 
 
 def test_what_is_opened_is_what_was_written(dataset, tmp_path):
     arrays.write(dataset, tmp_path / "maps.nc")
     again = arrays.opened(tmp_path / "maps.nc")
-    assert np.array_equal(again["lime"].sel(subset="b benign"), dataset["lime"].sel(subset="b benign"))
+    assert np.array_equal(
+        again["lime"].sel(subset="b benign"), dataset["lime"].sel(subset="b benign")
+    )
     again.close()
     for read in (arrays.read, arrays.opened):
         with pytest.raises(FileNotFoundError, match="none.nc.*dvc repro"):

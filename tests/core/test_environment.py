@@ -1,4 +1,6 @@
-"""What results were computed with: the processor by name, what libraries make of it, and what nobody recorded is never the same."""
+"""What results were computed with: the processor by name, what libraries make of it, and what
+nobody recorded is never the same.
+"""
 
 import json
 import platform
@@ -51,7 +53,9 @@ def test_this_processor_has_a_name():
 
 
 def test_systems_without_cpuinfo(monkeypatch):
-    told = lambda text: lambda *words, **more: subprocess.CompletedProcess(words, 0, text, "")
+    def told(text):
+        return lambda *words, **more: subprocess.CompletedProcess(words, 0, text, "")
+
     monkeypatch.setattr(platform, "system", lambda: "Darwin")
     for text, wanted in (
         ("Apple M2 Pro\n", ("Apple", "Apple M2 Pro")),
@@ -80,7 +84,8 @@ def test_onednn_says_what_it_chose():
     "line, wanted",
     [
         (
-            "onednn_verbose,v1,info,cpu,isa:Intel AVX-512 with AVX512BW, AVX512VL, and AVX512DQ extensions",
+            "onednn_verbose,v1,info,cpu,isa:Intel AVX-512 with AVX512BW, AVX512VL, and AVX512DQ "
+            "extensions",
             "Intel AVX-512 with AVX512BW, AVX512VL, and AVX512DQ extensions",
         ),
         ("onednn_verbose,info,cpu,isa:AArch64 SVE (256 bits)", "AArch64 SVE (256 bits)"),
@@ -110,7 +115,9 @@ def project(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("kind", ["float32", "bfloat16"])
 def test_the_precision_is_that_of_the_training(project, monkeypatch, kind):
-    """Recorded when it happened: `auto` may choose another now, and a network may come from elsewhere."""
+    """Recorded when it happened: `auto` may choose another now, and a network may come from
+    elsewhere.
+    """
     import torch
 
     monkeypatch.setattr(hardware, "precision", lambda device, name: getattr(torch, kind))

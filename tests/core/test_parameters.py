@@ -13,7 +13,14 @@ KNOWN = {"count": 3, "share": 0.5, "name": "max", "whole": False, "open": None}
 
 @pytest.mark.parametrize(
     "given",
-    [{"count": 5}, {"share": 1}, {"share": float("nan")}, {"name": 0.0, "whole": "some"}, {"open": "anything"}, {}],
+    [
+        {"count": 5},
+        {"share": 1},
+        {"share": float("nan")},
+        {"name": 0.0, "whole": "some"},
+        {"open": "anything"},
+        {},
+    ],
 )
 def test_what_fits_is_taken(given):
     parameters.check("method", KNOWN, given)
@@ -43,7 +50,10 @@ def test_methods_selections_and_scores_ask():
             "'epsilon' must be a number",
         ),
         (lambda: select(maps, "meanshift", quantile="a"), "'quantile' must be a number"),
-        (lambda: score(maps, mask, "pointing", tolerence=5), "'pointing' has no parameter 'tolerence'"),
+        (
+            lambda: score(maps, mask, "pointing", tolerence=5),
+            "'pointing' has no parameter 'tolerence'",
+        ),
         (lambda: score(maps, mask, "pointing", tolerance=-1.0), "tolerance must be at least 0"),
     ]:
         with pytest.raises(ValueError, match=message):

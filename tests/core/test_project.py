@@ -12,7 +12,13 @@ PARAMS = {
     "seed": 3,
     "profiles": {"quick": {}, "full": {"train": {"epochs": 20, "patience": 20, "pool": "profile"}}},
     "compare": {},
-    "train": {"epochs": 10, "patience": 10, "pool": "block", "width": 1, "methods": {"cam": {"relu": False}}},
+    "train": {
+        "epochs": 10,
+        "patience": 10,
+        "pool": "block",
+        "width": 1,
+        "methods": {"cam": {"relu": False}},
+    },
     "select": {"areas": [0.1, 0.2]},
     "studies": {
         "base": {"root": "data/base", "train": {"pool": "base", "patience": 30}},
@@ -49,13 +55,24 @@ def studies(**more):
 def test_blocks_then_profile_then_like_then_study(profile, study, epochs, patience, pool):
     """Each wins over those before it, entry by entry: what it does not name stays."""
     found = project.settings(study, "train", params(profile=profile))
-    assert (found["epochs"], found["patience"], found["pool"], found["width"]) == (epochs, patience, pool, 1)
+    assert (found["epochs"], found["patience"], found["pool"], found["width"]) == (
+        epochs,
+        patience,
+        pool,
+        1,
+    )
     assert (found["study"], found["seed"], found["profile"]) == (study, 3, profile)
 
 
 def test_a_study_may_say_something_for_one_profile_alone():
-    """It wins over what the study says for all, is handed down by `like`, and loses to what the later study says."""
-    own = {"root": "r", "train": {"epochs": 5}, "profiles": {"full": {"train": {"epochs": 7, "pool": "own"}}}}
+    """It wins over what the study says for all, is handed down by `like`, and loses to what the
+    later study says.
+    """
+    own = {
+        "root": "r",
+        "train": {"epochs": 5},
+        "profiles": {"full": {"train": {"epochs": 7, "pool": "own"}}},
+    }
     more = studies(own=own, after={"like": "own", "train": {"pool": "after"}})
     for profile, study, epochs, pool in [
         ("quick", "own", 5, "block"),
@@ -69,20 +86,30 @@ def test_a_study_may_say_something_for_one_profile_alone():
         project.settings("own", "train", studies(own=own | {"profiles": {"fast": {}}}))
 
 
-@pytest.mark.parametrize("study, root", [("base", "data/base"), ("middle", "data/middle"), ("top", "data/middle")])
+@pytest.mark.parametrize(
+    "study, root", [("base", "data/base"), ("middle", "data/middle"), ("top", "data/middle")]
+)
 def test_a_root_is_handed_down_the_chain(study, root):
     assert project.settings(study, "select", PARAMS)["root"] == root
 
 
 def test_blocks_merge_and_lists_are_replaced():
     found = project.study("top", PARAMS)
-    assert found["train"]["methods"] == {"cam": {"relu": True}} and found["select"]["areas"] == [0.5]
+    assert found["train"]["methods"] == {"cam": {"relu": True}} and found["select"]["areas"] == [
+        0.5
+    ]
     assert project.settings("base", "train", PARAMS)["methods"] == {"cam": {"relu": False}}
     assert not {"studies", "profiles", "like"} & set(found)
 
 
 def test_a_stage_is_told_nothing_of_the_other_stages():
-    assert set(project.settings("top", "select", PARAMS)) == {"study", "root", "seed", "profile", "areas"}
+    assert set(project.settings("top", "select", PARAMS)) == {
+        "study",
+        "root",
+        "seed",
+        "profile",
+        "areas",
+    }
 
 
 def test_resolving_changes_no_parameter():
@@ -109,7 +136,12 @@ def test_another_study_or_profile_changes_nothing(change):
 
 def test_a_change_reaches_all_that_are_like_it():
     changed = studies(base={"root": "data/base", "train": {"width": 7}})
-    assert [project.settings(study, "train", changed)["width"] for study in PARAMS["studies"]] == [7, 7, 7, 1]
+    assert [project.settings(study, "train", changed)["width"] for study in PARAMS["studies"]] == [
+        7,
+        7,
+        7,
+        1,
+    ]
 
 
 @pytest.mark.parametrize(
@@ -123,7 +155,9 @@ def test_a_change_reaches_all_that_are_like_it():
 def test_a_circle_of_likes_is_refused(loop):
     with pytest.raises(ValueError, match=" -> ".join(loop)):
         project.study("a", studies(**loop))
-    assert project.study("top", studies(**loop)) == project.study("top", PARAMS), "the others do not mind"
+    assert project.study("top", studies(**loop)) == project.study("top", PARAMS), (
+        "the others do not mind"
+    )
 
 
 @pytest.mark.parametrize(
@@ -152,7 +186,9 @@ def test_the_nearest_folder_with_dvc_yaml_is_the_root(tmp_path, monkeypatch):
     (tmp_path / "outer" / "inner" / "dvc.yaml").touch()
     assert project.root(deep) == project.root(deep / "absent") == tmp_path / "outer" / "inner"
     (deep / "dvc.yaml").mkdir()
-    assert project.root(str(deep)) == tmp_path / "outer" / "inner", "a folder of that name does not count"
+    assert project.root(str(deep)) == tmp_path / "outer" / "inner", (
+        "a folder of that name does not count"
+    )
     monkeypatch.chdir(tmp_path / "outer")
     assert project.root() == tmp_path / "outer"
 
@@ -179,4 +215,6 @@ def test_a_paper_is_named_once_and_the_stage_that_compares_is_told():
     known = studies(mine={"root": "data/mine", "published": "byra-2022"})
     assert project.settings("mine", "compare", known)["published"] == "byra-2022"
     assert project.settings("bare", "compare", known)["published"] == ""
-    assert "published" not in project.settings("mine", "train", known), "a claim that is added retrains nothing"
+    assert "published" not in project.settings("mine", "train", known), (
+        "a claim that is added retrains nothing"
+    )

@@ -1,4 +1,6 @@
-"""The bootstrap over patients: it covers, it keeps a patient's cases together, and row order means nothing."""
+"""The bootstrap over patients: it covers, it keeps a patient's cases together, and row order means
+nothing.
+"""
 
 import itertools
 
@@ -27,7 +29,9 @@ NAN = float("nan")
 
 def clustered(random, patients=60, mean=0.0, between=1.0, within=0.3):
     """Values of one to four images a patient, which share most of what makes them differ."""
-    names = np.repeat([f"p{number:02d}" for number in range(patients)], random.integers(1, 5, patients))
+    names = np.repeat(
+        [f"p{number:02d}" for number in range(patients)], random.integers(1, 5, patients)
+    )
     effect = dict(zip(np.unique(names), random.normal(mean, between, patients)))
     return np.array([effect[name] for name in names]) + random.normal(0, within, len(names)), names
 
@@ -47,7 +51,9 @@ def weighted_mean(values):
 
 @pytest.mark.parametrize("patients", [12, 20, 60])
 def test_the_interval_covers_and_needs_its_clusters(patients):
-    """About 95 % of the intervals hold the truth, of few patients as well; resampling images in place of patients falls well short."""
+    """About 95 % of the intervals hold the truth, of few patients as well; resampling images in
+    place of patients falls well short.
+    """
     hits, naive = [], []
     for seed in range(400):
         values, names = clustered(np.random.default_rng(seed), patients, mean=0.7)
@@ -62,7 +68,9 @@ def test_the_interval_covers_and_needs_its_clusters(patients):
 @pytest.mark.parametrize("patients", [12, 40, 60])
 @pytest.mark.parametrize("share", [0.5, 0.8, 0.95])
 def test_the_interval_of_a_share_covers(patients, share):
-    """Of hits that images of a patient have in common to some degree, drawn as a beta-binomial; near one, too, where a bootstrap does not."""
+    """Of hits that images of a patient have in common to some degree, drawn as a beta-binomial;
+    near one, too, where a bootstrap does not.
+    """
     hits = []
     for seed in range(400):
         random = np.random.default_rng(seed)
@@ -75,11 +83,17 @@ def test_the_interval_of_a_share_covers(patients, share):
 
 
 def test_the_interval_of_a_share_by_hand():
-    """One image a patient is worth one case, but for the degrees of freedom; all hits leave room for misses."""
+    """One image a patient is worth one case, but for the degrees of freedom; all hits leave room
+    for misses.
+    """
     hits = np.array([1.0] * 30 + [0.0] * 10)
-    worth = 39 * (stats.norm.ppf(0.975) / stats.t.ppf(0.975, 39)) ** 2  # the sample's variance has 39 in place of 40
+    worth = (
+        39 * (stats.norm.ppf(0.975) / stats.t.ppf(0.975, 39)) ** 2
+    )  # the sample's variance has 39 in place of 40
     _, low, high = mean_intervals(hits[:, None], np.arange(40), 2, 0, np.array([True]))
-    assert (low[0], high[0]) == pytest.approx(proportion_confint(0.75 * worth, worth, method="wilson"))
+    assert (low[0], high[0]) == pytest.approx(
+        proportion_confint(0.75 * worth, worth, method="wilson")
+    )
     _, low, high = mean_intervals(np.ones((40, 1)), np.arange(40), 2, 0, np.array([True]))
     assert 0.90 < low[0] < 0.93 and high[0] == pytest.approx(1)
 
@@ -96,9 +110,15 @@ def test_mean_interval_is_the_interval_of_the_weighted_mean(seed):
 
 
 def test_few_patients_by_hand():
-    """Resamples of {1, 0} and {1} have the means 1/2, 2/3 and 1, a quarter, a half and a quarter of the time; so few have no interval."""
-    assert interval(weighted_mean(np.array([1.0, 0, 1])), ["a", "a", "b"], 2000, 0) == pytest.approx((2 / 3, 0.5, 1))
-    assert mean_interval([1, 0, 1], ["a", "a", "b"], 2000, 0) == pytest.approx((2 / 3, NAN, NAN), nan_ok=True)
+    """Resamples of {1, 0} and {1} have the means 1/2, 2/3 and 1, a quarter, a half and a quarter of
+    the time; so few have no interval.
+    """
+    assert interval(
+        weighted_mean(np.array([1.0, 0, 1])), ["a", "a", "b"], 2000, 0
+    ) == pytest.approx((2 / 3, 0.5, 1))
+    assert mean_interval([1, 0, 1], ["a", "a", "b"], 2000, 0) == pytest.approx(
+        (2 / 3, NAN, NAN), nan_ok=True
+    )
     assert mean_interval([4] * 5, list("abcde"), 100, 0) == (4, 4, 4)
 
 
@@ -107,7 +127,9 @@ def test_row_order_does_not_matter():
     order = np.random.default_rng(1).permutation(len(values))
     wanted = mean_interval(values, patients, 300, 5)
     assert mean_interval(values[order], patients[order], 300, 5) == pytest.approx(wanted, rel=1e-12)
-    np.testing.assert_array_equal(resamples(patients, 50, 5)[:, order], resamples(patients[order], 50, 5))
+    np.testing.assert_array_equal(
+        resamples(patients, 50, 5)[:, order], resamples(patients[order], 50, 5)
+    )
     other = np.roll(values, 3)
     assert paired(values[order], other[order], patients[order], 300, 5) == pytest.approx(
         paired(values, other, patients, 300, 5), rel=1e-12
@@ -115,7 +137,9 @@ def test_row_order_does_not_matter():
 
 
 def test_all_cases_of_a_patient_move_together():
-    """One count per patient and resample, as many patients drawn as there are, each of them as likely."""
+    """One count per patient and resample, as many patients drawn as there are, each of them as
+    likely.
+    """
     _, patients = clustered(np.random.default_rng(2), patients=20)
     counts = resamples(patients, 4000, 0)
     _, first, member = np.unique(patients, return_index=True, return_inverse=True)
@@ -129,7 +153,9 @@ def test_repeating_every_case_changes_nothing():
     """More images of the same patients are no more patients."""
     values, patients = clustered(np.random.default_rng(3), patients=10)
     wanted = mean_interval(values, patients, 300, 0)
-    assert mean_interval(np.tile(values, 3), np.tile(patients, 3), 300, 0) == pytest.approx(wanted, rel=1e-12)
+    assert mean_interval(np.tile(values, 3), np.tile(patients, 3), 300, 0) == pytest.approx(
+        wanted, rel=1e-12
+    )
 
 
 def test_undefined_cases_are_left_out():
@@ -137,11 +163,15 @@ def test_undefined_cases_are_left_out():
     values[patients == "p03"] = NAN
     values[0] = NAN
     defined = ~np.isnan(values)
-    assert mean_interval(values, patients, 300, 0) == mean_interval(values[defined], patients[defined], 300, 0)
+    assert mean_interval(values, patients, 300, 0) == mean_interval(
+        values[defined], patients[defined], 300, 0
+    )
 
 
 def test_resamples_without_a_value_are_left_out():
-    """Of two patients only one has a value: the quarter of resamples without it must not make the interval NaN."""
+    """Of two patients only one has a value: the quarter of resamples without it must not make the
+    interval NaN.
+    """
     values, patients = np.array([2.0, NAN]), np.array(["a", "b"])
     assert interval(weighted_mean(values), patients, 200, 0) == (2, 2, 2)
 
@@ -159,11 +189,15 @@ def test_resamples_without_a_value_are_left_out():
 def test_fewer_than_two_patients_have_no_interval(values, patients, mean):
     np.testing.assert_array_equal(mean_interval(values, patients, 50, 0), [mean, NAN, NAN])
     row = paired(values, np.zeros(len(values)), patients, 50, 0)
-    np.testing.assert_array_equal([row["difference"], row["ci_low"], row["ci_high"], row["p"]], [mean, NAN, NAN, NAN])
+    np.testing.assert_array_equal(
+        [row["difference"], row["ci_low"], row["ci_high"], row["p"]], [mean, NAN, NAN, NAN]
+    )
 
 
 def test_interval_of_one_patient_has_a_value_alone():
-    np.testing.assert_array_equal(interval(weighted_mean(np.array([1.0, 2.0])), ["a", "a"], 50, 0), [1.5, NAN, NAN])
+    np.testing.assert_array_equal(
+        interval(weighted_mean(np.array([1.0, 2.0])), ["a", "a"], 50, 0), [1.5, NAN, NAN]
+    )
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -175,33 +209,53 @@ def test_paired_is_antisymmetric(seed):
     first[::9] = NAN
     one, two = paired(first, second, patients, 400, 7), paired(second, first, patients, 400, 7)
     assert two["difference"] == -one["difference"]
-    assert (two["ci_low"], two["ci_high"]) == pytest.approx((-one["ci_high"], -one["ci_low"]), rel=1e-12)
-    assert [two[key] for key in ("p", "n_cases", "n_patients")] == [one[key] for key in ("p", "n_cases", "n_patients")]
+    assert (two["ci_low"], two["ci_high"]) == pytest.approx(
+        (-one["ci_high"], -one["ci_low"]), rel=1e-12
+    )
+    assert [two[key] for key in ("p", "n_cases", "n_patients")] == [
+        one[key] for key in ("p", "n_cases", "n_patients")
+    ]
 
 
 def test_paired_by_hand():
-    """Differences 1 (a, twice) and -2 (b): sums 2 and -2, which any signs give as large a sum as."""
-    first, second, patients = np.array([2.0, 3.0, 0.0, NAN, 1.0]), np.array([1.0, 2.0, 2.0, 1.0, NAN]), list("aabbc")
+    """Differences 1 (a, twice) and -2 (b): sums 2 and -2, which any signs give as large a sum
+    as.
+    """
+    first, second, patients = (
+        np.array([2.0, 3.0, 0.0, NAN, 1.0]),
+        np.array([1.0, 2.0, 2.0, 1.0, NAN]),
+        list("aabbc"),
+    )
     row = paired(first, second, patients, 999, 0)
-    assert (row["difference"], row["ci_low"], row["ci_high"]) == pytest.approx((0, NAN, NAN), nan_ok=True)
+    assert (row["difference"], row["ci_low"], row["ci_high"]) == pytest.approx(
+        (0, NAN, NAN), nan_ok=True
+    )
     assert (row["n_cases"], row["n_patients"], row["p"]) == (3, 2, 1)
-    assert row["effect"] == pytest.approx(-0.5 / np.std([1, -2], ddof=1)), "of the patients' means, 1 and -2"
+    assert row["effect"] == pytest.approx(-0.5 / np.std([1, -2], ddof=1)), (
+        "of the patients' means, 1 and -2"
+    )
 
 
 def test_sign_flips_are_all_signs():
-    """Against every one of the 2^9 ways to set the signs of nine patients, of which the draws are a sample."""
+    """Against every one of the 2^9 ways to set the signs of nine patients, of which the draws are a
+    sample.
+    """
     random = np.random.default_rng(0)
     values, patients = random.normal(0.4, 1, 20), np.arange(20) % 9
     sums = np.bincount(patients, values)
     every = np.array(list(itertools.product([-1, 1], repeat=9))) @ sums
     wanted = (np.abs(every) >= np.abs(sums.sum()) - 1e-12).mean()
     assert 0.01 < wanted < 0.5
-    assert paired(values, np.zeros(20), patients, 100, 0, flips=40000)["p"] == pytest.approx(wanted, abs=0.01)
+    assert paired(values, np.zeros(20), patients, 100, 0, flips=40000)["p"] == pytest.approx(
+        wanted, abs=0.01
+    )
 
 
 @pytest.mark.parametrize("shift, p", [(1.0, 1 / 100), (-1.0, 1 / 100), (0.0, 1.0)])
 def test_p_at_its_ends(shift, p):
-    """No other signs give as large a sum: one in flips + 1, never zero; no difference at all: one, never more."""
+    """No other signs give as large a sum: one in flips + 1, never zero; no difference at all: one,
+    never more.
+    """
     second = np.random.default_rng(0).random(40).round(2)
     assert paired(second + shift, second, np.arange(40), 99, 0)["p"] == pytest.approx(p)
 
@@ -214,8 +268,12 @@ def test_contrasts_are_their_columns_one_by_one():
     together = contrasts(differences, patients, 200, 300, 3)
     for column in range(5):
         alone = contrasts(differences[:, [column]], patients, 200, 300, 3)
-        np.testing.assert_allclose(together.iloc[column].astype(float), alone.iloc[0].astype(float), rtol=1e-12)
-    assert together["n_cases"].tolist() == [30, 24, 15, 0, 24] and together["p"].isna().tolist() == [False] * 3 + [
+        np.testing.assert_allclose(
+            together.iloc[column].astype(float), alone.iloc[0].astype(float), rtol=1e-12
+        )
+    assert together["n_cases"].tolist() == [30, 24, 15, 0, 24] and together[
+        "p"
+    ].isna().tolist() == [False] * 3 + [
         True,
         False,
     ]
@@ -230,11 +288,15 @@ def test_p_is_small_as_often_as_it_says_under_no_difference():
 
 
 def test_holm_by_hand():
-    """Ordered .01 .02 .03 times 3 2 1, and never below the one before; undefined ones do not count."""
+    """Ordered .01 .02 .03 times 3 2 1, and never below the one before; undefined ones do not
+    count.
+    """
     p = pd.Series([0.03, NAN, 0.01, 0.02], index=["a", "b", "c", "c"])
     found = holm(p)
     np.testing.assert_allclose(found, [0.04, NAN, 0.03, 0.04])
-    assert found.index.equals(p.index) and np.isnan(p.iloc[1]) and p.iloc[0] == 0.03, "the input is left alone"
+    assert found.index.equals(p.index) and np.isnan(p.iloc[1]) and p.iloc[0] == 0.03, (
+        "the input is left alone"
+    )
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -252,15 +314,27 @@ def test_holm_of_nothing(p):
 
 
 def test_seeds_belong_to_their_key():
-    """The same in every process (Python's hash is not); other for other keys, also where their letters join alike."""
+    """The same in every process (Python's hash is not); other for other keys, also where their
+    letters join alike.
+    """
     assert seed_of("123456789") == 0xCBF43926, "the published check value of CRC-32"
-    keys = [("ab", "c"), ("a", "bc"), ("abc",), ("a", "b", "c"), ("abc", ""), (1, "all"), (1.0, "all")]
+    keys = [
+        ("ab", "c"),
+        ("a", "bc"),
+        ("abc",),
+        ("a", "b", "c"),
+        ("abc", ""),
+        (1, "all"),
+        (1.0, "all"),
+    ]
     assert len({seed_of(*key) for key in keys}) == len(keys)
     assert seed_of(1, "all") == seed_of("1", "all")
 
 
 def test_few_patients_are_never_surer_than_their_signs():
-    """Six patients who all differ in one direction do so by chance in 2 of 64 cases, however often they are resampled."""
+    """Six patients who all differ in one direction do so by chance in 2 of 64 cases, however often
+    they are resampled.
+    """
     found = paired(np.arange(1.0, 7), np.zeros(6), np.arange(6), draws=20000, seed=0)
     assert found["p"] == pytest.approx(2 / 64, abs=0.005)
     tied = paired(np.array([1.0, 2, 0, 0, 0, 0]), np.zeros(6), np.arange(6), draws=20000, seed=0)
@@ -268,19 +342,25 @@ def test_few_patients_are_never_surer_than_their_signs():
 
 
 def test_the_interval_of_a_difference_covers_it():
-    """95 % intervals of patients with one to three images each hold the true difference in 92 to 98 of 100 samples."""
+    """95 % intervals of patients with one to three images each hold the true difference in 92 to 98
+    of 100 samples.
+    """
     hits = []
     for seed in range(400):
         random = np.random.default_rng(5000 + seed)
         patients = np.repeat(np.arange(60), random.integers(1, 4, 60))
         own = random.normal(0, 1, 60)[patients]
-        row = paired(own + random.normal(0.3, 1, len(patients)), np.zeros(len(patients)), patients, 400, seed)
+        row = paired(
+            own + random.normal(0.3, 1, len(patients)), np.zeros(len(patients)), patients, 400, seed
+        )
         hits.append(row["ci_low"] <= 0.3 <= row["ci_high"])
     assert 0.92 <= np.mean(hits) <= 0.98
 
 
 def test_maps_that_know_nothing_hit_the_regions_of_others_as_often():
-    """Each map hits every region or none: dealing the regions out anew changes nothing; own regions alone: nothing else is as good."""
+    """Each map hits every region or none: dealing the regions out anew changes nothing; own regions
+    alone: nothing else is as good.
+    """
     patients = np.repeat(np.arange(12), 2)
     alike = np.tile(np.arange(24) % 2, (24, 1)).T
     found = permuted(alike, patients, 500, 0)
@@ -291,8 +371,8 @@ def test_maps_that_know_nothing_hit_the_regions_of_others_as_often():
 
 
 def test_a_map_that_knows_no_more_than_the_finding_hits_no_own_region():
-    """Two findings with regions in places of their own; each map points where its finding lies. Dealt out over all it would look
-    as if it knew its case; within a finding it does not."""
+    """Two findings with regions in places of their own; each map points where its finding lies.
+    Dealt out over all it would look as if it knew its case; within a finding it does not."""
     groups, patients = np.array([0, 1] * 10), np.arange(20) // 2
     hits = groups[:, None] == groups[None, :]
     assert permuted(hits, patients, 500, 0)["p"] < 0.01
@@ -304,13 +384,21 @@ def test_a_map_that_knows_no_more_than_the_finding_hits_no_own_region():
 
 
 def test_dealing_out_is_even():
-    """Two cases of patient a, one of b: a's cases get their own patient's regions half of the time, each as often."""
+    """Two cases of patient a, one of b: a's cases get their own patient's regions half of the time,
+    each as often.
+    """
     hits = np.array([[1, 0, 0], [0, 0, 0], [0, 0, 0]])
-    assert permuted(hits, list("aab"), 40000, 1)["permuted"] == pytest.approx(1 / 3 * 1 / 2 * 1 / 2, abs=0.005)
+    assert permuted(hits, list("aab"), 40000, 1)["permuted"] == pytest.approx(
+        1 / 3 * 1 / 2 * 1 / 2, abs=0.005
+    )
 
 
 def test_difference_between_groups_by_hand():
     values, patients = np.array([1.0, 3.0, 0.0, NAN, 2.0]), np.arange(5)
-    value, low, high = difference_between(values, np.array([1, 1, 0, 0, 0], bool), patients, 2000, 0)
+    value, low, high = difference_between(
+        values, np.array([1, 1, 0, 0, 0], bool), patients, 2000, 0
+    )
     assert value == pytest.approx(2.0 - 1.0) and low < 0 < high
-    assert difference_between(-values, np.array([1, 1, 0, 0, 0], bool), patients, 2000, 0)[0] == pytest.approx(-1)
+    assert difference_between(-values, np.array([1, 1, 0, 0, 0], bool), patients, 2000, 0)[
+        0
+    ] == pytest.approx(-1)

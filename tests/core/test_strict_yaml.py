@@ -1,4 +1,6 @@
-"""params.yaml means what it says: a key once, text as keys, and anchors and merge keys as in any YAML."""
+"""params.yaml means what it says: a key once, text as keys, and anchors and merge keys as in any
+YAML.
+"""
 
 import pytest
 import yaml

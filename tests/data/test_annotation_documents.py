@@ -1,4 +1,6 @@
-"""GeoJSON of QuPath, COCO and VIA: what is written comes back as the same mask; what would be a guess is refused."""
+"""GeoJSON of QuPath, COCO and VIA: what is written comes back as the same mask; what would be a
+guess is refused.
+"""
 
 import copy
 import json
@@ -39,8 +41,12 @@ def test_geojson_comes_back_by_class():
     }
     for document in (collection, collection["features"], json.loads(json.dumps(collection))):
         found = annotations.geojson(SIZE, document)
-        assert list(found) == ["Tumor", "Benign gland"] and np.array_equal(found["Benign gland"], RING)
-        assert np.array_equal(found["Tumor"], LETTER | rectangle(0, 4, 11, 13) | rectangle(7, 9, 0, 2))
+        assert list(found) == ["Tumor", "Benign gland"] and np.array_equal(
+            found["Benign gland"], RING
+        )
+        assert np.array_equal(
+            found["Tumor"], LETTER | rectangle(0, 4, 11, 13) | rectangle(7, 9, 0, 2)
+        )
     pieces = annotations.geojson(SIZE, [feature([RING_RINGS, [OUTLINE]], kind="MultiPolygon")])
     assert np.array_equal(pieces["Tumor"], RING | LETTER)
     assert annotations.geojson(SIZE, {"type": "FeatureCollection", "features": []}) == {}
@@ -52,7 +58,10 @@ def test_a_class_may_be_named_without_more():
     assert np.array_equal(annotations.geojson(SIZE, [named])["Stroma"], LETTER)
 
 
-@pytest.mark.parametrize("classification", [{"names": ["Tumor", "Positive"]}, {"name": "Tumor: Positive"}, "Tumor: Positive"])
+@pytest.mark.parametrize(
+    "classification",
+    [{"names": ["Tumor", "Positive"]}, {"name": "Tumor: Positive"}, "Tumor: Positive"],
+)
 def test_a_derived_class_is_joined_as_qupath_joins_it(classification):
     both = {"names": ["Tumor", "Positive"], "name": "Tumor: Positive", "color": [1, 2, 3]}
     for given_class in (classification, both):
@@ -60,25 +69,60 @@ def test_a_derived_class_is_joined_as_qupath_joins_it(classification):
         derived["properties"]["classification"] = given_class
         for document in ([derived], derived, {"features": [derived]}):
             found = annotations.geojson(SIZE, document)
-            assert list(found) == ["Tumor: Positive"] and np.array_equal(found["Tumor: Positive"], LETTER)
+            assert list(found) == ["Tumor: Positive"] and np.array_equal(
+                found["Tumor: Positive"], LETTER
+            )
 
 
 GEOJSON_REFUSED = {
     "no properties": (lambda f: f.pop("properties"), "feature 1 has no classification"),
     "null properties": (lambda f: f.update(properties=None), "no classification"),
     "no classification": (lambda f: f["properties"].pop("classification"), "no classification"),
-    "blank name": (lambda f: f["properties"]["classification"].update(name=""), "no classification"),
-    "a number for a name": (lambda f: f["properties"]["classification"].update(name=3), "no classification"),
-    "a blank in place of a name": (lambda f: f["properties"]["classification"].update(name="  "), "no classification"),
-    "no names": (lambda f: f["properties"].update(classification={"names": []}), "no classification"),
-    "a number among names": (lambda f: f["properties"].update(classification={"names": ["a", 3]}), "no classification"),
-    "a blank among names": (lambda f: f["properties"].update(classification={"names": ["a", ""]}), "no classification"),
-    "names in a text": (lambda f: f["properties"].update(classification={"names": "ab"}), "the names of the class"),
-    "two classes": (lambda f: f["properties"]["classification"].update(names=["x"]), "has two classifications"),
-    "no polygon": (lambda f: f["geometry"].update(type="MultiPolygon", coordinates=[]), "without a polygon"),
+    "blank name": (
+        lambda f: f["properties"]["classification"].update(name=""),
+        "no classification",
+    ),
+    "a number for a name": (
+        lambda f: f["properties"]["classification"].update(name=3),
+        "no classification",
+    ),
+    "a blank in place of a name": (
+        lambda f: f["properties"]["classification"].update(name="  "),
+        "no classification",
+    ),
+    "no names": (
+        lambda f: f["properties"].update(classification={"names": []}),
+        "no classification",
+    ),
+    "a number among names": (
+        lambda f: f["properties"].update(classification={"names": ["a", 3]}),
+        "no classification",
+    ),
+    "a blank among names": (
+        lambda f: f["properties"].update(classification={"names": ["a", ""]}),
+        "no classification",
+    ),
+    "names in a text": (
+        lambda f: f["properties"].update(classification={"names": "ab"}),
+        "the names of the class",
+    ),
+    "two classes": (
+        lambda f: f["properties"]["classification"].update(names=["x"]),
+        "has two classifications",
+    ),
+    "no polygon": (
+        lambda f: f["geometry"].update(type="MultiPolygon", coordinates=[]),
+        "without a polygon",
+    ),
     "no geometry": (lambda f: f.pop("geometry"), "geometry of feature 1"),
-    "point": (lambda f: f["geometry"].update(type="Point", coordinates=[3, 4]), "is a 'Point'; only"),
-    "line": (lambda f: f["geometry"].update(type="LineString", coordinates=OUTLINE), "is a 'LineString'; only"),
+    "point": (
+        lambda f: f["geometry"].update(type="Point", coordinates=[3, 4]),
+        "is a 'Point'; only",
+    ),
+    "line": (
+        lambda f: f["geometry"].update(type="LineString", coordinates=OUTLINE),
+        "is a 'LineString'; only",
+    ),
     "two lines": (lambda f: f["geometry"].update(type="one\ntwo"), "only a Polygon"),
     "polygon as multipolygon": (
         lambda f: f["geometry"].update(type="MultiPolygon"),
@@ -131,7 +175,10 @@ def test_any_mask_comes_back_from_its_run_length_codes(mask):
 
 def test_long_runs_come_back():
     size = (700, 900)
-    for mask in (disc((70, 90), 60, 20, 15).repeat(10, 0).repeat(10, 1), rectangle(699, 700, 899, 900, size)):
+    for mask in (
+        disc((70, 90), 60, 20, 15).repeat(10, 0).repeat(10, 1),
+        rectangle(699, 700, 899, 900, size),
+    ):
         assert np.array_equal(annotations.coco(size, packed(mask)), mask)
         assert np.array_equal(annotations.coco(size, runs(mask)), mask)
 
@@ -141,7 +188,10 @@ COCO_REFUSED = {
     "two points": ([[3, 1, 5, 1]], "3 points"),
     "flat": ([3, 1, 5, 1, 5, 5], "a polygon is expected"),
     "outside": ([[3, 1, 5, 1, 30, 5]], "lies outside"),
-    "size swapped": ({**packed(LETTER), "size": [14, 9]}, r"size \[14, 9\] \(height, width\), its image is 9 x 14"),
+    "size swapped": (
+        {**packed(LETTER), "size": [14, 9]},
+        r"size \[14, 9\] \(height, width\), its image is 9 x 14",
+    ),
     "no size": ({"counts": packed(LETTER)["counts"]}, "the size of a run-length code"),
     "no counts": ({"size": [9, 14]}, "the counts of a run-length code"),
     "too few": ({"size": [9, 14], "counts": [20, 5, 100]}, "counts 125 pixels, its image has 126"),
@@ -164,17 +214,33 @@ COCO_REFUSED = {
 @pytest.mark.parametrize("kind", COCO_REFUSED)
 def test_broken_coco_is_refused(kind):
     segmentation, message = COCO_REFUSED[kind]
-    refused(lambda: annotations.coco(SIZE if "€" not in str(segmentation) else (1, 15), segmentation), message)
+    refused(
+        lambda: annotations.coco(SIZE if "€" not in str(segmentation) else (1, 15), segmentation),
+        message,
+    )
 
 
 def test_an_object_of_coco_is_its_outline_or_else_its_box():
     outline, bounds = np.ravel(OUTLINE).tolist(), [3, 2, 5, 4]
     for drawn in ([outline], runs(LETTER), packed(LETTER)):
-        assert np.array_equal(annotations.coco_object(SIZE, {"segmentation": drawn, "bbox": bounds}), LETTER)
-    for empty in ({}, {"segmentation": None}, {"segmentation": []}, {"segmentation": [[]]}, {"segmentation": {}}):
-        assert np.array_equal(annotations.coco_object(SIZE, {**empty, "bbox": bounds}), rectangle(2, 6, 3, 8))
+        assert np.array_equal(
+            annotations.coco_object(SIZE, {"segmentation": drawn, "bbox": bounds}), LETTER
+        )
+    for empty in (
+        {},
+        {"segmentation": None},
+        {"segmentation": []},
+        {"segmentation": [[]]},
+        {"segmentation": {}},
+    ):
+        assert np.array_equal(
+            annotations.coco_object(SIZE, {**empty, "bbox": bounds}), rectangle(2, 6, 3, 8)
+        )
         for missing in ({}, {"bbox": None}, {"bbox": []}):
-            refused(lambda: annotations.coco_object(SIZE, empty | missing), "neither a segmentation nor a bbox")
+            refused(
+                lambda: annotations.coco_object(SIZE, empty | missing),
+                "neither a segmentation nor a bbox",
+            )
     for broken in ([1, 2, 3], 5, ["a", 1, 2, 3], [1, 2, -3, 4]):
         refused(lambda: annotations.coco_object(SIZE, {"bbox": broken}))
 
@@ -183,29 +249,43 @@ def test_via_shapes_come_back():
     size = (19, 30)
     xs, ys = zip(*OUTLINE)
     shapes = [
-        ({"name": "polygon", "all_points_x": list(xs), "all_points_y": list(ys)}, np.pad(LETTER, ((0, 10), (0, 16)))),
+        (
+            {"name": "polygon", "all_points_x": list(xs), "all_points_y": list(ys)},
+            np.pad(LETTER, ((0, 10), (0, 16))),
+        ),
         ({"name": "rect", "x": 6, "y": 2, "width": 7, "height": 3}, rectangle(2, 5, 6, 13, size)),
         ({"name": "circle", "cx": 20, "cy": 5, "r": 4.2}, disc(size, 20, 5, 4.2)),
-        ({"name": "ellipse", "cx": 17.3, "cy": 8.1, "rx": 9, "ry": 3.3}, oval(size, 17.3, 8.1, 9, 3.3, 0)),
+        (
+            {"name": "ellipse", "cx": 17.3, "cy": 8.1, "rx": 9, "ry": 3.3},
+            oval(size, 17.3, 8.1, 9, 3.3, 0),
+        ),
     ]
     for shape, wanted in shapes:
         found = annotations.via(size, shape)
         assert found.dtype == bool and np.array_equal(found, wanted)
     assert annotations.via(size, {"name": "point", "cx": 3, "cy": 4}) is None
-    assert annotations.via(size, {"name": "polyline", "all_points_x": [1, 2], "all_points_y": [1, 5]}) is None
+    assert (
+        annotations.via(size, {"name": "polyline", "all_points_x": [1, 2], "all_points_y": [1, 5]})
+        is None
+    )
 
 
 @pytest.mark.parametrize("theta", [0.4, -0.4, 1.2, math.pi / 2, 2.5, 7])
 def test_via_ellipses_turn_clockwise_as_on_the_screen(theta):
     shape = {"name": "ellipse", "cx": 16.3, "cy": 8.1, "rx": 9.5, "ry": 3.2, "theta": theta}
-    assert np.array_equal(annotations.via((19, 30), shape), oval((19, 30), 16.3, 8.1, 9.5, 3.2, theta))
+    assert np.array_equal(
+        annotations.via((19, 30), shape), oval((19, 30), 16.3, 8.1, 9.5, 3.2, theta)
+    )
 
 
 VIA_REFUSED = {
     "no name": ({"x": 1}, "unknown shape None"),
     "unknown name": ({"name": "star"}, "unknown shape 'star'; known are"),
     "list for a name": ({"name": ["rect"]}, "unknown shape"),
-    "lists of two lengths": ({"name": "polygon", "all_points_x": [1, 5, 5], "all_points_y": [1, 2]}, "3 x and 2 y"),
+    "lists of two lengths": (
+        {"name": "polygon", "all_points_x": [1, 5, 5], "all_points_y": [1, 2]},
+        "3 x and 2 y",
+    ),
     "missing list": ({"name": "polygon", "all_points_x": [1, 5, 5]}, "all_points_y is expected"),
     "missing number": ({"name": "rect", "x": 1, "y": 1, "width": 3}, "made of numbers, not None"),
     "rect outside": ({"name": "rect", "x": 1, "y": 1, "width": 30, "height": 2}, "outside"),

@@ -1,4 +1,6 @@
-"""Annotations: what is drawn as pixels, boxes, circles or outlines comes back as the same mask; what would be a guess is refused."""
+"""Annotations: what is drawn as pixels, boxes, circles or outlines comes back as the same mask;
+what would be a guess is refused.
+"""
 
 import numpy as np
 import pytest
@@ -67,7 +69,10 @@ GREY_REFUSED = {
     "colours": (lambda: picture(np.dstack([LETTER * 255, LETTER * 0, LETTER * 0])), "has colours"),
     "transparent pixels": (lambda: alpha(LETTER, LETTER * 255), "transparent pixels"),
     "half-transparent pixels": (lambda: alpha(LETTER, 128), "transparent pixels"),
-    "transparent value": (lambda: saved(picture(LETTER * 255), transparency=0), "transparent pixels"),
+    "transparent value": (
+        lambda: saved(picture(LETTER * 255), transparency=0),
+        "transparent pixels",
+    ),
     "transparent palette entry": (
         lambda: saved(indexed(LETTER, [0, 0, 0, 255, 255, 255]), transparency=0),
         "transparent pixels",
@@ -89,14 +94,21 @@ def test_grey_masks_that_need_a_guess_are_refused(kind):
 
 
 def test_colours_come_back_apart_and_through_lossy_compression():
-    names = {"gland": (255, 0, 0), "vessel": (0, 0, 255), "both": (255, 0, 255), "none of it": (0, 255, 0)}
+    names = {
+        "gland": (255, 0, 0),
+        "vessel": (0, 0, 255),
+        "both": (255, 0, 255),
+        "none of it": (0, 255, 0),
+    }
     values = np.zeros((*SIZE, 3), np.uint8)
     values[LETTER, 0], values[RING, 2] = 255, 255
     noise = np.random.default_rng(0).integers(-90, 91, values.shape)
     for image in (values, np.clip(values + noise, 0, 255)):
         found = annotations.colours(picture(image), names)
         assert list(found) == list(names) and all(mask.dtype == bool for mask in found.values())
-        assert np.array_equal(found["gland"], LETTER & ~RING) and np.array_equal(found["vessel"], RING & ~LETTER)
+        assert np.array_equal(found["gland"], LETTER & ~RING) and np.array_equal(
+            found["vessel"], RING & ~LETTER
+        )
         assert np.array_equal(found["both"], LETTER & RING) and not found["none of it"].any()
 
 
@@ -104,7 +116,8 @@ def test_an_unknown_colour_is_refused_with_its_place():
     values = np.zeros((*SIZE, 3), np.uint8)
     values[4, 11] = 250, 240, 10
     refused(
-        lambda: annotations.colours(picture(values), {"gland": (255, 0, 0)}), r"\(250, 240, 10\) at row 4, column 11"
+        lambda: annotations.colours(picture(values), {"gland": (255, 0, 0)}),
+        r"\(250, 240, 10\) at row 4, column 11",
     )
 
 
@@ -121,10 +134,21 @@ def test_codes_come_back(mode):
 
 
 def test_unknown_codes_and_images_without_codes_are_refused():
-    refused(lambda: annotations.codes(picture(LETTER * 5), {0: "rest", 4: "letter"}), "code 5; known are 0, 4")
+    refused(
+        lambda: annotations.codes(picture(LETTER * 5), {0: "rest", 4: "letter"}),
+        "code 5; known are 0, 4",
+    )
     for mode in ("1", "RGB", "LA", "RGBA"):
-        refused(lambda: annotations.codes(picture(LETTER * 255, mode), {0: "rest", 255: "letter"}), f"mode {mode};")
-    refused(lambda: annotations.codes(saved(Image.fromarray(LETTER.astype(np.uint16))), {0: "a", 1: "b"}), "mode I;16")
+        refused(
+            lambda: annotations.codes(picture(LETTER * 255, mode), {0: "rest", 255: "letter"}),
+            f"mode {mode};",
+        )
+    refused(
+        lambda: annotations.codes(
+            saved(Image.fromarray(LETTER.astype(np.uint16))), {0: "a", 1: "b"}
+        ),
+        "mode I;16",
+    )
 
 
 def test_boxes_come_back():
@@ -150,7 +174,9 @@ def test_boxes_come_back():
     ],
 )
 def test_a_box_holds_the_pixels_whose_centres_it_holds(left, width, first, count):
-    assert np.array_equal(annotations.box(SIZE, left, 1, width, 2), rectangle(1, 3, first, first + count))
+    assert np.array_equal(
+        annotations.box(SIZE, left, 1, width, 2), rectangle(1, 3, first, first + count)
+    )
     upright = annotations.box(SIZE[::-1], 1, left, 2, width)
     assert np.array_equal(upright, rectangle(1, 3, first, first + count).T)
 
@@ -159,8 +185,13 @@ def test_a_box_holds_the_pixels_whose_centres_it_holds(left, width, first, count
 @given(ends=st.lists(st.floats(-1, 14, width=32), min_size=3, max_size=3).map(sorted))
 def test_boxes_that_touch_share_no_pixel_and_leave_none_between(ends):
     left, middle, right = ends
-    if left + 2 <= middle <= right - 2:  # so that each covers a pixel, even where it leaves the image
-        parts = [annotations.corners(SIZE, *pair) for pair in ((left, 0, middle, 9), (middle, 0, right, 9))]
+    if (
+        left + 2 <= middle <= right - 2
+    ):  # so that each covers a pixel, even where it leaves the image
+        parts = [
+            annotations.corners(SIZE, *pair)
+            for pair in ((left, 0, middle, 9), (middle, 0, right, 9))
+        ]
         assert np.array_equal(parts[0] ^ parts[1], annotations.corners(SIZE, left, 0, right, 9))
 
 
@@ -182,7 +213,9 @@ def test_boxes_off_the_image_or_empty_are_refused(kind):
     refused(lambda: annotations.corners(SIZE, left, top, left + width, top + height), message)
 
 
-@pytest.mark.parametrize("x, y, radius", [(20, 4, 3), (6.5, 8.25, 5.1), (0, 0, 4), (29, 18, 40), (11, 7, 1)])
+@pytest.mark.parametrize(
+    "x, y, radius", [(20, 4, 3), (6.5, 8.25, 5.1), (0, 0, 4), (29, 18, 40), (11, 7, 1)]
+)
 def test_circles_come_back_from_both_origins(x, y, radius):
     size = (19, 30)
     wanted = disc(size, x, y, radius)
@@ -190,10 +223,15 @@ def test_circles_come_back_from_both_origins(x, y, radius):
     assert np.array_equal(annotations.circle(size, x, y, radius, origin="bottom"), wanted[::-1])
 
 
-@pytest.mark.parametrize("x, y, radius", [(14, 4, 3), (-0.5, 4, 3), (4, 9, 3), (4, -1, 3), (4, 4, 0), (4, 4, -2)])
+@pytest.mark.parametrize(
+    "x, y, radius", [(14, 4, 3), (-0.5, 4, 3), (4, 9, 3), (4, -1, 3), (4, 4, 0), (4, 4, -2)]
+)
 def test_circles_off_the_image_or_empty_are_refused(x, y, radius):
     for origin in ("top", "bottom"):
-        refused(lambda: annotations.circle(SIZE, x, y, radius, origin), "does not fit an image of 14 x 9")
+        refused(
+            lambda: annotations.circle(SIZE, x, y, radius, origin),
+            "does not fit an image of 14 x 9",
+        )
 
 
 def test_an_unknown_origin_is_refused():
@@ -204,7 +242,9 @@ def test_an_unknown_origin_is_refused():
 def test_contours_come_back():
     last = [[3, 1], [4, 1], [4, 5], [9, 5], [9, 6], [3, 6]]
     assert np.array_equal(annotations.contours(SIZE, [last]), LETTER)
-    assert np.array_equal(annotations.contours(SIZE, [[[6, 2], [12, 2], [12, 4], [6, 4]]]), rectangle(2, 5, 6, 13))
+    assert np.array_equal(
+        annotations.contours(SIZE, [[[6, 2], [12, 2], [12, 4], [6, 4]]]), rectangle(2, 5, 6, 13)
+    )
     lone = annotations.contours(SIZE, [[[11, 2]], [[1, 7], [4, 7]]])
     assert np.array_equal(lone, rectangle(2, 3, 11, 12) | rectangle(7, 8, 1, 5))
     assert annotations.contours(SIZE, []).dtype == bool and not annotations.contours(SIZE, []).any()
@@ -240,7 +280,8 @@ def test_a_polygon_holds_the_pixels_whose_centres_it_holds(low, high, first, end
     ring = [[low, 1], [high, 1], [high, 3], [low, 3]]
     assert np.array_equal(annotations.polygon(SIZE, [ring]), rectangle(1, 3, first, end))
     assert np.array_equal(
-        annotations.polygon(SIZE[::-1], [[point[::-1] for point in ring]]).T, rectangle(1, 3, first, end)
+        annotations.polygon(SIZE[::-1], [[point[::-1] for point in ring]]).T,
+        rectangle(1, 3, first, end),
     )
 
 

@@ -28,14 +28,21 @@ RUBBISH = {
 }
 PLACES = {
     **{
-        f"box {at}": lambda v, at=at: annotations.box(SIZE, *[v if at == i else 3 for i in range(4)]) for at in range(4)
-    },
-    **{
-        f"corners {at}": lambda v, at=at: annotations.corners(SIZE, *[v if at == i else i for i in range(4)])
+        f"box {at}": lambda v, at=at: annotations.box(
+            SIZE, *[v if at == i else 3 for i in range(4)]
+        )
         for at in range(4)
     },
     **{
-        f"circle {at}": lambda v, at=at: annotations.circle(SIZE, *[v if at == i else 3 for i in range(3)])
+        f"corners {at}": lambda v, at=at: annotations.corners(
+            SIZE, *[v if at == i else i for i in range(4)]
+        )
+        for at in range(4)
+    },
+    **{
+        f"circle {at}": lambda v, at=at: annotations.circle(
+            SIZE, *[v if at == i else 3 for i in range(3)]
+        )
         for at in range(3)
     },
     "contours, x": lambda v: annotations.contours(SIZE, [[[v, 1], [5, 1], [5, 5]]]),
@@ -49,7 +56,9 @@ PLACES = {
     "geojson": lambda v: annotations.geojson(SIZE, v),
     "geojson, features": lambda v: annotations.geojson(SIZE, {"features": v}),
     "geojson, feature": lambda v: annotations.geojson(SIZE, [v]),
-    "geojson, geometry": lambda v: annotations.geojson(SIZE, [{**feature([OUTLINE]), "geometry": v}]),
+    "geojson, geometry": lambda v: annotations.geojson(
+        SIZE, [{**feature([OUTLINE]), "geometry": v}]
+    ),
     "geojson, type": lambda v: annotations.geojson(SIZE, [feature([OUTLINE], kind=v)]),
     "geojson, rings": lambda v: annotations.geojson(SIZE, [feature(v)]),
     "geojson, polygons": lambda v: annotations.geojson(SIZE, [feature(v, kind="MultiPolygon")]),
@@ -62,10 +71,16 @@ PLACES = {
     "coco, count": lambda v: annotations.coco(SIZE, {"size": [9, 14], "counts": [9, v]}),
     "via": lambda v: annotations.via(SIZE, v),
     "via, name": lambda v: annotations.via(SIZE, {"name": v}),
-    "via, xs": lambda v: annotations.via(SIZE, {"name": "polygon", "all_points_x": v, "all_points_y": [1, 2, 3]}),
-    "via, width": lambda v: annotations.via(SIZE, {"name": "rect", "x": 1, "y": 1, "width": v, "height": 3}),
+    "via, xs": lambda v: annotations.via(
+        SIZE, {"name": "polygon", "all_points_x": v, "all_points_y": [1, 2, 3]}
+    ),
+    "via, width": lambda v: annotations.via(
+        SIZE, {"name": "rect", "x": 1, "y": 1, "width": v, "height": 3}
+    ),
     "via, radius": lambda v: annotations.via(SIZE, {"name": "circle", "cx": 1, "cy": 1, "r": v}),
-    "via, theta": lambda v: annotations.via(SIZE, {"name": "ellipse", "cx": 1, "cy": 1, "rx": 3, "ry": 2, "theta": v}),
+    "via, theta": lambda v: annotations.via(
+        SIZE, {"name": "ellipse", "cx": 1, "cy": 1, "rx": 3, "ry": 2, "theta": v}
+    ),
 }
 
 
@@ -76,10 +91,23 @@ def test_rubbish_is_refused_in_every_place(place):
 
 
 KEYS = (
-    "type name size counts features geometry properties classification coordinates x y width height cx cy r rx ry theta "
+    "type name size counts features geometry properties classification coordinates x y width "
+    "height cx cy r rx ry theta "
     "all_points_x all_points_y"
 ).split()
-WORDS = ("polygon", "rect", "circle", "ellipse", "point", "polyline", "Polygon", "MultiPolygon", "Tumor", "\n", "0")
+WORDS = (
+    "polygon",
+    "rect",
+    "circle",
+    "ellipse",
+    "point",
+    "polyline",
+    "Polygon",
+    "MultiPolygon",
+    "Tumor",
+    "\n",
+    "0",
+)
 LEAVES = st.one_of(
     st.none(),
     st.booleans(),
@@ -93,7 +121,9 @@ LEAVES = st.one_of(
 )
 ANYTHING = st.recursive(
     LEAVES,
-    lambda inner: st.lists(inner, max_size=6) | st.dictionaries(st.sampled_from(KEYS), inner, max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=6) | st.dictionaries(st.sampled_from(KEYS), inner, max_size=5)
+    ),
     max_leaves=20,
 )
 FORMATS = {
@@ -106,7 +136,10 @@ FORMATS = {
         lambda v: annotations.geojson(SIZE, v),
         [{"features": [feature(RING_RINGS), feature([[OUTLINE]], "Stroma", "MultiPolygon")]}],
     ),
-    "coco": (lambda v: annotations.coco(SIZE, v), [[np.ravel(OUTLINE).tolist()], packed(LETTER), runs(LETTER)]),
+    "coco": (
+        lambda v: annotations.coco(SIZE, v),
+        [[np.ravel(OUTLINE).tolist()], packed(LETTER), runs(LETTER)],
+    ),
     "via": (
         lambda v: annotations.via(SIZE, v),
         [
@@ -120,7 +153,9 @@ FORMATS = {
 
 
 def read_or_refused(read, value):
-    """Whatever is given, the answer is a mask (or several, or none of a VIA shape), or one line of refusal."""
+    """Whatever is given, the answer is a mask (or several, or none of a VIA shape), or one line of
+    refusal.
+    """
     try:
         found = read(value)
     except ValueError as error:
@@ -133,7 +168,9 @@ def read_or_refused(read, value):
 def places(document, at=()):
     """The paths to all parts of a document, leaves and branches."""
     inner = (
-        document.items() if isinstance(document, dict) else enumerate(document if isinstance(document, list) else [])
+        document.items()
+        if isinstance(document, dict)
+        else enumerate(document if isinstance(document, list) else [])
     )
     return [at] * bool(at) + [path for key, value in inner for path in places(value, (*at, key))]
 
@@ -156,14 +193,23 @@ def test_anything_at_all_is_read_or_refused(kind):
 def test_documents_with_one_part_replaced_are_read_or_refused(kind):
     read, documents = FORMATS[kind]
     near = st.sampled_from(documents).flatmap(
-        lambda document: st.builds(replaced, st.just(document), st.sampled_from(places(document)), ANYTHING)
+        lambda document: st.builds(
+            replaced, st.just(document), st.sampled_from(places(document)), ANYTHING
+        )
     )
     FUZZ(given(near)(lambda value: read_or_refused(read, value)))()
 
 
 @FUZZ
-@given(at=st.integers(0, 30), letter=st.characters() | st.characters(min_codepoint=48, max_codepoint=111))
+@given(
+    at=st.integers(0, 30),
+    letter=st.characters() | st.characters(min_codepoint=48, max_codepoint=111),
+)
 def test_damaged_run_length_strings_are_read_or_refused(at, letter):
     code = packed(LETTER)
-    counts = code["counts"][: at % len(code["counts"])] + letter + code["counts"][at % len(code["counts"]) + 1 :]
+    counts = (
+        code["counts"][: at % len(code["counts"])]
+        + letter
+        + code["counts"][at % len(code["counts"]) + 1 :]
+    )
     read_or_refused(lambda value: annotations.coco(SIZE, value), {**code, "counts": counts})

@@ -1,4 +1,6 @@
-"""A set of one's own: cells are stripped, names found, and no mask is passed over as "not annotated" without a word."""
+"""A set of one's own: cells are stripped, names found, and no mask is passed over as "not
+annotated" without a word.
+"""
 
 import shutil
 import unicodedata
@@ -65,8 +67,14 @@ WRONG = {
         lambda rows: [rows[0], *(f"{row}," for row in rows[1:])],
         "rows have 6 cells, the header 5",
     ),
-    "one row too long": (lambda rows: [*rows[:3], f"{rows[3]},x", *rows[4:]], "row 4: the row has 6 cells, the header 5"),
-    "one row too short": (lambda rows: [*rows[:3], "a,b", *rows[4:]], "row 4: the row has 2 cells, the header 5"),
+    "one row too long": (
+        lambda rows: [*rows[:3], f"{rows[3]},x", *rows[4:]],
+        "row 4: the row has 6 cells, the header 5",
+    ),
+    "one row too short": (
+        lambda rows: [*rows[:3], "a,b", *rows[4:]],
+        "row 4: the row has 2 cells, the header 5",
+    ),
     "a blank row between": (lambda rows: [*rows[:3], ",,,,", *rows[3:]], "row 4 is blank"),
     "two columns of one name": (
         lambda rows: [rows[0].replace("reference", "label"), *rows[1:]],
@@ -76,9 +84,15 @@ WRONG = {
         lambda rows: [rows[0].replace("reference", "Split"), *rows[1:]],
         "a column 'Split'; write 'split'",
     ),
-    "a pixel size in words": (lambda rows: [rows[0].replace("reference", "Pixel mm"), *rows[1:]], "write 'pixel_mm'"),
+    "a pixel size in words": (
+        lambda rows: [rows[0].replace("reference", "Pixel mm"), *rows[1:]],
+        "write 'pixel_mm'",
+    ),
     "a long case": (lambda rows: [rows[0], "/" * 10_000 + rows[1], *rows[2:]], "row 2: case '///"),
-    "a long image": (lambda rows: [rows[0], rows[1].replace("images/", "x" * 10_000), *rows[2:]], "row 2: no image 'xxx"),
+    "a long image": (
+        lambda rows: [rows[0], rows[1].replace("images/", "x" * 10_000), *rows[2:]],
+        "row 2: no image 'xxx",
+    ),
     "a long split": (
         lambda rows: [f"{rows[0]},split", *(f"{row},{'y' * 10_000}" for row in rows[1:])],
         "row 2: split 'yyy",
@@ -91,7 +105,11 @@ def test_wrong_tables_are_refused_in_a_short_line(folder, kind):
     change, said = WRONG[kind]
     lines(folder, change)
     message = refusal(folder)
-    assert said in message and str(folder / "cases.csv") in message and len(message) < 400 + len(str(folder))
+    assert (
+        said in message
+        and str(folder / "cases.csv") in message
+        and len(message) < 400 + len(str(folder))
+    )
 
 
 def test_blank_rows_at_the_end_do_not_count(folder):
@@ -112,7 +130,12 @@ def test_images_and_structures_are_found_in_either_encoding_of_accents(folder, f
     image, structure = (unicodedata.normalize(form, name) for name in ("images/köpfe.png", "tümör"))
     (folder / "images/c00-0.png").rename(folder / image)
     (folder / "regions/mass").rename(folder / "regions" / structure)
-    lines(folder, lambda rows: [row.replace("images/c00-0.png", unicodedata.normalize(other, image)) for row in rows])
+    lines(
+        folder,
+        lambda rows: [
+            row.replace("images/c00-0.png", unicodedata.normalize(other, image)) for row in rows
+        ],
+    )
     found = cases.read(folder)
     assert np.array_equal(found.images[0], make_cases().images[0])
     assert np.array_equal(found.regions["tümör"][0], make_cases().regions["mass"][0])
@@ -124,7 +147,9 @@ def test_images_may_be_given_with_backslashes(folder):
 
 
 def suffix(new):
-    return lambda folder: (folder / "regions/mass/c01-0.png").rename(folder / f"regions/mass/c01-0{new}")
+    return lambda folder: (folder / "regions/mass/c01-0.png").rename(
+        folder / f"regions/mass/c01-0{new}"
+    )
 
 
 def linked(path):
@@ -142,22 +167,37 @@ def a_file(folder):
 
 
 MISNAMED = {
-    "regions in capitals": (lambda f: (f / "regions").rename(f / "Regions"), "Regions must be called regions"),
-    "regions a file": (lambda f: [shutil.rmtree(f / "regions"), (f / "regions").touch()], "regions, .* must be a folder"),
+    "regions in capitals": (
+        lambda f: (f / "regions").rename(f / "Regions"),
+        "Regions must be called regions",
+    ),
+    "regions a file": (
+        lambda f: [shutil.rmtree(f / "regions"), (f / "regions").touch()],
+        "regions, .* must be a folder",
+    ),
     "regions a link to nothing": (linked("regions"), "regions, .* is a link to nothing"),
     "a structure that is a file": (a_file, "regions/mass is no folder"),
-    "a structure that is a link to nothing": (linked("regions/mass"), "regions/mass is a link to nothing"),
+    "a structure that is a link to nothing": (
+        linked("regions/mass"),
+        "regions/mass is a link to nothing",
+    ),
     "a mask without its structure": (
         lambda f: (f / "regions/mass/c01-0.png").rename(f / "regions/c01-0.png"),
         "regions/c01-0.png is no folder; masks lie in",
     ),
-    "a mask in capitals": (suffix(".PNG"), "c01-0.PNG is not read; the mask of case 'c01-0' must be called c01-0.png"),
+    "a mask in capitals": (
+        suffix(".PNG"),
+        "c01-0.PNG is not read; the mask of case 'c01-0' must be called c01-0.png",
+    ),
     "a mask of another format": (suffix(".tif"), "c01-0.tif is not read"),
     "the case in capitals": (
         lambda f: (f / "regions/mass/c01-0.png").rename(f / "regions/mass/C01-0.png"),
         "C01-0.png is not read; the mask of case 'c01-0'",
     ),
-    "a mask that is a link to nothing": (linked("regions/mass/c01-0.png"), "mass/c01-0.png is a link to nothing"),
+    "a mask that is a link to nothing": (
+        linked("regions/mass/c01-0.png"),
+        "mass/c01-0.png is a link to nothing",
+    ),
     "two structures but for capitals": (
         lambda f: shutil.copytree(f / "regions/mass", f / "regions/Mass"),
         "regions has folders 'Mass' and 'mass', which differ in capitals alone",
@@ -174,7 +214,10 @@ MISNAMED = {
         for name in ("artifact", "artefacts", "Artefact", "artifacts")
     },
     "masks one folder deeper": (
-        lambda f: [(f / "regions/deep").mkdir(), (f / "regions/mass").rename(f / "regions/deep/mass")],
+        lambda f: [
+            (f / "regions/deep").mkdir(),
+            (f / "regions/mass").rename(f / "regions/deep/mass"),
+        ],
         "regions/deep/mass is a folder",
     ),
 }
@@ -195,11 +238,11 @@ def test_masks_of_no_case_and_folders_that_are_not_read_are_said(folder, capsys)
     assert len(cases.read(folder).regions["mass"]) == 12
     said = capsys.readouterr().err.splitlines()
     assert len(said) == 2 and "Masks is not read: masks lie in" in said[0]
-    assert said[1].startswith("1 files in ") and said[1].endswith("are masks of no case and are not read: c77-0.png")
+    assert said[1].startswith("1 files in ") and said[1].endswith(
+        "are masks of no case and are not read: c77-0.png"
+    )
 
 
 def test_a_whole_set_says_nothing(folder, capsys):
     cases.read(folder)
     assert capsys.readouterr().err == ""
-
-

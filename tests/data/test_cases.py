@@ -1,4 +1,6 @@
-"""A set of cases: what is written is read, bad input is refused in one sentence, patients are never split."""
+"""A set of cases: what is written is read, bad input is refused in one sentence, patients are never
+split.
+"""
 
 import numpy as np
 import pandas as pd
@@ -48,30 +50,63 @@ def truncate(path):
 BROKEN = {
     "no table": (lambda f: (f / "cases.csv").unlink(), ["cases.csv"]),
     "no cases": (lambda f: edit(f, lambda table: table[:0]), ["cases.csv", "no rows"]),
-    "missing column": (lambda f: edit(f, lambda table: table.drop(columns="patient")), ["cases.csv", "'patient'"]),
-    "missing image": (lambda f: (f / "images/c01-0.png").unlink(), ["cases.csv row 4", "images/c01-0.png"]),
-    "truncated image": (lambda f: truncate(f / "images/c01-0.png"), ["cases.csv row 4", "images/c01-0.png"]),
-    "no image at all": (lambda f: (f / "images/c01-0.png").write_text("text"), ["row 4", "not an image"]),
-    "palette image": (lambda f: Image.new("P", (32, 24)).save(f / "images/c01-0.png"), ["row 4", "mode P"]),
+    "missing column": (
+        lambda f: edit(f, lambda table: table.drop(columns="patient")),
+        ["cases.csv", "'patient'"],
+    ),
+    "missing image": (
+        lambda f: (f / "images/c01-0.png").unlink(),
+        ["cases.csv row 4", "images/c01-0.png"],
+    ),
+    "truncated image": (
+        lambda f: truncate(f / "images/c01-0.png"),
+        ["cases.csv row 4", "images/c01-0.png"],
+    ),
+    "no image at all": (
+        lambda f: (f / "images/c01-0.png").write_text("text"),
+        ["row 4", "not an image"],
+    ),
+    "palette image": (
+        lambda f: Image.new("P", (32, 24)).save(f / "images/c01-0.png"),
+        ["row 4", "mode P"],
+    ),
     "mask of another size": (
         lambda f: cases.write_mask(np.ones((24, 30), bool), f / "regions/mass/c01-0.png"),
         ["cases.csv row 4", "regions/mass/c01-0.png", "30 x 24", "32 x 24"],
     ),
-    "grey mask": (lambda f: Image.new("L", (32, 24), 128).save(f / "regions/mass/c01-0.png"), ["row 4", "0 or 255"]),
-    "truncated mask": (lambda f: truncate(f / "regions/mass/c01-0.png"), ["row 4", "regions/mass/c01-0.png"]),
+    "grey mask": (
+        lambda f: Image.new("L", (32, 24), 128).save(f / "regions/mass/c01-0.png"),
+        ["row 4", "0 or 255"],
+    ),
+    "truncated mask": (
+        lambda f: truncate(f / "regions/mass/c01-0.png"),
+        ["row 4", "regions/mass/c01-0.png"],
+    ),
     "duplicate case": (lambda f: edit(f, put(3, "case", "c00-1")), ["row 5", "'c00-1'", "row 3"]),
     "empty patient": (lambda f: edit(f, put(3, "patient", "")), ["row 5", "no patient"]),
     "case as a path": (lambda f: edit(f, put(3, "case", "../x")), ["row 5", "'../x'"]),
     "image outside": (lambda f: edit(f, put(3, "image", "../../x.png")), ["row 5", "outside"]),
-    "unknown label": (lambda f: edit(f, put(3, "label", "Benign")), ["row 5", "'Benign'", "benign, malignant"]),
-    "single class": (lambda f: edit(f, lambda table: table[table["label"] == "benign"]), ["single class", "benign"]),
+    "unknown label": (
+        lambda f: edit(f, put(3, "label", "Benign")),
+        ["row 5", "'Benign'", "benign, malignant"],
+    ),
+    "single class": (
+        lambda f: edit(f, lambda table: table[table["label"] == "benign"]),
+        ["single class", "benign"],
+    ),
     "image twice": (lambda f: edit(f, put(3, "image", "images/c00-0.png")), ["row 5", "row 2"]),
-    "pixel size": (lambda f: edit(f, lambda table: table.assign(pixel_mm="0,2")), ["row 2", "pixel_mm '0,2'"]),
+    "pixel size": (
+        lambda f: edit(f, lambda table: table.assign(pixel_mm="0,2")),
+        ["row 2", "pixel_mm '0,2'"],
+    ),
     "patient in two splits": (
         lambda f: edit(f, lambda table: put(5, "split", "test")(table.assign(split="train"))),
         ["cases.csv row 7", "'p02'", "two splits"],
     ),
-    "not utf-8": (lambda f: (f / "cases.csv").write_bytes(b"case,patient\n\xff\xfe"), ["cases.csv", "UTF-8"]),
+    "not utf-8": (
+        lambda f: (f / "cases.csv").write_bytes(b"case,patient\n\xff\xfe"),
+        ["cases.csv", "UTF-8"],
+    ),
 }
 
 
@@ -103,7 +138,9 @@ def test_split_keeps_patients_together_and_the_shares(seed):
     found = make_cases(patients=100, views=2)
     split = found.split(seed)
     assert (split.groupby(found.table["patient"]).nunique() == 1).all()
-    patients = pd.DataFrame({"split": split, "patient": found.table["patient"], "label": found.table["label"]})
+    patients = pd.DataFrame(
+        {"split": split, "patient": found.table["patient"], "label": found.table["label"]}
+    )
     counts = patients.drop_duplicates("patient").groupby(["split", "label"]).size()
     for name, share in cases.SPLITS.items():
         assert counts[name].to_list() == pytest.approx([50 * share] * 2, abs=1)
@@ -148,14 +185,25 @@ def test_a_set_without_training_patients_is_not_asked_for_them():
     found = make_cases(patients=6)
     table = found.table.assign(split=np.repeat(["tune", "test"], 6))
     split = cases.Cases(table, found.images, found.regions).split(1)
-    assert split.tolist() == table["split"].tolist() and cases.wanted_splits(table) == ["tune", "test"]
+    assert split.tolist() == table["split"].tolist() and cases.wanted_splits(table) == [
+        "tune",
+        "test",
+    ]
     cases.check_classes(split, table["label"], LABELS, cases.wanted_splits(table))
     with pytest.raises(ValueError, match="'train' has no case"):
         cases.check_classes(split, table["label"], LABELS)
 
 
 def test_findings_are_the_columns_of_one_zero_and_blank():
-    table = pd.DataFrame({"case": ["1", "0"], "site": ["1", "0"], "nodule": ["1", ""], "empty": "", "view": ["PA", "1"]})
+    table = pd.DataFrame(
+        {
+            "case": ["1", "0"],
+            "site": ["1", "0"],
+            "nodule": ["1", ""],
+            "empty": "",
+            "view": ["PA", "1"],
+        }
+    )
     assert cases.findings_of(table) == ["nodule"]
 
 
@@ -178,7 +226,10 @@ def test_another_folder_of_the_same_name_is_not_replaced(tmp_path):
 
 
 def test_every_split_needs_both_classes():
-    split, labels = pd.Series(["train", "train", "tune", "tune", "test", "test"]), pd.Series(LABELS * 3)
+    split, labels = (
+        pd.Series(["train", "train", "tune", "tune", "test", "test"]),
+        pd.Series(LABELS * 3),
+    )
     cases.check_classes(split, labels, LABELS)
     with pytest.raises(ValueError, match="'test' has no case labelled 'malignant'"):
         cases.check_classes(split[:5], labels[:5], LABELS)
@@ -192,13 +243,17 @@ FINDINGS = ["effusion", "nodule"]
 def with_findings(table):
     rows = np.arange(len(table))
     return table.drop(columns="label").assign(
-        effusion=np.where(rows % 2, "1", "0"), nodule=np.select([rows % 3 == 0, rows % 3 == 1], ["1", "0"], "")
+        effusion=np.where(rows % 2, "1", "0"),
+        nodule=np.select([rows % 3 == 0, rows % 3 == 1], ["1", "0"], ""),
     )
 
 
 FINDINGS_BROKEN = {
     "no column": (lambda table: table.drop(columns="nodule"), ["no column 'nodule'"]),
-    "a word": (lambda table: put(3, "nodule", "yes")(table), ["row 5", "nodule", "'yes'", "1, 0, or blank"]),
+    "a word": (
+        lambda table: put(3, "nodule", "yes")(table),
+        ["row 5", "nodule", "'yes'", "1, 0, or blank"],
+    ),
     "a half": (lambda table: put(3, "effusion", "0.5")(table), ["row 5", "'0.5'"]),
     "never there": (lambda table: table.assign(nodule="0"), ["no case with 'nodule'"]),
     "never absent": (lambda table: table.assign(effusion="1"), ["no case without 'effusion'"]),
@@ -213,7 +268,9 @@ def test_bad_findings_are_named_in_one_sentence(folder, kind):
     edit(folder, damage)
     with pytest.raises(ValueError) as caught:
         cases.read(folder, findings=FINDINGS)
-    assert "\n" not in str(caught.value) and all(part in str(caught.value) for part in ["cases.csv", *named])
+    assert "\n" not in str(caught.value) and all(
+        part in str(caught.value) for part in ["cases.csv", *named]
+    )
 
 
 def test_every_split_has_its_share_of_each_finding():

@@ -42,7 +42,9 @@ def test_padding_is_black_and_cut_away_again(shape):
     box = letterbox(*shape, 160)
     square = to_square(np.full(shape, 200, np.uint8), box)
     assert square.shape == (160, 160) and max(box.inner_height, box.inner_width) == 160
-    assert (square == 200).sum() == box.inner_height * box.inner_width and set(np.unique(square)) <= {0, 200}
+    assert (square == 200).sum() == box.inner_height * box.inner_width and set(
+        np.unique(square)
+    ) <= {0, 200}
     back = from_square(torch.from_numpy(square)[None].float(), box)
     assert back.shape == (1, *shape) and torch.allclose(back, torch.tensor(200.0))
 
@@ -78,14 +80,21 @@ def test_upsampling_keeps_the_mean_of_whole_blocks_and_puts_cells_in_place():
 
 
 def test_padding_is_kept_from_what_is_made_of_whole_maps():
-    """The edges of an even image are nowhere, and not at the seam; images of several shapes in one batch."""
+    """The edges of an even image are nowhere, and not at the seam; images of several shapes in one
+    batch.
+    """
     boxes = [letterbox(50, 100, 64), letterbox(64, 64, 64), letterbox(50, 100, 64)]
     images = torch.stack(
-        [torch.from_numpy(to_square(np.full((box.height, box.width), 9, np.uint8), box)) for box in boxes]
+        [
+            torch.from_numpy(to_square(np.full((box.height, box.width), 9, np.uint8), box))
+            for box in boxes
+        ]
     )
     found = without_padding(lambda inner: nulls("edges", inner[:, None].float()), images, boxes)
     assert (found == 0).all() and (nulls("edges", images[:, None].float())[0] > 0).any()
-    top = without_padding(lambda inner: select(inner.float(), "top-area", area=0.25), 1 + torch.rand(3, 64, 64), boxes)
+    top = without_padding(
+        lambda inner: select(inner.float(), "top-area", area=0.25), 1 + torch.rand(3, 64, 64), boxes
+    )
     for region, box in zip(top, boxes):
         assert region.sum() == box.inner_height * box.inner_width // 4
     assert not top[0, : boxes[0].top].any()
@@ -119,5 +128,9 @@ def test_a_mask_lies_where_its_image_does(shape):
     upper = np.zeros(shape, bool)
     upper[: shape[0] // 2] = True
     found = mask_to_square(upper, box)
-    assert not (found & ~wanted).any() and found[box.top, box.left] and not found[box.top + box.inner_height - 1].any()
+    assert (
+        not (found & ~wanted).any()
+        and found[box.top, box.left]
+        and not found[box.top + box.inner_height - 1].any()
+    )
     assert found.sum() == pytest.approx(wanted.sum() * upper.mean(), abs=box.inner_width)

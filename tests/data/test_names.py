@@ -1,4 +1,6 @@
-"""Names of files as people give them: found where they are meant, refused where two could be, junk passed over."""
+"""Names of files as people give them: found where they are meant, refused where two could be, junk
+passed over.
+"""
 
 import unicodedata
 
@@ -9,7 +11,16 @@ from regard.datasets import files
 
 NFC, NFD = (unicodedata.normalize(form, "köpfe/é-1.png") for form in ("NFC", "NFD"))
 MIXED = NFC.split("/")[0] + "/" + NFD.split("/")[1]
-JUNK = ["._a.png", ".DS_Store", "Thumbs.db", "desktop.ini", "__MACOSX", "~$a.png", ".hidden.png", "THUMBS.DB"]
+JUNK = [
+    "._a.png",
+    ".DS_Store",
+    "Thumbs.db",
+    "desktop.ini",
+    "__MACOSX",
+    "~$a.png",
+    ".hidden.png",
+    "THUMBS.DB",
+]
 
 
 def touch(folder, *given):
@@ -54,7 +65,9 @@ def test_backslashes_of_windows_are_slashes_unless_a_file_has_them(tmp_path):
         files.inside(tmp_path, "b\\c.png", "image")
 
 
-@pytest.mark.parametrize("name", ["..\\secret.png", "x\\..\\..\\secret.png", "..\\images-too\\a.png", "a\0b"])
+@pytest.mark.parametrize(
+    "name", ["..\\secret.png", "x\\..\\..\\secret.png", "..\\images-too\\a.png", "a\0b"]
+)
 def test_windows_paths_stay_in_their_folder_too(tmp_path, name):
     folder = touch(tmp_path / "images", "a.png")
     touch(tmp_path, "secret.png", "images-too/a.png")
@@ -65,7 +78,11 @@ def test_windows_paths_stay_in_their_folder_too(tmp_path, name):
 def test_what_is_missing_is_named_with_what_comes_near(tmp_path):
     touch(tmp_path, "Image.PNG")
     (tmp_path / "link.png").symlink_to("gone.png")
-    for asked, said in {"image.png": "Image.PNG differs in the case", "link.png": "a link to nothing", "x.png": "no im"}.items():
+    for asked, said in {
+        "image.png": "Image.PNG differs in the case",
+        "link.png": "a link to nothing",
+        "x.png": "no im",
+    }.items():
         with pytest.raises(FileNotFoundError, match=said):
             files.inside(tmp_path, asked, "image")
 
@@ -82,7 +99,10 @@ def test_junk_is_told_by_its_name(tmp_path, name):
     touch(tmp_path, "a.png", "deep/b.png", f"deep/{name}", "__MACOSX/a.png", ".git/c.png")
     if name != "__MACOSX":
         touch(tmp_path, name)
-    assert names.below(tmp_path, "*.png", "*.db", "*.ini") == [tmp_path / "a.png", tmp_path / "deep/b.png"]
+    assert names.below(tmp_path, "*.png", "*.db", "*.ini") == [
+        tmp_path / "a.png",
+        tmp_path / "deep/b.png",
+    ]
     assert [path.name for path in names.entries(tmp_path)] == ["a.png", "deep"]
 
 
@@ -114,7 +134,11 @@ def test_an_optional_file_is_there_or_not_there_or_refused(tmp_path):
 @pytest.mark.parametrize("form", ["NFC", "NFD"])
 def test_pairs_are_found_in_either_encoding_and_junk_is_no_mask(tmp_path, form):
     other = {"NFC": "NFD", "NFD": "NFC"}[form]
-    touch(tmp_path, unicodedata.normalize(form, "images/é.png"), unicodedata.normalize(other, "masks/é.tif"))
+    touch(
+        tmp_path,
+        unicodedata.normalize(form, "images/é.png"),
+        unicodedata.normalize(other, "masks/é.tif"),
+    )
     touch(tmp_path, "images/Thumbs.db", "images/._é.png", "masks/desktop.ini")
     images, masks = files.pairs(tmp_path / "images", tmp_path / "masks")
     assert [path.suffix for path in images + masks] == [".png", ".tif"]

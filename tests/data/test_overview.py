@@ -115,8 +115,8 @@ def test_what_quick_explains_is_said_where_the_project_says_it():
     """
     few = said(large(25, 8), QUICK)
     assert (
-        "quick would explain 80 of 80 test cases, 80 of them with a region to be scored on: 80 to 160 maps"
-        in few
+        "quick would explain 80 of 80 test cases, 80 of them with a region to be scored on: 80 to "
+        "160 maps" in few
     )
     assert "quick would explain 10 of 80" in said(large(25, 8), QUICK | {"explained_few": 0})
     many = said(large(200, region=lambda row: row % 2), QUICK)

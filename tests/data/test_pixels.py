@@ -218,7 +218,7 @@ def test_any_changed_byte_of_a_deflated_tiff_is_found(tmp_path, kind):
 
 
 FRAMES = [
-    Image.fromarray(np.where(GREY > level, 255, 0).astype(np.uint8)) for level in (50, 99, 150)
+    Image.fromarray(np.where(level < GREY, 255, 0).astype(np.uint8)) for level in (50, 99, 150)
 ]
 
 

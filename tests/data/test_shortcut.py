@@ -10,23 +10,31 @@ CASES = [f"c{number}" for number in range(N)]
 POSITIVE = np.arange(N) % 2 == 0
 
 
-@pytest.mark.parametrize("split, wanted", [("train", (0.9, 0.1)), ("tune", (0.9, 0.1)), ("test", (0.5, 0.5))])
+@pytest.mark.parametrize(
+    "split, wanted", [("train", (0.9, 0.1)), ("tune", (0.9, 0.1)), ("test", (0.5, 0.5))]
+)
 def test_the_marker_follows_the_label_in_training_alone(split, wanted):
     found = shortcut.present(CASES, POSITIVE, np.full(N, split), 0.9, seed=1)
     assert (found[POSITIVE].mean(), found[~POSITIVE].mean()) == pytest.approx(wanted, abs=0.03)
 
 
 def test_an_unknown_finding_tells_the_marker_nothing():
-    found = shortcut.present(CASES, np.where(POSITIVE, np.nan, 0.0), np.full(N, "train"), 0.9, seed=1)
+    found = shortcut.present(
+        CASES, np.where(POSITIVE, np.nan, 0.0), np.full(N, "train"), 0.9, seed=1
+    )
     assert (found[POSITIVE].mean(), found[~POSITIVE].mean()) == pytest.approx((0.5, 0.1), abs=0.03)
 
 
 def test_a_case_draws_for_itself():
     every = shortcut.present(CASES, POSITIVE, np.full(N, "train"), 0.9, seed=1)
     order = np.random.default_rng(0).permutation(N)[:50]
-    some = shortcut.present([CASES[row] for row in order], POSITIVE[order], np.full(50, "train"), 0.9, seed=1)
+    some = shortcut.present(
+        [CASES[row] for row in order], POSITIVE[order], np.full(50, "train"), 0.9, seed=1
+    )
     assert np.array_equal(every[order], some)
-    assert not np.array_equal(every, shortcut.present(CASES, POSITIVE, np.full(N, "train"), 0.9, seed=2))
+    assert not np.array_equal(
+        every, shortcut.present(CASES, POSITIVE, np.full(N, "train"), 0.9, seed=2)
+    )
 
 
 @pytest.mark.parametrize("shape", [(160, 160), (128, 128, 3), (40, 90)])

@@ -1,4 +1,6 @@
-"""Tables that people write: every cell where it belongs, or one sentence that says why not; cells are quoted short."""
+"""Tables that people write: every cell where it belongs, or one sentence that says why not; cells
+are quoted short.
+"""
 
 import csv
 import io
@@ -12,7 +14,9 @@ from hypothesis import strategies as st
 
 from regard.data.inputs import tables, words
 
-CELLS = st.text(st.characters(exclude_categories=("C", "Z"), exclude_characters="\ufeff"), max_size=8)
+CELLS = st.text(
+    st.characters(exclude_categories=("C", "Z"), exclude_characters="\ufeff"), max_size=8
+)
 FUZZ = settings(max_examples=100, deadline=None, derandomize=True, database=None)
 
 
@@ -47,7 +51,9 @@ def test_rows_of_another_length_than_the_header_are_refused(tmp_path, kind):
     assert refusal(lambda: tables.read(path)).startswith(f"{path}{said}")
 
 
-@pytest.mark.parametrize("text", ["a,b,\n1,2,\n", "a,b\r\n1,2\r\n", "a,b\r1,2\r", '"a",b\n"1",2\n', "a,b\n1,2\n,,,\n\n"])
+@pytest.mark.parametrize(
+    "text", ["a,b,\n1,2,\n", "a,b\r\n1,2\r\n", "a,b\r1,2\r", '"a",b\n"1",2\n', "a,b\n1,2\n,,,\n\n"]
+)
 def test_what_spreadsheets_write_is_read(tmp_path, text):
     assert tables.read(written(tmp_path, text)).to_dict("list") == {"a": ["1"], "b": ["2"]}
 
@@ -68,7 +74,11 @@ def test_a_quoted_cell_may_hold_commas_quotes_lines_and_more_than_csv_allows(tmp
     csv.writer(stream).writerows([["a", "b"], [cell, "1"], ["z", "2"]])
     limit = csv.field_size_limit()
     found = tables.read(written(tmp_path, stream.getvalue()))
-    assert found["a"].tolist() == [cell, "z"] and list(found.index) == [2, 3] and csv.field_size_limit() == limit
+    assert (
+        found["a"].tolist() == [cell, "z"]
+        and list(found.index) == [2, 3]
+        and csv.field_size_limit() == limit
+    )
 
 
 QUOTES = {  # the cell of row 3: what it says
@@ -127,13 +137,17 @@ REFUSED = {
 def test_other_broken_tables_are_refused(tmp_path, kind):
     text, said = REFUSED[kind]
     path = written(tmp_path, text)
-    assert said in refusal(lambda: tables.read(path)) and str(path) in refusal(lambda: tables.read(path))
+    assert said in refusal(lambda: tables.read(path)) and str(path) in refusal(
+        lambda: tables.read(path)
+    )
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "latin-1", "utf-16-le"])
 def test_other_encodings_are_refused(tmp_path, encoding):
     path = written(tmp_path, "a,b\nGröße,1\n", encoding=encoding)
-    assert "UTF-8" in refusal(lambda: tables.read(path)) or "NUL" in refusal(lambda: tables.read(path))
+    assert "UTF-8" in refusal(lambda: tables.read(path)) or "NUL" in refusal(
+        lambda: tables.read(path)
+    )
 
 
 def test_a_column_without_a_name_is_left_out_with_a_word(tmp_path, capsys):
@@ -151,7 +165,10 @@ def test_excel_follows_the_same_rules(tmp_path):
         return tmp_path / "list.xlsx"
 
     found = tables.read(sheet([" a ", "b"], [" x ", 7], [None, None], ["NA", 1.5]))
-    assert found.to_dict("list") == {"a": ["x", "NA"], "b": ["7", "1.5"]} and list(found.index) == [2, 4]
+    assert found.to_dict("list") == {"a": ["x", "NA"], "b": ["7", "1.5"]} and list(found.index) == [
+        2,
+        4,
+    ]
     assert "two columns 'a'" in refusal(lambda: tables.read(sheet(["a", "a"], [1, 2])))
 
 
@@ -173,7 +190,9 @@ def test_what_pandas_writes_comes_back(tmp_path_factory, rows):
     assert tables.read(path).values.tolist() == rows
 
 
-@pytest.mark.parametrize("value", ["x" * 10_000, "\n" * 10_000, "\"'" * 5_000, ["y" * 300] * 50, 10**3000, "short"])
+@pytest.mark.parametrize(
+    "value", ["x" * 10_000, "\n" * 10_000, "\"'" * 5_000, ["y" * 300] * 50, 10**3000, "short"]
+)
 def test_a_cell_is_quoted_in_at_most_100_characters(value):
     for say in (words.quoted, words.short):
         assert len(say(value)) <= 100 and "\n" not in say(value)

@@ -1,4 +1,6 @@
-"""Files of published sets: read as they are meant or refused with their name; nothing leaves an archive's folder."""
+"""Files of published sets: read as they are meant or refused with their name; nothing leaves an
+archive's folder.
+"""
 
 import io
 import random
@@ -47,9 +49,15 @@ def test_tables_come_as_stripped_text_with_their_rows_counted_from_2(tmp_path, e
 
 @pytest.mark.parametrize("name", ["list.xlsx", "LIST.XLSX"])
 def test_excel_tables_are_read_the_same(tmp_path, name):
-    path = sheet(tmp_path / name, [" name ", "count"], [" a b ", 7], [None, None], ["NA", None], [None, 1.5])
+    path = sheet(
+        tmp_path / name, [" name ", "count"], [" a b ", 7], [None, None], ["NA", None], [None, 1.5]
+    )
     found = files.table(path, ["name", "count"])
-    assert found.to_dict("list") == {"name": ["a b", "NA", ""], "count": ["7", "", "1.5"], "row": [2, 4, 5]}
+    assert found.to_dict("list") == {
+        "name": ["a b", "NA", ""],
+        "count": ["7", "", "1.5"],
+        "row": [2, 4, 5],
+    }
 
 
 TABLES_REFUSED = {
@@ -71,7 +79,11 @@ def test_broken_tables_are_named(tmp_path, kind):
 def test_tables_in_another_encoding_or_missing_are_named(tmp_path):
     path = written(tmp_path / "list.csv", "note\nGröße\n", "latin-1")
     refused(lambda: files.table(path, ["note"]), path, "not a readable table")
-    refused(lambda: files.table(tmp_path / "other.csv", []), tmp_path / "other.csv", error=FileNotFoundError)
+    refused(
+        lambda: files.table(tmp_path / "other.csv", []),
+        tmp_path / "other.csv",
+        error=FileNotFoundError,
+    )
 
 
 def test_damaged_excel_tables_are_named(tmp_path):
@@ -79,7 +91,11 @@ def test_damaged_excel_tables_are_named(tmp_path):
     whole = path.read_bytes()
     refused(lambda: files.table(path, ["other"]), path, "no column 'other'")
     generator = random.Random(0)
-    damaged = [b"", b"name,note\n1,2\n", *(whole[: generator.randrange(len(whole))] for _ in range(10))]
+    damaged = [
+        b"",
+        b"name,note\n1,2\n",
+        *(whole[: generator.randrange(len(whole))] for _ in range(10)),
+    ]
     with zipfile.ZipFile(path) as book:
         sheets = [member for member in book.infolist() if member.filename.endswith("sheet1.xml")]
     for _ in range(20):  # within the compressed rows
@@ -111,7 +127,14 @@ def test_names_that_leave_their_folder_are_refused(tmp_path):
     (tmp_path / "images-too" / "a.png").write_bytes(b"")
     (folder / "link.png").symlink_to(tmp_path / "secret.png")
     (folder / "out").symlink_to(tmp_path, target_is_directory=True)
-    names = ["", "..", "../secret.png", "x/../../secret.png", "../images-too/a.png", str(tmp_path / "secret.png")]
+    names = [
+        "",
+        "..",
+        "../secret.png",
+        "x/../../secret.png",
+        "../images-too/a.png",
+        str(tmp_path / "secret.png"),
+    ]
     for name in (*names, "/etc/passwd", "link.png", "out/secret.png"):
         refused(lambda: files.inside(folder, name, "image"), repr(name), folder)
     (folder / "loop").symlink_to(folder / "loop")
@@ -126,13 +149,22 @@ def test_files_by_name_are_in_order_and_unique(tmp_path):
     assert list(found) == ["1.jpg", "3.png", "2.png"] and found["2.png"] == tmp_path / "b/2.png"
     assert files.by_name(tmp_path, "*.png", "?.png", "*.jpg") == found
     (tmp_path / "b/3.png").write_bytes(b"")
-    refused(lambda: files.by_name(tmp_path, "*.png"), tmp_path / "a/3.png", tmp_path / "b/3.png", "the same name")
+    refused(
+        lambda: files.by_name(tmp_path, "*.png"),
+        tmp_path / "a/3.png",
+        tmp_path / "b/3.png",
+        "the same name",
+    )
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"{} {}", b"{'a': 1}", b"\xff\xfe{}", b"[" * 100_000, b"1" * 5000])
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b"{} {}", b"{'a': 1}", b"\xff\xfe{}", b"[" * 100_000, b"1" * 5000]
+)
 def test_broken_json_is_named(tmp_path, content):
     (tmp_path / "a.json").write_bytes(content)
-    refused(lambda: files.read_json(tmp_path / "a.json"), tmp_path / "a.json", "not readable as JSON")
+    refused(
+        lambda: files.read_json(tmp_path / "a.json"), tmp_path / "a.json", "not readable as JSON"
+    )
 
 
 @pytest.mark.parametrize(
@@ -146,21 +178,31 @@ def test_a_key_that_stands_twice_in_json_is_named(tmp_path, content):
 
 def test_json_is_read_with_and_without_a_byte_order_mark(tmp_path):
     for encoding in ("utf-8", "utf-8-sig"):
-        assert files.read_json(written(tmp_path / "a.json", '{"größe": [1]}', encoding)) == {"größe": [1]}
-    refused(lambda: files.read_json(tmp_path / "b.json"), tmp_path / "b.json", error=FileNotFoundError)
+        assert files.read_json(written(tmp_path / "a.json", '{"größe": [1]}', encoding)) == {
+            "größe": [1]
+        }
+    refused(
+        lambda: files.read_json(tmp_path / "b.json"), tmp_path / "b.json", error=FileNotFoundError
+    )
 
 
 KINDS = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
-CONTENT = {f"images/{number}.txt": random.Random(number).randbytes(900) for number in range(4)} | {"list.csv": b"a,b\n"}
+CONTENT = {f"images/{number}.txt": random.Random(number).randbytes(900) for number in range(4)} | {
+    "list.csv": b"a,b\n"
+}
 
 
 def archive(path, members, kind=None):
-    """An archive of {name: content}; a content that is a TarInfo or ZipInfo is written as that member."""
+    """An archive of {name: content}; a content that is a TarInfo or ZipInfo is written as that
+    member.
+    """
     if (kind or path.name).endswith(".zip"):
         with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
             for name, content in members.items():
                 special = isinstance(content, zipfile.ZipInfo)
-                file.writestr(content if special else name, b"../outside.txt" if special else content)
+                file.writestr(
+                    content if special else name, b"../outside.txt" if special else content
+                )
     else:
         packing = {"tgz": "gz", "tar": ""}.get(path.name.split(".")[-1], path.name.split(".")[-1])
         with tarfile.open(path, f"w:{packing}") as file:
@@ -174,7 +216,8 @@ def archive(path, members, kind=None):
 
 def content_of(folder):
     return {
-        path.relative_to(folder).as_posix(): path.read_bytes() if path.is_file() else None for path in folder.rglob("*")
+        path.relative_to(folder).as_posix(): path.read_bytes() if path.is_file() else None
+        for path in folder.rglob("*")
     }
 
 
@@ -192,9 +235,14 @@ def test_archives_are_unpacked_and_removed_after_use(tmp_path, kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("beside", [{}, {"__MACOSX/._set": b"x"}], ids=["alone", "with what macOS adds"])
+@pytest.mark.parametrize(
+    "beside", [{}, {"__MACOSX/._set": b"x"}], ids=["alone", "with what macOS adds"]
+)
 def test_a_single_top_folder_is_entered(tmp_path, kind, beside):
-    source = archive(tmp_path / f"set{kind}", {f"Set 1/{name}": value for name, value in CONTENT.items()} | beside)
+    source = archive(
+        tmp_path / f"set{kind}",
+        {f"Set 1/{name}": value for name, value in CONTENT.items()} | beside,
+    )
     with archives.unpacked(source, tmp_path / "target") as folder:
         assert folder.name == "Set 1" and only_files(folder) == CONTENT
     assert [path.name for path in tmp_path.iterdir()] == [source.name]
@@ -211,10 +259,9 @@ def test_a_folder_stands_for_itself_and_stays(tmp_path):
 def test_the_unpacked_folder_is_removed_when_reading_fails(tmp_path, kind):
     source = archive(tmp_path / f"set{kind}", CONTENT)
     for error in (ValueError, KeyboardInterrupt):
-        with pytest.raises(error):
-            with archives.unpacked(source, tmp_path / "target") as folder:
-                assert folder.is_dir()
-                raise error
+        with pytest.raises(error), archives.unpacked(source, tmp_path / "target") as folder:
+            assert folder.is_dir()
+            raise error
         assert [path.name for path in tmp_path.iterdir()] == [source.name]
 
 
@@ -237,7 +284,18 @@ def test_what_an_interrupted_run_left_is_not_read(tmp_path):
 
 @pytest.mark.parametrize("kind", [".zip", ".tar", ".tar.gz"])
 @pytest.mark.parametrize(
-    "name", ["../x.txt", "a/../../x.txt", "..", "..\\x.txt", "C:\\x.txt", "C:x.txt", "/x.txt", "\\x.txt", "absolute"]
+    "name",
+    [
+        "../x.txt",
+        "a/../../x.txt",
+        "..",
+        "..\\x.txt",
+        "C:\\x.txt",
+        "C:x.txt",
+        "/x.txt",
+        "\\x.txt",
+        "absolute",
+    ],
 )
 def test_members_that_would_leave_the_folder_are_refused(tmp_path, kind, name):
     inner = tmp_path / "inner"
@@ -313,7 +371,9 @@ def test_a_tar_cut_between_two_members_is_refused(tmp_path):
     whole = source.read_bytes()
     for end in (third, third + 100):
         source.write_bytes(whole[:end])
-        refused(lambda: archives.unpacked(source, tmp_path / "target").__enter__(), source, "cut off")
+        refused(
+            lambda: archives.unpacked(source, tmp_path / "target").__enter__(), source, "cut off"
+        )
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -321,21 +381,37 @@ def test_a_tar_cut_between_two_members_is_refused(tmp_path):
 def test_what_is_no_archive_is_refused(tmp_path, kind, content):
     source = tmp_path / f"set{kind}"
     source.write_bytes(content)
-    refused(lambda: archives.unpacked(source, tmp_path / "target").__enter__(), source, "cannot be unpacked")
+    refused(
+        lambda: archives.unpacked(source, tmp_path / "target").__enter__(),
+        source,
+        "cannot be unpacked",
+    )
     assert [path.name for path in tmp_path.iterdir()] == [source.name]
 
 
 def test_other_files_and_missing_ones_are_named(tmp_path):
     source = written(tmp_path / "set.rar", "Rar!")
-    refused(lambda: archives.unpacked(source, tmp_path / "t").__enter__(), source, "neither a folder nor an archive")
+    refused(
+        lambda: archives.unpacked(source, tmp_path / "t").__enter__(),
+        source,
+        "neither a folder nor an archive",
+    )
     source = tmp_path / "set.zip"
-    refused(lambda: archives.unpacked(source, tmp_path / "t").__enter__(), source, error=FileNotFoundError)
+    refused(
+        lambda: archives.unpacked(source, tmp_path / "t").__enter__(),
+        source,
+        error=FileNotFoundError,
+    )
 
 
 @pytest.mark.parametrize("flag", [0, 0x800], ids=["as Windows and macOS write", "said to be UTF-8"])
-@pytest.mark.parametrize("name", ["Set/köpfe/ü.txt", "Set\\köpfe\\ü.txt"], ids=["slashes", "backslashes"])
+@pytest.mark.parametrize(
+    "name", ["Set/köpfe/ü.txt", "Set\\köpfe\\ü.txt"], ids=["slashes", "backslashes"]
+)
 def test_names_in_zips_are_read_whoever_wrote_them(tmp_path, name, flag):
-    """macOS writes UTF-8 without saying so, Windows backslashes; a member's bytes are put in by hand."""
+    """macOS writes UTF-8 without saying so, Windows backslashes; a member's bytes are put in by
+    hand.
+    """
     source = archive(tmp_path / "set.zip", {"0" * len(name.encode()): b"content"})
     source.write_bytes(source.read_bytes().replace(b"0" * len(name.encode()), name.encode()))
     if flag:
@@ -359,13 +435,23 @@ def test_a_zip_with_backslashes_is_read_as_one_with_slashes(tmp_path):
 @pytest.mark.parametrize("kind", [".zip", ".tar", ".tar.gz"])
 def test_a_member_that_would_be_written_over_another_is_refused(tmp_path, kind):
     source = archive(tmp_path / f"set{kind}", {"a/x.txt": b"first", "a/./x.txt": b"second"})
-    refused(lambda: archives.unpacked(source, tmp_path / "target").__enter__(), source, "x.txt' twice")
+    refused(
+        lambda: archives.unpacked(source, tmp_path / "target").__enter__(), source, "x.txt' twice"
+    )
     assert [path.name for path in tmp_path.iterdir()] == [source.name]
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_junk_beside_the_top_folder_changes_nothing(tmp_path, kind):
-    junk = {"._Set": b"x", ".DS_Store": b"x", "__MACOSX/Set/._list.csv": b"x", "Thumbs.db": b"x", "desktop.ini": b"x"}
-    source = archive(tmp_path / f"set{kind}", {f"Set/{name}": data for name, data in CONTENT.items()} | junk)
+    junk = {
+        "._Set": b"x",
+        ".DS_Store": b"x",
+        "__MACOSX/Set/._list.csv": b"x",
+        "Thumbs.db": b"x",
+        "desktop.ini": b"x",
+    }
+    source = archive(
+        tmp_path / f"set{kind}", {f"Set/{name}": data for name, data in CONTENT.items()} | junk
+    )
     with archives.unpacked(source, tmp_path / "target") as folder:
         assert folder.name == "Set" and only_files(folder) == CONTENT

@@ -1,4 +1,6 @@
-"""Anybody's images: coded and coloured masks, tiles, columns that are meant as annotations; shared small inputs."""
+"""Anybody's images: coded and coloured masks, tiles, columns that are meant as annotations; shared
+small inputs.
+"""
 
 import subprocess
 import sys
@@ -32,7 +34,9 @@ def indexed(path, values):
 
 
 def segmented(folder, kind="codes"):
-    """Three images with one mask each, as segmentation sets are: both structures, one of them, none; a fourth has no mask."""
+    """Three images with one mask each, as segmentation sets are: both structures, one of them,
+    none; a fourth has no mask.
+    """
     drawn = [[(1, TUMOUR), (7, STROMA)], [(7, STROMA)], [], []]
     for at, boxes in enumerate(drawn):
         put(folder / "images" / f"{at}.png", picture(at))
@@ -41,7 +45,10 @@ def segmented(folder, kind="codes"):
         elif at < 3:
             red, green = ([box for code, box in boxes if code == wanted] for wanted in (1, 7))
             put(folder / "masks" / f"{at}.png", coloured(red, green))
-    rows = [f"images/{at}.png,p{at},{'masks/' + str(at) + '.png' if at < 3 else ''},x,1" for at in range(4)]
+    rows = [
+        f"images/{at}.png,p{at},{'masks/' + str(at) + '.png' if at < 3 else ''},x,1"
+        for at in range(4)
+    ]
     put(folder / "cases.csv", "\n".join(["image,patient,mask,label,nodule", *rows]))
     return folder
 
@@ -50,7 +57,9 @@ def boxes_of(found, structure):
     return [None if mask is None else int(mask.sum()) for mask in found.regions[structure]]
 
 
-@pytest.mark.parametrize(("kind", "option"), [("codes", {"codes": CODES}), ("colours", {"colours": COLOURS})])
+@pytest.mark.parametrize(
+    ("kind", "option"), [("codes", {"codes": CODES}), ("colours", {"colours": COLOURS})]
+)
 def test_one_mask_of_several_structures_is_taken_apart(tmp_path, kind, option):
     found = anybody.read(segmented(tmp_path, kind), **option)
     assert set(found.regions) == {"tumour", "stroma"} and "mask" not in found.table
@@ -66,16 +75,33 @@ def test_codes_may_share_a_name_and_zero_may_have_one(tmp_path):
     assert np.array_equal(found.regions["lesion"][0], area(TUMOUR, STROMA))
     assert np.array_equal(found.regions["normal"][0], ~area(TUMOUR, STROMA))
     found = anybody.read(tmp_path, codes={"1": "lesion", "7": "background"})
-    assert list(found.regions) == ["lesion"] and np.array_equal(found.regions["lesion"][0], area(TUMOUR))
+    assert list(found.regions) == ["lesion"] and np.array_equal(
+        found.regions["lesion"][0], area(TUMOUR)
+    )
 
 
-@pytest.mark.parametrize(("kind", "option"), [("codes", "codes={1: tumour, 7: stroma}"), ("colours", f"colours={COLOURS}")])
+@pytest.mark.parametrize(
+    ("kind", "option"),
+    [("codes", "codes={1: tumour, 7: stroma}"), ("colours", f"colours={COLOURS}")],
+)
 def test_a_segmentation_set_is_imported_by_one_command(tmp_path, kind, option):
     segmented(tmp_path / "set", kind)
-    command = [sys.executable, "-m", "regard", "import", "folder", tmp_path / "set", tmp_path / "target", "--set", option]
+    command = [
+        sys.executable,
+        "-m",
+        "regard",
+        "import",
+        "folder",
+        tmp_path / "set",
+        tmp_path / "target",
+        "--set",
+        option,
+    ]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert np.array_equal(np.array(Image.open(tmp_path / "target/regions/tumour/0.png")) > 0, area(TUMOUR))
+    assert np.array_equal(
+        np.array(Image.open(tmp_path / "target/regions/tumour/0.png")) > 0, area(TUMOUR)
+    )
     assert len(list((tmp_path / "target/regions/stroma").iterdir())) == 3
 
 
@@ -89,16 +115,31 @@ BAD_OPTIONS = {
     "a code twice": ({"codes": {1: "a", "1": "b"}}, "the code 1 stands twice"),
     "a code without a name": ({"codes": {1: None}}, "None is not the name of a structure"),
     "background alone": ({"codes": {0: "background"}}, "must name a structure"),
-    "a code that no name has": ({"codes": {1: "tumour"}}, "0.png: the mask has the unknown class code 7"),
+    "a code that no name has": (
+        {"codes": {1: "tumour"}},
+        "0.png: the mask has the unknown class code 7",
+    ),
     "colours a list": ({"colours": [[255, 0, 0]]}, "colours must be of the form"),
-    "two channels": ({"colours": {"a": [255, 0]}}, "a is .255, 0.; a colour is .red, green, blue., each 0 or 255"),
+    "two channels": (
+        {"colours": {"a": [255, 0]}},
+        "a is .255, 0.; a colour is .red, green, blue., each 0 or 255",
+    ),
     "a shade": ({"colours": {"a": [200, 0, 0]}}, "each 0 or 255"),
     "black": ({"colours": {"a": [0, 0, 0]}}, "a is black, which is the background"),
-    "a colour twice": ({"colours": {"a": [255, 0, 0], "b": [255, 0, 0]}}, "b or its colour .255, 0, 0. stands twice"),
+    "a colour twice": (
+        {"colours": {"a": [255, 0, 0], "b": [255, 0, 0]}},
+        "b or its colour .255, 0, 0. stands twice",
+    ),
     "a tile of no size": ({"codes": CODES, "tile": 0}, "tile must be a positive number"),
     "a tile that is too large": ({"codes": CODES, "tile": 200}, "no tile of 200 x 200"),
-    "a label by nothing": ({"codes": CODES, "tile": 10, "label_by": "vessel"}, "label_by is 'vessel'; known are tumour, stro"),
-    "a label without tiles": ({"codes": CODES, "label_by": "tumour"}, "label_by names the structure that labels tiles"),
+    "a label by nothing": (
+        {"codes": CODES, "tile": 10, "label_by": "vessel"},
+        "label_by is 'vessel'; known are tumour, stro",
+    ),
+    "a label without tiles": (
+        {"codes": CODES, "label_by": "tumour"},
+        "label_by names the structure that labels tiles",
+    ),
     **{
         f"window {window}": ({"codes": CODES, "window": window}, "window must rise from one finite")
         for window in ([float("nan"), 1], [4095, 0], [0, float("inf")], [5, 5])
@@ -119,20 +160,32 @@ def test_options_that_are_not_as_described_are_refused(tmp_path, kind):
 def test_codes_without_a_column_of_masks_are_refused(tmp_path):
     put(tmp_path / "a.png", picture(1))
     put(tmp_path / "cases.csv", "image,patient\na.png,p")
-    with pytest.raises(ValueError, match="no column 'mask', which the option codes or colours is about"):
+    with pytest.raises(
+        ValueError, match="no column 'mask', which the option codes or colours is about"
+    ):
         anybody.read(tmp_path, codes=CODES)
 
 
 def test_images_are_cut_into_tiles_that_keep_their_label(tmp_path):
     found = anybody.read(segmented(tmp_path), codes=CODES, tile=20)
-    assert len(found) == 4 * 2 * 3 and set(found.table["label"]) == {"x"} and set(found.table["nodule"]) == {"1"}
+    assert (
+        len(found) == 4 * 2 * 3
+        and set(found.table["label"]) == {"x"}
+        and set(found.table["nodule"]) == {"1"}
+    )
     whole = [picture(at) for at in range(4)]
     for row in range(len(found)):
         image, top, left = (int(part) for part in found.table["case"][row].split("-"))
         window = (slice(20 * top, 20 * top + 20), slice(20 * left, 20 * left + 20))
-        assert found.table["patient"][row] == f"p{image}" and np.array_equal(found.images[row], whole[image][window])
+        assert found.table["patient"][row] == f"p{image}" and np.array_equal(
+            found.images[row], whole[image][window]
+        )
         mask = found.regions["tumour"][row]
-        assert mask is None if image == 3 else np.array_equal(mask, area(TUMOUR)[window] & (image == 0))
+        assert (
+            mask is None
+            if image == 3
+            else np.array_equal(mask, area(TUMOUR)[window] & (image == 0))
+        )
 
 
 def test_tiles_are_labelled_by_a_structure_where_more_than_half_is_it(tmp_path, capsys):
@@ -143,7 +196,10 @@ def test_tiles_are_labelled_by_a_structure_where_more_than_half_is_it(tmp_path, 
     found = anybody.read(tmp_path, tile=20, label_by="Tumour")
     labels = dict(zip(found.table["case"], found.table["label"]))
     assert len(labels) == 6 and [case for case in labels if labels[case] == "tumour"] == ["a-0-1"]
-    assert "1 of 2 listed images are left out: tumour is not annotated in them" in capsys.readouterr().err
+    assert (
+        "1 of 2 listed images are left out: tumour is not annotated in them"
+        in capsys.readouterr().err
+    )
 
 
 @pytest.mark.parametrize("column", ["Mask:Mass", "MASK: mass", "mask:mass"])
@@ -200,7 +256,9 @@ def test_columns_in_capitals_that_would_not_be_read_are_refused(tmp_path, column
         anybody.read(tmp_path)
 
 
-@pytest.mark.parametrize("cell", ["x" * 10_000, "1 2 3 " + "4" * 10_000, "1 2 3 x" + "\u00e9" * 10_000])
+@pytest.mark.parametrize(
+    "cell", ["x" * 10_000, "1 2 3 " + "4" * 10_000, "1 2 3 x" + "\u00e9" * 10_000]
+)
 def test_a_long_cell_is_quoted_short(tmp_path, cell):
     put(tmp_path / "a.png", picture(1))
     for column in ("box:mass", "circle:mass", "mask:mass", "geojson"):
@@ -216,7 +274,9 @@ def test_files_that_no_row_names_are_said(tmp_path, capsys):
     put(tmp_path / "masks/9.png", area(TUMOUR))
     put(tmp_path / "README.md", "notes")
     anybody.read(tmp_path, codes=CODES)
-    assert capsys.readouterr().err == "1 files are not read, for cases.csv does not name them: 9.png\n"
+    assert (
+        capsys.readouterr().err == "1 files are not read, for cases.csv does not name them: 9.png\n"
+    )
 
 
 def feature(classification, box):
@@ -228,7 +288,10 @@ def feature(classification, box):
 
 
 def test_classes_of_new_and_old_qupath_are_read(tmp_path):
-    new = [feature({"names": ["Tumor", "Positive"], "color": [1, 2, 3]}, TUMOUR), feature({"name": "Stroma"}, STROMA)]
+    new = [
+        feature({"names": ["Tumor", "Positive"], "color": [1, 2, 3]}, TUMOUR),
+        feature({"name": "Stroma"}, STROMA),
+    ]
     old = [feature({"name": "Tumor: Positive"}, TUMOUR), feature("Stroma", STROMA)]
     for name, features in {"a": new, "b": old, "c": []}.items():
         put(tmp_path / f"{name}.png", picture(1))
@@ -246,7 +309,10 @@ def test_classes_of_new_and_old_qupath_are_read(tmp_path):
 def test_a_class_that_encloses_no_pixel_is_not_absent(tmp_path):
     put(tmp_path / "a.png", picture(1))
     tiny = [[5.1, 5.1], [5.3, 5.1], [5.3, 5.3]]
-    put(tmp_path / "a.geojson", [feature("x", TUMOUR) | {"geometry": {"type": "Polygon", "coordinates": [tiny]}}])
+    put(
+        tmp_path / "a.geojson",
+        [feature("x", TUMOUR) | {"geometry": {"type": "Polygon", "coordinates": [tiny]}}],
+    )
     put(tmp_path / "cases.csv", "image,patient,geojson\na.png,p,a.geojson")
     with pytest.raises(ValueError, match="class 'x' enclose no pixel"):
         anybody.read(tmp_path)

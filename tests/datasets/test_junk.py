@@ -1,4 +1,6 @@
-"""What file systems and programs write beside people's files changes nothing, in any reader or in a set of one's own."""
+"""What file systems and programs write beside people's files changes nothing, in any reader or in a
+set of one's own.
+"""
 
 import shutil
 
@@ -13,11 +15,17 @@ JUNK = ("Thumbs.db", "desktop.ini", ".DS_Store", "._.DS_Store", ".hidden")
 
 
 def content(folder):
-    return {path.relative_to(folder): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+    return {
+        path.relative_to(folder): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
 
 
 def add_junk(folder):
-    """Beside every file the other half that macOS writes, a lock of Office beside tables, and JUNK in every folder."""
+    """Beside every file the other half that macOS writes, a lock of Office beside tables, and JUNK
+    in every folder.
+    """
     files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
     for path in files:
         path.with_name(f"._{path.name}").write_bytes(b"\x00\x05\x16\x07\x00\x02\x00\x00Mac OS X")

@@ -11,7 +11,9 @@ NAME = "TCGA-A1-A0SK-DX1_xmin1_ymin2_MPP-0.2500.png"
 
 @pytest.mark.parametrize("given, tile", [({}, 512), ({"tile": 300}, 300)])
 def test_bcss_is_cut_into_tiles_of_512_pixels(tmp_path, given, tile):
-    """Of an image with exactly two tiles beside each other, one wholly tumour and one wholly stroma."""
+    """Of an image with exactly two tiles beside each other, one wholly tumour and one wholly
+    stroma.
+    """
     for folder in ("images", "masks"):
         (tmp_path / "set" / folder).mkdir(parents=True)
     codes = np.repeat([1, 2], tile)[None].repeat(tile, axis=0).astype(np.uint8)

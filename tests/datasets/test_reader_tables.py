@@ -1,5 +1,5 @@
-"""The tables of every reader: cells may be padded, rows may not be shifted, a refused cell is quoted short; what is left out
-of a set, or missing from it, is said."""
+"""The tables of every reader: cells may be padded, rows may not be shifted, a refused cell is
+quoted short; what is left out of a set, or missing from it, is said."""
 
 import csv
 import io
@@ -13,7 +13,11 @@ from regard import datasets
 
 TABLES = [(name, path) for name, example in EXAMPLES.items() for path in example.columns]
 CSV = [(name, path) for name, path in TABLES if path.endswith(".csv")]
-CELLS = [(name, path, column) for name, path in TABLES for column in EXAMPLES[name].columns[path].split(",")]
+CELLS = [
+    (name, path, column)
+    for name, path in TABLES
+    for column in EXAMPLES[name].columns[path].split(",")
+]
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +37,11 @@ def copied(made, tmp_path):
 
 
 def content(folder):
-    return {path.relative_to(folder): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+    return {
+        path.relative_to(folder): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
 
 
 def bring(name, folder, target="target"):
@@ -79,7 +87,11 @@ def test_a_refused_cell_is_quoted_in_at_most_100_characters(copied, tmp_path, na
     if path.endswith(".csv"):
         rewritten(
             source / path,
-            lambda rows: [rows[0], [cell if at == column else old for at, old in zip(rows[0], rows[1])], *rows[2:]],
+            lambda rows: [
+                rows[0],
+                [cell if at == column else old for at, old in zip(rows[0], rows[1])],
+                *rows[2:],
+            ],
         )
     else:
         table = pd.read_excel(source / path, dtype=str)
@@ -89,7 +101,11 @@ def test_a_refused_cell_is_quoted_in_at_most_100_characters(copied, tmp_path, na
         bring(name, tmp_path)
     except (ValueError, FileNotFoundError, OSError) as error:
         assert type(error) in (ValueError, FileNotFoundError)
-        assert "y" * 101 not in str(error) and len(str(error)) < 700 + 3 * len(str(tmp_path)) and "\n" not in str(error)
+        assert (
+            "y" * 101 not in str(error)
+            and len(str(error)) < 700 + 3 * len(str(tmp_path))
+            and "\n" not in str(error)
+        )
 
 
 @pytest.mark.parametrize(("name", "path"), [*CSV, ("chestx-ray14", "test_list.txt")])
@@ -113,12 +129,29 @@ SAID = {  # reader, what is done to its set, what is said of it
     "a table of one split": (
         "cbis-ddsm",
         removed("calc_case_description_test_set.csv"),
-        "no calc_case_description_test_set.csv in .*: its abnormalities and its part of the split are not known",
+        "no calc_case_description_test_set.csv in .*: its abnormalities and its part of the split "
+        "are not known",
     ),
-    "masks that fit no image": ("cbis-ddsm", lambda folder: None, "1 masks have another size than their image"),
-    "no list of tests": ("chestx-ray14", removed("test_list.txt"), "no test_list.txt in .*: the published split is not"),
-    "no labels of a part": ("vindr-cxr", removed("*_test.csv"), "no image_labels_test.csv in .* are left out"),
-    "images of no label": ("vindr-cxr", removed("*_test.csv"), "1 files are not read, for image_labels_.*: bbb1.dicom"),
+    "masks that fit no image": (
+        "cbis-ddsm",
+        lambda folder: None,
+        "1 masks have another size than their image",
+    ),
+    "no list of tests": (
+        "chestx-ray14",
+        removed("test_list.txt"),
+        "no test_list.txt in .*: the published split is not",
+    ),
+    "no labels of a part": (
+        "vindr-cxr",
+        removed("*_test.csv"),
+        "no image_labels_test.csv in .* are left out",
+    ),
+    "images of no label": (
+        "vindr-cxr",
+        removed("*_test.csv"),
+        "1 files are not read, for image_labels_.*: bbb1.dicom",
+    ),
     "no outlines of a part": (
         "chexlocalize",
         removed("gt_annotations_test.json"),
@@ -126,16 +159,39 @@ SAID = {  # reader, what is done to its set, what is said of it
     ),
     "no labels of validation": (
         "chexlocalize",
-        lambda folder: [removed("val_labels.csv")(folder), removed("gt_segmentations_val.json")(folder)],
+        lambda folder: [
+            removed("val_labels.csv")(folder),
+            removed("gt_segmentations_val.json")(folder),
+        ],
         "the validation part has no table of labels",
     ),
-    "an image that no row names": ("bus-bra", added("Images/bus_0009-l.png"), "bus_data.csv does not name.*bus_0009-l"),
-    "a mask that no row names": ("bus-bra", added("Masks/mask_0009-l.png"), "bus_data.csv does not name.*mask_0009-l"),
-    "of BrEaST": ("breast", added("case009.png"), "1 files are not read, for .*xlsx does not name them: case009.png"),
+    "an image that no row names": (
+        "bus-bra",
+        added("Images/bus_0009-l.png"),
+        "bus_data.csv does not name.*bus_0009-l",
+    ),
+    "a mask that no row names": (
+        "bus-bra",
+        added("Masks/mask_0009-l.png"),
+        "bus_data.csv does not name.*mask_0009-l",
+    ),
+    "of BrEaST": (
+        "breast",
+        added("case009.png"),
+        "1 files are not read, for .*xlsx does not name them: case009.png",
+    ),
     "of mini-MIAS": ("mini-mias", added("mdb009.pgm"), "Info.txt does not name them: mdb009.pgm"),
-    "of CDD-CESM": ("cdd-cesm", added("Low energy images of CDD-CESM/P9_L_DM_CC.jpg"), "does not name them: P9_L_DM_CC"),
+    "of CDD-CESM": (
+        "cdd-cesm",
+        added("Low energy images of CDD-CESM/P9_L_DM_CC.jpg"),
+        "does not name them: P9_L_DM_CC",
+    ),
     "of SICAPv2": ("sicapv2", added("images/19B_Block.jpg"), "does not name them: 19B_Block.jpg"),
-    "of the chest X-rays": ("covid-cxr", added("masks/99.png"), "structure.csv does not name them: 99.png"),
+    "of the chest X-rays": (
+        "covid-cxr",
+        added("masks/99.png"),
+        "structure.csv does not name them: 99.png",
+    ),
 }
 
 
@@ -156,7 +212,10 @@ def test_shapes_of_an_image_that_no_row_names_are_said(copied, tmp_path, capsys)
     assert "the shapes of 1 images are not read, for " in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(("name", "pattern"), [("breakhis", "*.png"), ("chexlocalize", "*.jpg"), ("vindr-cxr", "*.dicom")])
+@pytest.mark.parametrize(
+    ("name", "pattern"),
+    [("breakhis", "*.png"), ("chexlocalize", "*.jpg"), ("vindr-cxr", "*.dicom")],
+)
 def test_suffixes_in_capitals_are_read(copied, tmp_path, name, pattern):
     source = copied(name)
     bring(name, tmp_path, "plain")
@@ -164,7 +223,9 @@ def test_suffixes_in_capitals_are_read(copied, tmp_path, name, pattern):
         path.rename(path.with_suffix(path.suffix.upper()))
     bring(name, tmp_path)
     plain, found = content(tmp_path / "plain"), content(tmp_path / "target")
-    assert [path for path in found if path.name != "cases.csv"] == [path for path in plain if path.name != "cases.csv"]
+    assert [path for path in found if path.name != "cases.csv"] == [
+        path for path in plain if path.name != "cases.csv"
+    ]
 
 
 def test_two_files_of_one_image_are_refused(copied, tmp_path):

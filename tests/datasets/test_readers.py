@@ -1,4 +1,6 @@
-"""Every reader: a small set in its published layout becomes exactly what it says, and bad input is refused in a line."""
+"""Every reader: a small set in its published layout becomes exactly what it says, and bad input is
+refused in a line.
+"""
 
 import re
 import shutil
@@ -19,18 +21,26 @@ READERS = [name for name in datasets.READERS if name != "busi"]  # that one: tes
 
 
 def bring(name, folder, **options):
-    return datasets.bring_in(name, folder / "source", folder / "target", **EXAMPLES[name].options | options)
+    return datasets.bring_in(
+        name, folder / "source", folder / "target", **EXAMPLES[name].options | options
+    )
 
 
 def content(folder):
-    return {path.relative_to(folder): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+    return {
+        path.relative_to(folder): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
     """Per reader: its small set, written once; tests that change it copy it."""
     folder = tmp_path_factory.mktemp("published")
-    return {name: (folder / name, example.build(folder / name)) for name, example in EXAMPLES.items()}
+    return {
+        name: (folder / name, example.build(folder / name)) for name, example in EXAMPLES.items()
+    }
 
 
 @pytest.fixture
@@ -80,13 +90,18 @@ def test_target_is_a_set_in_8_bits_that_is_split_by_patient(copied, tmp_path, na
             assert image.mode in ("L", "RGB") and image.format == "PNG"
     found = cases.read(tmp_path / "target")
     split = found.split(seed=1)
-    assert set(split) <= set(cases.SPLITS) and split.groupby(found.table["patient"]).nunique().max() == 1
+    assert (
+        set(split) <= set(cases.SPLITS)
+        and split.groupby(found.table["patient"]).nunique().max() == 1
+    )
     if "split" not in found.table and found.table["patient"].nunique() >= 3:
         assert set(split) == set(cases.SPLITS)
 
 
 @pytest.mark.parametrize("name", READERS)
-def test_import_again_or_from_an_archive_changes_no_byte_and_never_the_source(copied, tmp_path, name):
+def test_import_again_or_from_an_archive_changes_no_byte_and_never_the_source(
+    copied, tmp_path, name
+):
     source = copied(name)
     before = content(source)
     bring(name, tmp_path)
@@ -100,7 +115,9 @@ def test_import_again_or_from_an_archive_changes_no_byte_and_never_the_source(co
 
 
 def refusal(name, folder, **options):
-    """The one line with which the set in `folder`/source is refused, None where it is read; nothing may be left."""
+    """The one line with which the set in `folder`/source is refused, None where it is read; nothing
+    may be left.
+    """
     try:
         bring(name, folder, **options)
     except (ValueError, FileNotFoundError) as error:
@@ -114,18 +131,30 @@ def refusal(name, folder, **options):
 @pytest.mark.parametrize("name", READERS)
 def test_every_file_that_is_missing_or_damaged_is_named(copied, tmp_path, name):
     source = copied(name)
-    listed = lambda path, patterns: any(fnmatch(path.relative_to(source).as_posix(), one) for one in patterns)
+
+    def listed(path, patterns):
+        return any(fnmatch(path.relative_to(source).as_posix(), one) for one in patterns)
+
     for path in sorted(path for path in source.rglob("*") if path.is_file()):
         whole = path.read_bytes()
         path.unlink()
         said = refusal(name, tmp_path)
         allowed = said is None and listed(path, EXAMPLES[name].needless)
-        assert allowed or path.stem in said or path.parent.name in said or path.suffix in said, (path, said)
+        assert allowed or path.stem in said or path.parent.name in said or path.suffix in said, (
+            path,
+            said,
+        )
         picture_file = path.suffix in (".png", ".jpg", ".pgm", ".dcm", ".dicom")
-        for damaged in [b"\x00\xff damaged", whole[: len(whole) // 2]] if picture_file else [b"\x00\xff damaged"]:
+        for damaged in (
+            [b"\x00\xff damaged", whole[: len(whole) // 2]]
+            if picture_file
+            else [b"\x00\xff damaged"]
+        ):
             path.write_bytes(damaged)
             said = refusal(name, tmp_path)
-            assert (said is None and listed(path, EXAMPLES[name].unread)) or path.name in (said or ""), (path, said)
+            assert (said is None and listed(path, EXAMPLES[name].unread)) or path.name in (
+                said or ""
+            ), (path, said)
         path.write_bytes(whole)
 
 
@@ -135,7 +164,9 @@ def rename_column(path, column, new):
     else:
         header, rest = path.read_text().split("\n", 1)
         assert column in header.split(",")
-        path.write_text(",".join(new if name == column else name for name in header.split(",")) + "\n" + rest)
+        path.write_text(
+            ",".join(new if name == column else name for name in header.split(",")) + "\n" + rest
+        )
 
 
 COLUMNS = [
@@ -191,7 +222,11 @@ def test_an_interrupted_import_leaves_what_was_there_before(copied, tmp_path, na
         saved.clear()
         with pytest.raises(KeyboardInterrupt):
             datasets.bring_in(name, archive, tmp_path / target, **EXAMPLES[name].options)
-        assert sorted(path.name for path in tmp_path.iterdir()) == ["packed.zip", "source", "target"]
+        assert sorted(path.name for path in tmp_path.iterdir()) == [
+            "packed.zip",
+            "source",
+            "target",
+        ]
     assert content(tmp_path / "target") == before
 
 
@@ -202,9 +237,15 @@ def test_memory_stays_small_however_many_images(tmp_path):
     put(tmp_path / "source" / names[0], image)
     for name in names[1:]:
         shutil.copy(tmp_path / "source" / names[0], tmp_path / "source" / name)
-    one = {"geometry": {"type": "Polygon", "coordinates": [ring(5, 10, 25, 16)]}, "properties": {"classification": "x"}}
+    one = {
+        "geometry": {"type": "Polygon", "coordinates": [ring(5, 10, 25, 16)]},
+        "properties": {"classification": "x"},
+    }
     put(tmp_path / "source" / "x.geojson", [one])
-    rows = [f"{name},{at // 2},{'x.geojson' if at < 100 else ''},5 10 20 6" for at, name in enumerate(names)]
+    rows = [
+        f"{name},{at // 2},{'x.geojson' if at < 100 else ''},5 10 20 6"
+        for at, name in enumerate(names)
+    ]
     put(tmp_path / "source" / "cases.csv", "\n".join(["image,patient,geojson,box:Mass", *rows]))
     tracemalloc.start()
     found = datasets.bring_in("folder", tmp_path / "source", tmp_path / "target")
@@ -215,12 +256,19 @@ def test_memory_stays_small_however_many_images(tmp_path):
 
 
 def test_images_that_are_listed_and_not_there_are_counted(copied, tmp_path, capsys):
-    for name, wanted in {"chestx-ray14": "1 of 4", "vindr-cxr": "1 of 4", "chexlocalize": "1 of 3"}.items():
+    for name, wanted in {
+        "chestx-ray14": "1 of 4",
+        "vindr-cxr": "1 of 4",
+        "chexlocalize": "1 of 3",
+    }.items():
         source = copied(name)
         if name == "chexlocalize":
             next(source.rglob("patient64742/study2/view1_frontal.jpg")).unlink()
         found = bring(name, tmp_path)
-        assert f"{wanted} listed images are left out: their files are not in" in capsys.readouterr().err
+        assert (
+            f"{wanted} listed images are left out: their files are not in"
+            in capsys.readouterr().err
+        )
         assert len(found) == int(wanted[-1]) - 1
         shutil.rmtree(tmp_path / "source")
         shutil.rmtree(tmp_path / "target")
@@ -237,13 +285,19 @@ def test_cbis_ddsm_knows_a_test_patient_of_either_table(copied, tmp_path):
     for path in copied("cbis-ddsm").glob("calc*"):
         path.unlink()
     split = bring("cbis-ddsm", tmp_path).table.set_index("patient")["split"]
-    assert split.to_dict() == {"P_00001": "train", "P_00002": "train", "P_00003": "test"}  # without calcifications
+    assert split.to_dict() == {
+        "P_00001": "train",
+        "P_00002": "train",
+        "P_00003": "test",
+    }  # without calcifications
 
 
 def test_cdd_cesm_reads_the_subtracted_images_on_demand(copied, tmp_path):
     copied("cdd-cesm")
     found = bring("cdd-cesm", tmp_path, kind="subtracted")
-    assert found.table[["case", "patient", "label"]].values.tolist() == [["P1_L_CM_CC", "1", "malignant"]]
+    assert found.table[["case", "patient", "label"]].values.tolist() == [
+        ["P1_L_CM_CC", "1", "malignant"]
+    ]
     assert same(found.regions["lesion"][0], [(30, 20, 44, 23)])
     with pytest.raises(ValueError, match="kind is 'both'; known are low-energy, subtracted"):
         bring("cdd-cesm", tmp_path, kind="both")
@@ -251,8 +305,13 @@ def test_cdd_cesm_reads_the_subtracted_images_on_demand(copied, tmp_path):
 
 def test_breakhis_reads_one_magnification(copied, tmp_path):
     copied("breakhis")
-    assert bring("breakhis", tmp_path, magnification=40).table["case"].tolist() == ["SOB_B_A-14-22549AB-40-001"]
-    for power, message in {100: "no image of magnification 100", 300: "known are 40, 100, 200, 400"}.items():
+    assert bring("breakhis", tmp_path, magnification=40).table["case"].tolist() == [
+        "SOB_B_A-14-22549AB-40-001"
+    ]
+    for power, message in {
+        100: "no image of magnification 100",
+        300: "known are 40, 100, 200, 400",
+    }.items():
         with pytest.raises((ValueError, FileNotFoundError), match=message):
             bring("breakhis", tmp_path, magnification=power)
 
@@ -270,15 +329,20 @@ def test_chexlocalize_code_and_contour_of_one_outline_are_one_mask(copied, tmp_p
     source = copied("chexlocalize")
     boxes = {"Cardiomegaly": (5, 10, 25, 16), "Airspace Opacity": (40, 30, 52, 47)}
     as_codes = bring("chexlocalize", tmp_path).regions
-    as_codes = {name: [mask for mask in masks] for name, masks in as_codes.items()}
+    as_codes = {name: list(masks) for name, masks in as_codes.items()}
     (source / SEGMENTED).unlink()
     outlined = {name: [ring(a, b, c - 1, d - 1)] for name, (a, b, c, d) in boxes.items()}
-    put(source / "CheXlocalize/gt_annotations_val.json", {VAL_CASE: {"img_size": [50, 60], **outlined}})
+    put(
+        source / "CheXlocalize/gt_annotations_val.json",
+        {VAL_CASE: {"img_size": [50, 60], **outlined}},
+    )
     for name, masks in bring("chexlocalize", tmp_path).regions.items():
         for mask, other in zip(masks, as_codes[name]):
             assert mask is other is None or np.array_equal(mask, other)
     put(source / SEGMENTED, {VAL_CASE: {"Cardiomegaly": run_lengths((2, 3, 9, 8))}})
-    assert same(masks_of(bring("chexlocalize", tmp_path), "cardiomegaly")[VAL_CASE], [(2, 3, 9, 8)])  # codes go first
+    assert same(
+        masks_of(bring("chexlocalize", tmp_path), "cardiomegaly")[VAL_CASE], [(2, 3, 9, 8)]
+    )  # codes go first
 
 
 def test_chexlocalize_lateral_views_are_read_on_demand(copied, tmp_path):
@@ -292,11 +356,18 @@ def test_chexlocalize_lateral_views_are_read_on_demand(copied, tmp_path):
 def test_vindr_cxr_gives_each_reader_s_own_regions(copied, tmp_path):
     copied("vindr-cxr")
     found = bring("vindr-cxr", tmp_path, readers=True, findings=["Aortic enlargement"])
-    assert list(found.regions) == ["aortic_enlargement", *(f"aortic_enlargement-{at}" for at in (1, 2, 3))]
+    assert list(found.regions) == [
+        "aortic_enlargement",
+        *(f"aortic_enlargement-{at}" for at in (1, 2, 3)),
+    ]
     own = [masks_of(found, f"aortic_enlargement-{at}") for at in (1, 2, 3)]
-    for mask, boxes in zip((one["aaa1"] for one in own), ([(5, 10, 25, 16)], [(15, 8, 35, 14)], [])):
+    for mask, boxes in zip(
+        (one["aaa1"] for one in own), ([(5, 10, 25, 16)], [(15, 8, 35, 14)], [])
+    ):
         assert same(mask, boxes)
-    assert own[1]["bbb1"] is None and same(own[0]["bbb1"], [(30, 20, 44, 23)])  # one consensus of five
+    assert own[1]["bbb1"] is None and same(
+        own[0]["bbb1"], [(30, 20, 44, 23)]
+    )  # one consensus of five
     assert "pneumonia" not in found.table
     with pytest.raises(ValueError, match="findings is 'Lump'"):
         bring("vindr-cxr", tmp_path, findings=["Lump"])

@@ -72,11 +72,13 @@ def test_a_point_at_random_is_at_the_border_as_often_as_its_area_says():
 
 def test_few_patients_have_no_interval_and_nothing_is_said_of_preference():
     places = {"cam": [(0.01, 0.01)] * 4}
-    table = stratified.borders(places, {"cam": [False] * 4}, [(28, 28)] * 4, [None] * 4, list("abcd"))
-    assert table["value"][0] == 1 and table[["ci_low", "ci_high"]].isna().all(axis=None)
-    assert "no interval" in stratified.of_border(table.iloc[0]) and "prefers" not in stratified.of_border(
-        table.iloc[0]
+    table = stratified.borders(
+        places, {"cam": [False] * 4}, [(28, 28)] * 4, [None] * 4, list("abcd")
     )
+    assert table["value"][0] == 1 and table[["ci_low", "ci_high"]].isna().all(axis=None)
+    assert "no interval" in stratified.of_border(
+        table.iloc[0]
+    ) and "prefers" not in stratified.of_border(table.iloc[0])
     more = stratified.borders(
         places | {"cam": [(0.01, 0.01)] * 9},
         {"cam": [False] * 9},
@@ -85,9 +87,9 @@ def test_few_patients_have_no_interval_and_nothing_is_said_of_preference():
         range(9),
     )
     assert stratified.of_border(more.iloc[0]).endswith("the map prefers the border")
-    empty = stratified.borders({"cam": [(NAN, NAN)]}, {"cam": [False]}, [(28, 28)], [None], ["a"]).iloc[
-        0
-    ]
+    empty = stratified.borders(
+        {"cam": [(NAN, NAN)]}, {"cam": [False]}, [(28, 28)], [None], ["a"]
+    ).iloc[0]
     assert empty["n_maps"] == 0 and np.isnan(empty["value"]) and np.isnan(empty["expected"])
 
 
@@ -119,5 +121,6 @@ def test_zero_padding_alone_makes_a_map_prefer_the_border(padding_mode, prefers)
         {"cam": [place] * 9}, {"cam": [False] * 9}, [(14, 14)] * 9, [None] * 9, range(9)
     )
     assert (
-        table["value"][0] == prefers and ("prefers" in stratified.of_border(table.iloc[0])) == prefers
+        table["value"][0] == prefers
+        and ("prefers" in stratified.of_border(table.iloc[0])) == prefers
     )

@@ -1,4 +1,6 @@
-"""Curves of a network whose answer is known, imputation against the equations it solves, and controls that know nothing."""
+"""Curves of a network whose answer is known, imputation against the equations it solves, and
+controls that know nothing.
+"""
 
 import numpy as np
 import pytest
@@ -42,7 +44,9 @@ def case():
     images = torch.from_numpy(random.normal(0, 0.01, (2, 1, SIDE, SIDE)))
     images[:, :, : SIDE // 2, : SIDE // 2] += 1
     maps = torch.zeros(2, SIDE, SIDE, dtype=torch.float64)
-    maps[:, : SIDE // 2, : SIDE // 2] = 1 + torch.from_numpy(random.random((2, SIDE // 2, SIDE // 2)))
+    maps[:, : SIDE // 2, : SIDE // 2] = 1 + torch.from_numpy(
+        random.random((2, SIDE // 2, SIDE // 2))
+    )
     return Corner().eval(), images, torch.tensor([1, 1]), maps
 
 
@@ -54,15 +58,21 @@ def test_ranks_are_places_in_the_order_and_ties_are_drawn_from_the_image(case):
         order = one.flatten()[place.flatten().argsort()]
         assert (order.diff() <= 0).all()
     flat = ranks(torch.zeros_like(maps), images)
-    assert not torch.equal(flat[0], flat[1]) and torch.equal(flat[1:], ranks(torch.zeros_like(maps[1:]), images[1:]))
+    assert not torch.equal(flat[0], flat[1]) and torch.equal(
+        flat[1:], ranks(torch.zeros_like(maps[1:]), images[1:])
+    )
 
 
 def test_deletion_falls_and_insertion_rises_at_the_pixels_that_count(case):
-    """A quarter of the pixels counts: after a quarter of the steps the right map has reached the end, a wrong one has not."""
+    """A quarter of the pixels counts: after a quarter of the steps the right map has reached the
+    end, a wrong one has not.
+    """
     model, images, targets, maps = case
     ends = torch.stack([model(given)[:, 1].sigmoid() for given in (images, blurred(images))])
     for mode, (start, end) in {"deletion": ends, "insertion": ends.flip(0)}.items():
-        right, wrong = (curves(model, images, targets, given, mode, steps=8) for given in (maps, -maps))
+        right, wrong = (
+            curves(model, images, targets, given, mode, steps=8) for given in (maps, -maps)
+        )
         assert right.shape == (2, 9)
         torch.testing.assert_close(right[:, 0], start)
         torch.testing.assert_close(right[:, -1], end)
@@ -83,16 +93,23 @@ def test_several_findings_do_not_share_their_probability(case):
 def test_curves_depend_neither_on_the_batch_nor_on_the_order(name):
     model = backbones.build(name, 3, width=0.25).double()
     images = torch.from_numpy(np.random.default_rng(1).normal(0, 1, (3, 3, 48, 48)))
-    targets, maps = torch.tensor([0, 1, 2]), torch.from_numpy(np.random.default_rng(2).normal(0, 1, (3, 48, 48)))
+    targets, maps = (
+        torch.tensor([0, 1, 2]),
+        torch.from_numpy(np.random.default_rng(2).normal(0, 1, (3, 48, 48))),
+    )
     for call in (curves, road):
         together = call(model, images, targets, maps)
         order = torch.tensor([2, 0, 1])
-        apart = torch.cat([call(model, images[[i]], targets[[i]], maps[[i]], chunk=2) for i in order.tolist()])
+        apart = torch.cat(
+            [call(model, images[[i]], targets[[i]], maps[[i]], chunk=2) for i in order.tolist()]
+        )
         torch.testing.assert_close(apart, together[order], rtol=1e-9, atol=1e-12)
 
 
 def plain_imputation(image, hidden):
-    """The equations of Rong et al. one by one: each hidden pixel is the weighted mean of its neighbours."""
+    """The equations of Rong et al. one by one: each hidden pixel is the weighted mean of its
+    neighbours.
+    """
     places = np.argwhere(hidden)
     number = {tuple(place): row for row, place in enumerate(places)}
     system, right = lil_matrix((len(places), len(places))), np.zeros(len(places))
@@ -100,7 +117,9 @@ def plain_imputation(image, hidden):
         for down in (-1, 0, 1):
             for across in (-1, 0, 1):
                 there = (y + down, x + across)
-                if there == (y, x) or not (0 <= there[0] < image.shape[0] and 0 <= there[1] < image.shape[1]):
+                if there == (y, x) or not (
+                    0 <= there[0] < image.shape[0] and 0 <= there[1] < image.shape[1]
+                ):
                     continue
                 weight = 1 / 6 if 0 in (down, across) else 1 / 12
                 system[row, row] += weight
@@ -127,7 +146,9 @@ def test_imputation_solves_its_equations(share, monkeypatch):
 
 
 def test_the_channels_of_a_grey_image_are_imputed_at_once():
-    """As each by itself would be, and a coloured image beside it as before; one grey value everywhere is grey, too."""
+    """As each by itself would be, and a coloured image beside it as before; one grey value
+    everywhere is grey, too.
+    """
     grey = torch.randn(3, 1, 16, 16, generator=torch.Generator().manual_seed(0))
     images = torch.cat([2 * grey - 1, -0.5 * grey, grey + 3], dim=1)
     images[1] = torch.randn(3, 16, 16, generator=torch.Generator().manual_seed(1))
@@ -135,9 +156,12 @@ def test_the_channels_of_a_grey_image_are_imputed_at_once():
     hidden = torch.rand(3, 16, 16, generator=torch.Generator().manual_seed(2)) < 0.5
     found = impute(images, hidden, tolerance=1e-7)
     for channel in range(3):
-        # the channel beside noise of its own, so that the image is not grey; the noise of the imputation belongs to the whole image
+        # the channel beside noise of its own, so that the image is not grey; the noise of the
+        # imputation belongs to the whole image
         apart = images.clone()
-        apart[:, (channel + 1) % 3] = torch.randn(3, 16, 16, generator=torch.Generator().manual_seed(3))
+        apart[:, (channel + 1) % 3] = torch.randn(
+            3, 16, 16, generator=torch.Generator().manual_seed(3)
+        )
         wanted = impute(apart, hidden, tolerance=1e-7)[:, channel]
         assert (found[:, channel] - wanted).abs().max() < 0.1  # but for the noise, of 0.01
     assert torch.equal(found[1:2], impute(images[1:2], hidden[1:2], tolerance=1e-7))
@@ -150,7 +174,9 @@ def test_imputation_leaves_what_is_shown_and_its_noise_is_small_and_repeats():
     hidden[:, 3:7, 3:7] = True
     found = impute(images, hidden)
     assert torch.equal(found.permute(0, 2, 3, 1)[~hidden], images.permute(0, 2, 3, 1)[~hidden])
-    assert torch.equal(found, impute(images, hidden)) and not torch.equal(found, impute(images, hidden, seed=1))
+    assert torch.equal(found, impute(images, hidden)) and not torch.equal(
+        found, impute(images, hidden, seed=1)
+    )
     assert (found - impute(images, hidden, seed=1)).abs().max() < 0.1
     assert torch.equal(found[1:], impute(images[1:], hidden[1:]))
     with pytest.raises(ValueError, match="nothing to be imputed from"):
@@ -158,9 +184,14 @@ def test_imputation_leaves_what_is_shown_and_its_noise_is_small_and_repeats():
 
 
 def test_road_of_the_least_relevant_leaves_the_answer_and_of_the_most_does_not(case):
-    """On a dark image with a bright corner the corner is imputed from its inside where any of it is left."""
+    """On a dark image with a bright corner the corner is imputed from its inside where any of it is
+    left.
+    """
     model, images, targets, maps = case
-    most, least = (road(model, images, targets, maps, shares=[0.3, 0.6], least=least) for least in (False, True))
+    most, least = (
+        road(model, images, targets, maps, shares=[0.3, 0.6], least=least)
+        for least in (False, True)
+    )
     whole = model(images)[:, 1].sigmoid()
     assert (least[:, 1] > whole - 0.01).all() and (most[:, 0] < least[:, 0] - 0.05).all()
 
@@ -168,17 +199,26 @@ def test_road_of_the_least_relevant_leaves_the_answer_and_of_the_most_does_not(c
 def test_a_control_is_as_smooth_as_the_map_and_knows_nothing(case):
     _, images, _, maps = case
     made = alike(maps, images)
-    spectrum = lambda given: torch.fft.rfft2(given).abs()
-    torch.testing.assert_close(spectrum(made)[:, 1:-1, 1:-1], spectrum(maps)[:, 1:-1, 1:-1], rtol=1e-6, atol=1e-6)
+
+    def spectrum(given):
+        return torch.fft.rfft2(given).abs()
+
+    torch.testing.assert_close(
+        spectrum(made)[:, 1:-1, 1:-1], spectrum(maps)[:, 1:-1, 1:-1], rtol=1e-6, atol=1e-6
+    )
     many = torch.cat([alike(maps, images, seed) for seed in range(40)]).mean(dim=0)
-    assert (many - many.mean()).abs().max() < 0.5 * (maps - maps.mean()).abs().max(), "their mean is flat"
+    assert (many - many.mean()).abs().max() < 0.5 * (maps - maps.mean()).abs().max(), (
+        "their mean is flat"
+    )
 
 
 def test_a_region_that_counts_is_missed(case):
     model, images, targets, maps = case
     corner = maps > 0
     away = corner.flip(1).flip(2)
-    torch.testing.assert_close(removed(model, images, targets, away), torch.zeros(2).double(), atol=1e-9, rtol=0)
+    torch.testing.assert_close(
+        removed(model, images, targets, away), torch.zeros(2).double(), atol=1e-9, rtol=0
+    )
     assert (removed(model, images, targets, corner) > 1).all()
     one_of_three = torch.stack([corner[0] & False, corner[0] | True, corner[0]])
     found = removed(model, images[[0, 0, 0]], targets[[0, 0, 0]], one_of_three)
@@ -198,7 +238,9 @@ def test_a_broken_map_is_undefined_and_leaves_its_neighbour_alone(case):
     broken[0, 3, 3] = torch.nan
     for call in (curves, road):
         found = call(model, images, targets, broken)
-        assert found[0].isnan().all() and torch.equal(found[1], call(model, images, targets, maps)[1])
+        assert found[0].isnan().all() and torch.equal(
+            found[1], call(model, images, targets, maps)[1]
+        )
 
 
 @pytest.mark.parametrize(

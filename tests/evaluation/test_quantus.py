@@ -1,4 +1,6 @@
-"""Scores of maps are Quantus' (Hedström et al. 2023) where nothing is degenerate: there its rules and ours are one."""
+"""Scores of maps are Quantus' (Hedström et al. 2023) where nothing is degenerate: there its rules
+and ours are one.
+"""
 
 import warnings
 
@@ -12,8 +14,12 @@ quantus = pytest.importorskip("quantus")
 
 CALLS = {
     "pointing": lambda: quantus.PointingGame(abs=False, normalise=False, disable_warnings=True),
-    "mass": lambda: quantus.RelevanceMassAccuracy(abs=False, normalise=False, disable_warnings=True),
-    "rank": lambda: quantus.RelevanceRankAccuracy(abs=False, normalise=False, disable_warnings=True),
+    "mass": lambda: quantus.RelevanceMassAccuracy(
+        abs=False, normalise=False, disable_warnings=True
+    ),
+    "rank": lambda: quantus.RelevanceRankAccuracy(
+        abs=False, normalise=False, disable_warnings=True
+    ),
 }
 
 

@@ -1,4 +1,6 @@
-"""The cascade ends in a network that learned nothing, and similarities are those of scipy and scikit-image."""
+"""The cascade ends in a network that learned nothing, and similarities are those of scipy and
+scikit-image.
+"""
 
 import numpy as np
 import pytest
@@ -38,7 +40,9 @@ def test_a_cascade_goes_from_the_head_down_to_a_network_that_learned_nothing(nam
 
 
 def test_a_new_head_leaves_the_features():
-    """The CAM of a network with a new head is the same features, weighed by the head of one that learned nothing."""
+    """The CAM of a network with a new head is the same features, weighed by the head of one that
+    learned nothing.
+    """
     model = backbones.build("vgg19_bn", 2, width=0.25).double()
     (_, maps), *_ = cascade(model, IMAGES, TARGETS, "cam", levels=2, seed=3)
     with torch.no_grad():
@@ -53,8 +57,12 @@ def test_rank_correlation_is_scipys(levels):
     random = np.random.default_rng(levels)
     one, other = random.integers(0, levels, (2, 6, 7, 9)).astype(float)
     other += 0.5 * one
-    wanted = [spearmanr(first.ravel(), second.ravel()).statistic for first, second in zip(one, other)]
-    np.testing.assert_allclose(rank_correlation(torch.from_numpy(one), torch.from_numpy(other)), wanted, rtol=1e-12)
+    wanted = [
+        spearmanr(first.ravel(), second.ravel()).statistic for first, second in zip(one, other)
+    ]
+    np.testing.assert_allclose(
+        rank_correlation(torch.from_numpy(one), torch.from_numpy(other)), wanted, rtol=1e-12
+    )
     assert rank_correlation(torch.ones(1, 4, 4), torch.rand(1, 4, 4)).isnan().all()
 
 
@@ -70,13 +78,18 @@ def test_structural_similarity_is_scikit_images_and_a_scale_changes_nothing():
     np.testing.assert_allclose(structural_similarity(7 * one, other), wanted, rtol=1e-9)
     np.testing.assert_allclose(structural_similarity(one, one), 1)
     for constant in (0 * one, 0 * one + 3, one / 0):
-        assert structural_similarity(constant, other).isnan().all() and rank_correlation(constant, other).isnan().all()
+        assert (
+            structural_similarity(constant, other).isnan().all()
+            and rank_correlation(constant, other).isnan().all()
+        )
 
 
 def test_noise_belongs_to_the_image():
     images = IMAGES.float()
     found = noisy(images, 0.1)
-    assert torch.equal(found[1:], noisy(images[1:], 0.1)) and not torch.equal(found, noisy(images, 0.1, seed=1))
+    assert torch.equal(found[1:], noisy(images[1:], 0.1)) and not torch.equal(
+        found, noisy(images, 0.1, seed=1)
+    )
     away = found - images
     assert away.std().item() == pytest.approx(0.1, rel=0.05)
     torch.testing.assert_close(away[:, 0], away[:, 1], atol=1e-5, rtol=0)

@@ -31,9 +31,13 @@ def generator(seed):
 
 
 def distinct(seed, count=12, shape=(9, 11)):
-    """Maps whose pixels all differ, so that the maximum is one pixel, and masks of scattered pixels, some empty."""
+    """Maps whose pixels all differ, so that the maximum is one pixel, and masks of scattered
+    pixels, some empty.
+    """
     random = generator(seed)
-    maps = np.stack([random.permutation(shape[0] * shape[1]).reshape(shape) for _ in range(count)]).astype(float)
+    maps = np.stack(
+        [random.permutation(shape[0] * shape[1]).reshape(shape) for _ in range(count)]
+    ).astype(float)
     masks = random.random((count, *shape)) < 0.008 * np.arange(count)[:, None, None]
     return torch.from_numpy(maps), torch.from_numpy(masks)
 
@@ -50,7 +54,11 @@ def plain_pointing(values, region, tolerance):
     if not region.any() or np.isnan(values).any():
         return np.nan
     row, column = np.floor(np.argwhere(values == values.max()).mean(axis=0) + 0.5)
-    return float(any(np.hypot(row - down, column - right) <= tolerance for down, right in np.argwhere(region)))
+    return float(
+        any(
+            np.hypot(row - down, column - right) <= tolerance for down, right in np.argwhere(region)
+        )
+    )
 
 
 @pytest.mark.parametrize("tolerance", TOLERANCES)
@@ -92,7 +100,9 @@ def test_ties_point_at_their_mean_position(ties, place):
     assert pointing(maps, ~mask(place)).item() == 0
 
 
-@pytest.mark.parametrize("shape, centre", [((7, 7), (3, 3)), ((5, 9), (2, 4)), ((1, 1), (0, 0)), ((4, 6), (2, 3))])
+@pytest.mark.parametrize(
+    "shape, centre", [((7, 7), (3, 3)), ((5, 9), (2, 4)), ((1, 1), (0, 0)), ((4, 6), (2, 3))]
+)
 @pytest.mark.parametrize("value", [-2.0, 3.5, float("-inf")])
 def test_a_constant_map_points_at_the_centre(shape, centre, value):
     assert points(torch.full((1, *shape), value)).tolist() == [list(map(float, centre))]
@@ -112,7 +122,12 @@ def test_undefined_is_nan_and_only_there():
 
 
 @settings(max_examples=60, deadline=None)
-@given(seed=st.integers(0, 999), levels=st.integers(2, 9), scale=st.floats(0.01, 100), shift=st.floats(-100, 100))
+@given(
+    seed=st.integers(0, 999),
+    levels=st.integers(2, 9),
+    scale=st.floats(0.01, 100),
+    shift=st.floats(-100, 100),
+)
 def test_pointing_ignores_positive_affine_scaling(seed, levels, scale, shift):
     random = generator(seed)
     maps = torch.from_numpy(random.integers(0, levels, (4, 6, 5)).astype(float))
@@ -147,38 +162,58 @@ def test_a_batch_is_its_cases_one_by_one_in_any_order(name, parameters):
     alone = [score(values[[i]], masks[[i]], name, **parameters).item() for i in range(len(values))]
     np.testing.assert_array_equal(together, alone)
     order = generator(0).permutation(len(values))
-    np.testing.assert_array_equal(score(values[order], masks[order], name, **parameters), together[order])
+    np.testing.assert_array_equal(
+        score(values[order], masks[order], name, **parameters), together[order]
+    )
     one_for_all = score(values, masks[-1:], name, **parameters)
-    np.testing.assert_array_equal(one_for_all, score(values, masks[-1:].repeat(len(values), 1, 1), name, **parameters))
+    np.testing.assert_array_equal(
+        one_for_all, score(values, masks[-1:].repeat(len(values), 1, 1), name, **parameters)
+    )
     assert score(values[:0], masks[:1], name, **parameters).shape == (0,)
 
 
 @pytest.mark.parametrize(
     "name, theirs",
-    [("iou", jaccard_score), ("dice", f1_score), ("precision", precision_score), ("recall", recall_score)],
+    [
+        ("iou", jaccard_score),
+        ("dice", f1_score),
+        ("precision", precision_score),
+        ("recall", recall_score),
+    ],
 )
 def test_overlaps_are_scikit_learns(name, theirs):
     random = generator(3)
     regions, masks = random.random((2, 30, 6, 7)) < np.linspace(0.05, 1, 30)[:, None, None]
     wanted = [theirs(hers.ravel(), mine.ravel()) for mine, hers in zip(regions, masks)]
-    np.testing.assert_allclose(score(torch.from_numpy(regions), torch.from_numpy(masks), name), wanted, rtol=1e-12)
+    np.testing.assert_allclose(
+        score(torch.from_numpy(regions), torch.from_numpy(masks), name), wanted, rtol=1e-12
+    )
 
 
 @pytest.mark.parametrize("levels", [3, 20, 10**6])
 def test_auprc_is_scikit_learns_average_precision(levels):
     """Few levels tie often."""
     random = generator(levels)
-    maps, masks = random.integers(-levels, levels, (20, 6, 7)).astype(float), random.random((20, 6, 7)) < 0.2
+    maps, masks = (
+        random.integers(-levels, levels, (20, 6, 7)).astype(float),
+        random.random((20, 6, 7)) < 0.2,
+    )
     masks[:, 0, 0] = True
     wanted = [average_precision_score(mask.ravel(), one.ravel()) for one, mask in zip(maps, masks)]
-    np.testing.assert_allclose(score(torch.from_numpy(maps), torch.from_numpy(masks), "auprc"), wanted, rtol=1e-12)
+    np.testing.assert_allclose(
+        score(torch.from_numpy(maps), torch.from_numpy(masks), "auprc"), wanted, rtol=1e-12
+    )
 
 
 def test_mass_and_rank_by_hand():
     maps = torch.tensor([[[4.0, 3.0, -5.0], [2.0, 1.0, 0.0]]])
     reference = torch.tensor([[[True, False, True], [True, False, False]]])
-    assert score(maps, reference, "mass").item() == pytest.approx(6 / 10), "negative relevance is nowhere"
-    assert score(maps, reference, "rank").item() == pytest.approx(2 / 3), "of 4, 3 and 2 two lie inside"
+    assert score(maps, reference, "mass").item() == pytest.approx(6 / 10), (
+        "negative relevance is nowhere"
+    )
+    assert score(maps, reference, "rank").item() == pytest.approx(2 / 3), (
+        "of 4, 3 and 2 two lie inside"
+    )
     tied = torch.tensor([[[4.0, 1.0, 1.0], [1.0, 1.0, 0.0]]])
     assert score(tied, reference, "rank").item() == pytest.approx((1 + 2 * 2 / 4) / 3), (
         "two places for four, two inside"
@@ -196,7 +231,8 @@ def test_a_constant_map_scores_what_its_area_does(value):
     np.testing.assert_allclose(score(flat, reference, "mass"), [0.3 if value > 0 else np.nan])
 
 
-# what each score says of a region or map where something is missing: nothing selected, an empty reference, both
+# what each score says of a region or map where something is missing: nothing selected, an empty
+# reference, both
 DEGENERATE = {
     "iou": (0, np.nan, np.nan),
     "dice": (0, np.nan, np.nan),
@@ -211,12 +247,15 @@ DEGENERATE = {
 
 @pytest.mark.parametrize("name", SCORES)
 def test_what_is_missing_follows_the_stated_rule(name):
-    """An empty region, or a map of zeros, which points nowhere and ranks no pixel before another."""
+    """An empty region, or a map of zeros, which points nowhere and ranks no pixel before
+    another.
+    """
     corner, nothing = mask((0, 0), shape=(3, 3)), mask(shape=(3, 3))
     one = corner if name in OF_REGIONS else corner.double()
     empty = nothing if name in OF_REGIONS else nothing.double()
     found = [
-        score(given, reference, name).item() for given, reference in ((empty, corner), (one, nothing), (empty, nothing))
+        score(given, reference, name).item()
+        for given, reference in ((empty, corner), (one, nothing), (empty, nothing))
     ]
     np.testing.assert_allclose(found, DEGENERATE[name])
     assert score(one, corner, name).item() == 1
@@ -240,14 +279,23 @@ def test_a_map_that_is_not_finite_is_undefined_and_leaves_its_neighbours_alone(n
 
 
 @settings(max_examples=40, deadline=None)
-@given(seed=st.integers(0, 999), levels=st.integers(2, 9), scale=st.floats(0.01, 100), shift=st.floats(-100, 100))
+@given(
+    seed=st.integers(0, 999),
+    levels=st.integers(2, 9),
+    scale=st.floats(0.01, 100),
+    shift=st.floats(-100, 100),
+)
 def test_rank_and_auprc_ignore_positive_affine_scaling_and_mass_a_scale(seed, levels, scale, shift):
     random = generator(seed)
     maps = torch.from_numpy(random.integers(0, levels, (4, 6, 5)).astype(float))
     masks = torch.from_numpy(random.random((4, 6, 5)) < 0.3)
     for name in ("rank", "auprc"):
-        np.testing.assert_allclose(score(scale * maps + shift, masks, name), score(maps, masks, name), rtol=1e-9)
-    np.testing.assert_allclose(score(scale * maps, masks, "mass"), score(maps, masks, "mass"), rtol=1e-9)
+        np.testing.assert_allclose(
+            score(scale * maps + shift, masks, name), score(maps, masks, name), rtol=1e-9
+        )
+    np.testing.assert_allclose(
+        score(scale * maps, masks, "mass"), score(maps, masks, "mass"), rtol=1e-9
+    )
 
 
 def test_a_tolerance_in_millimetres():
@@ -303,7 +351,9 @@ def test_an_unknown_score_is_refused_and_the_known_ones_named():
 
 @pytest.mark.parametrize("rows_every, columns_every", [(1, 1), (2, 2), (3, 2), (6, 3), (1, 4)])
 def test_area_expected_iou_is_the_iou_of_crossed_stripes(rows_every, columns_every):
-    """Stripes across stripes are as evenly spread as pixels can be: the formula is then the IoU itself."""
+    """Stripes across stripes are as evenly spread as pixels can be: the formula is then the IoU
+    itself.
+    """
     region, reference = torch.zeros(2, 1, 12, 12, dtype=torch.bool)
     region[:, ::rows_every], reference[:, :, ::columns_every] = True, True
     found = area_expected_iou(region.double().mean(dim=(1, 2)), reference)
@@ -316,22 +366,34 @@ def test_area_expected_iou_is_the_mean_iou_of_pixels_set_at_random():
     reference[0, 5:25, 10:35] = True
     for area in (0.02, 0.3, 0.9):
         pixels = np.arange(2000) < area * 2000
-        regions = torch.from_numpy(np.stack([random.permutation(pixels).reshape(50, 40) for _ in range(200)]))
+        regions = torch.from_numpy(
+            np.stack([random.permutation(pixels).reshape(50, 40) for _ in range(200)])
+        )
         simulated = score(regions, reference, "iou").mean().item()
-        assert area_expected_iou(torch.tensor([area]), reference).item() == pytest.approx(simulated, abs=0.003)
+        assert area_expected_iou(torch.tensor([area]), reference).item() == pytest.approx(
+            simulated, abs=0.003
+        )
 
 
 def test_area_expected_iou_at_the_ends():
-    """Nothing selected: 0; all selected: the share of the reference; an empty reference: undefined."""
+    """Nothing selected: 0; all selected: the share of the reference; an empty reference:
+    undefined.
+    """
     half = torch.zeros(1, 4, 4, dtype=torch.bool)
     half[:, :2] = True
-    np.testing.assert_array_equal(area_expected_iou(torch.tensor([0.0, 1.0]).double(), half), [0, 0.5])
-    np.testing.assert_array_equal(area_expected_iou(torch.tensor([0.0, 0.5]), half & False), [np.nan, np.nan])
+    np.testing.assert_array_equal(
+        area_expected_iou(torch.tensor([0.0, 1.0]).double(), half), [0, 0.5]
+    )
+    np.testing.assert_array_equal(
+        area_expected_iou(torch.tensor([0.0, 0.5]), half & False), [np.nan, np.nan]
+    )
 
 
 @pytest.mark.parametrize("name", [name for name in SCORES if name not in OF_REGIONS])
 def test_a_map_that_is_zero_everywhere_says_nothing(name):
-    """Not even that the centre matters: undefined, beside a map of another constant and one with a single value."""
+    """Not even that the centre matters: undefined, beside a map of another constant and one with a
+    single value.
+    """
     maps = torch.zeros(3, 5, 5)
     maps[1] += 1
     maps[2, 2, 2] = 1

@@ -41,7 +41,9 @@ POINTING = {"selection": NAN, "setting": "tolerance=0/224"}
 SELECTED = {"selection": "top-area", "setting": "area=0.1"}
 
 
-def column(values, score, region="mass", method="cam", target_role="predicted", cases=PREDICTIONS, **more):
+def column(
+    values, score, region="mass", method="cam", target_role="predicted", cases=PREDICTIONS, **more
+):
     """One score of all cases as rows of scores.csv."""
     common = {
         "study": "s",
@@ -110,9 +112,15 @@ def test_strata_by_hand():
 )
 def test_pointing_by_hand(stratum, mean, chance, n_cases, n_patients, n_undefined):
     """Undefined cases are counted and left out of the mean and of the chance beside it."""
-    row = one(summary.summarise(table(), PREDICTIONS, 200, "quick"), score="pointing", stratum=stratum)
+    row = one(
+        summary.summarise(table(), PREDICTIONS, 200, "quick"), score="pointing", stratum=stratum
+    )
     assert [row["mean"], row["chance"]] == pytest.approx([mean, chance], nan_ok=True)
-    assert (row["n_cases"], row["n_patients"], row["n_undefined"]) == (n_cases, n_patients, n_undefined)
+    assert (row["n_cases"], row["n_patients"], row["n_undefined"]) == (
+        n_cases,
+        n_patients,
+        n_undefined,
+    )
     assert np.isnan(row["ci_low"]), "two patients are too few for an interval"
     assert np.isnan(row["selected_area"]) and row["selection"] == "" and row["profile"] == "quick"
 
@@ -128,41 +136,62 @@ def test_pointing_by_hand(stratum, mean, chance, n_cases, n_patients, n_undefine
     ],
 )
 def test_iou_by_hand(stratum, mean, chance, area):
-    """The selected area is the median of the cases that are annotated: elsewhere there is nothing to select."""
+    """The selected area is the median of the cases that are annotated: elsewhere there is nothing
+    to select.
+    """
     found = summary.summarise(table(), PREDICTIONS, 200, "quick")
     row = one(found, score="iou", stratum=stratum, empty_rule=summary.EMPTY_RULES[0])
-    assert [row["mean"], row["chance"], row["selected_area"]] == pytest.approx([mean, chance, area], nan_ok=True)
+    assert [row["mean"], row["chance"], row["selected_area"]] == pytest.approx(
+        [mean, chance, area], nan_ok=True
+    )
     assert row["lift"] == pytest.approx(mean / chance, nan_ok=True) and not row["flagged"]
 
 
 def test_an_empty_selection_counts_as_zero_and_is_left_out_side_by_side():
-    """Case b selects nothing: IoU 0.5, 0, 0.25 of three, or 0.5, 0.25 of two; d is undefined in both."""
+    """Case b selects nothing: IoU 0.5, 0, 0.25 of three, or 0.5, 0.25 of two; d is undefined in
+    both.
+    """
     scores = table()
     scores.loc[(scores["score"] == "area") & (scores["case"] == "b"), "value"] = 0.0
     found = summary.summarise(scores, PREDICTIONS, 200, "quick")
     rows = [one(found, score="iou", stratum="all", empty_rule=rule) for rule in summary.EMPTY_RULES]
-    assert [(row["mean"], row["n_maps"], row["n_undefined"]) for row in rows] == [(0.25, 3, 1), (0.375, 2, 2)]
+    assert [(row["mean"], row["n_maps"], row["n_undefined"]) for row in rows] == [
+        (0.25, 3, 1),
+        (0.375, 2, 2),
+    ]
 
 
 @pytest.mark.parametrize(
     "areas, flagged",
-    [([0.0005] * 4, True), ([0.95] * 4, True), ([0.0, 0.1, 0.5, 0.5], False), ([0.0005, 0.0005, 0.5, 0.5], True)],
+    [
+        ([0.0005] * 4, True),
+        ([0.95] * 4, True),
+        ([0.0, 0.1, 0.5, 0.5], False),
+        ([0.0005, 0.0005, 0.5, 0.5], True),
+    ],
 )
 def test_a_median_area_that_says_nothing_is_flagged(areas, flagged):
     scores = pd.concat([table(), table(method="lrp")])
     scores.loc[(scores["score"] == "area") & (scores["method"] == "cam"), "value"] = areas
     found = summary.summarise(scores, PREDICTIONS, 200, "quick")
     assert (
-        found.loc[(found["method"] == "cam") & (found["score"] == "iou") & (found["stratum"] == "all"), "flagged"]
+        found.loc[
+            (found["method"] == "cam") & (found["score"] == "iou") & (found["stratum"] == "all"),
+            "flagged",
+        ]
         == flagged
     ).all()
-    assert not found.loc[(found["method"] == "lrp") | (found["score"] == "pointing"), "flagged"].any()
+    assert not found.loc[
+        (found["method"] == "lrp") | (found["score"] == "pointing"), "flagged"
+    ].any()
     compared = summary.pairs(scores, PREDICTIONS, ["cam", "lrp"], [], ["mass"], 2000, "quick")
     assert one(compared, score="iou", stratum="all")["flagged"] == flagged
 
 
 def test_families_are_adjusted_each_by_itself():
-    """Mass is the primary endpoint; IoU of cam over ones is claimed, the other way round; the rest is secondary."""
+    """Mass is the primary endpoint; IoU of cam over ones is claimed, the other way round; the rest
+    is secondary.
+    """
     given = (contrasts(), PREDICTIONS, ["cam", "lrp"], ["ones"], EXPERT, 2000, "quick")
     where = {"first": "ones", "second": "cam", "selection": SELECTED["selection"]}
     found = summary.pairs(*given, primary={"score": "pointing", "region": "mass"}, claimed=[where])
@@ -173,16 +202,21 @@ def test_families_are_adjusted_each_by_itself():
         & (found["second"] == "ones")
         & (found["stratum"] == "all")
     )
-    assert (found["family"] == np.where(first, "primary", np.where(told, "published", "secondary"))).all()
+    assert (
+        found["family"] == np.where(first, "primary", np.where(told, "published", "secondary"))
+    ).all()
     assert told.sum() == 1 and found.loc[told, "p_holm"].item() == found.loc[told, "p"].item()
     for _, rows in found.groupby("family"):
         np.testing.assert_allclose(rows["p_holm"], statistics.holm(rows["p"]))
-    with pytest.raises(ValueError, match="the primary endpoint .*'nowhere'.* is none of the comparisons"):
+    with pytest.raises(
+        ValueError, match="the primary endpoint .*'nowhere'.* is none of the comparisons"
+    ):
         summary.pairs(*given, primary={"region": "nowhere"})
 
 
 @pytest.mark.parametrize(
-    "area, flagged", [(0.00099, True), (0.00101, False), (0.899, False), (0.901, True), (NAN, False)]
+    "area, flagged",
+    [(0.00099, True), (0.00101, False), (0.899, False), (0.901, True), (NAN, False)],
 )
 def test_the_ends_of_what_says_something(area, flagged):
     assert says_nothing(area) == flagged
@@ -195,12 +229,16 @@ def test_an_order_against_a_null_that_selects_nothing_is_flagged():
     scores.loc[area & (scores["method"] == "centre"), "value"] = 0.0
     scores.loc[area & (scores["method"] == "ones"), "value"] = 1.0
     found = summary.pairs(scores, PREDICTIONS, ["cam"], ["centre", "ones"], ["mass"], 2000, "quick")
-    found = found[(found["score"] == "iou") & (found["stratum"] == "all")].set_index("second")["flagged"]
+    found = found[(found["score"] == "iou") & (found["stratum"] == "all")].set_index("second")[
+        "flagged"
+    ]
     assert found.to_dict() == {"centre": True, "ones": False}
 
 
 def test_the_interval_is_over_patients():
-    """Five copies of the four cases, of ten patients: the mean as before, with the intervals of mean_intervals, Wilson's of hits."""
+    """Five copies of the four cases, of ten patients: the mean as before, with the intervals of
+    mean_intervals, Wilson's of hits.
+    """
     copies = [
         frame.assign(case=frame["case"] + str(n), patient=frame["patient"] + str(n))
         for n in range(5)
@@ -215,21 +253,34 @@ def test_the_interval_is_over_patients():
     found = summary.summarise(pd.concat(scores), rows, 2000, "quick")
     for measure, values, share in (("pointing", HITS, True), ("iou", IOU, False)):
         values = np.tile(np.array(values, float), 5)[:, None]
-        wanted = mean_intervals(values, rows["patient"], 2000, seed_of(0, "s", "all"), np.array([share]))
-        row = one(found[found["empty_rule"] != summary.EMPTY_RULES[1]], score=measure, stratum="all")
-        assert (row["mean"], row["ci_low"], row["ci_high"]) == pytest.approx([float(each[0]) for each in wanted])
+        wanted = mean_intervals(
+            values, rows["patient"], 2000, seed_of(0, "s", "all"), np.array([share])
+        )
+        row = one(
+            found[found["empty_rule"] != summary.EMPTY_RULES[1]], score=measure, stratum="all"
+        )
+        assert (row["mean"], row["ci_low"], row["ci_high"]) == pytest.approx(
+            [float(each[0]) for each in wanted]
+        )
 
 
 def test_summarise_has_its_columns_and_no_row_for_chance_and_area():
     found = summary.summarise(table(), PREDICTIONS, 20, "quick")
     assert list(found.columns) == columns.SUMMARY
-    assert set(found["score"]) == {"pointing", "iou", "area"} and len(found) == 4 * 9, "the IoU by two rules"
+    assert set(found["score"]) == {"pointing", "iou", "area"} and len(found) == 4 * 9, (
+        "the IoU by two rules"
+    )
 
 
 def test_row_order_and_other_methods_change_no_row():
     """A seed belongs to its row: what else is in the table does not matter, nor in what order."""
     cases = pd.DataFrame(
-        {"case": range(20), "patient": np.arange(20) // 2, "label": "benign", "correct": np.arange(20) % 3 > 0}
+        {
+            "case": range(20),
+            "patient": np.arange(20) // 2,
+            "label": "benign",
+            "correct": np.arange(20) % 3 > 0,
+        }
     ).assign(target="malignant", target_role="predicted")
     values = np.random.default_rng(0).random(20)
     by_method = {
@@ -241,12 +292,18 @@ def test_row_order_and_other_methods_change_no_row():
         )
         for method in ("lrp", "cam", "ones")
     }
-    together = summary.summarise(pd.concat(by_method.values()).sample(frac=1, random_state=0), cases, 100, "q")
+    together = summary.summarise(
+        pd.concat(by_method.values()).sample(frac=1, random_state=0), cases, 100, "q"
+    )
     for method, scores in by_method.items():
         alone = summary.summarise(scores, cases, 100, "q")
-        pd.testing.assert_frame_equal(together[together["method"] == method].reset_index(drop=True), alone)
+        pd.testing.assert_frame_equal(
+            together[together["method"] == method].reset_index(drop=True), alone
+        )
     alike = together.groupby(["score", "stratum"])[["ci_low", "ci_high"]].nunique()
-    assert (alike <= 1).all().all(), "equal values have equal intervals: all maps share the resamples of a stratum"
+    assert (alike <= 1).all().all(), (
+        "equal values have equal intervals: all maps share the resamples of a stratum"
+    )
 
 
 def test_scores_survive_the_disk(tmp_path):
@@ -254,14 +311,19 @@ def test_scores_survive_the_disk(tmp_path):
     tables.write(table(), tmp_path / "scores.csv")
     again = pd.read_csv(tmp_path / "scores.csv")
     pd.testing.assert_frame_equal(
-        summary.summarise(again, PREDICTIONS, 50, "q"), summary.summarise(table(), PREDICTIONS, 50, "q")
+        summary.summarise(again, PREDICTIONS, 50, "q"),
+        summary.summarise(table(), PREDICTIONS, 50, "q"),
     )
 
 
 def contrasts(last=NAN):
-    """Two methods and a null map, with rows that the paired table must leave out; last: the null map's value of a case of which both
-    methods are undefined."""
-    values = {"cam": [1.0, 0.0, 1.0, NAN], "lrp": [1.0, 1.0, 1.0, NAN], "ones": [0.0, 0.0, 1.0, last]}
+    """Two methods and a null map, with rows that the paired table must leave out; last: the null
+    map's value of a case of which both methods are undefined."""
+    values = {
+        "cam": [1.0, 0.0, 1.0, NAN],
+        "lrp": [1.0, 1.0, 1.0, NAN],
+        "ones": [0.0, 0.0, 1.0, last],
+    }
     tables = [
         column(value, "pointing", region=region, method=method, **POINTING)
         for method, value in values.items()
@@ -277,15 +339,22 @@ def contrasts(last=NAN):
         for method, value in values.items()
     ]
     tables += [
-        column(value, "pointing", method=method, target_role="true", **POINTING) for method, value in values.items()
+        column(value, "pointing", method=method, target_role="true", **POINTING)
+        for method, value in values.items()
     ]
     return pd.concat(tables, ignore_index=True)
 
 
 def test_pairs_are_the_stated_ones():
-    """Each method with each later one and each null map, in pointing on the mass and the union and in IoU; no more."""
+    """Each method with each later one and each null map, in pointing on the mass and the union and
+    in IoU; no more.
+    """
     found = summary.pairs(contrasts(), PREDICTIONS, ["cam", "lrp"], ["ones"], EXPERT, 2000, "quick")
-    assert set(found[["first", "second"]].apply(tuple, axis=1)) == {("cam", "lrp"), ("cam", "ones"), ("lrp", "ones")}
+    assert set(found[["first", "second"]].apply(tuple, axis=1)) == {
+        ("cam", "lrp"),
+        ("cam", "ones"),
+        ("lrp", "ones"),
+    }
     assert set(found[["score", "setting", "region"]].apply(tuple, axis=1)) == {
         ("pointing", "tolerance=0/224", "mass"),
         ("pointing", "tolerance=0/224", UNION),
@@ -300,9 +369,11 @@ def test_pairs_are_the_stated_ones():
 
 
 def test_a_map_that_is_often_undefined_supports_no_comparison():
-    """One of four maps of each method is undefined where the null map is not, more than a tenth: the difference stands, flagged, and
-    neither interval, effect nor p."""
-    found = summary.pairs(contrasts(1.0), PREDICTIONS, ["cam", "lrp"], ["ones"], EXPERT, 2000, "quick")
+    """One of four maps of each method is undefined where the null map is not, more than a tenth:
+    the difference stands, flagged, and neither interval, effect nor p."""
+    found = summary.pairs(
+        contrasts(1.0), PREDICTIONS, ["cam", "lrp"], ["ones"], EXPERT, 2000, "quick"
+    )
     row = one(found, first="cam", second="ones", score="iou", stratum="all")
     assert row["difference"] == pytest.approx(1 / 3) and row["flagged"]
     assert row[["ci_low", "ci_high", "effect", "p", "p_holm"]].isna().all()
@@ -318,8 +389,9 @@ def test_a_map_that_is_often_undefined_supports_no_comparison():
 
 @pytest.mark.parametrize("missing, flagged", [(0, False), (1, False), (2, True), (20, True)])
 def test_a_mean_over_few_of_the_maps_that_could_be_scored_is_flagged(missing, flagged):
-    """Of twenty maps of a null map one undefined is a twentieth, two are a tenth and no more, three are more; a region that nobody
-    drew is no map's fault, and a method that was not asked of a case is not undefined there."""
+    """Of twenty maps of a null map one undefined is a twentieth, two are a tenth and no more, three
+    are more; a region that nobody drew is no map's fault, and a method that was not asked of a case
+    is not undefined there."""
     count = 20
     explained = pd.DataFrame(
         {
@@ -335,40 +407,70 @@ def test_a_mean_over_few_of_the_maps_that_could_be_scored_is_flagged(missing, fl
     broken = np.where(np.arange(count) < missing + (missing == 2), NAN, full)
     parts = [
         explained[["case", "target", "target_role"]].assign(
-            study="s", data="d", method=method, selection="", setting="", region="mass", score="mass", value=values
+            study="s",
+            data="d",
+            method=method,
+            selection="",
+            setting="",
+            region="mass",
+            score="mass",
+            value=values,
         )
         for method, values in {"cam": full, "random-network": broken}.items()
     ]
     slow = parts[0].assign(method="lime").head(3)
     nobody = explained[["case", "target", "target_role"]].assign(
-        study="s", data="d", method="cam", selection="", setting="", region="below", score="mass", value=NAN
+        study="s",
+        data="d",
+        method="cam",
+        selection="",
+        setting="",
+        region="below",
+        score="mass",
+        value=NAN,
     )
     found = summary.summarise(pd.concat([*parts, slow, nobody]), explained, 200, "quick")
-    rows = found[(found["stratum"] == "all") & (found["region"] == "mass")].set_index("method")["flagged"]
+    rows = found[(found["stratum"] == "all") & (found["region"] == "mass")].set_index("method")[
+        "flagged"
+    ]
     assert rows["random-network"] == flagged and not rows["cam"] and not rows["lime"]
     assert not found.loc[found["region"] == "below", "flagged"].any()
 
 
 def test_pairs_by_hand():
-    """Cases undefined in one of the two are left out: cam - lrp is 0, -1, 0 and cam - ones 1, 0, 0."""
+    """Cases undefined in one of the two are left out: cam - lrp is 0, -1, 0 and cam - ones 1, 0,
+    0.
+    """
     found = summary.pairs(contrasts(), PREDICTIONS, ["cam", "lrp"], ["ones"], EXPERT, 2000, "quick")
     for second, wanted in {"lrp": -1 / 3, "ones": 1 / 3}.items():
         row = one(found, first="cam", second=second, score="iou", stratum="all")
-        assert row["difference"] == pytest.approx(wanted) and (row["n_cases"], row["n_patients"]) == (3, 2)
+        assert row["difference"] == pytest.approx(wanted) and (
+            row["n_cases"],
+            row["n_patients"],
+        ) == (3, 2)
 
 
 def test_holm_is_over_the_whole_table():
-    """Ordered p times the number of tests left, by hand and never falling, over both scores together."""
+    """Ordered p times the number of tests left, by hand and never falling, over both scores
+    together.
+    """
     random = np.random.default_rng(0)
     cases = pd.DataFrame(
-        {"case": range(20), "patient": range(20), "label": "benign", "correct": [True] * 15 + [False] * 5}
+        {
+            "case": range(20),
+            "patient": range(20),
+            "label": "benign",
+            "correct": [True] * 15 + [False] * 5,
+        }
     ).assign(target="malignant", target_role="predicted")
     tables = [
         column(random.random(20) + shift, score, method=method, cases=cases, **where)
         for method, shift in {"cam": 0.2, "lrp": 0.1, "ones": 0}.items()
         for score, where in {"pointing": POINTING, "iou": SELECTED}.items()
     ]
-    found = summary.pairs(pd.concat(tables), cases, ["cam", "lrp"], ["ones"], EXPERT, 2000, "quick").sort_values("p")
+    found = summary.pairs(
+        pd.concat(tables), cases, ["cam", "lrp"], ["ones"], EXPERT, 2000, "quick"
+    ).sort_values("p")
     wanted = np.minimum(1, np.maximum.accumulate(found["p"] * np.arange(12, 0, -1)))
     np.testing.assert_allclose(found["p_holm"], wanted)
     assert found["p_holm"].nunique() > 2
@@ -422,7 +524,9 @@ def test_verdict_by_other_rules(rule, low, high, paper, flagged, wanted):
 
 
 def test_an_order_is_a_row_of_pairs_whichever_way_round_and_its_verdict_follows_the_number():
-    """MeanShift over bins stands in the table as bins before meanshift; a changed number changes the verdict."""
+    """MeanShift over bins stands in the table as bins before meanshift; a changed number changes
+    the verdict.
+    """
     common = {
         "study": "h",
         "data": "clinic",
@@ -431,14 +535,25 @@ def test_an_order_is_a_row_of_pairs_whichever_way_round_and_its_verdict_follows_
         "stratum": "all",
     }
     assert common["target"] in verdicts.HEADLINES and summary.POOLED in verdicts.HEADLINES
-    common |= {"n_cases": 50, "n_patients": 50, "flagged": False, "profile": "quick", "p_holm": 0.01}
+    common |= {
+        "n_cases": 50,
+        "n_patients": 50,
+        "flagged": False,
+        "profile": "quick",
+        "p_holm": 0.01,
+    }
     rows = [
         {"method": "", "selection": "meanshift", "first": "gradient", "second": "lrp-z"}
         | {"difference": 0.1, "ci_low": 0.05, "ci_high": 0.2},
         {"method": "gradient", "selection": "", "first": "bins", "second": "meanshift"}
         | {"difference": 0.1, "ci_low": 0.05, "ci_high": 0.2},
     ]
-    few = {"empty_rule": summary.EMPTY_RULES[0], "method": "lrp-epsilon", "selection": "meanshift", "n_patients": 7} | {
+    few = {
+        "empty_rule": summary.EMPTY_RULES[0],
+        "method": "lrp-epsilon",
+        "selection": "meanshift",
+        "n_patients": 7,
+    } | {
         "mean": 0.1,
         "ci_low": 0.0,
         "ci_high": 0.2,
@@ -462,7 +577,9 @@ def test_an_order_is_a_row_of_pairs_whichever_way_round_and_its_verdict_follows_
     said = found.set_index("claim")
     assert said.loc["gradient over lrp-z", "verdict"] == "holds"
     assert said.loc["meanshift over bins", "verdict"] == "does not hold"
-    assert (said.loc["meanshift over bins", ["value", "ci_low", "ci_high"]] == [-0.1, -0.2, -0.05]).all()
+    assert (
+        said.loc["meanshift over bins", ["value", "ci_low", "ci_high"]] == [-0.1, -0.2, -0.05]
+    ).all()
     assert said.loc["gradient over lrp-epsilon", "verdict"] == "not tested", (
         "compared with nothing, since it explains a subset"
     )
@@ -503,21 +620,37 @@ def test_claims_about_clusters_are_rows_of_the_table_of_concepts():
         "ci_high": 0.3,
         "p_holm": 0.01,
     }
-    names = ["adjusted Rand index, nmf - colours", "AUROC, nmf", "rank correlation with occlusion", "another"]
+    names = [
+        "adjusted Rand index, nmf - colours",
+        "AUROC, nmf",
+        "rank correlation with occlusion",
+        "another",
+    ]
     table = pd.DataFrame([row | {"statistic": name} for name in names])
     none = pd.DataFrame(columns=[*measured()])
-    every = lambda own: verdicts.claims(
-        pd.DataFrame(columns=columns.SUMMARY), pd.DataFrame(columns=columns.PAIRS), none, own, {"p": "bajger-2025"}
-    )
+
+    def every(own):
+        return verdicts.claims(
+            pd.DataFrame(columns=columns.SUMMARY),
+            pd.DataFrame(columns=columns.PAIRS),
+            none,
+            own,
+            {"p": "bajger-2025"},
+        )
+
     said = every(table).set_index("claim")["verdict"].to_dict()
     assert said == {
         "clusters match tissue better than colours": "holds",
         "cluster weights tell tumours": "does not hold",
         "clusters go with occlusion": "holds",
-        "clusters match tissue better than those of a random network": "not tested",  # not asked of this study
+        # not asked of this study
+        "clusters match tissue better than those of a random network": "not tested",
         "clusters go with grad-cam": "not tested",
     }
-    tested = lambda own: [verdict for verdict in every(own)["verdict"] if verdict != "not tested"]
+
+    def tested(own):
+        return [verdict for verdict in every(own)["verdict"] if verdict != "not tested"]
+
     assert tested(table.assign(p_holm=0.2)) == ["undecided", "does not hold", "holds"]
     assert tested(table.assign(ci_low=-0.1)) == ["undecided", "does not hold", "undecided"]
     assert every(table[:0]).empty, "of a study without clusters nothing is said"
@@ -525,7 +658,12 @@ def test_claims_about_clusters_are_rows_of_the_table_of_concepts():
 
 def test_claims_about_units_and_figures_of_each_class():
     """A paper's figure belongs to its class; what nobody was asked is not tested."""
-    row = dict.fromkeys(columns.CONCEPTS, np.nan) | {"study": "m", "data": "clinic", "n_patients": 50, "ci_low": 0.1}
+    row = dict.fromkeys(columns.CONCEPTS, np.nan) | {
+        "study": "m",
+        "data": "clinic",
+        "n_patients": 50,
+        "ci_low": 0.1,
+    }
     row |= {"ci_high": 0.3, "p_holm": 0.01}
     told = [
         row | {"statistic": f"F1 with the report, published - {other}"}
@@ -548,22 +686,36 @@ def test_claims_about_units_and_figures_of_each_class():
         ]
     )
     empty = pd.DataFrame(columns=columns.SUMMARY), pd.DataFrame(columns=columns.PAIRS)
-    found = verdicts.claims(*empty, reached, pd.DataFrame(told), {"m": "wu-2021"}).set_index(["claim", "target"])
+    found = verdicts.claims(*empty, reached, pd.DataFrame(told), {"m": "wu-2021"}).set_index(
+        ["claim", "target"]
+    )
     figures = found.loc["auroc"]
-    assert figures["paper_value"].to_dict() == {"normal": 0.862, "benign": 0.844, "malignant": 0.872}
-    assert figures["verdict"].to_dict() == {"normal": "holds", "benign": "does not hold", "malignant": "holds"}
+    assert figures["paper_value"].to_dict() == {
+        "normal": 0.862,
+        "benign": 0.844,
+        "malignant": 0.872,
+    }
+    assert figures["verdict"].to_dict() == {
+        "normal": "holds",
+        "benign": "does not hold",
+        "malignant": "holds",
+    }
     said = found.reset_index().set_index("claim")["verdict"]
     assert said["explanations say more of their report than shuffled reports"] == "holds"
     assert said["explanations say more of their report than commonest words"] == "does not hold"
     assert said["a reader is as often right from the text alone"] == "not tested"
-    assert said["labelled units matter more than units as active"] == "not tested", "a row, though nothing was found"
+    assert said["labelled units matter more than units as active"] == "not tested", (
+        "a row, though nothing was found"
+    )
     asked = found.reset_index().set_index("claim")["asked_by"]
     assert asked["explanations say more of their report than shuffled reports"] == "Regard"
     assert set(asked[["auroc", "a reader is as often right from the text alone"]]) == {"the paper"}
 
 
 def test_claims_put_the_papers_figures_beside_ours():
-    """The networks' figures after transfer, and CAM's share in the three regions among correct cases, and no other."""
+    """The networks' figures after transfer, and CAM's share in the three regions among correct
+    cases, and no other.
+    """
     scores = pd.concat(
         [table()]
         + [
@@ -598,7 +750,10 @@ def test_claims_put_the_papers_figures_beside_ours():
     assert list(found["target"]) == ["malignant"] * 3 + ["each case's own"]
     assert list(found["paper_value"]) == [0.887, 0.835, 0.801, 0.71]
     assert list(found["verdict"]) == ["holds", "does not hold", "not tested", "not tested"]
-    share, row = found.iloc[-1], one(ours, region=UNION, method="cam", stratum="correct", target_role="predicted")
+    share, row = (
+        found.iloc[-1],
+        one(ours, region=UNION, method="cam", stratum="correct", target_role="predicted"),
+    )
     assert (share["value"], share["n_cases"], share["n_patients"]) == (row["mean"], 2, 2)
 
 
@@ -619,15 +774,22 @@ def test_write_gathers_the_studies_by_name(tmp_path, monkeypatch):
         tables.write(paired.assign(study=study), folder / "compare/pairs.csv")
         tables.write(pd.DataFrame([measured(study=study)]), folder / "train/performance.csv")
         (folder / "examine").mkdir()
-        tables.write(pd.DataFrame([{"study": study, "check": "noise", "mean": 0.5}]), folder / "examine/trust.csv")
+        tables.write(
+            pd.DataFrame([{"study": study, "check": "noise", "mean": 0.5}]),
+            folder / "examine/trust.csv",
+        )
         (folder / "clusters").mkdir()
         tables.write(
-            pd.DataFrame([dict.fromkeys(columns.CONCEPTS, 0) | {"study": study}]), folder / "clusters/told.csv"
+            pd.DataFrame([dict.fromkeys(columns.CONCEPTS, 0) | {"study": study}]),
+            folder / "clusters/told.csv",
         )
         (folder / "compare/settings.json").write_text('{"published": "byra-2022"}')
     gather.write()
     for name in ("summary", "pairs", "performance", "trust", "concepts", "claims"):
-        assert list(dict.fromkeys(pd.read_csv(tmp_path / f"results/{name}.csv")["study"])) == ["a", "b"]
+        assert list(dict.fromkeys(pd.read_csv(tmp_path / f"results/{name}.csv")["study"])) == [
+            "a",
+            "b",
+        ]
     text = (tmp_path / "results/summary.csv").read_text()
     assert ",0.666667," in text and ",nan" not in text.lower() and "\r" not in text
 
@@ -635,13 +797,21 @@ def test_write_gathers_the_studies_by_name(tmp_path, monkeypatch):
 MASS = np.zeros((40, 80), bool)
 MASS[14:20, 36:46] = True
 PARTS = reference_regions.around_mass(MASS)
-PLACES = {"mass": (16, 40), "peritumoral": (21, 40), "below": (24, 40), "above": (8, 40), "other": (35, 5)}
+PLACES = {
+    "mass": (16, 40),
+    "peritumoral": (21, 40),
+    "below": (24, 40),
+    "above": (8, 40),
+    "other": (35, 5),
+}
 
 
 def impulse(place, box):
     """A map on the square with one pixel set, the one over the image's pixel `place`."""
     maps = torch.zeros(1, box.size, box.size)
-    row, column = [int((at + 0.5) * inner / side) for at, inner, side in zip(place, box[3:5], box[:2])]
+    row, column = [
+        int((at + 0.5) * inner / side) for at, inner, side in zip(place, box[3:5], box[:2])
+    ]
     maps[0, box.top + row, box.left + column] = 1
     return maps
 
@@ -658,11 +828,15 @@ def test_an_impulse_lands_in_its_region(name, turned, size):
     parts = {part: region.T if turned else region for part, region in PARTS.items()}
     place = PLACES[name][::-1] if turned else PLACES[name]
     box = letterbox(*parts["mass"].shape, size)
-    assert parts[name][place] and (box.top, box.left) == ((0, size // 4) if turned else (size // 4, 0))
-    found = hits(localisation.score_maps(impulse(place, box), ["cam"], parts, NAMES, box, [0]))["cam"]
-    assert found.to_dict() == {part: float(part == name) for part in reference_regions.AROUND_MASS} | {
-        UNION: float(name in ("mass", "peritumoral", "below"))
-    }
+    assert parts[name][place] and (box.top, box.left) == (
+        (0, size // 4) if turned else (size // 4, 0)
+    )
+    found = hits(localisation.score_maps(impulse(place, box), ["cam"], parts, NAMES, box, [0]))[
+        "cam"
+    ]
+    assert found.to_dict() == {
+        part: float(part == name) for part in reference_regions.AROUND_MASS
+    } | {UNION: float(name in ("mass", "peritumoral", "below"))}
 
 
 def test_each_map_has_the_row_of_its_name():
@@ -676,16 +850,25 @@ def test_each_map_has_the_row_of_its_name():
     np.testing.assert_array_equal(found, np.eye(5))
 
 
-@pytest.mark.parametrize("shape, inside", [((56, 112), 7), ((112, 224), 15), ((224, 112), 15), ((448, 224), 30)])
+@pytest.mark.parametrize(
+    "shape, inside", [((56, 112), 7), ((112, 224), 15), ((224, 112), 15), ((448, 224), 30)]
+)
 def test_tolerance_is_in_pixels_of_an_input_224_wide(shape, inside):
-    """15 of 224 pixels of the longer side, whatever the square's size, and not one more; 7.5 of 112 reach 7."""
+    """15 of 224 pixels of the longer side, whatever the square's size, and not one more; 7.5 of 112
+    reach 7.
+    """
     mass = np.zeros(shape, bool)
     mass[20, 5] = True
-    parts = {name: mass if name == "mass" else np.zeros_like(mass) for name in reference_regions.AROUND_MASS}
+    parts = {
+        name: mass if name == "mass" else np.zeros_like(mass)
+        for name in reference_regions.AROUND_MASS
+    }
     box = letterbox(*shape, 448)
     maps = torch.cat([impulse((20, 5 + inside + more), box) for more in (0, 1)])
     found = localisation.score_maps(maps, ["in", "out"], parts, NAMES, box, [0, 15])
-    hit = found[(found["score"] == "pointing") & (found["region"] == "mass")].set_index(["setting", "method"])["value"]
+    hit = found[(found["score"] == "pointing") & (found["region"] == "mass")].set_index(
+        ["setting", "method"]
+    )["value"]
     assert hit.to_dict() == {
         ("tolerance=0/224", "in"): 0,
         ("tolerance=0/224", "out"): 0,
@@ -695,31 +878,47 @@ def test_tolerance_is_in_pixels_of_an_input_224_wide(shape, inside):
 
 
 def test_chance_is_the_hit_rate_of_every_pixel_in_turn():
-    """At both tolerances; disjoint regions that cover the image sum to one without tolerance, to more with it."""
+    """At both tolerances; disjoint regions that cover the image sum to one without tolerance, to
+    more with it.
+    """
     parts = {name: region[::2, ::2] for name, region in PARTS.items()}
     box = letterbox(20, 40, 40)
     maps = torch.cat([impulse(place, box) for place in np.ndindex(20, 40)])
-    found = localisation.score_maps(maps, [str(place) for place in range(800)], parts, NAMES, box, [0, 12])
+    found = localisation.score_maps(
+        maps, [str(place) for place in range(800)], parts, NAMES, box, [0, 12]
+    )
     found = found[found["score"].isin(["pointing", "pointing-chance"])]
-    means = found.groupby(["setting", "region", "score"])["value"].agg(["mean", "nunique"]).unstack()
-    np.testing.assert_allclose(means["mean"]["pointing"], means["mean"]["pointing-chance"], rtol=1e-12)
+    means = (
+        found.groupby(["setting", "region", "score"])["value"].agg(["mean", "nunique"]).unstack()
+    )
+    np.testing.assert_allclose(
+        means["mean"]["pointing"], means["mean"]["pointing-chance"], rtol=1e-12
+    )
     assert (means["nunique"]["pointing-chance"] == 1).all(), "chance knows no map"
-    sums = means["mean"]["pointing-chance"].unstack()[list(reference_regions.AROUND_MASS)].sum(axis=1)
+    sums = (
+        means["mean"]["pointing-chance"].unstack()[list(reference_regions.AROUND_MASS)].sum(axis=1)
+    )
     assert sums["tolerance=0/224"] == pytest.approx(1) and sums["tolerance=12/224"] > 1.05
 
 
 def test_a_case_that_is_not_annotated_is_undefined_throughout():
     box = letterbox(40, 80, 80)
-    found = localisation.score_maps(impulse((3, 3), box).repeat(2, 1, 1), ["a", "b"], {}, NAMES, box, [0, 15])
+    found = localisation.score_maps(
+        impulse((3, 3), box).repeat(2, 1, 1), ["a", "b"], {}, NAMES, box, [0, 15]
+    )
     assert len(found) == 3 * (2 + 1) * 6 and found["value"].isna().all()
-    selected = localisation.score_selections(impulse((3, 3), box) > 0, ["a"], None, "mass", box).set_index("score")[
-        "value"
-    ]
-    np.testing.assert_array_equal(selected[["iou", "iou-chance", "precision", "area"]], [NAN, NAN, NAN, 1 / 3200])
+    selected = localisation.score_selections(
+        impulse((3, 3), box) > 0, ["a"], None, "mass", box
+    ).set_index("score")["value"]
+    np.testing.assert_array_equal(
+        selected[["iou", "iou-chance", "precision", "area"]], [NAN, NAN, NAN, 1 / 3200]
+    )
 
 
 def test_a_region_that_does_not_exist_is_undefined_and_a_broken_map_as_well():
-    """A mass at the lower border has no `below`; a map with NaN has hits nowhere, and the chance does not mind."""
+    """A mass at the lower border has no `below`; a map with NaN has hits nowhere, and the chance
+    does not mind.
+    """
     parts = reference_regions.around_mass(np.roll(MASS, 20, axis=0))
     box = letterbox(40, 80, 80)
     broken = torch.full((1, 80, 80), torch.nan)
@@ -729,32 +928,44 @@ def test_a_region_that_does_not_exist_is_undefined_and_a_broken_map_as_well():
     value = found.set_index(["method", "score", "region"])["value"].sort_index()
     np.testing.assert_array_equal(value["good", "pointing"][["mass", "below", UNION]], [1, NAN, 1])
     assert value["broken", "pointing"].isna().all()
-    assert np.isnan(value["", "pointing-chance", "below"]) and not value["", "pointing-chance"]["mass"] == 0
+    assert (
+        np.isnan(value["", "pointing-chance", "below"])
+        and value["", "pointing-chance"]["mass"] != 0
+    )
 
 
 @pytest.mark.parametrize("size", [40, 80])
 def test_selections_by_hand(size):
-    """The left half of the image, cut at column 40 through a mass of 6 x 10 with 4 columns on that side."""
+    """The left half of the image, cut at column 40 through a mass of 6 x 10 with 4 columns on that
+    side.
+    """
     box = letterbox(40, 80, size)
     selected = torch.zeros(2, size, size, dtype=torch.bool)
     selected[0, :, : size // 2] = True
-    found = localisation.score_selections(selected, ["half", "none"], MASS, "mass", box).set_index(["method", "score"])[
-        "value"
-    ]
+    found = localisation.score_selections(selected, ["half", "none"], MASS, "mass", box).set_index(
+        ["method", "score"]
+    )["value"]
     half, share = 0.5, 60 / 3200
     assert list(found["half"][["iou", "area"]]) == pytest.approx([24 / (1600 + 36), 0.5])
-    assert found["half", "iou-chance"] == pytest.approx(half * share / (half + share - half * share))
+    assert found["half", "iou-chance"] == pytest.approx(
+        half * share / (half + share - half * share)
+    )
     assert list(found["none"][["iou", "iou-chance", "area"]]) == [0, 0, 0]
 
 
 def test_all_scores_of_one_explanation():
-    """A map with its maximum in the mass; its region by two settings; the other finding lies where the map has nothing."""
+    """A map with its maximum in the mass; its region by two settings; the other finding lies where
+    the map has nothing.
+    """
     box, other = letterbox(40, 80, 80), np.roll(MASS, 20, axis=1)
     heat = torch.zeros(80, 80)
     heat[20:60, :] = from_pixels(MASS)
     maps = xr.Dataset({"cam": (("map", "y", "x"), heat[None].numpy())}, {"map": ["a nodule"]})
     chosen = torch.stack([heat > 0, heat > 9])[:, None].numpy()
-    said = {"otsu": {"method": "otsu", "parameters": {}}, "otsu k=2": {"method": "otsu", "parameters": {"k": 2}}}
+    said = {
+        "otsu": {"method": "otsu", "parameters": {}},
+        "otsu k=2": {"method": "otsu", "parameters": {"k": 2}},
+    }
     selected = xr.Dataset(
         {"cam": (("selection", "map", "y", "x"), chosen)},
         {"map": ["a nodule"], "selection": list(said)},
@@ -762,10 +973,17 @@ def test_all_scores_of_one_explanation():
     )
     scored = {"parts": ["finding", "other"], "others": ["effusion"], "expert": "finding"}
     regions_of = {"finding": MASS, "other": ~MASS, "effusion": other}
-    found = localisation.score_explanation(maps, [selected], "a", "nodule", regions_of, scored, box, [0, "5 mm"], 0.5)
-    value = found.astype(object).fillna("").set_index(["method", "selection", "setting", "region", "score"])["value"]
+    found = localisation.score_explanation(
+        maps, [selected], "a", "nodule", regions_of, scored, box, [0, "5 mm"], 0.5
+    )
+    value = (
+        found.astype(object)
+        .fillna("")
+        .set_index(["method", "selection", "setting", "region", "score"])["value"]
+    )
     assert (
-        value["cam", "", "tolerance=0/224", "finding", "pointing"] == 1 and value["cam", "", "", "finding", "mass"] == 1
+        value["cam", "", "tolerance=0/224", "finding", "pointing"] == 1
+        and value["cam", "", "", "finding", "mass"] == 1
     )
     assert value["cam", "", "tolerance=5 mm", "other", "pointing"] == 1, (
         "ten pixels from the middle of the mass is outside it"
@@ -774,11 +992,19 @@ def test_all_scores_of_one_explanation():
         value["cam", "", "tolerance=0/224", "effusion", "pointing"] == 0
         and value["cam", "", "", "effusion", "mass"] == 0
     )
-    assert value["cam", "", "", "finding", "auprc"] == 1 and ("cam", "", "", "other", "auprc") not in value
+    assert (
+        value["cam", "", "", "finding", "auprc"] == 1
+        and ("cam", "", "", "other", "auprc") not in value
+    )
     assert ("cam", "", "tolerance=5 mm", "effusion", "pointing") not in value
-    assert value["cam", "otsu", "", "finding", "iou"] == 1 and value["cam", "otsu", "k=2", "finding", "iou"] == 0
+    assert (
+        value["cam", "otsu", "", "finding", "iou"] == 1
+        and value["cam", "otsu", "k=2", "finding", "iou"] == 0
+    )
     assert value["cam", "otsu", "", "", "area"] == pytest.approx(MASS.mean())
-    assert value["", "", "tolerance=0/224", "finding", "pointing-chance"] == pytest.approx(MASS.mean())
+    assert value["", "", "tolerance=0/224", "finding", "pointing-chance"] == pytest.approx(
+        MASS.mean()
+    )
 
 
 def from_pixels(mask):
@@ -802,26 +1028,49 @@ def test_tolerances_in_millimetres_need_the_pixel_size():
 
 
 def test_people_agree_by_hand():
-    """Two readers share two of four pixels each: IoU 1/3, Dice, precision and recall 1/2. A third who drew nothing is no reference,
-    and as a region has IoU 0 with both."""
+    """Two readers share two of four pixels each: IoU 1/3, Dice, precision and recall 1/2. A third
+    who drew nothing is no reference, and as a region has IoU 0 with both."""
     mine, hers, none = np.zeros((3, 4, 4), bool)
     mine[0], hers[0, :2], hers[1, :2] = True, True, True
     pair = localisation.score_readers([mine, hers], "mass").set_index("score")["value"]
-    assert pair.to_dict() == pytest.approx({"iou": 1 / 3, "dice": 1 / 2, "precision": 1 / 2, "recall": 1 / 2})
+    assert pair.to_dict() == pytest.approx(
+        {"iou": 1 / 3, "dice": 1 / 2, "precision": 1 / 2, "recall": 1 / 2}
+    )
     three = localisation.score_readers([mine, hers, none], "mass").set_index("score")["value"]
-    assert three["iou"] == pytest.approx((1 / 3 + 1 / 3 + 0 + 0) / 4) and three["precision"] == pytest.approx(1 / 2)
+    assert three["iou"] == pytest.approx((1 / 3 + 1 / 3 + 0 + 0) / 4) and three[
+        "precision"
+    ] == pytest.approx(1 / 2)
     assert localisation.score_readers([none, none], "mass")["value"].isna().all()
-    drawn = {"mass": mine, "mass-1": mine, "mass-2": hers, "mass-like": none, "submass-1": none, "other": ~mine}
-    assert len(reference_regions.readers(drawn, "mass")) == 2 and list(reference_regions.other_findings(drawn, "nodule")) == [
+    drawn = {
+        "mass": mine,
+        "mass-1": mine,
+        "mass-2": hers,
+        "mass-like": none,
+        "submass-1": none,
+        "other": ~mine,
+    }
+    assert len(reference_regions.readers(drawn, "mass")) == 2 and list(
+        reference_regions.other_findings(drawn, "nodule")
+    ) == [
         "mass",
         "mass-like",
     ]
-    people = localisation.score_readers([mine, hers], "mass").assign(selection="").to_dict("records")
+    people = (
+        localisation.score_readers([mine, hers], "mass").assign(selection="").to_dict("records")
+    )
     scores = pd.concat(
         [table()]
-        + [column([row["value"]] * 4, row["score"], method=row["method"], selection="", setting="") for row in people]
+        + [
+            column([row["value"]] * 4, row["score"], method=row["method"], selection="", setting="")
+            for row in people
+        ]
     )
-    row = one(summary.summarise(scores, PREDICTIONS, 100, "q"), method=localisation.HUMAN, score="iou", stratum="all")
+    row = one(
+        summary.summarise(scores, PREDICTIONS, 100, "q"),
+        method=localisation.HUMAN,
+        score="iou",
+        stratum="all",
+    )
     assert row["mean"] == pytest.approx(1 / 3) and row["n_cases"] == 4 and row["empty_rule"] == ""
 
 
@@ -869,9 +1118,18 @@ def test_findings_are_averaged_one_by_one_and_together():
     )
     scores = pd.concat(
         [
-            column([value], score, region="finding", target_role="finding", cases=row, **POINTING | {"target": target})
+            column(
+                [value],
+                score,
+                region="finding",
+                target_role="finding",
+                cases=row,
+                **POINTING | {"target": target},
+            )
             for (_, row), target, value in zip(
-                [(None, explained.iloc[[i]]) for i in range(3)], explained["target"], [1.0, 0.0, 0.5]
+                [(None, explained.iloc[[i]]) for i in range(3)],
+                explained["target"],
+                [1.0, 0.0, 0.5],
             )
             for score in ("pointing", "pointing-chance")
         ]
@@ -879,7 +1137,9 @@ def test_findings_are_averaged_one_by_one_and_together():
     every = summary.summarise(scores, explained, 50, "quick").set_index(["target", "stratum"])
     several = every.index.get_level_values("stratum").str.contains("finding")
     assert {
-        stratum: row["n_maps"] for (target, stratum), row in every[several].iterrows() if target == summary.POOLED
+        stratum: row["n_maps"]
+        for (target, stratum), row in every[several].iterrows()
+        if target == summary.POOLED
     } == {
         "1 finding": 1,
         "2 findings": 2,
@@ -901,33 +1161,67 @@ def test_findings_are_averaged_one_by_one_and_together():
         nan_ok=True,
     )
     pooled = found.loc[(summary.POOLED, "all")]
-    assert (pooled["n_maps"], pooled["n_cases"], pooled["n_patients"]) == (3, 2, 2), "one case has two findings"
-    assert summary.headline(explained)[0] == summary.POOLED and summary.headline(PREDICTIONS)[1] == "predicted"
+    assert (pooled["n_maps"], pooled["n_cases"], pooled["n_patients"]) == (3, 2, 2), (
+        "one case has two findings"
+    )
+    assert (
+        summary.headline(explained)[0] == summary.POOLED
+        and summary.headline(PREDICTIONS)[1] == "predicted"
+    )
 
 
 def test_maps_that_were_not_made_are_not_undefined():
-    """A slow method that explained cases a and d alone: means over these, d undefined, the rest not counted at all."""
+    """A slow method that explained cases a and d alone: means over these, d undefined, the rest not
+    counted at all.
+    """
     some = table(method="lime")
-    found = summary.summarise(pd.concat([table(), some[some["case"].isin(["a", "d"])]]), PREDICTIONS, 200, "quick")
+    found = summary.summarise(
+        pd.concat([table(), some[some["case"].isin(["a", "d"])]]), PREDICTIONS, 200, "quick"
+    )
     slow = one(found, method="lime", score="pointing", stratum="all")
-    assert (slow["mean"], slow["n_cases"], slow["n_maps"], slow["n_undefined"], slow["chance"]) == (1.0, 1, 1, 1, 0.1)
-    area = one(found, method="lime", score="iou", stratum="all", empty_rule=summary.EMPTY_RULES[0])["selected_area"]
+    assert (slow["mean"], slow["n_cases"], slow["n_maps"], slow["n_undefined"], slow["chance"]) == (
+        1.0,
+        1,
+        1,
+        1,
+        0.1,
+    )
+    area = one(found, method="lime", score="iou", stratum="all", empty_rule=summary.EMPTY_RULES[0])[
+        "selected_area"
+    ]
     assert area == pytest.approx(0.1), "of case a alone, since d has no region"
     usual = one(found, method="cam", score="pointing", stratum="all")
     assert (usual["n_maps"], usual["n_undefined"]) == (3, 1)
 
 
 def test_changing_a_number_in_summary_changes_the_verdict():
-    """Of the share of CAM in the three regions, as it stands in summary.csv: its interval, its patients, its data."""
-    scores = pd.concat(column(HITS, score, region=UNION, **POINTING) for score in ("pointing", "pointing-chance"))
-    ours = summary.summarise(scores, PREDICTIONS, 100, "full").assign(n_patients=60, ci_low=0.6, ci_high=0.75)
-    none = (pd.DataFrame(columns=columns.PAIRS), pd.DataFrame(columns=[*measured()]), CONCEPTS, {"s": "byra-2022"})
+    """Of the share of CAM in the three regions, as it stands in summary.csv: its interval, its
+    patients, its data.
+    """
+    scores = pd.concat(
+        column(HITS, score, region=UNION, **POINTING) for score in ("pointing", "pointing-chance")
+    )
+    ours = summary.summarise(scores, PREDICTIONS, 100, "full").assign(
+        n_patients=60, ci_low=0.6, ci_high=0.75
+    )
+    none = (
+        pd.DataFrame(columns=columns.PAIRS),
+        pd.DataFrame(columns=[*measured()]),
+        CONCEPTS,
+        {"s": "byra-2022"},
+    )
 
     def verdict(**change):
         found = verdicts.claims(ours.assign(**change), *none).set_index("claim")
         return found.loc["three-regions", "verdict"]
 
     assert verdict(data="clinic") == "holds" and verdict(data="phantom") == "on phantoms: holds"
-    assert verdict(data="clinic", ci_high=0.7) == verdict(data="clinic", ci_low=0.72) == "does not hold"
+    assert (
+        verdict(data="clinic", ci_high=0.7)
+        == verdict(data="clinic", ci_low=0.72)
+        == "does not hold"
+    )
     assert verdict(data="clinic", n_patients=39) == "not tested"
-    assert verdict(data="clinic", ci_low=0.5) == verdict(data="clinic", ci_low=NAN) == "undecided", "too wide, and none"
+    assert (
+        verdict(data="clinic", ci_low=0.5) == verdict(data="clinic", ci_low=NAN) == "undecided"
+    ), "too wide, and none"

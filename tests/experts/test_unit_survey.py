@@ -1,4 +1,6 @@
-"""The expert survey: answers are kept at once, resumed, and put together by rule. All answers here are made up."""
+"""The expert survey: answers are kept at once, resumed, and put together by rule. All answers here
+are made up.
+"""
 
 import os
 import signal
@@ -29,7 +31,9 @@ def file(tmp_path):
 @pytest.fixture
 def box(file):
     pages = {
-        unit: unit_figures.mosaic(np.full((3, 8, 8), unit % 251, np.uint8), np.ones((3, 8, 8), bool))
+        unit: unit_figures.mosaic(
+            np.full((3, 8, 8), unit % 251, np.uint8), np.ones((3, 8, 8), bool)
+        )
         for unit in (9, 120, 1030)
     }
     return explorers.survey(pages, file, "mammography", "abc")
@@ -37,19 +41,31 @@ def box(file):
 
 def test_answers_come_back_in_one_order(file):
     for unit, rater in ((1030, "b"), (9, "a"), (9, "b"), (1030, "a")):
-        unit_survey.record(file, synthetic(unit, rater, description="mass, with a comma\nand a line"))
+        unit_survey.record(
+            file, synthetic(unit, rater, description="mass, with a comma\nand a line")
+        )
     table = unit_survey.read(file)
-    assert list(zip(table["unit"], table["rater"])) == [(9, "a"), (9, "b"), (1030, "a"), (1030, "b")]
+    assert list(zip(table["unit"], table["rater"])) == [
+        (9, "a"),
+        (9, "b"),
+        (1030, "a"),
+        (1030, "b"),
+    ]
     assert set(table["description"]) == {"mass, with a comma\nand a line"}
     before = file.read_bytes()
-    unit_survey.record(file, synthetic(9, "a", description="mass, with a comma\nand a line"))  # again: nothing changes
+    unit_survey.record(
+        file, synthetic(9, "a", description="mass, with a comma\nand a line")
+    )  # again: nothing changes
     assert (
         file.read_bytes() == before
         and b"unit_0009" in before
-        and {path.name for path in file.parent.iterdir()} <= {file.name, answer_table.lock(file).name}
+        and {path.name for path in file.parent.iterdir()}
+        <= {file.name, answer_table.lock(file).name}
     )
     unit_survey.record(file, synthetic(9, "a", recognisable="no"))
-    assert unit_survey.read(file).iloc[0]["recognisable"] == "no" and len(unit_survey.read(file)) == 4
+    assert (
+        unit_survey.read(file).iloc[0]["recognisable"] == "no" and len(unit_survey.read(file)) == 4
+    )
 
 
 def test_text_with_any_line_end_never_breaks_the_table(file):
@@ -59,7 +75,9 @@ def test_text_with_any_line_end_never_breaks_the_table(file):
     assert set(unit_survey.read(file)["rater"]) == {"ann"}, "one rater, with and without spaces"
     for name in ("Jose\u0301", "Jos\u00e9", "Anna\u200b", "\ufeffAnna"):
         unit_survey.record(file, synthetic(7, name, description="x"))
-    assert set(unit_survey.read(file)["rater"]) == {"ann", "Jos\u00e9", "Anna"}, "however a name is written"
+    assert set(unit_survey.read(file)["rater"]) == {"ann", "Jos\u00e9", "Anna"}, (
+        "however a name is written"
+    )
     with pytest.raises(ValueError, match="say who you are first"):
         unit_survey.record(file, synthetic(7, "\u200b"))
     for name in ("Jos\u00e9", "Anna"):
@@ -75,7 +93,11 @@ def test_text_with_any_line_end_never_breaks_the_table(file):
         ("description", "note", "has no column 'description'; it has study"),
         ("description", "description,note", "8 cells, the header 9"),
         (",ann,", ",,", "row 2: the rater is blank"),
-        (",yes,", f",{'x' * 1000},", "row 2: 'recognisable' is 'x{20,50}[.]{3}x{20,50}'; answers are"),
+        (
+            ",yes,",
+            f",{'x' * 1000},",
+            "row 2: 'recognisable' is 'x{20,50}[.]{3}x{20,50}'; answers are",
+        ),
     ],
 )
 def test_a_table_that_somebody_changed_is_read_or_named(file, old, new, said):
@@ -121,8 +143,13 @@ def test_writers_with_folders_of_their_own_for_temporary_files_lose_nothing(file
         writers.append(subprocess.Popen(words, env=os.environ | {"TMPDIR": str(own)}))
     assert [writer.wait() for writer in writers] == [0] * 8
     table = pd.read_csv(file)
-    assert table.groupby("rater")["item"].apply(list).to_dict() == {rater: list(range(25)) for rater in "abcdefgh"}
-    assert {path.name for path in file.parent.iterdir()} <= {file.name, answer_table.lock(file).name}
+    assert table.groupby("rater")["item"].apply(list).to_dict() == {
+        rater: list(range(25)) for rater in "abcdefgh"
+    }
+    assert {path.name for path in file.parent.iterdir()} <= {
+        file.name,
+        answer_table.lock(file).name,
+    }
 
 
 def test_a_writer_that_was_killed_holds_nobody_up(file):
@@ -165,17 +192,31 @@ def test_what_is_wrong_is_named(file):
 
 
 def test_agreement_by_hand():
-    """Cohen's kappa of two raters who agree on 3 of 4 units, each saying yes twice and three times."""
-    rows = [synthetic(unit, "a", recognisable=one) for unit, one in enumerate(["yes", "yes", "no", "no"])]
-    rows += [synthetic(unit, "b", recognisable=one) for unit, one in enumerate(["yes", "yes", "no", "yes"])]
+    """Cohen's kappa of two raters who agree on 3 of 4 units, each saying yes twice and three
+    times.
+    """
+    rows = [
+        synthetic(unit, "a", recognisable=one)
+        for unit, one in enumerate(["yes", "yes", "no", "no"])
+    ]
+    rows += [
+        synthetic(unit, "b", recognisable=one)
+        for unit, one in enumerate(["yes", "yes", "no", "yes"])
+    ]
     found = unit_survey.agreement(pd.DataFrame(rows)).set_index("question")
     chance = 0.5 * 0.75 + 0.5 * 0.25
-    assert found["agreed"]["recognisable"] == 0.75 and found["kappa"]["recognisable"] == pytest.approx(
-        (0.75 - chance) / (1 - chance)
-    )
+    assert found["agreed"]["recognisable"] == 0.75 and found["kappa"][
+        "recognisable"
+    ] == pytest.approx((0.75 - chance) / (1 - chance))
     assert found["n_units"]["associated"] == 0 and np.isnan(found["kappa"]["associated"])
-    rows += [synthetic(unit, "c", recognisable=one) for unit, one in enumerate(["yes", "no", "no", "yes"])]
-    assert unit_survey.agreement(pd.DataFrame(rows)).set_index("question")["n_raters"]["recognisable"] == 3
+    rows += [
+        synthetic(unit, "c", recognisable=one)
+        for unit, one in enumerate(["yes", "no", "no", "yes"])
+    ]
+    assert (
+        unit_survey.agreement(pd.DataFrame(rows)).set_index("question")["n_raters"]["recognisable"]
+        == 3
+    )
 
 
 def test_labels_are_what_most_raters_say():
@@ -197,7 +238,11 @@ def test_the_widget_saves_at_once_and_goes_on_where_it_stopped(box, file):
     parts["associated"].value, parts["several"].value = "yes", "one"
     assert "1 answered" in parts["where"].value
     parts["on"].click()
-    assert parts["picture"].value != shown and parts["recognisable"].value == "" and "unit_0120" in parts["where"].value
+    assert (
+        parts["picture"].value != shown
+        and parts["recognisable"].value == ""
+        and "unit_0120" in parts["where"].value
+    )
     assert parts["said"].value == ""
     parts["back"].click()
     assert parts["recognisable"].value == "yes" and parts["description"].value == "a mass"
@@ -246,7 +291,9 @@ def test_a_mosaic_is_dimmed_outside(tmp_path):
     masks[1, :, 3:] = True
     (tmp_path / "page.png").write_bytes(unit_figures.mosaic(images, masks, columns=2))
     shown = np.asarray(Image.open(tmp_path / "page.png"))
-    assert shown.shape == (12, 12) and shown[0, 0] == 40 and shown[0, 9] == 200 and shown[11, 11] == 0
+    assert (
+        shown.shape == (12, 12) and shown[0, 0] == 40 and shown[0, 9] == 200 and shown[11, 11] == 0
+    )
     coloured = unit_figures.mosaic(np.repeat(images[..., None], 3, axis=3), masks, columns=2)
     (tmp_path / "page.png").write_bytes(coloured)
     assert (np.asarray(Image.open(tmp_path / "page.png")) == shown[..., None]).all()

@@ -1,6 +1,8 @@
-"""The explorers in a real browser, in JupyterLab and in Voila: Debian's chromium, clicked, slid and typed into.
+"""The explorers in a real browser, in JupyterLab and in Voila: Debian's chromium, clicked, slid and
+typed into.
 
-Screenshots are kept in build/screenshots/. Without chromium the tests are skipped; where REGARD_BROWSER is "required", as in .ci/run, they fail.
+Screenshots are kept in build/screenshots/. Without chromium the tests are skipped; where
+REGARD_BROWSER is "required", as in .ci/run, they fail.
 """
 
 import contextlib
@@ -28,8 +30,15 @@ except ImportError:
     playwright = None
 
 SCREENSHOTS = ROOT / "build" / "screenshots"
-PATIENCE = int(os.environ.get("REGARD_PATIENCE", 90)) * 1000  # ms: a kernel starts, torch is imported
-QUIET = ("--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-component-update")
+PATIENCE = (
+    int(os.environ.get("REGARD_PATIENCE", 90)) * 1000
+)  # ms: a kernel starts, torch is imported
+QUIET = (
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-background-networking",
+    "--disable-component-update",
+)
 
 
 def missing(reason: str):
@@ -40,7 +49,9 @@ def missing(reason: str):
 
 @pytest.fixture(scope="module")
 def browser():
-    path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    path = next(
+        filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+    )
     if path is None:
         missing("no chromium (Debian's package of that name)")
     if playwright is None:
@@ -80,11 +91,16 @@ def place(tmp_path_factory):
 
 @contextlib.contextmanager
 def served(place: Path, *command: str):
-    """The address of a server of `place` that is started, and ended afterwards with all its kernels."""
+    """The address of a server of `place` that is started, and ended afterwards with all its
+    kernels.
+    """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    own = {f"JUPYTER_{kind}_DIR": str(place / ".jupyter" / kind) for kind in ("CONFIG", "RUNTIME", "DATA")}
+    own = {
+        f"JUPYTER_{kind}_DIR": str(place / ".jupyter" / kind)
+        for kind in ("CONFIG", "RUNTIME", "DATA")
+    }
     own |= {"JUPYTER_PATH": "", "IPYTHONDIR": str(place / ".ipython"), "PYTHONWARNINGS": "ignore"}
     log = place / f"{command[0]}.log"
     with open(log, "w") as written:
@@ -114,9 +130,20 @@ def served(place: Path, *command: str):
 def lab(place, browser):
     settings = place / ".jupyter" / "settings" / "@jupyterlab" / "apputils-extension"
     settings.mkdir(parents=True)
-    (settings / "notification.jupyterlab-settings").write_text('{"fetchNews": "false", "checkForUpdates": false}')
-    options = ("--ServerApp.token=", "--ServerApp.password=", "--ServerApp.disable_check_xsrf=True", "--allow-root", "--ServerApp.root_dir=notebooks")
-    offline = (f"--LabApp.user_settings_dir={place / '.jupyter' / 'settings'}", "--LabApp.extension_manager=readonly")
+    (settings / "notification.jupyterlab-settings").write_text(
+        '{"fetchNews": "false", "checkForUpdates": false}'
+    )
+    options = (
+        "--ServerApp.token=",
+        "--ServerApp.password=",
+        "--ServerApp.disable_check_xsrf=True",
+        "--allow-root",
+        "--ServerApp.root_dir=notebooks",
+    )
+    offline = (
+        f"--LabApp.user_settings_dir={place / '.jupyter' / 'settings'}",
+        "--LabApp.extension_manager=readonly",
+    )
     with served(place, "jupyterlab", *options, *offline) as address:
         yield address
 
@@ -132,7 +159,9 @@ def pictures(page) -> list[str]:
 
 
 def changes(page, act) -> float:
-    """Do `act` and wait until the first picture is another one, loaded; returns how long that took, in milliseconds."""
+    """Do `act` and wait until the first picture is another one, loaded; returns how long that took,
+    in milliseconds.
+    """
     before = pictures(page)[0]
     page.evaluate("() => { window.begun = performance.now() }")
     act()
@@ -146,7 +175,9 @@ def slide(page, key: str = "ArrowRight", nth: int = 0):
 
 
 def says(page, text: str):
-    """Wait until the explorer says `text`: words may reach the browser after the picture they belong to."""
+    """Wait until the explorer says `text`: words may reach the browser after the picture they
+    belong to.
+    """
     page.locator(".widget-html").filter(has_text=text).first.wait_for()
 
 
@@ -159,7 +190,11 @@ def heat_maps(page, place):
     changes(page, lambda: page.keyboard.press("Space"))
     cases = page.get_by_label("Cases")
     cases.focus()
-    for key in ("Space", "ArrowUp", "Enter"):  # an open list has the arrow keys, a closed one JupyterLab
+    for key in (
+        "Space",
+        "ArrowUp",
+        "Enter",
+    ):  # an open list has the arrow keys, a closed one JupyterLab
         page.keyboard.press(key)
         page.wait_for_timeout(400)
     playwright.expect(cases).to_have_value("all")
@@ -171,7 +206,9 @@ def selection(page, place):
     before = page.locator(".widget-html").last.inner_text()
     changes(page, lambda: page.get_by_label("Rule").select_option("top-area"))
     taken += [changes(page, lambda: slide(page)) for _ in range(5)]
-    print(f"from key to picture: {np.median(taken):.0f} ms in the median, {max(taken):.0f} ms at most")
+    print(
+        f"from key to picture: {np.median(taken):.0f} ms in the median, {max(taken):.0f} ms at most"
+    )
     playwright.expect(page.locator(".widget-html").last).not_to_have_text(before)
 
 
@@ -204,7 +241,9 @@ def reading(page, place):
     page.get_by_role("button", name="4", exact=True).press("Enter")
     page.get_by_text("Saved map 1").wait_for()
     changes(page, lambda: page.get_by_role("button", name="Next map").press("Enter"))
-    table = answer_table.read(place / "notebooks" / ".." / "surveys" / "chest-reading.csv", reading_study.FORM)
+    table = answer_table.read(
+        place / "notebooks" / ".." / "surveys" / "chest-reading.csv", reading_study.FORM
+    )
     assert table["rater"].tolist() == ["tester"] and table["plausibility"].tolist() == ["4"]
     assert not any(name in page.content() for name in ("lime@alam-2023: ", "shap@alam-2023: "))
 
@@ -219,7 +258,9 @@ def survey(page, place):
     changes(page, lambda: page.get_by_role("button", name="Next unit").press("Enter"))
     changes(page, lambda: page.get_by_role("button", name="Previous unit").press("Enter"))
     playwright.expect(page.get_by_label("Describe each of them")).to_have_value("a bright rim")
-    assert unit_survey.read(place / "surveys" / "mammography.csv")["recognisable"].tolist() == ["yes"]
+    assert unit_survey.read(place / "surveys" / "mammography.csv")["recognisable"].tolist() == [
+        "yes"
+    ]
 
 
 def your_own_image(page, place):
@@ -229,7 +270,9 @@ def your_own_image(page, place):
         chosen.value.set_files({"name": name, "mimeType": "image/png", "buffer": content})
 
     buffer = io.BytesIO()
-    Image.fromarray(np.random.default_rng(0).integers(0, 255, (90, 130), dtype=np.uint8)).save(buffer, format="PNG")
+    Image.fromarray(np.random.default_rng(0).integers(0, 255, (90, 130), dtype=np.uint8)).save(
+        buffer, format="PNG"
+    )
     changes(page, lambda: upload("mine.png", buffer.getvalue()))
     page.get_by_text("mine.png: the network says").wait_for()
     changes(page, lambda: page.get_by_label("Method").select_option("lrp-epsilon"))
@@ -261,7 +304,9 @@ def test_jupyterlab(lab, page, place, use):
     page.locator(".jp-Notebook .jp-CodeCell").first.wait_for()
     page.get_by_text("Python 3 (ipykernel) | Idle").wait_for()
     choose = page.get_by_role("button", name="Select", exact=True)
-    for _ in range(5):  # asked to run before the kernel is there, JupyterLab asks which kernel, or forgets
+    for _ in range(
+        5
+    ):  # asked to run before the kernel is there, JupyterLab asks which kernel, or forgets
         if choose.is_visible():
             choose.click()
         page.get_by_role("menuitem", name="Run", exact=True).click()
@@ -272,5 +317,7 @@ def test_jupyterlab(lab, page, place, use):
     page.locator("img.widget-image").first.wait_for()
     use(page, place)
     assert "Traceback" not in page.locator(".jp-OutputArea").all_inner_texts().__str__()
-    for kernel in page.request.get(f"{lab}/api/kernels").json():  # or eight of them stay, of about a gigabyte each
+    for kernel in page.request.get(
+        f"{lab}/api/kernels"
+    ).json():  # or eight of them stay, of about a gigabyte each
         assert page.request.delete(f"{lab}/api/kernels/{kernel['id']}").ok

@@ -22,14 +22,17 @@ SIZE, CASES = 32, ["a", "b", "c"]
 
 @pytest.fixture
 def root(tmp_path):
-    """Three cases: the expert drew a square in the first two; `good` points into it, `bad` does not, `slow` has the first case alone."""
+    """Three cases: the expert drew a square in the first two; `good` points into it, `bad` does
+    not, `slow` has the first case alone.
+    """
     folder = tmp_path / "made"
     for stage in ("prepare", "train", "attribute"):
         (folder / stage).mkdir(parents=True)
     random = np.random.default_rng(0)
     images = random.integers(0, 255, (3, SIZE, SIZE)).astype(np.uint8)
     arrays.write(
-        xr.Dataset({"images": (("case", "y", "x"), images)}, {"case": CASES}), folder / "prepare" / "images.nc"
+        xr.Dataset({"images": (("case", "y", "x"), images)}, {"case": CASES}),
+        folder / "prepare" / "images.nc",
     )
     tables.write(
         pd.DataFrame({"case": CASES, "patient": CASES, "height": SIZE, "width": SIZE // 2}),
@@ -50,13 +53,19 @@ def root(tmp_path):
     mask = np.zeros((SIZE, SIZE // 2), bool)
     mask[8:16, 4:12] = True
     for case in CASES[:2]:
-        reference_regions.write_outline({"mass": mask}, "mass", folder / "prepare" / "outlines", case)
+        reference_regions.write_outline(
+            {"mass": mask}, "mass", folder / "prepare" / "outlines", case
+        )
     good, bad = random.normal(0, 0.1, (2, 3, SIZE, SIZE))
     good[:, 12, 16], bad[:, 28, 16] = 5, 5
     good[:, 9:15, 13:19] += 1
     keys = [arrays.key(case, "malignant") for case in CASES]
     maps = xr.Dataset(
-        {"good": (("map", "y", "x"), good), "bad": (("map", "y", "x"), bad), "slow": (("subset", "y", "x"), good[:1])},
+        {
+            "good": (("map", "y", "x"), good),
+            "bad": (("map", "y", "x"), bad),
+            "slow": (("subset", "y", "x"), good[:1]),
+        },
         {"map": keys, "subset": keys[:1]},
     )
     maps["null"] = maps["bad"]
@@ -69,7 +78,11 @@ def root(tmp_path):
 def test_heat_maps_follow_every_control(root):
     parts = explorers.heat_maps(root).parts
     parts["maps"].value = ["good", "bad"]
-    assert [label for label, _ in parts["case"].options] == ["a: malignant", "b: malignant", "c: malignant"]
+    assert [label for label, _ in parts["case"].options] == [
+        "a: malignant",
+        "b: malignant",
+        "c: malignant",
+    ]
     seen = {parts["picture"].value}
     for name, value in (
         ("opacity", 0.1),
@@ -84,7 +97,10 @@ def test_heat_maps_follow_every_control(root):
         assert parts["picture"].value not in seen, name
         seen.add(parts["picture"].value)
     parts["on"].click()
-    assert parts["case"].value == ("b", "malignant") and "Not made of this case: slow" in parts["said"].value
+    assert (
+        parts["case"].value == ("b", "malignant")
+        and "Not made of this case: slow" in parts["said"].value
+    )
     parts["on"].click()
     assert "The expert drew nothing here" in parts["said"].value
     parts["on"].click()
@@ -94,7 +110,9 @@ def test_heat_maps_follow_every_control(root):
 
 
 def test_heat_maps_of_a_case_for_its_label(root):
-    """Case b was called malignant and is benign: there are maps for both, and each class has its own."""
+    """Case b was called malignant and is benign: there are maps for both, and each class has its
+    own.
+    """
     path = root / "made" / "train" / "explanations.csv"
     rows = tables.read(path)
     right = {"target": "benign", "target_role": "true", "label": "benign"}
@@ -107,7 +125,10 @@ def test_heat_maps_of_a_case_for_its_label(root):
     arrays.write(wide, root / "made" / "attribute" / "maps.nc")
     parts = explorers.heat_maps(root).parts
     parts["maps"].value, parts["case"].value = ("good",), ("b", "malignant")
-    assert parts["target"].options == (("malignant, as it was called", "malignant"), ("benign, its label", "benign"))
+    assert parts["target"].options == (
+        ("malignant, as it was called", "malignant"),
+        ("benign, its label", "benign"),
+    )
     before = parts["picture"].value
     parts["target"].value = "benign"
     assert parts["picture"].value != before
@@ -120,7 +141,11 @@ def test_heat_maps_of_some_cases(root):
     parts["maps"].value = ["good", "bad"]
     parts["cases"].value = "called wrong"
     assert [value for _, value in parts["case"].options] == [("b", "malignant")]
-    parts["cases"].value = "methods disagree"  # one points inside, the other outside, where the expert drew something
+    parts[
+        "cases"
+    ].value = (
+        "methods disagree"  # one points inside, the other outside, where the expert drew something
+    )
     assert [value for _, value in parts["case"].options] == [("a", "malignant"), ("b", "malignant")]
     parts["maps"].value = ["good", "null"]  # a null map is no method
     parts["cases"].value = "called wrong"
@@ -128,7 +153,9 @@ def test_heat_maps_of_some_cases(root):
     assert parts["case"].options == () and "no such case" in parts["said"].value
 
 
-@pytest.mark.parametrize("rule", ["bins", "kmeans", "meanshift", "otsu", "top-area", "relative-max"])
+@pytest.mark.parametrize(
+    "rule", ["bins", "kmeans", "meanshift", "otsu", "top-area", "relative-max"]
+)
 def test_a_region_follows_its_slider(root, rule):
     parts = explorers.selection(root).parts
     parts["map"].value = "good"
@@ -158,7 +185,9 @@ def test_the_map_of_everything_selects_everything(sample):
 
 
 def test_selection_by_hand(root):
-    """A hundredth of the 512 pixels that are image, and not padding, are five, all of them inside the expert's 64."""
+    """A hundredth of the 512 pixels that are image, and not padding, are five, all of them inside
+    the expert's 64.
+    """
     parts = explorers.selection(root).parts
     parts["map"].value, parts["rule"].value = "good", "top-area"
     parts["value"].value = 0.01
@@ -171,7 +200,9 @@ def test_nothing_to_explore_is_said(tmp_path, root):
     for name in ("heat_maps", "selection", "agreement", "clusters", "units", "own_image"):
         with pytest.raises(FileNotFoundError, match="run the pipeline first"):
             getattr(explorers, name)(tmp_path / "empty")
-    with pytest.raises(ValueError, match="study 'mad' has nothing to explore here; there is something of made"):
+    with pytest.raises(
+        ValueError, match="study 'mad' has nothing to explore here; there is something of made"
+    ):
         explorers.heat_maps(root, "mad")
 
 
@@ -192,7 +223,11 @@ def test_some_of_several():
 def test_colours_of_a_map():
     values = np.array([[-2.0, 0.0, 2.0]])
     signed, positive = pictures.heat(values, "signed"), pictures.heat(values, "positive")
-    assert signed[0, 0, 2] > signed[0, 0, 0] and signed[0, 2, 0] > signed[0, 2, 2] and signed[0, 1].min() > 240
+    assert (
+        signed[0, 0, 2] > signed[0, 0, 0]
+        and signed[0, 2, 0] > signed[0, 2, 2]
+        and signed[0, 1].min() > 240
+    )
     assert (positive[0, 0] == positive[0, 1]).all() and positive[0, 2].sum() > positive[0, 0].sum()
     assert (pictures.heat(-values, "positive")[0, 0] == positive[0, 2]).all()
     for nothing in (np.zeros((2, 2)), np.full((2, 2), np.nan)):
@@ -205,7 +240,10 @@ def test_outlines_lie_inside_the_region():
     drawn = pictures.outlined(np.zeros((30, 30, 3), np.uint8), region, "#010203", scale=3)
     touched = (drawn == [1, 2, 3]).all(axis=2)
     assert (
-        touched[6:24, 6:24].any() and not touched[8:22, 8:22].any() and not touched[:6].any() and touched[6, 6:24].all()
+        touched[6:24, 6:24].any()
+        and not touched[8:22, 8:22].any()
+        and not touched[:6].any()
+        and touched[6, 6:24].all()
     )
 
 
@@ -232,7 +270,10 @@ def root_of_project():
 
 
 def texts(table) -> list[list[str]]:
-    return [[getattr(cell, "description", "") or cell.value for cell in line.children] for line in table.children]
+    return [
+        [getattr(cell, "description", "") or cell.value for cell in line.children]
+        for line in table.children
+    ]
 
 
 def test_agreement_shows_the_table_and_the_cases_of_a_cell(sample):
@@ -253,7 +294,9 @@ def test_agreement_shows_the_table_and_the_cases_of_a_cell(sample):
     parts["table"].children[at].children[head.index("<b>otsu</b>")].click()
     assert parts["picture"].value != before and "<b>cam, otsu, mass</b>" in parts["said"].value
     scores = tables.read(sample / "ultrasound/compare/scores.csv")
-    own = scores[(scores["method"] == "cam") & (scores["selection"] == "otsu") & (scores["score"] == "iou")]
+    own = scores[
+        (scores["method"] == "cam") & (scores["selection"] == "otsu") & (scores["score"] == "iou")
+    ]
     assert len(own) == 6 and own["value"].between(0, 1).all()
     parts["score"].value = "pointing"
     assert "<b>peritumoral</b>" in texts(parts["table"])[0]
@@ -278,11 +321,15 @@ def test_clusters_follow_k_tile_and_cluster(sample):
 
 
 def test_the_output_of_the_clusters_explorer_is_the_networks(sample):
-    """What follows the layer, put together from what is stored, gives what the fall of each cluster was predicted from: linear in the activations of a max pool."""
+    """What follows the layer, put together from what is stored, gives what the fall of each cluster
+    was predicted from: linear in the activations of a max pool.
+    """
     stored = arrays.read(sample / "prostate/clusters/clusters.nc")
     rest = rest_of(stored)
     maps = torch.from_numpy(stored["activations"].to_numpy())
-    by_hand = maps.flatten(2).amax(2) @ torch.from_numpy(stored["head"].to_numpy()) + stored.attrs["bias"]
+    by_hand = (
+        maps.flatten(2).amax(2) @ torch.from_numpy(stored["head"].to_numpy()) + stored.attrs["bias"]
+    )
     assert stored.attrs["pool"] == "max" and torch.allclose(rest(maps)[:, 0], by_hand, atol=1e-4)
 
 
@@ -313,7 +360,9 @@ def test_ones_own_image_and_what_is_none(sample):
     parts = explorers.own_image(sample, "ultrasound").parts
     first = parts["picture"].value
     buffer = io.BytesIO()
-    Image.fromarray(np.random.default_rng(0).integers(0, 255, (50, 90, 3), dtype=np.uint8)).save(buffer, "PNG")
+    Image.fromarray(np.random.default_rng(0).integers(0, 255, (50, 90, 3), dtype=np.uint8)).save(
+        buffer, "PNG"
+    )
     upload(parts, "mine.png", buffer.getvalue())
     assert parts["picture"].value != first and "mine.png: the network says" in parts["said"].value
     other = next(name for name in parts["target"].options if name != parts["target"].value)
@@ -322,7 +371,10 @@ def test_ones_own_image_and_what_is_none(sample):
         parts[change].value = value
         assert parts["picture"].value != before, change
     upload(parts, "text.png", b"no picture")
-    assert parts["said"].value == "<b>text.png is damaged, or neither a PNG nor a JPEG.</b>" and parts["picture"].value == pictures.BLANK
+    assert (
+        parts["said"].value == "<b>text.png is damaged, or neither a PNG nor a JPEG.</b>"
+        and parts["picture"].value == pictures.BLANK
+    )
     deep = io.BytesIO()
     Image.fromarray(np.zeros((4, 4), np.uint16)).save(deep, "PNG")
     upload(parts, "deep.png", deep.getvalue())
@@ -330,32 +382,44 @@ def test_ones_own_image_and_what_is_none(sample):
     photograph = io.BytesIO()
     Image.new("RGB", (60, 40), "navy").save(photograph, "JPEG")
     upload(parts, "photograph.jpg", photograph.getvalue())
-    assert "photograph.jpg: the network says" in parts["said"].value and "transparent" not in parts["said"].value
+    assert (
+        "photograph.jpg: the network says" in parts["said"].value
+        and "transparent" not in parts["said"].value
+    )
     clear = io.BytesIO()
     Image.new("RGBA", (60, 40), (255, 255, 255, 0)).save(clear, "PNG")
     upload(parts, "clear.png", clear.getvalue())
     assert "clear.png: the network says" in parts["said"].value
     assert "transparent pixels are shown as black" in parts["said"].value
     parts["rule"].value = "otsu"
-    assert "transparent pixels are shown as black" in parts["said"].value, "as long as it is looked at"
+    assert "transparent pixels are shown as black" in parts["said"].value, (
+        "as long as it is looked at"
+    )
     parts["example"].value = parts["example"].options[1]
     assert "transparent" not in parts["said"].value
     upload(parts, "long.png", buffer.getvalue() + b"\0" * uploads.BYTES)
     assert "long.png has 8.0 MB; at most 8 MB are taken" in parts["said"].value
     parts["method"].value = "lrp-epsilon"
-    assert "Upload an image" in parts["said"].value, "what was refused is not replaced by what was there before"
+    assert "Upload an image" in parts["said"].value, (
+        "what was refused is not replaced by what was there before"
+    )
     parts["example"].value = parts["example"].options[1]
     assert "epsilon 0.25, relative True" in parts["said"].value, "as the study has it"
 
 
-def test_explorers_show_the_sample_and_say_so_until_there_are_results(root_of_project, tmp_path, monkeypatch, capsys):
+def test_explorers_show_the_sample_and_say_so_until_there_are_results(
+    root_of_project, tmp_path, monkeypatch, capsys
+):
     (tmp_path / "dvc.yaml").touch()
     monkeypatch.chdir(tmp_path)
     with pytest.raises(FileNotFoundError, match="run the pipeline first"):
         explorers.where()
     (tmp_path / explorers.results.SAMPLE / "s" / "attribute").mkdir(parents=True)
     (tmp_path / explorers.results.SAMPLE / "s" / "attribute" / "maps.nc").touch()
-    assert explorers.where() == tmp_path / explorers.results.SAMPLE and "small sample" in capsys.readouterr().out
+    assert (
+        explorers.where() == tmp_path / explorers.results.SAMPLE
+        and "small sample" in capsys.readouterr().out
+    )
     (tmp_path / "results/study/s/attribute").mkdir(parents=True)
     (tmp_path / "results/study/s/attribute/maps.nc").touch()
     assert explorers.where() == tmp_path / "results" / "study" and not capsys.readouterr().out
@@ -369,7 +433,9 @@ def test_start_here_runs_on_the_sample(root_of_project, tmp_path):
     import papermill
     from traitlets.config import Config
 
-    own = {"kernel_manager_class": notebook_kernel.OwnKernelManager}  # whatever other kernels there are
+    own = {
+        "kernel_manager_class": notebook_kernel.OwnKernelManager
+    }  # whatever other kernels there are
     papermill.execute_notebook(
         root_of_project / "notebooks/0_start_here.ipynb",
         tmp_path / "out.ipynb",

@@ -1,4 +1,6 @@
-"""What people upload: bounded before it is decoded, upright, and refused in one sentence, whatever the bytes."""
+"""What people upload: bounded before it is decoded, upright, and refused in one sentence, whatever
+the bytes.
+"""
 
 import io
 import struct
@@ -43,7 +45,12 @@ def chunk(kind: bytes, data: bytes) -> bytes:
 def header(width: int, height: int, bits: int = 8) -> bytes:
     """A PNG that promises `width` x `height` grey pixels and has none."""
     described = struct.pack(">IIBBBBB", width, height, bits, 0, 0, 0, 0)
-    return uploads.PNG_MARK + chunk(b"IHDR", described) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
+    return (
+        uploads.PNG_MARK
+        + chunk(b"IHDR", described)
+        + chunk(b"IDAT", zlib.compress(b""))
+        + chunk(b"IEND", b"")
+    )
 
 
 @pytest.mark.parametrize("image", [noise(20, 30), noise(20, 30, 3)], ids=["grey", "colour"])
@@ -55,10 +62,14 @@ def test_a_png_is_read_as_it_is(image):
 @pytest.mark.parametrize("kind", ["PNG", "JPEG"])
 @pytest.mark.parametrize("orientation", UPRIGHT)
 def test_an_image_stands_upright(orientation, kind):
-    blocks = np.kron(noise(3, 2), np.ones((16, 16), np.uint8))  # as large as JPEG's own, so that it keeps them
+    blocks = np.kron(
+        noise(3, 2), np.ones((16, 16), np.uint8)
+    )  # as large as JPEG's own, so that it keeps them
     exif = Image.Exif()
     exif[0x0112] = orientation
-    found, _ = uploads.opened(saved(blocks, kind, exif=exif, **({"quality": 100} if kind == "JPEG" else {})), "mine")
+    found, _ = uploads.opened(
+        saved(blocks, kind, exif=exif, **({"quality": 100} if kind == "JPEG" else {})), "mine"
+    )
     right = UPRIGHT[orientation](blocks)
     assert found.shape == right.shape and np.abs(found.astype(int) - right).max() <= 3
 
@@ -67,10 +78,14 @@ def test_an_image_stands_upright(orientation, kind):
 def test_transparent_pixels_are_black_and_that_is_said(mode):
     """Whatever colour lies hidden under them: here, white."""
     image = Image.fromarray(np.full((4, 6), 255, np.uint8)).convert("RGBA")
-    image.putalpha(Image.fromarray(np.repeat(np.array([[0], [0], [255], [255]], np.uint8), 6, axis=1)))
+    image.putalpha(
+        Image.fromarray(np.repeat(np.array([[0], [0], [255], [255]], np.uint8), 6, axis=1))
+    )
     options = {}
     if mode in ("P", "L", "RGB"):  # one colour, 7, is the transparent one
-        image = Image.fromarray(np.repeat(np.array([[7], [7], [255], [255]], np.uint8), 6, axis=1)).convert(mode)
+        image = Image.fromarray(
+            np.repeat(np.array([[7], [7], [255], [255]], np.uint8), 6, axis=1)
+        ).convert(mode)
         options = {"transparency": (7, 7, 7) if mode == "RGB" else image.getpixel((0, 0))}
     else:
         image = image.convert(mode)
@@ -89,7 +104,10 @@ REFUSED = {
     "bytes": (saved(noise(4, 4)) + b"\0" * uploads.BYTES, "MB; at most 8 MB are taken"),
     "pixels": (header(uploads.PIXELS // 5000, 5001), "pixels; at most 30 million are taken"),
     "bomb": (header(60000, 60000), "far more than 30 million pixels"),
-    "wide": (header(uploads.ASPECT * 50 + 1, 50), "501 x 50 pixels; one side may be 10 times the other at most"),
+    "wide": (
+        header(uploads.ASPECT * 50 + 1, 50),
+        "501 x 50 pixels; one side may be 10 times the other at most",
+    ),
     "tall": (header(1, 30000), "1 x 30000 pixels; one side may be"),
     "16 bits": (header(5, 5, bits=16), "16 bits; save it as an 8-bit PNG"),
     "empty": (b"", "is damaged, or neither a PNG nor a JPEG"),
@@ -118,7 +136,11 @@ def test_limits_are_reached_exactly(monkeypatch):
 
 
 def test_frames_and_colours_for_print_are_refused():
-    moving = saved(Image.fromarray(noise(5, 5)), save_all=True, append_images=[Image.fromarray(noise(5, 5) + 1)])
+    moving = saved(
+        Image.fromarray(noise(5, 5)),
+        save_all=True,
+        append_images=[Image.fromarray(noise(5, 5) + 1)],
+    )
     printed = saved(Image.fromarray(noise(8, 8, 3)).convert("CMYK"), "JPEG")
     for content, reason in ((moving, "2 frames"), (printed, "mode CMYK; save it with 8 bits")):
         with pytest.raises(ValueError, match=f"^mine.png has .*{reason}"):

@@ -1,4 +1,6 @@
-"""Voila as it is shipped, without a browser: it reads voila.json, ends kernels that nobody uses, and runs this Python."""
+"""Voila as it is shipped, without a browser: it reads voila.json, ends kernels that nobody uses,
+and runs this Python.
+"""
 
 import contextlib
 import json
@@ -27,21 +29,33 @@ from regard.pipeline import notebook_kernel
 
 @pytest.fixture
 def place(tmp_path):
-    """A folder with a notebook that says which Python runs it, and another kernel `python3` for whoever looks there."""
+    """A folder with a notebook that says which Python runs it, and another kernel `python3` for
+    whoever looks there.
+    """
     (tmp_path / "notebooks").mkdir()
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("import sys\nprint('it is', sys.executable)")])
-    notebook.metadata["kernelspec"] = {"name": "python3", "language": "python", "display_name": "Python 3"}
+    notebook = nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_code_cell("import sys\nprint('it is', sys.executable)")]
+    )
+    notebook.metadata["kernelspec"] = {
+        "name": "python3",
+        "language": "python",
+        "display_name": "Python 3",
+    }
     nbformat.write(notebook, tmp_path / "notebooks" / "small.ipynb")
     kernel = tmp_path / "jupyter" / "kernels" / "python3"
     kernel.mkdir(parents=True)
     argv = ["/nowhere/python", "-f", "{connection_file}"]
-    (kernel / "kernel.json").write_text(json.dumps({"argv": argv, "display_name": "Mine", "language": "python"}))
+    (kernel / "kernel.json").write_text(
+        json.dumps({"argv": argv, "display_name": "Mine", "language": "python"})
+    )
     return tmp_path
 
 
 @contextlib.contextmanager
 def voila(place: Path, seconds: int):
-    """A Voila started as docs/how-to/explore.md says, with the shipped voila.json but for `seconds` of idleness; its address and process."""
+    """A Voila started as docs/how-to/explore.md says, with the shipped voila.json but for `seconds`
+    of idleness; its address and process.
+    """
     settings = json.loads((ROOT / "voila.json").read_text(encoding="utf-8"))
     settings["MappingKernelManager"] |= {"cull_idle_timeout": seconds, "cull_interval": 1}
     (place / "voila.json").write_text(json.dumps(settings))
@@ -66,12 +80,17 @@ def voila(place: Path, seconds: int):
 
 
 def page(address: str, process: subprocess.Popen, log: Path) -> str:
-    """What Voila answers; "" where a kernel ended before it answered, after which Voila leaves the connection open."""
+    """What Voila answers; "" where a kernel ended before it answered, after which Voila leaves the
+    connection open.
+    """
     found = []
 
     def fetch() -> None:
         while process.poll() is None and not found:
-            with contextlib.suppress(OSError, HTTPException), urllib.request.urlopen(address) as answer:
+            with (
+                contextlib.suppress(OSError, HTTPException),
+                urllib.request.urlopen(address) as answer,
+            ):
                 found.append(answer.read().decode())
             time.sleep(0.2)  # it may not have begun to listen
 
@@ -93,7 +112,9 @@ def kernels(process: subprocess.Popen) -> list[int]:
 
 
 def test_idle_kernels_are_ended_and_a_reader_gets_a_new_one(place):
-    """A kernel counts as idle while it starts: on a busy machine the time is lengthened until two live to answer."""
+    """A kernel counts as idle while it starts: on a busy machine the time is lengthened until two
+    live to answer.
+    """
     log, wanted = place / "log", f"it is {sys.executable}"
     for seconds in (5, 20, 80, 320):
         with voila(place, seconds) as (address, process):
@@ -121,14 +142,21 @@ box
 
 
 def test_a_page_is_told_when_its_kernel_ends():
-    """As culling ends it. The page itself would look as before, and answers typed there would be lost in silence."""
+    """As culling ends it. The page itself would look as before, and answers typed there would be
+    lost in silence.
+    """
     manager = KernelManager(kernel_spec_manager=notebook_kernel.OwnKernelSpecs())
     manager.start_kernel(stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     client = manager.client()
     client.start_channels()
     try:
         client.wait_for_ready()
-        assert client.execute_interactive(EXPLORER, output_hook=lambda message: None)["content"]["status"] == "ok"
+        assert (
+            client.execute_interactive(EXPLORER, output_hook=lambda message: None)["content"][
+                "status"
+            ]
+            == "ok"
+        )
         manager.shutdown_kernel()
         told = []
         with contextlib.suppress(queue.Empty):
@@ -142,7 +170,9 @@ def test_a_page_is_told_when_its_kernel_ends():
 
 
 def test_the_shipped_settings_are_understood(tmp_path, monkeypatch):
-    """Each name in voila.json is a setting of the class that it stands under, and it is taken from the folder where Voila is started."""
+    """Each name in voila.json is a setting of the class that it stands under, and it is taken from
+    the folder where Voila is started.
+    """
     monkeypatch.chdir(ROOT)
     monkeypatch.setenv("JUPYTER_CONFIG_DIR", str(tmp_path))
     app = Voila()
@@ -157,4 +187,6 @@ def test_the_shipped_settings_are_understood(tmp_path, monkeypatch):
         f"{notebook_kernel.OwnKernelSpecs.__module__}.{notebook_kernel.OwnKernelSpecs.__name__}"
     )
     limit = shipped["Voila"]["tornado_settings"]["websocket_max_message_size"]
-    assert limit > uploads.BYTES, "else the connection breaks before the explorer can say that a file is too large"
+    assert limit > uploads.BYTES, (
+        "else the connection breaks before the explorer can say that a file is too large"
+    )

@@ -1,4 +1,6 @@
-"""Figures of all studies together: what is drawn where, read back from the artists and compared with the table."""
+"""Figures of all studies together: what is drawn where, read back from the artists and compared
+with the table.
+"""
 
 import drawn
 import numpy as np
@@ -20,7 +22,9 @@ def frame(names: str, *rows: tuple) -> pd.DataFrame:
 
 
 def test_overview_colours_what_is_left_above_chance():
-    """Null maps last and grey; brackets where a map was made of fewer cases; a dash where there is no mean."""
+    """Null maps last and grey; brackets where a map was made of fewer cases; a dash where there is
+    no mean.
+    """
     table = frame(
         "study method score mean chance n_maps",
         ("chest", "edges", "iou", 0.4, 0.4, 9),
@@ -39,19 +43,34 @@ def test_overview_colours_what_is_left_above_chance():
     assert first.images[0].get_clim() == second.images[0].get_clim() == pytest.approx((-0.8, 0.8))
     assert first.images[0].get_cmap().name == "RdBu_r", "red above chance, blue below"
     said = [(text.get_text(), to_hex(text.get_color())) for text in first.texts]
-    assert said == [("0.90", "#ffffff"), ("(0.20)", "#000000"), ("0.40", "#000000"), ("–", "#000000")]
+    assert said == [
+        ("0.90", "#ffffff"),
+        ("(0.20)", "#000000"),
+        ("0.40", "#000000"),
+        ("–", "#000000"),
+    ]
     assert drawn.texts(second) == ["–", "0.50", "–", "–"]
 
 
 @pytest.mark.parametrize("count", [2, 9])
 def test_controls_of_studies(count):
-    """Left: hits less chance, the best null map named, though another is undefined. Right: networks that forgot everything alone."""
+    """Left: hits less chance, the best null map named, though another is undefined. Right: networks
+    that forgot everything alone.
+    """
     studies = [f"s{number}" for number in range(count)]
     row = [("cam", 0.7, 0.2), ("lrp", 0.3, 0.2), ("centre", 0.6, 0.2), ("edges", NAN, 0.2)]
-    hits = frame("study method mean chance", *((study, *values) for study in studies for values in row))
-    rows = [("cascade", "cam", "3 of 3", 0.1), ("cascade", "cam", "1 of 3", 0.9), ("cascade", "lrp", "3 of 3", -0.8)]
+    hits = frame(
+        "study method mean chance", *((study, *values) for study in studies for values in row)
+    )
+    rows = [
+        ("cascade", "cam", "3 of 3", 0.1),
+        ("cascade", "cam", "1 of 3", 0.9),
+        ("cascade", "lrp", "3 of 3", -0.8),
+    ]
     rows += [("unrelated", "cam", NAN, 0.4), ("noise", "cam", NAN, 0.5)]
-    trust = frame("study check method level mean", *((study, *values) for study in studies for values in rows))
+    trust = frame(
+        "study check method level mean", *((study, *values) for study in studies for values in rows)
+    )
     figure = paper_figures.controls(hits, trust, NULLS)
     left, right = drawn.axes_of(figure)
     assert drawn.ticks(left) == studies[::-1] and left.get_xlabel() == "hit rate less chance"
@@ -59,7 +78,9 @@ def test_controls_of_studies(count):
     np.testing.assert_allclose(methods[0], [(0.5, 0.14), (0.1, 0.14)])
     np.testing.assert_allclose(nulls[0][0], (0.4, -0.14))
     assert (methods[1], nulls[1]) == ([BLUE], [GREY])
-    assert [(text.get_text(), text.xy[0]) for text in left.texts] == [("centre", pytest.approx(0.4))] * count
+    assert [(text.get_text(), text.xy[0]) for text in left.texts] == [
+        ("centre", pytest.approx(0.4))
+    ] * count
     assert drawn.curves(left)[0][0] == [0, 0] and drawn.curves(left)[0][2] == ORANGE
     assert drawn.ticks(right) == ["lrp", "cam"]
     forgot, rings = drawn.points(right)[:2]
@@ -82,7 +103,9 @@ def test_cost_and_quality_by_cost(count):
     studies = [f"s{number}" for number in range(count)]
     rows = [("lime", 500.0, 0.1, NAN), ("cam", 1.0, 0.4, 0.2), ("lrp", 2.0, -0.1, 0.3)]
     values = [(study, *row) for study in studies for row in rows]
-    figure = paper_figures.cost_and_quality(frame("study method passes localises faithful", *values))
+    figure = paper_figures.cost_and_quality(
+        frame("study method passes localises faithful", *values)
+    )
     passes, hits, faithful = drawn.axes_of(figure)
     assert drawn.ticks(passes) == ["lime", "lrp", "cam"], "the cheapest on top"
     assert passes.get_xscale() == "log" and hits.get_xscale() == faithful.get_xscale() == "linear"
@@ -96,8 +119,14 @@ def test_cost_and_quality_by_cost(count):
 
 
 def test_the_line_of_a_cost_is_the_mean_over_studies():
-    table = frame("study method passes localises faithful", ("a", "cam", 1.0, 0.2, NAN), ("b", "cam", 3.0, 0.6, 0.5))
-    ends = [drawn.segments(place)[0] for place in drawn.axes_of(paper_figures.cost_and_quality(table))]
+    table = frame(
+        "study method passes localises faithful",
+        ("a", "cam", 1.0, 0.2, NAN),
+        ("b", "cam", 3.0, 0.6, 0.5),
+    )
+    ends = [
+        drawn.segments(place)[0] for place in drawn.axes_of(paper_figures.cost_and_quality(table))
+    ]
     assert [low[0] for low, _ in ends] == [2, pytest.approx(0.4), 0.5]
     assert ends[0] == ((2, -0.35), (2, 0.35))
 
@@ -111,8 +140,15 @@ def test_columns_outline_half_of_the_largest_value():
     assert [place.get_title() for place in panels.flat] == ["cluster 1\na", "cluster 2\nc", "b", ""]
     extent = (2.5, 1.5, 5.5, 3.5)
     assert drawn.contours(panels[0, 0]) == [(extent, "#ffffff"), (extent, COLOURS[0].lower())]
-    assert drawn.contours(panels[0, 1])[1] == (extent, COLOURS[1].lower()) and drawn.contours(panels[1, 0]) == []
-    assert [int(place.images[0].get_array()[0, 0]) for place in (*panels[0], panels[1, 0])] == [7, 9, 8]
+    assert (
+        drawn.contours(panels[0, 1])[1] == (extent, COLOURS[1].lower())
+        and drawn.contours(panels[1, 0]) == []
+    )
+    assert [int(place.images[0].get_array()[0, 0]) for place in (*panels[0], panels[1, 0])] == [
+        7,
+        9,
+        8,
+    ]
     assert not panels[1, 1].images and not panels[1, 1].axison
 
 
@@ -124,19 +160,40 @@ def test_strips_have_their_titles():
 
 
 def test_steadiness_is_measured_in_arms_of_the_first_interval():
-    """From 0.5, arms of 0.1 below and 0.2 above: 0.7 is one arm away, 0.45 half an arm, 0.9 two, -0.5 ten."""
-    rows = [("a", "hits", 0.5, 0.4, 0.7, "holds", [0.7, 0.45, 0.9, -0.5], ["holds", "holds", "undecided", "holds"])]
+    """From 0.5, arms of 0.1 below and 0.2 above: 0.7 is one arm away, 0.45 half an arm, 0.9 two,
+    -0.5 ten.
+    """
+    rows = [
+        (
+            "a",
+            "hits",
+            0.5,
+            0.4,
+            0.7,
+            "holds",
+            [0.7, 0.45, 0.9, -0.5],
+            ["holds", "holds", "undecided", "holds"],
+        )
+    ]
     rows += [("a", "flat", 0.5, 0.5, 0.5, "on phantoms: undecided", [0.6], ["undecided"])]
     rows += [("b", "order", NAN, NAN, NAN, "not tested", [0.1], ["not tested"])]
-    figure = paper_figures.steadiness(frame("study name reference low high verdict values verdicts", *rows))
+    figure = paper_figures.steadiness(
+        frame("study name reference low high verdict values verdicts", *rows)
+    )
     first, second = (place for place in figure.axes if place.get_title(loc="left"))
     assert [place.get_title(loc="left") for place in (first, second)] == ["a", "b"]
-    assert drawn.ticks(first) == ["hits", "flat"] and first.get_ylim()[0] > first.get_ylim()[1], "the first on top"
+    assert drawn.ticks(first) == ["hits", "flat"] and first.get_ylim()[0] > first.get_ylim()[1], (
+        "the first on top"
+    )
     marks = [found for found, _ in drawn.points(first) if found]
-    assert [place for (place,) in marks[:3]] == [pytest.approx(place) for place in ((1, 0), (-0.5, 0), (2, 0))]
+    assert [place for (place,) in marks[:3]] == [
+        pytest.approx(place) for place in ((1, 0), (-0.5, 0), (2, 0))
+    ]
     far = paper_figures.FARTHEST
     assert marks[3:] == [[(-far, 0)], [(-far - 0.3, 0)]], "what lies beyond is an arrow at the edge"
-    assert first.get_xlim()[0] < -far - 0.3 and not [found for found, _ in drawn.points(second) if found]
+    assert first.get_xlim()[0] < -far - 0.3 and not [
+        found for found, _ in drawn.points(second) if found
+    ]
     same, another = paper_figures._rerun(True), paper_figures._rerun(False)
     assert (same["marker"], another["marker"]) == ("o", "x")
     faces = [colours for found, colours in drawn.points(first) if found]
@@ -149,15 +206,21 @@ def test_steadiness_is_measured_in_arms_of_the_first_interval():
 
 def figures():
     overview = frame("study method score mean chance n_maps", ("a", "cam", "iou", 0.4, 0.2, 9))
-    yield paper_figures.overview(pd.concat([overview] * 9).assign(method=list("abcdefghi")), {"iou": "overlap"}, NULLS)
+    yield paper_figures.overview(
+        pd.concat([overview] * 9).assign(method=list("abcdefghi")), {"iou": "overlap"}, NULLS
+    )
     trust = frame("study check method level mean", ("a", "cascade", "cam", "2 of 2", 0.1))
-    yield paper_figures.controls(frame("study method mean chance", ("a", "centre", 0.7, 0.2)), trust, NULLS)
+    yield paper_figures.controls(
+        frame("study method mean chance", ("a", "centre", 0.7, 0.2)), trust, NULLS
+    )
     yield paper_figures.strips([("unit", np.zeros((40, 400), np.uint8))])
     yield paper_figures.columns([[(np.zeros((8, 8)), np.zeros((8, 8)), "a")]] * 4, COLOURS)
     cost = frame("study method passes localises faithful", ("a", "cam", 1.0, 0.2, 0.1))
     yield paper_figures.cost_and_quality(pd.concat([cost] * 9).assign(method=list("abcdefghi")))
     row = ("a", "hits", 0.5, 0.4, 0.7, "holds", [0.7], ["holds"])
-    yield paper_figures.steadiness(frame("study name reference low high verdict values verdicts", *[row] * 9))
+    yield paper_figures.steadiness(
+        frame("study name reference low high verdict values verdicts", *[row] * 9)
+    )
 
 
 @pytest.mark.parametrize("number", range(6))

@@ -1,4 +1,6 @@
-"""Figures of units: what is drawn where, read back from the artists and compared with what was given."""
+"""Figures of units: what is drawn where, read back from the artists and compared with what was
+given.
+"""
 
 import drawn
 import numpy as np
@@ -15,14 +17,20 @@ IMAGE = np.full((12, 16), 7, np.uint8)
 
 
 def test_pages_outline_both_rules():
-    tiles = [(IMAGE, square(), square(5, 6), "a"), (IMAGE + 1, square() | True, square() & False, "b")]
+    tiles = [
+        (IMAGE, square(), square(5, 6), "a"),
+        (IMAGE + 1, square() | True, square() & False, "b"),
+    ]
     figure = unit_figures.pages([("unit 1", tiles), ("unit 2", tiles[1:])])
     panels = np.array(drawn.axes_of(figure), dtype=object).reshape(2, 3)
     assert [drawn.texts(place) for place in panels[:, 0]] == [["unit 1"], ["unit 2"]]
     assert drawn.contours(panels[0, 1]) == [(edges(), PUBLISHED), (edges(5, 6), DISSECTION)]
     assert drawn.contours(panels[0, 2]) == [], "neither a whole image nor nothing has an outline"
     assert [place.get_title() for place in panels.flat] == ["", "a", "b", "", "b", ""]
-    assert not panels[1, 2].images and list(drawn.legend(figure).values()) == [PUBLISHED, DISSECTION]
+    assert not panels[1, 2].images and list(drawn.legend(figure).values()) == [
+        PUBLISHED,
+        DISSECTION,
+    ]
     assert drawn.smallest_letters(figure) >= 6
 
 
@@ -33,9 +41,19 @@ def test_explained_says_where_units_speak_and_where_they_are_silent():
     assert len(plain.images) == len(outlined.images) == 1 and drawn.contours(plain) == []
     assert drawn.contours(outlined) == [(edges(), REGIONS[0])]
     title, body, first, second = text.texts
-    assert title.get_text() == "A title" and title.get_weight() == "bold" and body.get_weight() == "normal"
-    assert body.get_text().split() == ["word"] * 40 and max(map(len, body.get_text().splitlines())) <= 66
-    assert first.get_text() == "unit 3: rim" and second.get_text() == "unit 9: calcification: nowhere as strong"
+    assert (
+        title.get_text() == "A title"
+        and title.get_weight() == "bold"
+        and body.get_weight() == "normal"
+    )
+    assert (
+        body.get_text().split() == ["word"] * 40
+        and max(map(len, body.get_text().splitlines())) <= 66
+    )
+    assert (
+        first.get_text() == "unit 3: rim"
+        and second.get_text() == "unit 9: calcification: nowhere as strong"
+    )
     assert [line[2] for line in drawn.curves(text)] == REGIONS[:2]
     heights = [each.get_position()[1] for each in text.texts]
     assert heights == sorted(heights, reverse=True) and len(set(heights)) == 4
@@ -45,10 +63,16 @@ def test_explained_says_where_units_speak_and_where_they_are_silent():
 
 def test_consistency_and_its_intervals():
     names = ["explanation", "measure", "value", "ci_low", "ci_high", "baseline"]
-    rows = [("ours", "recall", 0.6, 0.5, 0.7, False), ("commonest words", "recall", 0.3, 0.2, 0.4, True)]
+    rows = [
+        ("ours", "recall", 0.6, 0.5, 0.7, False),
+        ("commonest words", "recall", 0.3, 0.2, 0.4, True),
+    ]
     table = pd.DataFrame([*rows, ("ours", "F1", 0.5, 0.4, 0.6, False)], columns=names)
     recall, second = drawn.axes_of(unit_figures.consistency(table, ["recall", "F1"]))
-    assert drawn.ticks(recall) == ["ours", "commonest words"] and (recall.get_title(), second.get_title()) == (
+    assert drawn.ticks(recall) == ["ours", "commonest words"] and (
+        recall.get_title(),
+        second.get_title(),
+    ) == (
         "recall",
         "F1",
     )
@@ -60,7 +84,11 @@ def test_consistency_and_its_intervals():
 
 def test_words_of_units_and_of_the_output():
     names = ["word", "source", "value", "ci_low", "ci_high"]
-    rows = [("mass", "units", 0.8, 0.7, 0.9), ("mass", "output", 0.6, 0.5, 0.7), ("rim", "best unit", 0.9, 0.8, 1.0)]
+    rows = [
+        ("mass", "units", 0.8, 0.7, 0.9),
+        ("mass", "output", 0.6, 0.5, 0.7),
+        ("rim", "best unit", 0.9, 0.8, 1.0),
+    ]
     figure = unit_figures.words(pd.DataFrame(rows, columns=names))
     (place,) = drawn.axes_of(figure)
     assert drawn.ticks(place) == ["mass", "rim"] and place.get_xlim() == (0, 1)
@@ -69,20 +97,35 @@ def test_words_of_units_and_of_the_output():
     np.testing.assert_allclose(best, [(NAN, NAN), (0.9, 0)])
     np.testing.assert_allclose(output, [(0.6, 0.78), (NAN, NAN)])
     ends = drawn.segments(place)
-    np.testing.assert_allclose(ends, [[(0.7, 1.22), (0.9, 1.22)], [(0.8, 0), (1.0, 0)], [(0.5, 0.78), (0.7, 0.78)]])
+    np.testing.assert_allclose(
+        ends, [[(0.7, 1.22), (0.9, 1.22)], [(0.8, 0), (1.0, 0)], [(0.5, 0.78), (0.7, 0.78)]]
+    )
     assert drawn.curves(place)[0][0] == [0.5, 0.5] and drawn.curves(place)[0][2] == ORANGE
-    assert list(drawn.legend(figure)) == ["units of that label", "best unit", "the network's output"]
+    assert list(drawn.legend(figure)) == [
+        "units of that label",
+        "best unit",
+        "the network's output",
+    ]
     assert len(set(drawn.legend(figure).values())) == 3
 
 
 def test_removals_beside_other_units():
     names = ["name", "value", "ci_low", "ci_high", "as", "control"]
-    rows = [("labelled", 0.5, 0.4, 0.6, "active", 0.2), ("labelled", 0.5, 0.4, 0.6, "influential", 0.4)]
+    rows = [
+        ("labelled", 0.5, 0.4, 0.6, "active", 0.2),
+        ("labelled", 0.5, 0.4, 0.6, "influential", 0.4),
+    ]
     table = pd.DataFrame([*rows, ("others", -0.1, -0.2, 0.0, "active", 0.1)], columns=names)
     (place,) = drawn.axes_of(unit_figures.removals(table))
     own, active, influential = drawn.points(place)
     assert own == ([(0.5, 0), (-0.1, 1)], [BLUE])
     assert active == ([(0.2, 0), (0.1, 1)], [GREY]) and influential == ([(0.4, 0)], [ORANGE])
     assert drawn.segments(place) == [((0.4, 0), (0.6, 0)), ((-0.2, 1), (0.0, 1))]
-    assert drawn.ticks(place) == ["labelled", "others"] and place.get_ylim() == (1.5, -0.5), "the first on top"
-    assert list(drawn.legend(place)) == ["these units", "as many as active", "as many as influential"]
+    assert drawn.ticks(place) == ["labelled", "others"] and place.get_ylim() == (1.5, -0.5), (
+        "the first on top"
+    )
+    assert list(drawn.legend(place)) == [
+        "these units",
+        "as many as active",
+        "as many as influential",
+    ]

@@ -23,18 +23,31 @@ def points(axes: Axes) -> list[tuple[list[tuple[float, float]], list[str]]]:
 
 
 def offsets(scatter: PathCollection) -> list[tuple[float, float]]:
-    return [tuple(place) for place in np.ma.filled(np.ma.asarray(scatter.get_offsets(), dtype=float), np.nan).tolist()]
+    return [
+        tuple(place)
+        for place in np.ma.filled(
+            np.ma.asarray(scatter.get_offsets(), dtype=float), np.nan
+        ).tolist()
+    ]
 
 
 def segments(axes: Axes) -> list[tuple[tuple[float, float], tuple[float, float]]]:
     """Ends of the lines that `hlines` and `vlines` drew; those without a value are not drawn."""
     found = [each for each in axes.collections if isinstance(each, LineCollection)]
-    return [tuple(map(tuple, part.tolist())) for each in found for part in each.get_segments() if len(part)]
+    return [
+        tuple(map(tuple, part.tolist()))
+        for each in found
+        for part in each.get_segments()
+        if len(part)
+    ]
 
 
 def curves(axes: Axes) -> list[tuple[list[float], list[float], str]]:
     """Of each line: x, y and colour."""
-    return [(*map(list, map(np.asarray, line.get_data())), to_hex(line.get_color())) for line in axes.lines]
+    return [
+        (*map(list, map(np.asarray, line.get_data())), to_hex(line.get_color()))
+        for line in axes.lines
+    ]
 
 
 def ticks(axes: Axes, side: str = "y") -> list[str]:
@@ -45,7 +58,10 @@ def ticks(axes: Axes, side: str = "y") -> list[str]:
 def contours(axes: Axes) -> list[tuple[tuple[float, float, float, float], str]]:
     """Of each outline: its extent (left, top, right, bottom) in pixels, and its colour."""
     found = [each for each in axes.collections if isinstance(each, ContourSet)]
-    return [(tuple(each.get_paths()[0].get_extents().extents), to_hex(each.get_edgecolor()[0])) for each in found]
+    return [
+        (tuple(each.get_paths()[0].get_extents().extents), to_hex(each.get_edgecolor()[0]))
+        for each in found
+    ]
 
 
 def legend(figure: Figure | Axes) -> dict[str, str]:
@@ -65,5 +81,7 @@ def texts(axes: Axes) -> list[str]:
 def smallest_letters(figure: Figure) -> float:
     """The size in points of the smallest text that is shown."""
     figure.draw_without_rendering()
-    shown: Iterable[Text] = figure.findobj(lambda each: isinstance(each, Text) and each.get_text().strip())
+    shown: Iterable[Text] = figure.findobj(
+        lambda each: isinstance(each, Text) and each.get_text().strip()
+    )
     return min(text.get_fontsize() for text in shown if text.get_visible())

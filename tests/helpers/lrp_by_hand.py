@@ -1,8 +1,9 @@
-"""Layer-wise relevance propagation written from the equations, layer by layer, for the blocks of our backbones: an oracle that
-shares no code with the kernel and none with zennit.
+"""Layer-wise relevance propagation written from the equations, layer by layer, for the blocks of
+our backbones: an oracle that shares no code with the kernel and none with zennit.
 
-Every rule gets a linear layer as (function of input, weight and bias), its input and the relevance of its output, and gives
-the relevance of its input. 0 / 0 is kept finite by 1e-6 times the sign, as in zennit.
+Every rule gets a linear layer as (function of input, weight and bias), its input and the relevance
+of its output, and gives the relevance of its input. 0 / 0 is kept finite by 1e-6 times the sign, as
+in zennit.
 """
 
 import torch
@@ -22,7 +23,9 @@ def over(relevance, z, stabiliser=1e-6):
 
 
 def back(function, x, carried):
-    """What `carried` at the output of a function gives at its input x, by the function's transposed Jacobian."""
+    """What `carried` at the output of a function gives at its input x, by the function's transposed
+    Jacobian.
+    """
     with torch.enable_grad():
         x = x.detach().requires_grad_()
         return torch.autograd.grad((function(x) * carried).sum(), x)[0]
@@ -33,7 +36,11 @@ def linear_of(layer):
     bias = torch.zeros(1).to(layer.weight) if layer.bias is None else layer.bias
     if isinstance(layer, nn.Conv2d):
         bias = bias.expand(layer.out_channels)
-        return lambda x, w, b: functional.conv2d(x, w, b, layer.stride, layer.padding), layer.weight, bias
+        return (
+            lambda x, w, b: functional.conv2d(x, w, b, layer.stride, layer.padding),
+            layer.weight,
+            bias,
+        )
     return functional.linear, layer.weight, bias
 
 
@@ -68,13 +75,18 @@ def alpha_beta(alpha, beta):
 
 
 def gamma(size):
-    """Montavon et al. 2019, table 10.1, and for outputs below zero with the signs exchanged (Andeol et al. 2021)."""
+    """Montavon et al. 2019, table 10.1, and for outputs below zero with the signs exchanged (Andeol
+    et al. 2021).
+    """
 
     def rule(layer, x, relevance):
         f, w, b = linear_of(layer)
         whole, found = layer(x), 0
         for up in (True, False):
-            raised = lambda value, up: value + size * (value.clamp(min=0) if up else value.clamp(max=0))
+
+            def raised(value, up):
+                return value + size * (value.clamp(min=0) if up else value.clamp(max=0))
+
             parts = ((x.clamp(min=0), raised(w, up)), (x.clamp(max=0), raised(w, not up)))
             offset = raised(b, up)
             z = sum(f(given, weight, None) for given, weight in parts)
@@ -92,7 +104,9 @@ def flat(layer, x, relevance):
     f, w, _ = linear_of(layer)
     same = torch.ones_like(x)
     return back(
-        lambda given: f(given, torch.ones_like(w), None), same, over(relevance, f(same, torch.ones_like(w), None))
+        lambda given: f(given, torch.ones_like(w), None),
+        same,
+        over(relevance, f(same, torch.ones_like(w), None)),
     )
 
 
@@ -100,7 +114,8 @@ def z_box(layer, x, relevance):
     """z^B for inputs between black and white (Montavon et al. 2017, eq. 20)."""
     f, w, _ = linear_of(layer)
     black, white = (
-        ((value - torch.tensor(MEAN)) / torch.tensor(STD)).view(1, 3, 1, 1).to(x).expand_as(x) for value in (0, 1)
+        ((value - torch.tensor(MEAN)) / torch.tensor(STD)).view(1, 3, 1, 1).to(x).expand_as(x)
+        for value in (0, 1)
     )
     parts = ((x, w, 1), (black, w.clamp(min=0), -1), (white, w.clamp(max=0), -1))
     z = sum(sign * f(given, weight, None) for given, weight, sign in parts)
@@ -111,10 +126,13 @@ def z_box(layer, x, relevance):
 
 
 def propagate(module, x, relevance, rules):
-    """Relevance at the input x of a module, from that at its output. rules: {"conv", "dense", "norm"} -> rule, and "first", the rule
-    of the first convolution that is met on the way forwards, as a pair (layer, rule)."""
+    """Relevance at the input x of a module, from that at its output. rules: {"conv", "dense",
+    "norm"} -> rule, and "first", the rule of the first convolution that is met on the way forwards,
+    as a pair (layer, rule)."""
     if isinstance(module, nn.Conv2d):
-        return (rules["first"][1] if module is rules["first"][0] else rules["conv"])(module, x, relevance)
+        return (rules["first"][1] if module is rules["first"][0] else rules["conv"])(
+            module, x, relevance
+        )
     if isinstance(module, nn.Linear):
         return rules["dense"](module, x, relevance)
     if isinstance(module, nn.BatchNorm2d):
@@ -131,16 +149,26 @@ def propagate(module, x, relevance, rules):
         return x * back(module, x, over(relevance, module(x), 1e-12))
     if isinstance(module, Residual):
         branch = [
-            getattr(module, f"{kind}{at}") for at in range(1, module.depth + 1) for kind in ("conv", "bn", "relu")
+            getattr(module, f"{kind}{at}")
+            for at in range(1, module.depth + 1)
+            for kind in ("conv", "bn", "relu")
         ][:-1]
         one, other = module.branch(x), module.shortcut(x)
         share = over(relevance, one + other, 1e-12)
-        beside = other * share if module.downsample is None else chain(module.downsample, x, other * share, rules)
+        beside = (
+            other * share
+            if module.downsample is None
+            else chain(module.downsample, x, other * share, rules)
+        )
         return chain(branch, x, one * share, rules) + beside
     if isinstance(module, Fire):
         middle = module.squeeze_activation(module.squeeze(x))
-        first, second = relevance.split([module.expand1x1.out_channels, module.expand3x3.out_channels], dim=1)
-        inner = chain([module.expand1x1], middle, first, rules) + chain([module.expand3x3], middle, second, rules)
+        first, second = relevance.split(
+            [module.expand1x1.out_channels, module.expand3x3.out_channels], dim=1
+        )
+        inner = chain([module.expand1x1], middle, first, rules) + chain(
+            [module.expand3x3], middle, second, rules
+        )
         return chain([module.squeeze, module.squeeze_activation], x, inner, rules)
     if isinstance(module, _DenseBlock):
         layers, features = list(module.values()), [x]
@@ -148,8 +176,15 @@ def propagate(module, x, relevance, rules):
             features.append(layer(features))
         parts = list(relevance.split([each.shape[1] for each in features], dim=1))
         for at in reversed(range(len(layers))):
-            given = chain(list(layers[at].children()), torch.cat(features[: at + 1], dim=1), parts[at + 1], rules)
-            for place, part in enumerate(given.split([each.shape[1] for each in features[: at + 1]], dim=1)):
+            given = chain(
+                list(layers[at].children()),
+                torch.cat(features[: at + 1], dim=1),
+                parts[at + 1],
+                rules,
+            )
+            for place, part in enumerate(
+                given.split([each.shape[1] for each in features[: at + 1]], dim=1)
+            ):
                 parts[place] = parts[place] + part
         return parts[0]
     assert isinstance(module, nn.Sequential) and not isinstance(module, _DenseLayer), type(module)
@@ -170,7 +205,12 @@ def by_hand(model, images, targets, conv, dense, norm, first=None):
     """Relevance (N, C, H, W) of the target logits."""
     layer = next(module for module in model.modules() if isinstance(module, nn.Conv2d))
     logits = model(images)
-    start = torch.zeros_like(logits).scatter(1, targets[:, None], logits.gather(1, targets[:, None]))
+    start = torch.zeros_like(logits).scatter(
+        1, targets[:, None], logits.gather(1, targets[:, None])
+    )
     return propagate(
-        model, images, start, {"conv": conv, "dense": dense, "norm": norm, "first": (layer, first or conv)}
+        model,
+        images,
+        start,
+        {"conv": conv, "dense": dense, "norm": norm, "first": (layer, first or conv)},
     )

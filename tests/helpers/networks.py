@@ -19,7 +19,9 @@ BACKBONES = {
 
 
 def network(name: str) -> nn.Sequential:
-    """A double-precision network with non-zero biases and batch-norm statistics, so that nothing vanishes by chance."""
+    """A double-precision network with non-zero biases and batch-norm statistics, so that nothing
+    vanishes by chance.
+    """
     model = backbones.build(name, 3, width=BACKBONES[name], seed=1).double()
     generator = torch.Generator().manual_seed(2)
     for module in model.modules():

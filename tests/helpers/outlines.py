@@ -1,4 +1,6 @@
-"""Masks off the centre, and the published forms in which they are written, for the tests of annotations."""
+"""Masks off the centre, and the published forms in which they are written, for the tests of
+annotations.
+"""
 
 import io
 import math
@@ -11,7 +13,9 @@ from pycocotools import mask as coco_masks
 
 SIZE = (9, 14)
 OUTLINE = [[3, 1], [5, 1], [5, 5], [10, 5], [10, 7], [3, 7]]  # of LETTER, by its corners
-LETTER = np.zeros(SIZE, bool)  # an L off the centre: no mirror image, shift or transposition of it is itself
+LETTER = np.zeros(
+    SIZE, bool
+)  # an L off the centre: no mirror image, shift or transposition of it is itself
 LETTER[1:7, 3:5] = LETTER[5:7, 3:10] = True
 RING = np.zeros(SIZE, bool)  # off-centre, with a hole that is off its own centre
 RING[1:8, 2:11] = True
@@ -46,7 +50,9 @@ def indexed(mask, palette):
 
 def alpha(mask, opacity):
     image = Image.fromarray(np.where(mask, 255, 0).astype(np.uint8)).convert("RGBA")
-    image.putalpha(Image.fromarray(np.broadcast_to(np.asarray(opacity, np.uint8), mask.shape).copy()))
+    image.putalpha(
+        Image.fromarray(np.broadcast_to(np.asarray(opacity, np.uint8), mask.shape).copy())
+    )
     return saved(image)
 
 
@@ -69,19 +75,27 @@ def feature(rings, name="Tumor", kind="Polygon"):
     return {
         "type": "Feature",
         "geometry": {"type": kind, "coordinates": rings},
-        "properties": {"objectType": "annotation", "classification": {"name": name, "color": [200, 0, 0]}},
+        "properties": {
+            "objectType": "annotation",
+            "classification": {"name": name, "color": [200, 0, 0]},
+        },
     }
 
 
 def disc(size, x, y, radius):
     """Counted pixel by pixel."""
     return np.array(
-        [[math.dist((x, y), (column, row)) <= radius for column in range(size[1])] for row in range(size[0])]
+        [
+            [math.dist((x, y), (column, row)) <= radius for column in range(size[1])]
+            for row in range(size[0])
+        ]
     )
 
 
 def oval(size, x, y, rx, ry, theta):
-    """The canvas's ellipse: turned by theta from the x axis towards the y axis, which points down."""
+    """The canvas's ellipse: turned by theta from the x axis towards the y axis, which points
+    down.
+    """
     across, down = np.meshgrid(np.arange(size[1]) - x, np.arange(size[0]) - y)
     along = across * math.cos(theta) + down * math.sin(theta)
     beside = down * math.cos(theta) - across * math.sin(theta)

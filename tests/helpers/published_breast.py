@@ -38,7 +38,9 @@ def bus_bra(folder: Path) -> dict:
     put(folder / "Masks" / "mask_0002-r.png", area((2, 3, 9, 8), (50, 1, 58, 4)))
     put(folder / "Masks" / "mask_0003-l.png", area((30, 20, 44, 23)))
     names = ("bus_0001-l", "bus_0001-r", "bus_0002-r", "bus_0003-l")
-    return {name: put(folder / "Images" / f"{name}.png", picture(at)) for at, name in enumerate(names)}
+    return {
+        name: put(folder / "Images" / f"{name}.png", picture(at)) for at, name in enumerate(names)
+    }
 
 
 @example(
@@ -47,7 +49,13 @@ def bus_bra(folder: Path) -> dict:
             case001,1,benign,3,reader
             case002,2,malignant,4c,reader
             case003,3,normal,1,reader""",
-    regions={"mass": {"case001": [(5, 10, 25, 16)], "case002": [(2, 3, 9, 8), (40, 30, 52, 47)], "case003": []}},
+    regions={
+        "mass": {
+            "case001": [(5, 10, 25, 16)],
+            "case002": [(2, 3, 9, 8), (40, 30, 52, 47)],
+            "case003": [],
+        }
+    },
     columns={
         "BrEaST-Lesions-USG-clinical-data-Dec-15-2023.xlsx": "CaseID,Image_filename,Mask_tumor_filename,BIRADS,"
         "Classification"
@@ -115,12 +123,14 @@ def mini_mias(folder: Path) -> dict:
 
 
 CBIS = (
-    "patient_id,left or right breast,image view,abnormality id,mass shape,mass margins,calc type,calc distribution,"
+    "patient_id,left or right breast,image view,abnormality id,mass shape,mass margins,calc "
+    "type,calc distribution,"
     "pathology,image file path,cropped image file path,ROI mask file path"
 )
 
 
-# P_00002 is a training patient of masses and a test patient of calcifications; the mask of P_00004 fits no image.
+# P_00002 is a training patient of masses and a test patient of calcifications; the mask of P_00004
+# fits no image.
 @example(
     "cbis-ddsm",
     rows="""case,patient,label,split,reference
@@ -136,7 +146,11 @@ CBIS = (
             "P_00003_LEFT_CC": [(2, 3, 9, 8)],
             "*": None,
         },
-        "calcification": {"P_00002_RIGHT_CC": [(50, 1, 58, 4)], "P_00004_RIGHT_MLO": None, "*": None},
+        "calcification": {
+            "P_00002_RIGHT_CC": [(50, 1, 58, 4)],
+            "P_00004_RIGHT_MLO": None,
+            "*": None,
+        },
     },
     columns={
         f"{kind}_case_description_{part}_set.csv": "patient_id,left or right breast,image view,pathology,"
@@ -157,7 +171,9 @@ def cbis_ddsm(folder: Path) -> dict:
         put_dicom(image / "1.3.6" / "1.3.7" / "1-1.dcm", found[case].astype(np.uint16) * 257)
         drawn = folder / "CBIS-DDSM" / f"{name}_{number}" / "1.3.8"
         put_dicom(drawn / mask, area(box, size=size) * 255, bits=8)
-        put_dicom(drawn / {"1-1.dcm": "1-2.dcm", "1-2.dcm": "1-1.dcm"}[mask], picture(3, size=(12, 7)))
+        put_dicom(
+            drawn / {"1-1.dcm": "1-2.dcm", "1-2.dcm": "1-1.dcm"}[mask], picture(3, size=(12, 7))
+        )
         paths = [
             f"{name}/1.3.6/000000.dcm",
             f"{name}_{number}/1.3.8/000000.dcm",
@@ -167,18 +183,56 @@ def cbis_ddsm(folder: Path) -> dict:
 
     rows = {
         "mass_case_description_train_set": [
-            row("Mass-Training", "P_00001", "LEFT_CC", "IRREGULAR,SPICULATED,,", "MALIGNANT", (5, 10, 25, 16)),
-            row("Mass-Training", "P_00001", "LEFT_CC", "OVAL,N/A,,", "BENIGN", (40, 30, 52, 47), 2, "1-1.dcm"),
+            row(
+                "Mass-Training",
+                "P_00001",
+                "LEFT_CC",
+                "IRREGULAR,SPICULATED,,",
+                "MALIGNANT",
+                (5, 10, 25, 16),
+            ),
+            row(
+                "Mass-Training",
+                "P_00001",
+                "LEFT_CC",
+                "OVAL,N/A,,",
+                "BENIGN",
+                (40, 30, 52, 47),
+                2,
+                "1-1.dcm",
+            ),
             row("Mass-Training", "P_00002", "LEFT_MLO", "ROUND,,,", "BENIGN", (30, 20, 44, 23)),
         ],
         "mass_case_description_test_set": [
-            row("Mass-Test", "P_00003", "LEFT_CC", "OVAL,,,", "BENIGN_WITHOUT_CALLBACK", (2, 3, 9, 8)),
+            row(
+                "Mass-Test",
+                "P_00003",
+                "LEFT_CC",
+                "OVAL,,,",
+                "BENIGN_WITHOUT_CALLBACK",
+                (2, 3, 9, 8),
+            ),
         ],
         "calc_case_description_train_set": [
-            row("Calc-Training", "P_00004", "RIGHT_MLO", ",,,", "BENIGN", (2, 3, 9, 8), size=(61, 50)),
+            row(
+                "Calc-Training",
+                "P_00004",
+                "RIGHT_MLO",
+                ",,,",
+                "BENIGN",
+                (2, 3, 9, 8),
+                size=(61, 50),
+            ),
         ],
         "calc_case_description_test_set": [
-            row("Calc-Test", "P_00002", "RIGHT_CC", ",,PLEOMORPHIC,LINEAR_CLUSTERED", "MALIGNANT", (50, 1, 58, 4)),
+            row(
+                "Calc-Test",
+                "P_00002",
+                "RIGHT_CC",
+                ",,PLEOMORPHIC,LINEAR_CLUSTERED",
+                "MALIGNANT",
+                (50, 1, 58, 4),
+            ),
         ],
     }
     for name, lines in rows.items():
@@ -187,18 +241,24 @@ def cbis_ddsm(folder: Path) -> dict:
 
 
 CESM_SHAPES = {
-    "P1_L_DM_CC.jpg": [{"name": "polygon", "all_points_x": [5, 25, 25, 5], "all_points_y": [10, 10, 16, 16]}],
+    "P1_L_DM_CC.jpg": [
+        {"name": "polygon", "all_points_x": [5, 25, 25, 5], "all_points_y": [10, 10, 16, 16]}
+    ],
     "P1_R_DM_MLO .jpg": [
         {"name": "circle", "cx": 40, "cy": 37, "r": 2},
         {"name": "rect", "x": 2, "y": 3, "width": 7, "height": 5},
         {"name": "point", "cx": 30, "cy": 30},
     ],
-    "P2_L_DM_CC.jpg": [{"name": "polyline", "all_points_x": [1, 2, 3], "all_points_y": [9, 9, 8]}, {}],
+    "P2_L_DM_CC.jpg": [
+        {"name": "polyline", "all_points_x": [1, 2, 3], "all_points_y": [9, 9, 8]},
+        {},
+    ],
     "P1_L_CM_CC.jpg": [{"name": "rect", "x": 30, "y": 20, "width": 14, "height": 3}],
 }
 
 
-# P1_L_DM_CC has two rows, the graver of which counts; P2_L_DM_CC has a polyline alone, which encloses nothing.
+# P1_L_DM_CC has two rows, the graver of which counts; P2_L_DM_CC has a polyline alone, which
+# encloses nothing.
 @example(
     "cdd-cesm",
     rows="""case,patient,label,reference
@@ -215,7 +275,8 @@ CESM_SHAPES = {
         }
     },
     columns={
-        "Radiology manual annotations.xlsx": "Patient_ID,Image_name,Pathology Classification/ Follow up",
+        "Radiology manual "
+        "annotations.xlsx": "Patient_ID,Image_name,Pathology Classification/ Follow up",
         "Radiology_hand_drawn_segmentations_v2.csv": "#filename,region_shape_attributes",
     },
     needless=("Subtracted*",),
@@ -232,7 +293,10 @@ def cdd_cesm(folder: Path) -> dict:
         "P3_L_DM_CC,3,L,DM,Normal",
         "P1_L_CM_CC,1,L,CESM,Malignant",
     )
-    quoted = lambda shape: json.dumps(shape).replace('"', '""')
+
+    def quoted(shape):
+        return json.dumps(shape).replace('"', '""')
+
     lines = [
         f'{name},1,"{{}}",{len(shapes)},{at},"{quoted(shape)}","{{}}"'
         for name, shapes in CESM_SHAPES.items()
@@ -268,4 +332,6 @@ def cdd_cesm_masks(folder: Path) -> dict:
     put(folder / "masks" / "P2_R_DM_MLO.png", coloured(green=[(40, 30, 52, 47)]))
     put(folder / "masks" / "flipped_P1_R_DM_CC.png", coloured([(2, 3, 9, 8)], [(30, 20, 44, 23)]))
     names = ("P1_L_DM_CC", "P2_R_DM_MLO", "flipped_P1_R_DM_CC")
-    return {name: put(folder / "images" / f"{name}.png", picture(at)) for at, name in enumerate(names)}
+    return {
+        name: put(folder / "images" / f"{name}.png", picture(at)) for at, name in enumerate(names)
+    }

@@ -6,12 +6,14 @@ import numpy as np
 from small_sets import example, picture, put, put_dicom, ring, run_lengths
 
 CHEXPERT = (
-    "Path,No Finding,Enlarged Cardiomediastinum,Cardiomegaly,Lung Opacity,Lung Lesion,Edema,Consolidation,Pneumonia,"
+    "Path,No Finding,Enlarged Cardiomediastinum,Cardiomegaly,Lung Opacity,Lung "
+    "Lesion,Edema,Consolidation,Pneumonia,"
     "Atelectasis,Pneumothorax,Pleural Effusion,Pleural Other,Fracture,Support Devices"
 )
 
 
-# Outlined twice, as code and as contour; edema positive without an outline, consolidation uncertain, atelectasis blank.
+# Outlined twice, as code and as contour; edema positive without an outline, consolidation
+# uncertain, atelectasis blank.
 @example(
     "chexlocalize",
     rows="""case,patient,split,cardiomegaly,lung_opacity,edema,consolidation,atelectasis,pleural_effusion,reference
@@ -21,16 +23,28 @@ CHEXPERT = (
     regions={
         "cardiomegaly": {"patient64742_study2_view1_frontal": [], "*": [(5, 10, 25, 16)]},
         "lung_opacity": {"patient64541_study1_view1_frontal": [(40, 30, 52, 47)], "*": []},
-        "pleural_effusion": {"patient64742_study2_view1_frontal": [(2, 3, 9, 8), (30, 20, 31, 21)], "*": []},
+        "pleural_effusion": {
+            "patient64742_study2_view1_frontal": [(2, 3, 9, 8), (30, 20, 31, 21)],
+            "*": [],
+        },
         **{
             name: {"patient64541_study1_view1_frontal": None, "*": []}
             for name in ("edema", "consolidation", "atelectasis")
         },
         **{
-            name: {"*": []} for name in ("enlarged_cardiomediastinum", "lung_lesion", "pneumothorax", "support_devices")
+            name: {"*": []}
+            for name in (
+                "enlarged_cardiomediastinum",
+                "lung_lesion",
+                "pneumothorax",
+                "support_devices",
+            )
         },
     },
-    columns={"CheXpert/val_labels.csv": "Path,Cardiomegaly,Support Devices", "CheXpert/test_labels.csv": "Path,Edema"},
+    columns={
+        "CheXpert/val_labels.csv": "Path,Cardiomegaly,Support Devices",
+        "CheXpert/test_labels.csv": "Path,Edema",
+    },
     needless=("*_labels.csv", "*.json", "*.jpg"),
     unread=("*_lateral.jpg",),
 )
@@ -48,13 +62,22 @@ def chexlocalize(folder: Path) -> dict:
             test/patient64741/study1/view1_frontal.jpg,0,0,1,0,0,0,0,0,0,0,0,0,0,0
             test/patient64742/study2/view1_frontal.jpg,0,0,0,0,0,0,0,0,0,0,1,0,0,0""",
     )
-    outlined = {"Cardiomegaly": run_lengths((5, 10, 25, 16)), "Airspace Opacity": run_lengths((40, 30, 52, 47))}
+    outlined = {
+        "Cardiomegaly": run_lengths((5, 10, 25, 16)),
+        "Airspace Opacity": run_lengths((40, 30, 52, 47)),
+    }
     outlined |= {"Edema": run_lengths(), "Atelectasis": run_lengths()}
-    put(folder / "CheXlocalize/gt_segmentations_val.json", {"patient64541_study1_view1_frontal": outlined})
+    put(
+        folder / "CheXlocalize/gt_segmentations_val.json",
+        {"patient64541_study1_view1_frontal": outlined},
+    )
     put(
         folder / "CheXlocalize/gt_annotations_test.json",
         {
-            "patient64741_study1_view1_frontal": {"img_size": [50, 60], "Cardiomegaly": [ring(5, 10, 24, 15)]},
+            "patient64741_study1_view1_frontal": {
+                "img_size": [50, 60],
+                "Cardiomegaly": [ring(5, 10, 24, 15)],
+            },
             "patient64742_study2_view1_frontal": {
                 "img_size": [50, 60],
                 "Pleural Effusion": [ring(2, 3, 8, 7), [[30.2, 20.4]]],
@@ -65,7 +88,8 @@ def chexlocalize(folder: Path) -> dict:
     places = ("val/patient64541/study1/view1_frontal", "test/patient64741/study1/view1_frontal")
     places += ("test/patient64742/study2/view1_frontal",)
     return {
-        "_".join(place.split("/")[1:]): put(chexpert / f"{place}.jpg", picture(at)) for at, place in enumerate(places)
+        "_".join(place.split("/")[1:]): put(chexpert / f"{place}.jpg", picture(at))
+        for at, place in enumerate(places)
     }
 
 
@@ -102,7 +126,10 @@ def chestx_ray14(folder: Path) -> dict:
            00000001_001.png,Mass,39.6,30.4,10,5,,,""",
     )
     put(folder / "test_list.txt", "00000002_000.png\n00000003_000.png")
-    found = {name: picture(at) for at, name in enumerate(("00000001_000", "00000001_001", "00000002_000"))}
+    found = {
+        name: picture(at)
+        for at, name in enumerate(("00000001_000", "00000001_001", "00000002_000"))
+    }
     put(folder / "images_001" / "images" / "00000001_000.png", found["00000001_000"])
     put(folder / "images_001" / "images" / "00000001_001.png", found["00000001_001"])
     opaque = np.stack([found["00000002_000"]] * 3 + [np.full((50, 60), 255, np.uint8)], axis=2)
@@ -110,8 +137,8 @@ def chestx_ray14(folder: Path) -> dict:
     return found
 
 
-# Of aaa1, two of three readers see an enlarged aorta and agree on a part of it, one sees a nodule; the nodules that two
-# readers see in aaa2 share no pixel; ccc1 is listed and not there.
+# Of aaa1, two of three readers see an enlarged aorta and agree on a part of it, one sees a nodule;
+# the nodules that two readers see in aaa2 share no pixel; ccc1 is listed and not there.
 @example(
     "vindr-cxr",
     rows="""case,patient,split,aortic_enlargement,nodule_mass,pneumonia,other_disease,reader,reference
@@ -165,19 +192,37 @@ def vindr_cxr(folder: Path) -> dict:
     )
     found = {"aaa1": picture(1), "aaa2": picture(2), "bbb1": picture(3)}
     put_dicom(folder / "train/aaa1.dicom", found["aaa1"].astype(np.uint16) * 16, bits=12)
-    put_dicom(folder / "train/aaa2.dicom", 65535 - found["aaa2"].astype(np.uint16) * 257, shown="MONOCHROME1")
+    put_dicom(
+        folder / "train/aaa2.dicom",
+        65535 - found["aaa2"].astype(np.uint16) * 257,
+        shown="MONOCHROME1",
+    )
     put_dicom(folder / "test/bbb1.dicom", found["bbb1"].astype(np.uint16) * 64, bits=14)
     return found
 
 
 COVID = (
-    *("airways", "cardiomediastinum", "left_lung", "right_lung", "ground_glass_opacities", "consolidation"),
-    *("pleural_effusion", "pneumothorax", "central_venous_line", "endotracheal_tube", "monitoring_probes"),
+    *(
+        "airways",
+        "cardiomediastinum",
+        "left_lung",
+        "right_lung",
+        "ground_glass_opacities",
+        "consolidation",
+    ),
+    *(
+        "pleural_effusion",
+        "pneumothorax",
+        "central_venous_line",
+        "endotracheal_tube",
+        "monitoring_probes",
+    ),
     *("nasogastric_tube", "tubings", "support_device"),
 )
 
 
-# A crop's foreground is not black, though it is transparent; a row without a mask is a structure that is not drawn.
+# A crop's foreground is not black, though it is transparent; a row without a mask is a structure
+# that is not drawn.
 @example(
     "covid-cxr",
     rows="""case,patient,ground_glass_opacities,consolidation,support_device,diagnosis,view,licence,reference

@@ -17,9 +17,17 @@ from small_sets import area, disc, example, picture, put, ring, run_lengths
         "mass": {"a": [(5, 10, 25, 16)], "c": [(40, 30, 52, 47)], "*": None},
         "lung_nodule": {"a": [(5, 10, 25, 16), (40, 30, 50, 35)], "b": [], "*": None},
         "dot": {"a": disc(11, 19), "b": [], "c": disc(40, 37) + disc(30, 4), "*": None},
-        "tumour": {"b": [(10, 10, 30, 12), (10, 15, 30, 17), (10, 12, 12, 15), (16, 12, 30, 15)], "*": None},
+        "tumour": {
+            "b": [(10, 10, 30, 12), (10, 15, 30, 17), (10, 12, 12, 15), (16, 12, 30, 15)],
+            "*": None,
+        },
         "stroma": {"b": [(2, 3, 9, 8), (30, 20, 44, 23)], "*": None},
-        "vessel": {"a": [(3, 2, 5, 6)], "b": None, "c": [], "sixteen": [(20, 5, 40, 9), (1, 44, 4, 46)]},
+        "vessel": {
+            "a": [(3, 2, 5, 6)],
+            "b": None,
+            "c": [],
+            "sixteen": [(20, 5, 40, 9), (1, 44, 4, 46)],
+        },
     },
     options={"window": [0, 4080]},
     columns={"cases.csv": "image,patient"},
@@ -36,11 +44,17 @@ def folder_of_anybody(folder: Path) -> dict:
     )
     put(folder / "masks" / "a.png", area((5, 10, 25, 16)))
     put(folder / "masks" / "c.png", area((40, 30, 52, 47)).astype(np.uint8))
-    feature = lambda name, kind, coordinates: {
-        "type": "Feature",
-        "geometry": {"type": kind, "coordinates": coordinates},
-        "properties": {"objectType": "annotation", "classification": {"name": name, "color": [200, 0, 0]}},
-    }
+
+    def feature(name, kind, coordinates):
+        return {
+            "type": "Feature",
+            "geometry": {"type": kind, "coordinates": coordinates},
+            "properties": {
+                "objectType": "annotation",
+                "classification": {"name": name, "color": [200, 0, 0]},
+            },
+        }
+
     features = [
         feature("Tumour", "Polygon", [ring(10, 10, 30, 17), ring(12, 12, 16, 15)]),
         feature("Stroma", "MultiPolygon", [[ring(2, 3, 9, 8)], [ring(30, 20, 44, 23)]]),
@@ -56,7 +70,11 @@ def folder_of_anybody(folder: Path) -> dict:
             ],
             "categories": [{"id": 1, "name": "Vessel"}],
             "annotations": [
-                {"image_id": 1, "category_id": 1, "segmentation": {"size": [50, 60], "counts": [152, 4, 46, 4, 2794]}},
+                {
+                    "image_id": 1,
+                    "category_id": 1,
+                    "segmentation": {"size": [50, 60], "counts": [152, 4, 46, 4, 2794]},
+                },
                 {"image_id": 3, "category_id": 1, "segmentation": [[20, 5, 40, 5, 40, 9, 20, 9]]},
                 {"image_id": 3, "category_id": 1, "segmentation": run_lengths((1, 44, 4, 46))},
             ],

@@ -6,7 +6,8 @@ import numpy as np
 from small_sets import area, coloured, example, picture, put, put_excel
 
 
-# Slide 13412 appears under two types and is one patient; the image of another magnification is not read.
+# Slide 13412 appears under two types and is one patient; the image of another magnification is not
+# read.
 @example(
     "breakhis",
     rows="""case,patient,label,subtype,reference
@@ -18,13 +19,19 @@ from small_sets import area, coloured, example, picture, put, put_excel
 )
 def breakhis(folder: Path) -> dict:
     slides = folder / "histology_slides" / "breast"
-    put(slides / "benign/SOB/adenosis/SOB_B_A_14-22549AB/40X/SOB_B_A-14-22549AB-40-001.png", picture(9, True))
+    put(
+        slides / "benign/SOB/adenosis/SOB_B_A_14-22549AB/40X/SOB_B_A-14-22549AB-40-001.png",
+        picture(9, True),
+    )
     places = (
         "benign/SOB/adenosis/SOB_B_A_14-22549AB/200X/SOB_B_A-14-22549AB-200-001",
         "malignant/SOB/ductal_carcinoma/SOB_M_DC_14-13412/200X/SOB_M_DC-14-13412-200-001",
         "malignant/SOB/lobular_carcinoma/SOB_M_LC_14-13412/200X/SOB_M_LC-14-13412-200-013",
     )
-    return {Path(name).name: put(slides / f"{name}.png", picture(at, True)) for at, name in enumerate(places)}
+    return {
+        Path(name).name: put(slides / f"{name}.png", picture(at, True))
+        for at, name in enumerate(places)
+    }
 
 
 def tiles(images: dict[str, np.ndarray], rows: str) -> dict:
@@ -32,7 +39,9 @@ def tiles(images: dict[str, np.ndarray], rows: str) -> dict:
     found = {}
     for case in (line.split(",")[0].strip() for line in rows.splitlines()[1:]):
         name, row, column = case.rsplit("-", 2)
-        found[case] = images[name][20 * int(row) : 20 * int(row) + 20, 20 * int(column) : 20 * int(column) + 20]
+        found[case] = images[name][
+            20 * int(row) : 20 * int(row) + 20, 20 * int(column) : 20 * int(column) + 20
+        ]
     return found
 
 
@@ -71,7 +80,10 @@ def camelyon(folder: Path) -> dict:
     return tiles(images, CAMELYON_ROWS)
 
 
-BCSS = ("TCGA-A1-A0SK-DX1_xmin45749_ymin25055_MPP-0.2500", "TCGA-BH-A0B3-DX1_xmin1_ymin2_MPP-0.5000")
+BCSS = (
+    "TCGA-A1-A0SK-DX1_xmin45749_ymin25055_MPP-0.2500",
+    "TCGA-BH-A0B3-DX1_xmin1_ymin2_MPP-0.5000",
+)
 BCSS_ROWS = f"""case,patient,site,pixel_mm,label,reference
     {BCSS[0]}-0-0,TCGA-A1-A0SK,A1,0.00025,tumour,reader
     {BCSS[0]}-0-1,TCGA-A1-A0SK,A1,0.00025,other,reader
@@ -81,13 +93,18 @@ BCSS_ROWS = f"""case,patient,site,pixel_mm,label,reference
     {BCSS[1]}-0-0,TCGA-BH-A0B3,BH,0.0005,other,reader"""
 
 
-# Tile 0-2 holds a pixel that is outside the annotated region; tile 0-1 is tumour to one half, which is not more.
+# Tile 0-2 holds a pixel that is outside the annotated region; tile 0-1 is tumour to one half, which
+# is not more.
 @example(
     "bcss",
     rows=BCSS_ROWS,
     regions={
         "tumour": {f"{BCSS[0]}-0-0": [(0, 0, 20, 11)], f"{BCSS[0]}-0-1": [(0, 0, 20, 10)], "*": []},
-        "inflammation": {f"{BCSS[0]}-1-0": [(2, 3, 9, 8)], f"{BCSS[0]}-1-1": [(1, 12, 6, 14)], "*": []},
+        "inflammation": {
+            f"{BCSS[0]}-1-0": [(2, 3, 9, 8)],
+            f"{BCSS[0]}-1-1": [(1, 12, 6, 14)],
+            "*": [],
+        },
         "necrosis": {f"{BCSS[0]}-1-2": [(3, 1, 14, 4)], "*": []},
         "stroma": {f"{BCSS[0]}-1-2": [(0, 15, 20, 20)], "*": []},
     },
@@ -95,8 +112,19 @@ BCSS_ROWS = f"""case,patient,site,pixel_mm,label,reference
 )
 def bcss(folder: Path) -> dict:
     codes = np.full((50, 60), 9, np.uint8)
-    boxes = {1: (0, 0, 20, 8), 19: (0, 8, 20, 11), 20: (20, 0, 40, 10), 0: (59, 0, 60, 1), 3: (2, 23, 9, 28)}
-    for code, box in {**boxes, 10: (21, 32, 26, 34), 4: (43, 21, 54, 24), 2: (40, 35, 60, 40)}.items():
+    boxes = {
+        1: (0, 0, 20, 8),
+        19: (0, 8, 20, 11),
+        20: (20, 0, 40, 10),
+        0: (59, 0, 60, 1),
+        3: (2, 23, 9, 28),
+    }
+    for code, box in {
+        **boxes,
+        10: (21, 32, 26, 34),
+        4: (43, 21, 54, 24),
+        2: (40, 35, 60, 40),
+    }.items():
         codes[area(box)] = code
     put(folder / "masks" / f"{BCSS[0]}.png", codes)
     put(folder / "masks" / f"{BCSS[1]}.png", np.full((30, 20), 21, np.uint8))
@@ -116,7 +144,11 @@ def bcss(folder: Path) -> dict:
             P5_B1_1_1_1,P5,benign,reader""",
     regions={
         "tumour": {"P3_A8_12_16_1": [(5, 10, 25, 16)], "P4_B1_1_1_1": [(40, 30, 52, 47)], "*": []},
-        "benign_gland": {"P3_A8_12_16_2": [(2, 3, 9, 8)], "P5_B1_1_1_1": [(30, 20, 44, 23)], "*": None},
+        "benign_gland": {
+            "P3_A8_12_16_2": [(2, 3, 9, 8)],
+            "P5_B1_1_1_1": [(30, 20, 44, 23)],
+            "*": None,
+        },
     },
 )
 def rings(folder: Path) -> dict:
@@ -125,11 +157,15 @@ def rings(folder: Path) -> dict:
     put(folder / "masks" / "P4_B1_1_1_1.png", coloured(red=[(40, 30, 52, 47)]))
     put(folder / "masks" / "P5_B1_1_1_1.png", coloured(green=[(30, 20, 44, 23)]))
     names = ("P3_A8_12_16_1", "P3_A8_12_16_2", "P4_B1_1_1_1", "P5_B1_1_1_1")
-    return {name: put(folder / "images" / f"{name}.png", picture(at, True)) for at, name in enumerate(names)}
+    return {
+        name: put(folder / "images" / f"{name}.png", picture(at, True))
+        for at, name in enumerate(names)
+    }
 
 
 SICAP = tuple(
-    f"{slide}_Block_Region_{at}_0_0_xini_1_yini_2" for at, slide in enumerate(("16B01", "16B02", "17B1", "18B"))
+    f"{slide}_Block_Region_{at}_0_0_xini_1_yini_2"
+    for at, slide in enumerate(("16B01", "16B02", "17B1", "18B"))
 )
 
 
@@ -159,10 +195,16 @@ SICAP = tuple(
 )
 def sicapv2(folder: Path) -> dict:
     header = "slide_id,patient_id,Gleason_primary,Gleason_secondary"
-    put_excel(folder / "wsi_labels.xlsx", header, "16B01,7,0,0", "16B02,7,3,4", "17B1,8,4,4", "18B,9,5,5")
+    put_excel(
+        folder / "wsi_labels.xlsx", header, "16B01,7,0,0", "16B02,7,3,4", "17B1,8,4,4", "18B,9,5,5"
+    )
     train = (f"{SICAP[0]}.jpg,1,0,0,0,0", f"{SICAP[1]}.jpg,0,1,1,0,0", f"{SICAP[2]}.jpg,0,0,1,0,1")
     put_excel(folder / "partition/Test/Train.xlsx", "image_name,NC,G3,G4,G5,G4C", *train)
-    put_excel(folder / "partition/Test/Test.xlsx", "image_name,NC,G3,G4,G5,G4C", f"{SICAP[3]}.jpg,0,0,0,1,0")
+    put_excel(
+        folder / "partition/Test/Test.xlsx",
+        "image_name,NC,G3,G4,G5,G4C",
+        f"{SICAP[3]}.jpg,0,0,0,1,0",
+    )
     codes = np.zeros((4, 50, 60), np.uint8)
     for at, code, box in (
         (1, 3, (5, 10, 25, 16)),
@@ -173,4 +215,7 @@ def sicapv2(folder: Path) -> dict:
         codes[at][area(box)] = code
     for at, name in enumerate(SICAP):
         put(folder / "masks" / f"{name}.png", codes[at])
-    return {name: put(folder / "images" / f"{name}.jpg", picture(at, True)) for at, name in enumerate(SICAP)}
+    return {
+        name: put(folder / "images" / f"{name}.jpg", picture(at, True))
+        for at, name in enumerate(SICAP)
+    }

@@ -1,8 +1,9 @@
-"""How a small set in a published layout is written and what must become of it is stated, for the tests of the readers.
+"""How a small set in a published layout is written and what must become of it is stated, for the
+tests of the readers.
 
-A region is stated as boxes (left, top, right, bottom) in pixels, right and bottom not included: [] is annotated as
-absent, None not annotated. All of it lies off the centre and no two sides are alike, so a mirrored or transposed
-coordinate is seen. "*" stands for all cases that are not named.
+A region is stated as boxes (left, top, right, bottom) in pixels, right and bottom not included: []
+is annotated as absent, None not annotated. All of it lies off the centre and no two sides are
+alike, so a mirrored or transposed coordinate is seen. "*" stands for all cases that are not named.
 """
 
 import json
@@ -23,10 +24,11 @@ Boxes = list[tuple[int, int, int, int]]
 
 @dataclass(frozen=True)
 class Example:
-    """build(folder) writes the set and returns the image of each case; `rows` is the expected table, as CSV.
+    """build(folder) writes the set and returns the image of each case; `rows` is the expected
+    table, as CSV.
 
-    columns: per table of the set those that must be there; needless, unread: patterns of the files that may be missing
-    and of those whose content is not looked at.
+    columns: per table of the set those that must be there; needless, unread: patterns of the files
+    that may be missing and of those whose content is not looked at.
     """
 
     build: Callable[[Path], dict[str, np.ndarray]]
@@ -58,7 +60,9 @@ def example(name: str, **stated) -> Callable:
 
 def picture(seed: int, colour: bool = False, size: tuple[int, int] = SIZE) -> np.ndarray:
     """A smooth random picture, uint8; another seed looks different."""
-    coarse = np.random.default_rng(seed).integers(0, 256, (4, 5, 3) if colour else (4, 5), dtype=np.uint8)
+    coarse = np.random.default_rng(seed).integers(
+        0, 256, (4, 5, 3) if colour else (4, 5), dtype=np.uint8
+    )
     return np.array(Image.fromarray(coarse).resize(size, Image.Resampling.BICUBIC))
 
 
@@ -82,7 +86,10 @@ def put(path: Path, content: object, **parameters) -> object:
     """Write a text, JSON data, or an image of bool, uint8 or uint16 values; returns the content."""
     path.parent.mkdir(parents=True, exist_ok=True)
     if isinstance(content, str):
-        path.write_text("\n".join(line.strip() for line in content.strip().splitlines()) + "\n", encoding="utf-8")
+        path.write_text(
+            "\n".join(line.strip() for line in content.strip().splitlines()) + "\n",
+            encoding="utf-8",
+        )
     elif isinstance(content, dict | list):
         path.write_text(json.dumps(content), encoding="utf-8")
     else:
@@ -93,7 +100,9 @@ def put(path: Path, content: object, **parameters) -> object:
 
 def put_excel(path: Path, columns: str, *rows: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    cells = [[int(cell) if cell.isdigit() else cell or None for cell in row.split(",")] for row in rows]
+    cells = [
+        [int(cell) if cell.isdigit() else cell or None for cell in row.split(",")] for row in rows
+    ]
     pd.DataFrame(cells, columns=columns.split(",")).to_excel(path, index=False, sheet_name="all")
 
 

@@ -1,4 +1,6 @@
-"""The optimum of one-dimensional k-means: by trying every cut, and never worse than scikit-learn's with ten starts."""
+"""The optimum of one-dimensional k-means: by trying every cut, and never worse than scikit-learn's
+with ten starts.
+"""
 
 import itertools
 
@@ -14,7 +16,8 @@ from regard.kernels import kmeans_1d
 
 def inertia(values, labels):
     return sum(
-        ((values[labels == label] - values[labels == label].mean()) ** 2).sum() for label in set(labels.tolist())
+        ((values[labels == label] - values[labels == label].mean()) ** 2).sum()
+        for label in set(labels.tolist())
     )
 
 
@@ -22,16 +25,22 @@ def every_cut(values, k):
     """The least inertia of all ways to cut the sorted values into at most k runs."""
     values = np.sort(values)
     cuts = itertools.combinations_with_replacement(range(len(values) + 1), k - 1)
-    return min(inertia(values, np.searchsorted(cut, np.arange(len(values)), side="right")) for cut in cuts)
+    return min(
+        inertia(values, np.searchsorted(cut, np.arange(len(values)), side="right")) for cut in cuts
+    )
 
 
 def by_dynamic_programming(values, k):
-    """The same for many values: the least inertia of the first i in c runs, for all i and c (Wang and Song 2011)."""
+    """The same for many values: the least inertia of the first i in c runs, for all i and c (Wang
+    and Song 2011).
+    """
     values = np.sort(values)
     sums, squares = (np.concatenate([[0], np.cumsum(values**power)]) for power in (1, 2))
     start, end = np.triu_indices(len(values) + 1, 1)
     cost = np.full((len(values) + 1,) * 2, np.inf)
-    cost[start, end] = squares[end] - squares[start] - (sums[end] - sums[start]) ** 2 / (end - start)
+    cost[start, end] = (
+        squares[end] - squares[start] - (sums[end] - sums[start]) ** 2 / (end - start)
+    )
     best = cost[0]
     for _ in range(k - 1):
         best = (best[:, None] + cost).min(axis=0)
@@ -39,7 +48,12 @@ def by_dynamic_programming(values, k):
 
 
 @settings(max_examples=80, deadline=None)
-@given(seed=st.integers(0, 9999), count=st.integers(1, 14), k=st.integers(1, 4), decimals=st.sampled_from([0, 1, 9]))
+@given(
+    seed=st.integers(0, 9999),
+    count=st.integers(1, 14),
+    k=st.integers(1, 4),
+    decimals=st.sampled_from([0, 1, 9]),
+)
 def test_it_is_the_best_of_all_cuts(seed, count, k, decimals):
     values = np.random.default_rng(seed).normal(3, 2, count).round(decimals)
     labels, centres = kmeans_1d(torch.from_numpy(values), k)
@@ -76,7 +90,9 @@ def test_it_is_the_best_where_branch_and_bound_takes_several_rounds(kind, k):
         "rounded": random.gamma(1, 1, 600).round(1),
     }[kind]
     labels, _ = kmeans_1d(torch.from_numpy(values), k)
-    assert inertia(values, labels.numpy()) == pytest.approx(by_dynamic_programming(values, k), rel=1e-6, abs=1e-9)
+    assert inertia(values, labels.numpy()) == pytest.approx(
+        by_dynamic_programming(values, k), rel=1e-6, abs=1e-9
+    )
 
 
 def test_by_hand():

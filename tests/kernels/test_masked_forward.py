@@ -1,4 +1,6 @@
-"""Windows hidden and computed locally: the logits of whole forward passes, for every backbone and every place of a window."""
+"""Windows hidden and computed locally: the logits of whole forward passes, for every backbone and
+every place of a window.
+"""
 
 import pytest
 import torch
@@ -24,13 +26,18 @@ COVERED = {
 @pytest.mark.parametrize("name", BACKBONES)
 @pytest.mark.parametrize("size", [(96, 96), (64, 128), (90, 75)])
 def test_logits_are_those_of_whole_passes(name, size):
-    """Windows in corners, at borders and inside, of several shapes, on images that a chain fits and on one it does not."""
+    """Windows in corners, at borders and inside, of several shapes, on images that a chain fits and
+    on one it does not.
+    """
     quick = evaluator(network(name))
     image = torch.randn(3, *size, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     height, width = size
     places = [slice(0, 7), slice(3, 12), slice(30, 39), slice(51, 60)]
     windows = [(down, across) for down in places for across in places]
-    windows += [(slice(height - 9, height), slice(width - 5, width)), (slice(height - 1, height), slice(0, 1))]
+    windows += [
+        (slice(height - 9, height), slice(width - 5, width)),
+        (slice(height - 1, height), slice(0, 1)),
+    ]
     found = windowed_logits(quick, image, windows, 0.5, 1, chunk=4)
     for (down, across), logit in zip(windows, found):
         hidden = image.clone()
@@ -40,10 +47,15 @@ def test_logits_are_those_of_whole_passes(name, size):
 
 @pytest.mark.parametrize("chunk", [1, 3, 5])
 def test_images_are_left_alone_whatever_their_layout(chunk):
-    """A single channels_last image is already as the network takes it, so nothing would be copied unasked."""
+    """A single channels_last image is already as the network takes it, so nothing would be copied
+    unasked.
+    """
     quick = evaluator(network("vgg16").float())
     image = torch.randn(1, 3, 64, 64).contiguous(memory_format=torch.channels_last)[0]
-    before, windows = image.clone(), [(slice(at, at + 8), slice(at, at + 8)) for at in range(0, 56, 8)]
+    before, windows = (
+        image.clone(),
+        [(slice(at, at + 8), slice(at, at + 8)) for at in range(0, 56, 8)],
+    )
     found = windowed_logits(quick, image, windows, 0.0, 1, chunk)
     assert torch.equal(image, before)
     for (down, across), logit in zip(windows, found):
@@ -55,7 +67,12 @@ def test_images_are_left_alone_whatever_their_layout(chunk):
 def test_a_module_that_is_used_twice_is_met_twice():
     relu, generator = nn.ReLU(), torch.Generator().manual_seed(0)
     features = nn.Sequential(
-        nn.Conv2d(3, 4, 3, padding=1), relu, nn.Conv2d(4, 4, 3, padding=1), relu, nn.BatchNorm2d(4), nn.MaxPool2d(2)
+        nn.Conv2d(3, 4, 3, padding=1),
+        relu,
+        nn.Conv2d(4, 4, 3, padding=1),
+        relu,
+        nn.BatchNorm2d(4),
+        nn.MaxPool2d(2),
     )
     model = nn.Sequential()
     for name, part in (
@@ -93,7 +110,9 @@ def test_only_networks_of_the_known_four_parts_are_cut():
 
 @pytest.mark.parametrize("name", BACKBONES)
 def test_how_far_outputs_look_is_what_gradients_say(name):
-    """Of every chain: the pixels that an output in the middle depends on lie where the chain says."""
+    """Of every chain: the pixels that an output in the middle depends on lie where the chain
+    says.
+    """
     features = evaluator(network(name)).features
     assert len(chains(features)) >= COVERED.get(name, 0) - 1
     for chain in chains(features)[:3]:
@@ -122,19 +141,28 @@ def test_a_crop_is_as_wide_as_its_outputs_look():
         first, last = chain.outputs(slice(start, start + 9), 1000)
         pixels = range(4 * first - 6, 4 * (last - 1) - 6 + 16)
         assert len(pixels) + 3 <= chain.side(9)
-        looks = [output for output in range(60) if 4 * output - 6 < start + 9 and 4 * output - 6 + 16 > start]
+        looks = [
+            output
+            for output in range(60)
+            if 4 * output - 6 < start + 9 and 4 * output - 6 + 16 > start
+        ]
         assert (first, last) == (looks[0], looks[-1] + 1)
 
 
 def test_what_is_not_a_known_chain_is_computed_whole():
-    model = nn.Sequential(nn.Conv2d(3, 2, 3), nn.Flatten(), nn.Linear(2 * 14 * 14, 2)).double().eval()
+    model = (
+        nn.Sequential(nn.Conv2d(3, 2, 3), nn.Flatten(), nn.Linear(2 * 14 * 14, 2)).double().eval()
+    )
     image = torch.randn(3, 16, 16, dtype=torch.float64)
     found = windowed_logits(model, image, [(slice(0, 4), slice(0, 4))], 0.0, 0)
     image[:, :4, :4] = 0
     assert torch.allclose(found, model(image[None])[:, 0])
     assert chains(nn.Sequential(nn.Conv2d(3, 2, 3, padding_mode="reflect"), nn.MaxPool2d(2))) == []
     assert chains(nn.Sequential(nn.Conv2d(3, 2, 3, padding="same"), nn.MaxPool2d(2))) == []
-    assert chains(nn.Sequential(nn.MaxPool2d(2, ceil_mode=True))) == [] and chains(nn.Sequential(nn.Tanh())) == []
+    assert (
+        chains(nn.Sequential(nn.MaxPool2d(2, ceil_mode=True))) == []
+        and chains(nn.Sequential(nn.Tanh())) == []
+    )
 
 
 @pytest.mark.parametrize("name", BACKBONES)
@@ -149,17 +177,27 @@ def test_masked_logits_are_those_of_whole_passes(name, size, monkeypatch):
     segments = segments.unique(return_inverse=True)[1]
     masks = torch.rand(60, int(segments.max()) + 1, generator=generator) > 0.5
     wanted = whole_logits(quick, image, baseline, segments, masks, 1, chunk=16)
-    monkeypatch.setattr(masked_forward, "WORTH", 10.0)  # whatever it costs here, the longest chain that fits
-    assert torch.allclose(masked_logits(quick, image, baseline, segments, masks, 1, chunk=16), wanted, rtol=1e-9)
+    monkeypatch.setattr(
+        masked_forward, "WORTH", 10.0
+    )  # whatever it costs here, the longest chain that fits
+    assert torch.allclose(
+        masked_logits(quick, image, baseline, segments, masks, 1, chunk=16), wanted, rtol=1e-9
+    )
     monkeypatch.undo()
-    assert torch.allclose(masked_logits(quick, image, baseline, segments, masks, 1, chunk=7), wanted, rtol=1e-9)
+    assert torch.allclose(
+        masked_logits(quick, image, baseline, segments, masks, 1, chunk=7), wanted, rtol=1e-9
+    )
 
 
 def test_tiles_are_shared_between_masks(monkeypatch):
-    """A thousand masks over four quarters: the first layers see each corner twice, a middle sixteen times at most."""
+    """A thousand masks over four quarters: the first layers see each corner twice, a middle sixteen
+    times at most.
+    """
     seen, model = [], network("vgg16")
     quick = evaluator(model)
-    quick.features[0].register_forward_pre_hook(lambda module, given: seen.append(given[0][:, 0].numel()))
+    quick.features[0].register_forward_pre_hook(
+        lambda module, given: seen.append(given[0][:, 0].numel())
+    )
     half = (torch.arange(96) >= 48).long()
     segments = half[:, None] * 2 + half[None]
     masks = torch.rand(1000, 4, generator=torch.Generator().manual_seed(0)) > 0.5

@@ -1,4 +1,6 @@
-"""Mean shift in up to three dimensions is scikit-learn's; the Triton kernel, interpreted, is the plain one."""
+"""Mean shift in up to three dimensions is scikit-learn's; the Triton kernel, interpreted, is the
+plain one.
+"""
 
 import os
 import subprocess
@@ -86,6 +88,9 @@ def test_the_triton_kernel_is_the_plain_one():
     """Through Triton's interpreter, which must be asked for before Triton is imported."""
     pytest.importorskip("triton", reason="Triton comes with CUDA builds of torch alone")
     done = subprocess.run(
-        [sys.executable, "-c", INTERPRETED], env=os.environ | {"TRITON_INTERPRET": "1"}, capture_output=True, text=True
+        [sys.executable, "-c", INTERPRETED],
+        env=os.environ | {"TRITON_INTERPRET": "1"},
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 0 and done.stdout.strip() == "equal", done.stderr[-2000:]

@@ -1,4 +1,6 @@
-"""Non-negative matrix factorisation against scikit-learn, scipy and a factorisation that is known."""
+"""Non-negative matrix factorisation against scikit-learn, scipy and a factorisation that is
+known.
+"""
 
 import numpy as np
 import pytest
@@ -46,7 +48,9 @@ def test_the_error_is_no_larger_than_scikit_learns(k, dtype):
 
 
 def test_a_factorisation_that_is_there_is_found():
-    """Separable: each component is alone in some rows, so that it is unique but for order and scale."""
+    """Separable: each component is alone in some rows, so that it is unique but for order and
+    scale.
+    """
     rows = torch.from_numpy(RANDOM.gamma(0.3, 1, (4, 25)))
     weights = torch.from_numpy(np.concatenate([np.eye(4), RANDOM.gamma(0.3, 1, (300, 4))]))
     found = nmf(weights @ rows, nndsvda(weights @ rows, 4)[None], iterations=2000, tolerance=1e-9)
@@ -65,7 +69,9 @@ def test_parts_and_their_sizes_do_not_matter():
     values = made()
     start = nndsvda(values, 4)
     torch.testing.assert_close(nndsvda(list(values.split(77)), 4), start)
-    whole, parts = (nmf(given, start[None]).dictionary for given in (values, list(values.split(77))))
+    whole, parts = (
+        nmf(given, start[None]).dictionary for given in (values, list(values.split(77)))
+    )
     torch.testing.assert_close(parts, whole, rtol=1e-6, atol=1e-8)
 
 
@@ -75,8 +81,12 @@ def test_fits_beside_each_other_are_fits_alone():
     counts = torch.from_numpy(RANDOM.integers(0, 3, (3, 600)).astype(float))
     together = nmf(values, starts, counts, iterations=20, tolerance=0)
     for fit in range(3):
-        alone = nmf(values, starts[fit : fit + 1], counts[fit : fit + 1], iterations=20, tolerance=0)
-        torch.testing.assert_close(together.dictionary[fit], alone.dictionary[0], rtol=1e-6, atol=1e-9)
+        alone = nmf(
+            values, starts[fit : fit + 1], counts[fit : fit + 1], iterations=20, tolerance=0
+        )
+        torch.testing.assert_close(
+            together.dictionary[fit], alone.dictionary[0], rtol=1e-6, atol=1e-9
+        )
 
 
 def test_a_weight_is_so_many_rows():
@@ -95,7 +105,9 @@ def test_a_weight_is_so_many_rows():
 def test_weights_for_a_fixed_dictionary_are_least_squares():
     values, rows = made(40, 30), torch.from_numpy(RANDOM.gamma(0.5, 1, (6, 30)))
     wanted = np.stack([nnls(rows.T.numpy(), row)[0] for row in values.numpy()])
-    np.testing.assert_allclose(nonnegative(values, rows, sweeps=2000, tolerance=1e-12), wanted, atol=1e-6)
+    np.testing.assert_allclose(
+        nonnegative(values, rows, sweeps=2000, tolerance=1e-12), wanted, atol=1e-6
+    )
     assert nonnegative(values[:0], rows).shape == (0, 6)
 
 
@@ -141,11 +153,15 @@ def test_a_gpu_finds_what_the_processor_finds():
     here, there = nmf(values, start), nmf(values.cuda(), start.cuda())
     torch.testing.assert_close(there.dictionary.cpu(), here.dictionary, atol=1e-6, rtol=1e-6)
     weights = nonnegative(values.cuda(), there.dictionary[0])
-    torch.testing.assert_close(weights.cpu(), nonnegative(values, here.dictionary[0]), atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(
+        weights.cpu(), nonnegative(values, here.dictionary[0]), atol=1e-5, rtol=1e-5
+    )
 
 
 def test_memory_is_that_of_a_part_and_of_the_weights():
-    """Parts of V are made when they are asked for, and gone afterwards: what is held are W, a part and H."""
+    """Parts of V are made when they are asked for, and gone afterwards: what is held are W, a part
+    and H.
+    """
     rows, channels, k = 500, 64, 4
     base = torch.rand(rows, channels, generator=torch.Generator().manual_seed(0))
     held = {}
@@ -161,4 +177,6 @@ def test_memory_is_that_of_a_part_and_of_the_weights():
         held[count] = peak(lambda: nmf(Parts(count), nndsvda(Parts(count), k)[None], iterations=2))
     part, weights = 4 * rows * channels, 4 * rows * k
     assert part < held[10] and held[80] < 0.25 * 80 * part
-    assert held[80] - held[10] < 70 * 2.5 * weights, "beside W a row's squared length, in double precision"
+    assert held[80] - held[10] < 70 * 2.5 * weights, (
+        "beside W a row's squared length, in double precision"
+    )

@@ -16,7 +16,9 @@ def test_it_is_scikit_images(kind, bins):
         "normal": random.normal(0, 1, (7, 900)),
         "gamma": random.gamma(0.3, 1, (7, 900)),
         "two modes": np.where(
-            random.random((7, 900)) < 0.2, random.normal(5, 1, (7, 900)), random.normal(0, 1, (7, 900))
+            random.random((7, 900)) < 0.2,
+            random.normal(5, 1, (7, 900)),
+            random.normal(0, 1, (7, 900)),
         ),
         "whole numbers": random.integers(0, 5, (7, 900)).astype(float),
         "signed": random.normal(0, 1e-6, (7, 900)) - 1e-6,
@@ -28,7 +30,9 @@ def test_it_is_scikit_images(kind, bins):
 def test_whole_numbers_of_an_8_bit_image_are_parted_as_scikit_image_parts_them():
     random = np.random.default_rng(1)
     images = np.clip(
-        np.concatenate([random.normal(60, 20, (4, 500)), random.normal(170, 30, (4, 300))], axis=1), 0, 255
+        np.concatenate([random.normal(60, 20, (4, 500)), random.normal(170, 30, (4, 300))], axis=1),
+        0,
+        255,
     )
     images[:, 0], images[:, 1] = 0, 255
     images = images.astype(np.uint8)
@@ -50,7 +54,8 @@ def test_what_takes_no_part_does_not_count():
 
 
 @pytest.mark.parametrize(
-    "values", [torch.ones(4), torch.tensor([[1.0, float("nan")]]), torch.tensor([[1.0, float("inf")]])]
+    "values",
+    [torch.ones(4), torch.tensor([[1.0, float("nan")]]), torch.tensor([[1.0, float("inf")]])],
 )
 def test_refuses(values):
     with pytest.raises(ValueError, match="Otsu"):

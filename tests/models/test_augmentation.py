@@ -1,4 +1,6 @@
-"""Augmentation: what is off stays off, what is on is what it says, and the generator decides all."""
+"""Augmentation: what is off stays off, what is on is what it says, and the generator decides
+all.
+"""
 
 import numpy as np
 import pytest
@@ -26,11 +28,15 @@ def same(images, others):
 
 
 def test_it_moves_mirrors_and_repeats(images):
-    assert torch.equal(draw(images, 1), draw(images, 1)) and not torch.equal(draw(images, 1), draw(images, 2))
+    assert torch.equal(draw(images, 1), draw(images, 1)) and not torch.equal(
+        draw(images, 1), draw(images, 2)
+    )
     still = draw(images, 1, **STILL)
     mirrored, kept = same(still, images.flip(3)), same(still, images)
     assert (mirrored ^ kept).all() and 10 < mirrored.sum() < 54
-    assert same(draw(images, 1, mirror=False, **STILL), images).all(), "laterality is kept where it matters"
+    assert same(draw(images, 1, mirror=False, **STILL), images).all(), (
+        "laterality is kept where it matters"
+    )
 
 
 def test_turns_are_quarter_turns(images):
@@ -40,14 +46,24 @@ def test_turns_are_quarter_turns(images):
 
 
 def test_stains_change_in_optical_density():
-    """Against scikit-image's separation, where nothing is clipped; a factor of one changes nothing."""
+    """Against scikit-image's separation, where nothing is clipped; a factor of one changes
+    nothing.
+    """
     generator = np.random.default_rng(0)
-    amounts = np.concatenate([generator.uniform(0.02, 0.25, (2, 8, 8, 2)), np.zeros((2, 8, 8, 1))], axis=3)
+    amounts = np.concatenate(
+        [generator.uniform(0.02, 0.25, (2, 8, 8, 2)), np.zeros((2, 8, 8, 1))], axis=3
+    )
     pictures = torch.from_numpy((hed2rgb(amounts) * 255).round().astype(np.uint8))
     inputs = backbones.inputs(pictures)
     assert torch.allclose(stained(inputs, torch.ones(2, 2)), inputs, atol=1e-4)
-    mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (preprocessing.MEAN, preprocessing.STD))
-    more = (stained(inputs, torch.tensor([[1.5, 1.0], [1.0, 0.5]])) * std + mean).permute(0, 2, 3, 1).numpy()
+    mean, std = (
+        torch.tensor(values).view(1, 3, 1, 1) for values in (preprocessing.MEAN, preprocessing.STD)
+    )
+    more = (
+        (stained(inputs, torch.tensor([[1.5, 1.0], [1.0, 0.5]])) * std + mean)
+        .permute(0, 2, 3, 1)
+        .numpy()
+    )
     before, after = rgb2hed(pictures.numpy()), rgb2hed(more)
     np.testing.assert_allclose(after[0], before[0] * [1.5, 1, 1], atol=2e-3)
     np.testing.assert_allclose(after[1], before[1] * [1, 0.5, 1], atol=2e-3)

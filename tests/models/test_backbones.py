@@ -1,4 +1,6 @@
-"""Backbones: built, loaded, saved and read back as stated; weights that do not fit are refused by name."""
+"""Backbones: built, loaded, saved and read back as stated; weights that do not fit are refused by
+name.
+"""
 
 import re
 from urllib.error import URLError
@@ -14,7 +16,9 @@ from regard.models import backbones, preprocessing
 
 @pytest.fixture
 def images():
-    return torch.randint(0, 256, (3, 64, 64), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    return torch.randint(
+        0, 256, (3, 64, 64), dtype=torch.uint8, generator=torch.Generator().manual_seed(0)
+    )
 
 
 @pytest.mark.parametrize("name", backbones.BACKBONES)
@@ -36,7 +40,13 @@ def test_every_backbone_gives_logits_and_can_be_explained(name, images):
     assert [part for part, _ in model.named_children()] == ["features", "pool", "flatten", "head"]
 
 
-CHANNELS = {"vgg16_bn": 512, "resnet18": 512, "resnet50": 2048, "resnet152": 2048, "densenet121": 1024}
+CHANNELS = {
+    "vgg16_bn": 512,
+    "resnet18": 512,
+    "resnet50": 2048,
+    "resnet152": 2048,
+    "densenet121": 1024,
+}
 
 
 @pytest.mark.parametrize("name", CHANNELS)
@@ -52,7 +62,9 @@ def test_width_scales_the_channels_and_the_pool_is_global(name, pool, images):
 
 
 def shaken(name: str) -> nn.Module:
-    """Torchvision's network with random weights and statistics, in eval mode; a VGG without its dense ones."""
+    """Torchvision's network with random weights and statistics, in eval mode; a VGG without its
+    dense ones.
+    """
     with torch.device("meta"):
         original = models.get_model(name).eval()
     if name.startswith("vgg"):
@@ -85,16 +97,22 @@ def torchvision_features(name: str, original: nn.Module, inputs):
 
 @pytest.mark.parametrize("name", backbones.BACKBONES)
 def test_at_width_1_the_features_are_torchvisions(name, images, monkeypatch):
-    """With the same weights, brought in as ImageNet's are; a network that ends in one linear layer also as a whole."""
+    """With the same weights, brought in as ImageNet's are; a network that ends in one linear layer
+    also as a whole.
+    """
     original = shaken(name)
-    monkeypatch.setattr(backbones, "_imagenet", lambda asked: original.state_dict() if asked == name else None)
+    monkeypatch.setattr(
+        backbones, "_imagenet", lambda asked: original.state_dict() if asked == name else None
+    )
     whole = name.startswith(("resnet", "densenet"))
     model = backbones.build(name, 1000 if whole else 2, "imagenet", whole=whole).double()
     original, inputs = original.double(), backbones.inputs(images[:2]).double()
     with torch.no_grad():
         wanted = torchvision_features(name, original, inputs)
         rounding = 1e-12 * float(wanted.abs().max())
-        assert wanted.std() > 0 and torch.allclose(model.features(inputs), wanted, rtol=1e-12, atol=rounding)
+        assert wanted.std() > 0 and torch.allclose(
+            model.features(inputs), wanted, rtol=1e-12, atol=rounding
+        )
         if whole:
             assert torch.allclose(model(inputs), original(inputs), rtol=1e-10, atol=1e-12)
 
@@ -130,9 +148,13 @@ def hub(tmp_path, monkeypatch):
 def test_imagenet_weights_that_cannot_be_had_are_one_sentence(hub, damaged):
     if damaged:
         (hub / "squeezenet1_0-b66bff10.pth").write_text("weights")
-    with pytest.raises(OSError, match="ImageNet weights of squeezenet1_0 can neither.*put the file there") as caught:
+    with pytest.raises(
+        OSError, match="ImageNet weights of squeezenet1_0 can neither.*put the file there"
+    ) as caught:
         backbones.build("squeezenet1_0", 2, "imagenet")
-    assert "\n" not in str(caught.value) and str(hub / "squeezenet1_0-b66bff10.pth") in str(caught.value)
+    assert "\n" not in str(caught.value) and str(hub / "squeezenet1_0-b66bff10.pth") in str(
+        caught.value
+    )
 
 
 def test_imagenet_weights_are_taken_from_the_cache_without_running_code(hub, tmp_path):
@@ -154,7 +176,10 @@ def test_all_imagenet_weights_have_the_name_that_is_asked_for():
 def test_the_same_seed_gives_the_same_network_and_leaves_the_global_generator_alone():
     torch.manual_seed(5)
     before = torch.get_rng_state()
-    digests = [backbones.digest(backbones.build("vgg19_bn", 2, width=0.125, seed=seed)) for seed in (1, 1, 2)]
+    digests = [
+        backbones.digest(backbones.build("vgg19_bn", 2, width=0.125, seed=seed))
+        for seed in (1, 1, 2)
+    ]
     assert digests[0] == digests[1] != digests[2]
     assert torch.equal(torch.get_rng_state(), before)
 
@@ -166,7 +191,12 @@ def test_torchvision_weights_of_a_squeezenet_fit(tmp_path, images):
     model = backbones.build("squeezenet1_0", 2, tmp_path / "squeezenet.pth")
     inputs = backbones.inputs(images)
     assert torch.allclose(model.features(inputs), original.features(inputs), atol=1e-6)
-    assert [type(module).__name__ for module in model] == ["Sequential", "AdaptiveAvgPool2d", "Flatten", "Linear"]
+    assert [type(module).__name__ for module in model] == [
+        "Sequential",
+        "AdaptiveAvgPool2d",
+        "Flatten",
+        "Linear",
+    ]
 
 
 def test_real_imagenet_weights_fit(root):
@@ -180,7 +210,9 @@ def test_real_imagenet_weights_fit(root):
 
 def test_vgg_drops_its_last_pool_and_the_dense_layers_of_a_file(tmp_path):
     state = backbones.build("vgg19_bn", 2, width=0.125, seed=3).features.state_dict()
-    file = {f"features.{key}": value for key, value in state.items()} | {"classifier.0.weight": torch.zeros(4096, 3)}
+    file = {f"features.{key}": value for key, value in state.items()} | {
+        "classifier.0.weight": torch.zeros(4096, 3)
+    }
     save_file(file, tmp_path / "vgg.safetensors")
     model = backbones.build("vgg19_bn", 2, tmp_path / "vgg.safetensors", width=0.125)
     assert torch.equal(model.features[49].weight, state["49.weight"])
@@ -261,15 +293,22 @@ def test_a_whole_classifier_is_loaded_unchanged(tmp_path, name, suffix, images):
     assert backbones.digest(model) == backbones.digest(original)
     features_alone = backbones.build(name, 3, path, width=0.125, seed=6)
     assert backbones.digest(features_alone.features) == backbones.digest(original.features)
-    assert torch.equal(features_alone.head.weight, backbones.build(name, 3, width=0.125, seed=6).head.weight)
+    assert torch.equal(
+        features_alone.head.weight, backbones.build(name, 3, width=0.125, seed=6).head.weight
+    )
     with pytest.raises(ValueError, match=r"head.weight is \(3, \d+\), not \(2, "):
         backbones.build(name, 2, path, width=0.125, whole=True)
 
 
 def test_one_logit_becomes_two_with_the_same_probability(tmp_path, images):
     original = backbones.build("resnet18", 1, width=0.125, pool="max", seed=5)
-    save({key.replace("head.", "fc."): value for key, value in original.state_dict().items()}, tmp_path / "one.pth")
-    model = backbones.build("resnet18", 2, tmp_path / "one.pth", width=0.125, pool="max", whole=True)
+    save(
+        {key.replace("head.", "fc."): value for key, value in original.state_dict().items()},
+        tmp_path / "one.pth",
+    )
+    model = backbones.build(
+        "resnet18", 2, tmp_path / "one.pth", width=0.125, pool="max", whole=True
+    )
     inputs = backbones.inputs(images)
     with torch.no_grad():
         z, logits = original(inputs)[:, 0], model(inputs)
@@ -282,7 +321,9 @@ def test_one_logit_becomes_two_with_the_same_probability(tmp_path, images):
 def test_a_checkpoint_that_is_no_such_classifier_is_refused(tmp_path):
     state = backbones.build("vgg16_bn", 2, width=0.125, pool="max").state_dict()
     save(state | {"classifier.6.weight": torch.zeros(2, 3)}, tmp_path / "dense.pth")
-    with pytest.raises(ValueError, match="head is one linear layer, and they have classifier.6.weight"):
+    with pytest.raises(
+        ValueError, match="head is one linear layer, and they have classifier.6.weight"
+    ):
         backbones.build("vgg16_bn", 2, tmp_path / "dense.pth", width=0.125, whole=True)
     save({key: value for key, value in state.items() if key != "head.bias"}, tmp_path / "bias.pth")
     with pytest.raises(ValueError, match="lack head.bias"):
@@ -300,7 +341,9 @@ def test_a_checkpoint_that_is_no_such_classifier_is_refused(tmp_path):
 
 
 def test_without_its_last_pool_a_vgg_has_the_same_maximum(images):
-    """So a checkpoint trained with a global max pool after torchvision's last one is explained unchanged."""
+    """So a checkpoint trained with a global max pool after torchvision's last one is explained
+    unchanged.
+    """
     model = backbones.build("vgg16_bn", 2, width=0.125, pool="max")
     with torch.no_grad():
         features = model.features(backbones.inputs(images))
@@ -309,7 +352,10 @@ def test_without_its_last_pool_a_vgg_has_the_same_maximum(images):
 
 def test_half_precision_files_are_loaded_as_single(tmp_path):
     model = backbones.build("resnet50", 2, width=0.125, seed=1)
-    save({key: v.half() if v.is_floating_point() else v for key, v in model.state_dict().items()}, tmp_path / "h.pth")
+    save(
+        {key: v.half() if v.is_floating_point() else v for key, v in model.state_dict().items()},
+        tmp_path / "h.pth",
+    )
     again = backbones.build("resnet50", 2, tmp_path / "h.pth", width=0.125, whole=True)
     for key, value in again.state_dict().items():
         assert value.dtype == model.state_dict()[key].dtype
@@ -317,15 +363,27 @@ def test_half_precision_files_are_loaded_as_single(tmp_path):
 
 
 def test_a_network_without_fractal_weights_says_which_have_them():
-    with pytest.raises(FileNotFoundError, match="resnet18-width0.25-fractal.*vgg19_bn at width 0.25"):
+    with pytest.raises(
+        FileNotFoundError, match="resnet18-width0.25-fractal.*vgg19_bn at width 0.25"
+    ):
         backbones.build("resnet18", 2, "fractal", width=0.25)
 
 
 def test_written_and_read_back(tmp_path, images):
     model = backbones.build("vgg19_bn", 2, width=0.125, seed=3)
-    backbones.write(model, tmp_path / "m.safetensors", name="vgg19_bn", classes=["a", "b"], width=0.125, pool="avg")
+    backbones.write(
+        model,
+        tmp_path / "m.safetensors",
+        name="vgg19_bn",
+        classes=["a", "b"],
+        width=0.125,
+        pool="avg",
+    )
     again, description = backbones.read(tmp_path / "m.safetensors")
-    assert backbones.digest(again) == backbones.digest(model) and description["classes"] == ["a", "b"]
+    assert backbones.digest(again) == backbones.digest(model) and description["classes"] == [
+        "a",
+        "b",
+    ]
     with pytest.raises(FileNotFoundError, match="run the training"):
         backbones.read(tmp_path / "none.safetensors")
     other_network(tmp_path / "other.safetensors")
@@ -338,7 +396,9 @@ def test_inputs_are_imagenet_normalised(images):
     colour = backbones.inputs(images[..., None].expand(-1, -1, -1, 3).contiguous())
     assert grey.shape == (3, 3, 64, 64) and torch.equal(grey, colour)
     black = backbones.inputs(torch.zeros(1, 2, 2, dtype=torch.uint8))[0, :, 0, 0]
-    assert torch.allclose(black, -torch.tensor(preprocessing.MEAN) / torch.tensor(preprocessing.STD))
+    assert torch.allclose(
+        black, -torch.tensor(preprocessing.MEAN) / torch.tensor(preprocessing.STD)
+    )
     with pytest.raises(ValueError, match="uint8"):
         backbones.inputs(images.float())
 
@@ -346,9 +406,13 @@ def test_inputs_are_imagenet_normalised(images):
 def test_a_checkpoint_for_other_classes_is_refused(tmp_path):
     """A file of ours says what it tells apart; one of other origin says nothing."""
     model, path = backbones.build("resnet18", 2, width=0.0625), tmp_path / "whole.safetensors"
-    backbones.write(model, path, name="resnet18", width=0.0625, pool="avg", classes=["no", "yes"], kind="label")
+    backbones.write(
+        model, path, name="resnet18", width=0.0625, pool="avg", classes=["no", "yes"], kind="label"
+    )
     backbones.check_whole(path, ["no", "yes"], "label")
-    with pytest.raises(ValueError, match=r"written for classes \['no', 'yes'\], not \['yes', 'no'\]"):
+    with pytest.raises(
+        ValueError, match=r"written for classes \['no', 'yes'\], not \['yes', 'no'\]"
+    ):
         backbones.check_whole(path, ["yes", "no"], "label")
     with pytest.raises(ValueError, match="written for kind label, not findings"):
         backbones.check_whole(path, ["no", "yes"], "findings")

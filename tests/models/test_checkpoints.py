@@ -1,4 +1,6 @@
-"""Weights as people save them: wrapped, nested, in half precision, diverged, or two networks in one file."""
+"""Weights as people save them: wrapped, nested, in half precision, diverged, or two networks in one
+file.
+"""
 
 import collections
 
@@ -23,7 +25,11 @@ WRAPPED = {
     "DataParallel": prefixed(TORCHVISION, "module."),
     "compiled": prefixed(TORCHVISION, "_orig_mod."),
     "compiled and DataParallel": prefixed(TORCHVISION, "_orig_mod.module."),
-    "state_dict": {"state_dict": TORCHVISION, "epoch": 3, "optimizer": {"state": {}, "param_groups": []}},
+    "state_dict": {
+        "state_dict": TORCHVISION,
+        "epoch": 3,
+        "optimizer": {"state": {}, "param_groups": []},
+    },
     "state_dict of DataParallel": {"epoch": 1, "state_dict": prefixed(TORCHVISION, "module.")},
     "model_state_dict": {"model_state_dict": TORCHVISION, "loss": 0.1},
     "one of another name": {"resnet": TORCHVISION, "epoch": 2},
@@ -36,7 +42,10 @@ WRAPPED = {
     "OrderedDict": collections.OrderedDict(TORCHVISION),
     "ours": STATE,
     "ours in DataParallel": prefixed(STATE, "module."),
-    "half": {key: value.half() if value.is_floating_point() else value for key, value in TORCHVISION.items()},
+    "half": {
+        key: value.half() if value.is_floating_point() else value
+        for key, value in TORCHVISION.items()
+    },
 }
 
 
@@ -57,7 +66,10 @@ def test_the_network_is_found_whatever_wraps_it(tmp_path, name):
 def test_what_stands_beside_the_network_is_said(tmp_path, capsys):
     torch.save(WRAPPED["Lightning"], tmp_path / "weights.ckpt")
     loaded(tmp_path / "weights.ckpt")
-    assert "1 entries beside model.* are left out, criterion.weight among them" in capsys.readouterr().err
+    assert (
+        "1 entries beside model.* are left out, criterion.weight among them"
+        in capsys.readouterr().err
+    )
 
 
 def test_two_networks_in_one_file_are_refused(tmp_path):
@@ -85,7 +97,15 @@ class Anything:
     pass
 
 
-@pytest.mark.parametrize("content, message", [(Anything(), "holds Python objects"), ([1, 2], "not a state dict"), ({"epoch": 1}, "holds none"), ({}, "holds none")])
+@pytest.mark.parametrize(
+    "content, message",
+    [
+        (Anything(), "holds Python objects"),
+        ([1, 2], "not a state dict"),
+        ({"epoch": 1}, "holds none"),
+        ({}, "holds none"),
+    ],
+)
 def test_what_is_no_state_dict_is_refused(tmp_path, content, message):
     torch.save(content, tmp_path / "weights.pth")
     with pytest.raises(ValueError, match=message):
@@ -93,12 +113,20 @@ def test_what_is_no_state_dict_is_refused(tmp_path, content, message):
 
 
 def test_a_network_with_dense_layers_in_lightning_is_one_network(tmp_path):
-    """Torchvision's VGG, whose head is not ours: features alone fit, below `model.` and not below `model.features.` as well."""
+    """Torchvision's VGG, whose head is not ours: features alone fit, below `model.` and not below
+    `model.features.` as well.
+    """
     state = backbones.build("vgg16_bn", 2, width=0.0625, seed=4).state_dict()
-    theirs = {key: value for key, value in state.items() if key.startswith("features.")} | {"classifier.0.weight": torch.ones(4, 3)}
+    theirs = {key: value for key, value in state.items() if key.startswith("features.")} | {
+        "classifier.0.weight": torch.ones(4, 3)
+    }
     torch.save({"state_dict": prefixed(theirs, "model.")}, tmp_path / "weights.ckpt")
     found = backbones.build("vgg16_bn", 2, tmp_path / "weights.ckpt", width=0.0625).state_dict()
-    assert all(torch.equal(found[key], value) for key, value in state.items() if key.startswith("features."))
+    assert all(
+        torch.equal(found[key], value)
+        for key, value in state.items()
+        if key.startswith("features.")
+    )
 
 
 NESTED = {
@@ -142,10 +170,13 @@ def test_weights_that_are_no_real_numbers_are_refused(tmp_path, key, kind):
         loaded(tmp_path / "weights.pth")
 
 
-@pytest.mark.parametrize("change, message", [
-    (lambda value: value.to("meta"), r"fc\.weight has no values \(device 'meta'\)"),
-    (lambda value: value.to_sparse(), r"fc\.weight is a sparse tensor; save a dense tensor"),
-])
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        (lambda value: value.to("meta"), r"fc\.weight has no values \(device 'meta'\)"),
+        (lambda value: value.to_sparse(), r"fc\.weight is a sparse tensor; save a dense tensor"),
+    ],
+)
 def test_weights_without_values_of_their_own_are_refused(tmp_path, change, message):
     changed = TORCHVISION | {"fc.weight": change(TORCHVISION["fc.weight"])}
     torch.save(changed, tmp_path / "weights.pth")

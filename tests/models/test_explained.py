@@ -110,7 +110,8 @@ def test_what_is_outlined_is_what_is_drawn_on_disk(tmp_path, expert, targets):
         found = reference_regions.outlined(made, expert)
         reference_regions.write_outline(made, expert, tmp_path, f"c{number}")
         masks = {
-            name: reference_regions.read_outline(tmp_path, f"c{number}", name or "expert") for name in targets
+            name: reference_regions.read_outline(tmp_path, f"c{number}", name or "expert")
+            for name in targets
         }
         assert found == {name: bool(mask.any()) for name, mask in masks.items() if mask is not None}
     assert reference_regions.outlined({"a": full, "b": empty}, expert) == (

@@ -65,7 +65,10 @@ def test_maps_contract_and_fractals_fill_their_frame_neither_barely_nor_wholly()
         assert pretraining.MAPS[0] <= len(maps) <= pretraining.MAPS[1]
         generator = np.random.default_rng(index)
         for system in (maps, pretraining._vary(maps, generator)):
-            assert np.linalg.norm(system[:, :, :2], ord=2, axis=(1, 2)).max() <= pretraining.LARGEST + 1e-9
+            assert (
+                np.linalg.norm(system[:, :, :2], ord=2, axis=(1, 2)).max()
+                <= pretraining.LARGEST + 1e-9
+            )
         image = pretraining.render(maps, generator, size=64)
         assert image.max() == 255
         assert 0.1 < (image > 0).mean() < 0.95
@@ -73,14 +76,20 @@ def test_maps_contract_and_fractals_fill_their_frame_neither_barely_nor_wholly()
 
 def test_views_are_of_the_crop_size_and_follow_the_generator():
     images = torch.from_numpy(pretraining.dataset(0, 1, 6, 40)[0])
-    first, second = (pretraining._augment(images, 32, torch.Generator().manual_seed(1)) for _ in range(2))
+    first, second = (
+        pretraining._augment(images, 32, torch.Generator().manual_seed(1)) for _ in range(2)
+    )
     assert first.shape == (6, 32, 32) and first.dtype == torch.uint8
     assert torch.equal(first, second)
-    assert not torch.equal(first, pretraining._augment(images, 32, torch.Generator().manual_seed(2)))
+    assert not torch.equal(
+        first, pretraining._augment(images, 32, torch.Generator().manual_seed(2))
+    )
 
 
 def test_half_of_the_views_are_inverted():
-    """Without noise (black times anything is black) a view is 0.3 of its brightness, or what is missing to white."""
+    """Without noise (black times anything is black) a view is 0.3 of its brightness, or what is
+    missing to white.
+    """
     images = torch.zeros(200, 16, 16, dtype=torch.uint8)
     views = pretraining._augment(images, 12, torch.Generator().manual_seed(0)).double() / 255
     views = views.mean(dim=(1, 2))
@@ -91,7 +100,9 @@ def test_half_of_the_views_are_inverted():
 
 def test_a_tiny_network_learns_and_its_features_are_loaded_back(written):
     path, returned = written
-    assert returned["held_out_accuracy"] > 0.45  # chance is 0.25; what is reached hangs on the processor's rounding
+    assert (
+        returned["held_out_accuracy"] > 0.45
+    )  # chance is 0.25; what is reached hangs on the processor's rounding
     assert description(path) == returned
     assert not list(path.parent.glob("*.part"))
 
@@ -122,18 +133,27 @@ def test_features_are_written_in_half_precision_on_request(tmp_path):
     model, _ = pretraining.pretrain(**short)
     loaded = backbones.build("resnet50", 2, half, width=TINY["width"])
     for key, value in model.features.state_dict().items():
-        given, rounded = loaded.features.state_dict()[key], value.half() if value.is_floating_point() else value
+        given, rounded = (
+            loaded.features.state_dict()[key],
+            value.half() if value.is_floating_point() else value,
+        )
         assert given.dtype == value.dtype and torch.equal(given, rounded.to(value.dtype))
 
 
 def test_a_network_without_a_schedule_is_refused_in_one_line():
-    with pytest.raises(SystemExit, match="regard: no pre-training schedule for 'vgg19'; there is one for vgg19_bn, "):
+    with pytest.raises(
+        SystemExit,
+        match="regard: no pre-training schedule for 'vgg19'; there is one for vgg19_bn, ",
+    ):
         cli.main(["pretrain", "vgg19"])
 
 
 @pytest.mark.parametrize("name", pretraining.SCHEDULES)
 def test_the_committed_weights_are_those_of_the_schedule(name):
-    defaults = {key: parameter.default for key, parameter in inspect.signature(pretraining.pretrain).parameters.items()}
+    defaults = {
+        key: parameter.default
+        for key, parameter in inspect.signature(pretraining.pretrain).parameters.items()
+    }
     schedule = {"name": name, "dtype": torch.float32} | pretraining.SCHEDULES[name]
     path = backbones.weights_path(name, defaults["width"])
     assert path.parent == COMMITTED
@@ -144,7 +164,9 @@ def test_the_committed_weights_are_those_of_the_schedule(name):
 
     model = backbones.build(name, 2, "fractal", width=defaults["width"])
     assert all(parameter.dtype == torch.float32 for parameter in model.parameters())
-    noise = torch.randint(0, 256, (4, 96, 96), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    noise = torch.randint(
+        0, 256, (4, 96, 96), dtype=torch.uint8, generator=torch.Generator().manual_seed(0)
+    )
     with torch.no_grad():
         pooled = model[:3](backbones.inputs(noise))
     assert torch.isfinite(pooled).all()

@@ -21,8 +21,9 @@ NARROW = {name: 1.0 if name.startswith("squeezenet") else 0.0625 for name in bac
     ],
 )
 def test_fields_by_hand(name, stride, first):
-    """A convolution of stride 2 is centred on every second pixel if it is padded by half its kernel; a pool of two by two half a pixel
-    on; SqueezeNet's first convolution is not padded at all."""
+    """A convolution of stride 2 is centred on every second pixel if it is padded by half its
+    kernel; a pool of two by two half a pixel on; SqueezeNet's first convolution is not padded at
+    all."""
     found = receptive_field.field(backbones.build(name, 2, width=NARROW[name]), "features", 224)
     assert found == pytest.approx((stride, first))
 
@@ -35,8 +36,9 @@ def test_an_earlier_layer_has_its_own_field():
 
 @pytest.mark.parametrize("name", list(backbones.BACKBONES))
 def test_an_impulse_lands_where_it_was(name):
-    """Through the network as it is, of positive weights: the map of the difference that one bright pixel makes, enlarged, is
-    largest within half a cell of that pixel. Enlarged by its corners, that of a ResNet is half a cell off."""
+    """Through the network as it is, of positive weights: the map of the difference that one bright
+    pixel makes, enlarged, is largest within half a cell of that pixel. Enlarged by its corners,
+    that of a ResNet is half a cell off."""
     model = backbones.build(name, 2, width=NARROW[name])
     size, place = 224, (96, 128)
     field = receptive_field.field(model, "features", size)

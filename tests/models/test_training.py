@@ -10,7 +10,9 @@ from regard.models import backbones, training
 from regard.models.performance import auroc, called
 
 CLASSES = ["benign", "malignant"]
-SETTINGS = dict(classes=CLASSES, epochs=12, learning_rate=3e-3, weight_decay=0.01, batch=4, patience=12, seed=1)
+SETTINGS = dict(
+    classes=CLASSES, epochs=12, learning_rate=3e-3, weight_decay=0.01, batch=4, patience=12, seed=1
+)
 
 
 @pytest.fixture(scope="module")
@@ -29,9 +31,19 @@ def trained(data, **changes):
 
 def test_it_learns_and_repeats_itself(data):
     (model, _), (again, _) = trained(data), trained(data)
-    assert backbones.digest(model) == backbones.digest(again) != backbones.digest(trained(data, seed=2)[0])
+    assert (
+        backbones.digest(model)
+        == backbones.digest(again)
+        != backbones.digest(trained(data, seed=2)[0])
+    )
     images, labels, split = data
-    assert auroc(labels.numpy() == 1, training.probabilities(training.predict(model, images), "label")[:, 1]) > 0.9
+    assert (
+        auroc(
+            labels.numpy() == 1,
+            training.probabilities(training.predict(model, images), "label")[:, 1],
+        )
+        > 0.9
+    )
     assert not model.training and all(parameter.requires_grad for parameter in model.parameters())
 
 
@@ -39,7 +51,9 @@ def test_the_epoch_with_the_lowest_tuning_loss_is_kept(data):
     model, history = trained(data)
     images, labels, split = data
     tune = torch.from_numpy(split == "tune")
-    loss = torch.nn.functional.cross_entropy(training.predict(model, images[tune]), labels[tune]).item()
+    loss = torch.nn.functional.cross_entropy(
+        training.predict(model, images[tune]), labels[tune]
+    ).item()
     assert loss == pytest.approx(history["tune_loss"].min(), abs=1e-6)
 
 
@@ -47,7 +61,9 @@ def test_test_cases_have_no_say(data):
     images, labels, split = data
     other, flipped = images.clone(), labels.clone()
     other[split == "test"], flipped[split == "test"] = 0, 1 - flipped[split == "test"]
-    assert backbones.digest(trained(data)[0]) == backbones.digest(trained((other, flipped, split))[0])
+    assert backbones.digest(trained(data)[0]) == backbones.digest(
+        trained((other, flipped, split))[0]
+    )
 
 
 def test_frozen_changes_the_head_alone(data):
@@ -58,7 +74,9 @@ def test_frozen_changes_the_head_alone(data):
 
 
 def test_stops_without_improvement(data):
-    _, history = trained(data, learning_rate=0.0, weight_decay=0.0, frozen=True, epochs=6, patience=2)
+    _, history = trained(
+        data, learning_rate=0.0, weight_decay=0.0, frozen=True, epochs=6, patience=2
+    )
     assert len(history) == 3
 
 
@@ -71,10 +89,15 @@ def test_stops_without_improvement(data):
     ],
 )
 def test_youden_threshold_by_hand(labels, scores, wanted):
-    """The cut lies midway between the scores on either side of it; for a reversed ranking any cut is as bad."""
+    """The cut lies midway between the scores on either side of it; for a reversed ranking any cut
+    is as bad.
+    """
     labels, scores = np.array(labels), np.array(scores)
     found = training.youden_threshold(labels, scores)
-    youden = lambda cut: (scores[labels == 1] >= cut).mean() - (scores[labels == 0] >= cut).mean()
+
+    def youden(cut):
+        return (scores[labels == 1] >= cut).mean() - (scores[labels == 0] >= cut).mean()
+
     assert wanted is None or found == pytest.approx(wanted)
     assert youden(found) == pytest.approx(max(youden(cut) for cut in [*scores, 1.0]))
 
@@ -97,7 +120,9 @@ def test_several_findings_are_learned_from_what_is_known(data):
 
 @pytest.mark.parametrize("blank", ["ignore", "zeros", "ones"])
 def test_what_an_unknown_finding_counts_as(data, blank):
-    """Filling by hand in the training rows gives the same network; what is unknown has no say when ignored."""
+    """Filling by hand in the training rows gives the same network; what is unknown has no say when
+    ignored.
+    """
     images, values, split = findings(data)
     found = backbones.digest(trained((images, values, split), blank=blank, epochs=2)[0])
     by_hand = values.clone()
@@ -112,14 +137,19 @@ def test_an_image_of_which_nothing_is_known_changes_nothing(data):
     values[row] = torch.nan
     other = images.clone()
     other[row] = 255 - other[row]
-    found = [backbones.digest(trained((pictures, values, split), epochs=2)[0]) for pictures in (images, other)]
+    found = [
+        backbones.digest(trained((pictures, values, split), epochs=2)[0])
+        for pictures in (images, other)
+    ]
     assert found[0] == found[1]
 
 
 def test_losses_by_hand():
     logits = torch.tensor([[0.0, 2.0], [1.0, -1.0]])
     wanted = np.log(1 + np.exp(-2.0))
-    assert training.loss(logits, torch.tensor([[torch.nan, 1.0], [torch.nan] * 2])).item() == pytest.approx(wanted)
+    assert training.loss(
+        logits, torch.tensor([[torch.nan, 1.0], [torch.nan] * 2])
+    ).item() == pytest.approx(wanted)
     assert training.loss(logits, torch.tensor([1, -1])).item() == pytest.approx(wanted)
     for nothing in (torch.tensor([-1, -1]), torch.full((2, 2), torch.nan)):
         assert training.loss(logits, nothing).item() == 0
@@ -144,9 +174,18 @@ def test_targets_are_read_from_the_table():
 def test_thresholds_are_of_the_known_cases():
     scores = np.array([[0.1, 0.9], [0.2, 0.8], [0.6, 0.3], [0.9, 0.1]])
     values = torch.tensor([[0.0, 1.0], [0.0, torch.nan], [1.0, 0.0], [1.0, 0.0]])
-    assert training.thresholds(values, scores, CLASSES, "findings").tolist() == pytest.approx([0.4, 0.6])
-    assert training.thresholds(torch.tensor([1, 1, 0, 0]), scores, CLASSES, "label").tolist() == pytest.approx([0.55])
-    assert training.thresholds(torch.tensor([0, 1, 2, 2]), np.eye(3)[[0, 1, 2, 2]], list("abc"), "label") is None
+    assert training.thresholds(values, scores, CLASSES, "findings").tolist() == pytest.approx(
+        [0.4, 0.6]
+    )
+    assert training.thresholds(
+        torch.tensor([1, 1, 0, 0]), scores, CLASSES, "label"
+    ).tolist() == pytest.approx([0.55])
+    assert (
+        training.thresholds(
+            torch.tensor([0, 1, 2, 2]), np.eye(3)[[0, 1, 2, 2]], list("abc"), "label"
+        )
+        is None
+    )
     with pytest.raises(ValueError, match="'malignant' has no threshold"):
         training.thresholds(torch.tensor([[1.0, 1], [0, 1]]), scores[:2], CLASSES, "findings")
 
@@ -165,16 +204,29 @@ def test_a_line_per_epoch_under_dvc(data, monkeypatch, capsys):
 
 
 @pytest.mark.parametrize("kind", ["label", "findings"])
-def test_out_of_fold_predictions_are_of_networks_that_saw_no_image_of_the_patient(data, monkeypatch, kind):
-    """Each case is held out once, with all of its patient's, and its threshold is that of its own network."""
+def test_out_of_fold_predictions_are_of_networks_that_saw_no_image_of_the_patient(
+    data, monkeypatch, kind
+):
+    """Each case is held out once, with all of its patient's, and its threshold is that of its own
+    network.
+    """
     images, labels, _ = data
     patients = np.arange(len(images)) // 2
     targets = labels if kind == "label" else torch.stack([labels, 1 - labels], dim=1).float()
     splits, cuts = [], iter(np.linspace(0.1, 0.9, 4))
-    monkeypatch.setattr(training, "fit", lambda model, images, targets, split, **_: splits.append(split))
-    monkeypatch.setattr(training, "thresholds", lambda *_: np.full(1 if kind == "label" else 2, next(cuts)))
-    build = lambda: backbones.build("vgg19_bn", 2, width=0.0625, seed=len(splits))
-    found, cut = training.out_of_fold(build, images, targets, patients, 4, kind, classes=CLASSES, seed=0)
+    monkeypatch.setattr(
+        training, "fit", lambda model, images, targets, split, **_: splits.append(split)
+    )
+    monkeypatch.setattr(
+        training, "thresholds", lambda *_: np.full(1 if kind == "label" else 2, next(cuts))
+    )
+
+    def build():
+        return backbones.build("vgg19_bn", 2, width=0.0625, seed=len(splits))
+
+    found, cut = training.out_of_fold(
+        build, images, targets, patients, 4, kind, classes=CLASSES, seed=0
+    )
     held = np.array([split == "test" for split in splits])
     assert (held.sum(axis=0) == 1).all() and len(splits) == 4
     for number, split in enumerate(splits):
@@ -184,7 +236,12 @@ def test_out_of_fold_predictions_are_of_networks_that_saw_no_image_of_the_patien
         model = backbones.build("vgg19_bn", 2, width=0.0625, seed=number)
         wanted = training.probabilities(training.predict(model, images[split == "test"]), kind)
         np.testing.assert_allclose(found[split == "test"], wanted, rtol=1e-5)
-    assert cut.shape == ((1, len(images)) if kind == "label" else (len(images), 2)) and len(np.unique(cut)) == 4
-    assert called(found, cut, kind).shape == ((len(images),) if kind == "label" else (len(images), 2))
+    assert (
+        cut.shape == ((1, len(images)) if kind == "label" else (len(images), 2))
+        and len(np.unique(cut)) == 4
+    )
+    assert called(found, cut, kind).shape == (
+        (len(images),) if kind == "label" else (len(images), 2)
+    )
     with pytest.raises(ValueError, match="two folds"):
         training.out_of_fold(build, images, targets, patients, 1, kind, classes=CLASSES, seed=0)

@@ -1,5 +1,6 @@
-"""The chest phantoms: the committed set is what the code draws, and a finding acts where it is drawn."""
-
+"""The chest phantoms: the committed set is what the code draws, and a finding acts where it is
+drawn.
+"""
 
 import numpy as np
 import pandas as pd
@@ -34,7 +35,9 @@ def region_path(finding, case):
 
 
 def drawn(index, *findings):
-    """A patient's film with these findings and no others: image, regions, ratio and what was drawn."""
+    """A patient's film with these findings and no others: image, regions, ratio and what was
+    drawn.
+    """
     rng = np.random.default_rng([1, index])
     patient = chest.sample(rng)
     patient["present"] = {name: name in findings for name in chest.FINDINGS}
@@ -44,8 +47,14 @@ def drawn(index, *findings):
 
 @pytest.fixture(scope="module")
 def films():
-    """Two patients, each without any finding and with each finding alone: (index, finding or None) -> drawn."""
-    return {(index, finding): drawn(index, finding) for index in range(2) for finding in (None, *chest.FINDINGS)}
+    """Two patients, each without any finding and with each finding alone: (index, finding or None)
+    -> drawn.
+    """
+    return {
+        (index, finding): drawn(index, finding)
+        for index in range(2)
+        for finding in (None, *chest.FINDINGS)
+    }
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +69,9 @@ def patients():
 
 
 def test_committed_set_is_what_the_code_draws(committed):
-    """Every eighth patient in full: one grey level is what another processor's rounding may change."""
+    """Every eighth patient in full: one grey level is what another processor's rounding may
+    change.
+    """
     for index in range(0, chest.PATIENTS, 8):
         (case,) = chest.draw_patient(chest.SEED, index)
         (row,) = committed[committed["patient"] == f"p{index:03d}"].to_dict("records")
@@ -72,7 +83,10 @@ def test_committed_set_is_what_the_code_draws(committed):
             assert region_path(finding, case.case).exists() == (finding in case.regions)
             if finding in case.regions:
                 different = read(region_path(finding, case.case)) != case.regions[finding] * 255
-                assert different.sum() <= 2, (case.case, finding)  # a share of one half, rounded otherwise
+                assert different.sum() <= 2, (
+                    case.case,
+                    finding,
+                )  # a share of one half, rounded otherwise
 
 
 def test_committed_table_is_what_the_code_draws(committed):
@@ -80,7 +94,10 @@ def test_committed_table_is_what_the_code_draws(committed):
     rows = []
     for index in range(chest.PATIENTS):
         patient = chest.sample(np.random.default_rng([chest.SEED, index]))
-        labels = {name: str(int(patient["present"][name])) if patient["known"][name] else "" for name in chest.FINDINGS}
+        labels = {
+            name: str(int(patient["present"][name])) if patient["known"][name] else ""
+            for name in chest.FINDINGS
+        }
         shared = {name: patient[name] for name in ("site", "view", "sex", "marker")}
         rows.append({"case": f"p{index:03d}", "patient": f"p{index:03d}"} | labels | shared)
     assert committed[list(rows[0])].to_dict("records") == rows
@@ -100,7 +117,9 @@ def test_committed_layout(committed):
 
 @pytest.mark.parametrize("finding", chest.FINDINGS)
 def test_committed_regions_say_what_the_labels_say(committed, finding):
-    """1: a region; 0: an empty one; unknown: none. Enough patients with a region for a test split of 40 %."""
+    """1: a region; 0: an empty one; unknown: none. Enough patients with a region for a test split
+    of 40 %.
+    """
     found = {path.stem: read(path) for path in (COMMITTED / "regions" / finding).iterdir()}
     assert set(found) == set(committed["case"][committed[finding] != ""])
     for case, label in zip(committed["case"], committed[finding], strict=True):
@@ -132,10 +151,14 @@ def test_heart_is_as_wide_as_the_ratio_says(films):
         _, regions, ratio, patient = films[index, "cardiomegaly"]
         width = 2 * patient["habitus"]["width"] / patient["pixel"]  # of the thorax, in pixels
         columns = np.flatnonzero(regions["cardiomegaly"].any(axis=0))
-        assert np.ptp(columns) + 1 == pytest.approx(ratio * width, abs=3.5)  # the film is a little tilted
+        assert np.ptp(columns) + 1 == pytest.approx(
+            ratio * width, abs=3.5
+        )  # the film is a little tilted
         limit = chest.LIMIT[patient["view"]]
         assert films[index, None][2] < limit < ratio
-        assert ndimage.center_of_mass(regions["cardiomegaly"])[1] > 80  # the apex lies on the image's right
+        assert (
+            ndimage.center_of_mass(regions["cardiomegaly"])[1] > 80
+        )  # the apex lies on the image's right
 
 
 def test_fluid_stands_higher_at_the_side_wall(films):
@@ -172,7 +195,9 @@ def test_nuisances_are_independent_of_findings(patients, finding):
     """Site, view, sex, the marker, each mimic, size of the body, and whether the label is known."""
     label = [patient["present"][finding] for patient in patients]
     values = {name: [patient["mimics"][name] for patient in patients] for name in chest.MIMICS}
-    values |= {name: [patient[name] for patient in patients] for name in ("site", "view", "sex", "marker")}
+    values |= {
+        name: [patient[name] for patient in patients] for name in ("site", "view", "sex", "marker")
+    }
     values["width"] = [round(patient["habitus"]["width"] / 8) for patient in patients]
     values["known"] = [patient["known"][finding] for patient in patients]
     for name, value in values.items():
@@ -185,14 +210,20 @@ def test_findings_are_independent_but_for_effusion_with_cardiomegaly(patients):
     for one in chest.FINDINGS:
         for other in chest.FINDINGS[: chest.FINDINGS.index(one)]:
             pvalue = chi2_contingency(pd.crosstab(present[one], present[other])).pvalue
-            assert (pvalue < 1e-6) == ((other, one) == ("cardiomegaly", "pleural_effusion")), (one, other)
+            assert (pvalue < 1e-6) == ((other, one) == ("cardiomegaly", "pleural_effusion")), (
+                one,
+                other,
+            )
     assert 0.05 < 1 - pd.DataFrame([patient["known"] for patient in patients]).mean().mean() < 0.08
     assert present.sum(axis=1).isin([0]).mean() > 0.05  # films without any
 
 
 def test_attributes_are_drawn_alike_with_and_without_the_finding(patients):
     for finding in chest.FINDINGS:
-        rows = [(patient["findings"][finding]["severity"], patient["present"][finding]) for patient in patients]
+        rows = [
+            (patient["findings"][finding]["severity"], patient["present"][finding])
+            for patient in patients
+        ]
         assert chi2_contingency(pd.crosstab(*zip(*rows, strict=True))).pvalue > 0.0005
         assert {severity for severity, _ in rows} == set(chest.SEVERITY)
 
@@ -213,7 +244,10 @@ def test_datasheet_states_what_is_in_use(committed):
         for severity, (low, high) in ranges.items():
             assert f"| {finding} | {severity} | {low:g} to {high:g} |" in text
     assert f"`VISIBILITY = {chest.VISIBILITY}`" in text and f"Seed {chest.SEED} " in text
-    assert f"`PREVALENCE = {chest.PREVALENCE}`" in text and f"`DEVICE_RADIUS = {chest.DEVICE_RADIUS}`" in text
+    assert (
+        f"`PREVALENCE = {chest.PREVALENCE}`" in text
+        and f"`DEVICE_RADIUS = {chest.DEVICE_RADIUS}`" in text
+    )
 
 
 def test_negative_count_is_refused():

@@ -1,4 +1,6 @@
-"""The histology phantoms: what is committed is what the code draws, and the class acts inside the focus alone."""
+"""The histology phantoms: what is committed is what the code draws, and the class acts inside the
+focus alone.
+"""
 
 import itertools
 
@@ -22,7 +24,12 @@ PATIENTS = 235
 # The two ends of what the signs can say.
 MILD = {"size": "small", "pleomorphism": "slight", "chromatin": "fine", "crowding": "spaced"}
 MILD |= {"architecture": "glands", "mitoses": "absent"}
-SEVERE = {"size": "large", "pleomorphism": "marked", "chromatin": "hyperchromatic", "crowding": "crowded"}
+SEVERE = {
+    "size": "large",
+    "pleomorphism": "marked",
+    "chromatin": "hyperchromatic",
+    "crowding": "crowded",
+}
 SEVERE |= {"architecture": "sheets", "mitoses": "present"}
 
 
@@ -63,7 +70,9 @@ def view(index, artefact="none", signs=None, label=None):
 
 
 def test_committed_set_is_what_the_code_draws(committed):
-    """Every eighth patient in full: one grey level is what another processor's rounding may change."""
+    """Every eighth patient in full: one grey level is what another processor's rounding may
+    change.
+    """
     for index in range(0, PATIENTS, 8):
         cases = list(histology.draw_patient(histology.SEED, index))
         rows = committed[committed["patient"] == f"p{index:03d}"]
@@ -83,15 +92,26 @@ def test_committed_table_is_what_the_code_draws(committed):
     for index in range(PATIENTS):
         patient = histology.sample(np.random.default_rng([histology.SEED, index]))
         for number, artefact in enumerate(patient["artefacts"], start=1):
-            shared = {"patient": f"p{index:03d}", "label": patient["label"], "site": patient["site"]}
-            drawn.append({"case": f"p{index:03d}-{number}"} | shared | patient["signs"] | {"artefact": artefact})
+            shared = {
+                "patient": f"p{index:03d}",
+                "label": patient["label"],
+                "site": patient["site"],
+            }
+            drawn.append(
+                {"case": f"p{index:03d}-{number}"}
+                | shared
+                | patient["signs"]
+                | {"artefact": artefact}
+            )
     assert committed[list(drawn[0])].to_dict("records") == drawn
 
 
 def test_committed_layout(committed):
     assert committed.columns.tolist() == COLUMNS
     assert committed["case"].is_unique and committed["patient"].nunique() == PATIENTS
-    assert set(committed["label"]) == {"benign", "malignant"} and set(committed["reference"]) == {"exact"}
+    assert set(committed["label"]) == {"benign", "malignant"} and set(committed["reference"]) == {
+        "exact"
+    }
     assert (committed.groupby("patient")["label"].nunique() == 1).all()
     assert b"\r" not in (COMMITTED / "cases.csv").read_bytes()
     for row in committed.to_dict("records"):
@@ -102,7 +122,10 @@ def test_committed_layout(committed):
         if row["label"] == "benign":  # annotated as absent
             assert not mask.any(), row["case"]
         else:
-            assert set(np.unique(mask)) == {0, 255} and f"{(mask / 255).mean():.3f}" == row["focus_share"], row["case"]
+            assert (
+                set(np.unique(mask)) == {0, 255}
+                and f"{(mask / 255).mean():.3f}" == row["focus_share"]
+            ), row["case"]
     assert len(list((COMMITTED / "images").iterdir())) == len(committed)
     assert len(list((COMMITTED / "regions" / "tumour").iterdir())) == len(committed)
     assert sum(path.stat().st_size for path in COMMITTED.rglob("*") if path.is_file()) < 7.5e6
@@ -150,13 +173,21 @@ def test_mask_is_the_focus_of_malignant_images():
 
 def blank(length=200, step=0.25):
     place = (np.arange(length) + 0.5) * step
-    return tissues.Tissue(np.zeros((length, length)), np.zeros((length, length)), place[:, None], place[None], step)
+    return tissues.Tissue(
+        np.zeros((length, length)), np.zeros((length, length)), place[:, None], place[None], step
+    )
 
 
 @pytest.mark.parametrize("diameter", [7, 11])
 def test_nuclei_have_the_drawn_diameter(diameter):
-    """The area of even nuclei is that of a disc; one in eight is a smaller cap, which the median leaves out."""
-    cells, rng, areas = tissues.Cells(diameter, 0.001, 0.8, "hyperchromatic", 1), np.random.default_rng(1), []
+    """The area of even nuclei is that of a disc; one in eight is a smaller cap, which the median
+    leaves out.
+    """
+    cells, rng, areas = (
+        tissues.Cells(diameter, 0.001, 0.8, "hyperchromatic", 1),
+        np.random.default_rng(1),
+        [],
+    )
     for _ in range(25):
         tissue = blank()
         tissues.nucleus(rng, tissue, np.zeros((200, 200)), (25, 25), cells, rng.uniform(0, np.pi))
@@ -165,12 +196,17 @@ def test_nuclei_have_the_drawn_diameter(diameter):
 
 
 def test_light_follows_beer_and_lambert():
-    length, white = histology.SIZE * histology.FINE + 2 * histology.MARGIN, np.array([250.0, 245.0, 240.0])
+    length, white = (
+        histology.SIZE * histology.FINE + 2 * histology.MARGIN,
+        np.array([250.0, 245.0, 240.0]),
+    )
     haematoxylin, eosin = np.full((length, length), 0.5), np.full((length, length), 0.2)
     image = histology.scan(haematoxylin, eosin, histology.RUIFROK, 1.5, white)
     assert image.shape == (128, 128, 3)
     expected = 0.5 * histology.RUIFROK[0] + 0.2 * histology.RUIFROK[1]
-    assert -np.log10(image / white) == pytest.approx(np.broadcast_to(expected, image.shape), abs=1e-9)
+    assert -np.log10(image / white) == pytest.approx(
+        np.broadcast_to(expected, image.shape), abs=1e-9
+    )
 
 
 def test_cells_keep_their_distance():
@@ -189,7 +225,9 @@ def test_artefacts_change_the_image_but_not_the_focus():
     for artefact in ("fold", "defocus"):
         image, same = view(2, artefact)
         assert np.array_equal(focus, same) and not np.array_equal(image, plain)
-        sharpness[artefact] = np.abs(np.diff(image, axis=0)).mean() / np.abs(np.diff(plain, axis=0)).mean()
+        sharpness[artefact] = (
+            np.abs(np.diff(image, axis=0)).mean() / np.abs(np.diff(plain, axis=0)).mean()
+        )
         if artefact == "fold":
             assert image.mean() < plain.mean() - 2
     assert sharpness["defocus"] < 0.8
@@ -213,16 +251,28 @@ def test_images_of_a_patient_share_the_signs_but_not_the_tissue(patients):
     assert np.abs(first.image.astype(int) - second.image).mean() > 5
 
 
-@pytest.mark.parametrize("nuisance", ["artefacts", "site", "images", "fat", "lymphocytes", "eosin", "collagen"])
+@pytest.mark.parametrize(
+    "nuisance", ["artefacts", "site", "images", "fat", "lymphocytes", "eosin", "collagen"]
+)
 def test_nuisances_are_independent_of_class(patients, nuisance):
     values = {
-        "artefacts": [(artefact, patient["label"]) for patient in patients for artefact in patient["artefacts"]],
+        "artefacts": [
+            (artefact, patient["label"])
+            for patient in patients
+            for artefact in patient["artefacts"]
+        ],
         "site": [(patient["site"], patient["label"]) for patient in patients],
         "images": [(len(patient["artefacts"]), patient["label"]) for patient in patients],
         "fat": [(patient["tissue"]["fat"] > 0, patient["label"]) for patient in patients],
-        "lymphocytes": [(patient["tissue"]["lymphocytes"], patient["label"]) for patient in patients],
-        "eosin": [(round(4 * np.log(patient["slide"]["eosin"])), patient["label"]) for patient in patients],
-        "collagen": [(round(patient["tissue"]["collagen"], 1), patient["label"]) for patient in patients],
+        "lymphocytes": [
+            (patient["tissue"]["lymphocytes"], patient["label"]) for patient in patients
+        ],
+        "eosin": [
+            (round(4 * np.log(patient["slide"]["eosin"])), patient["label"]) for patient in patients
+        ],
+        "collagen": [
+            (round(patient["tissue"]["collagen"], 1), patient["label"]) for patient in patients
+        ],
     }[nuisance]
     frame = pd.DataFrame(values, columns=["value", "label"])
     assert chi2_contingency(pd.crosstab(frame["value"], frame["label"])).pvalue > 0.001
@@ -234,11 +284,16 @@ def test_every_sign_occurs_in_both_classes(patients):
         for label in ("benign", "malignant"):
             drawn = [patient["signs"][sign] for patient in patients if patient["label"] == label]
             for value, chance in histology.probabilities(sign, label).items():
-                assert drawn.count(value) / len(drawn) == pytest.approx(chance, abs=0.05) and value in drawn
+                assert (
+                    drawn.count(value) / len(drawn) == pytest.approx(chance, abs=0.05)
+                    and value in drawn
+                )
 
 
 def test_the_best_reader_of_the_signs_is_as_good_as_the_datasheet_says():
-    """The area under the ROC of the best possible reader of the drawn signs: nearly certain, so pixels are the task."""
+    """The area under the ROC of the best possible reader of the drawn signs: nearly certain, so
+    pixels are the task.
+    """
     benign, malignant = (
         np.array([np.prod(chances) for chances in itertools.product(
             *(histology.probabilities(sign, label).values() for sign in histology.SIGNS)
@@ -248,7 +303,9 @@ def test_the_best_reader_of_the_signs_is_as_good_as_the_datasheet_says():
     benign, malignant = benign[order], malignant[order]
     auc = np.sum(malignant * (np.cumsum(benign) - benign / 2))
     assert 0.9 < auc < 0.9995, auc
-    assert f"area under the ROC of {auc:.3f}" in (COMMITTED / "DATASHEET.md").read_text(encoding="utf-8")
+    assert f"area under the ROC of {auc:.3f}" in (COMMITTED / "DATASHEET.md").read_text(
+        encoding="utf-8"
+    )
 
 
 def test_datasheet_states_what_is_in_use(committed):
@@ -260,11 +317,15 @@ def test_datasheet_states_what_is_in_use(committed):
     labels, artefacts = committed["label"].value_counts(), committed["artefact"].value_counts()
     tumours = committed.loc[committed["label"] == "malignant", "patient"].nunique()
     counts = (
-        f"{len(committed)} images of {PATIENTS} patients: {labels['benign']} benign, {labels['malignant']} malignant "
+        f"{len(committed)} images of {PATIENTS} patients: {labels['benign']} benign, "
+        f"{labels['malignant']} malignant "
         f"({tumours} patients)"
     )
     flat = " ".join(text.split())
-    assert counts in flat and f"A fold on {artefacts['fold']} images, {artefacts['defocus']} out of focus." in flat
+    assert (
+        counts in flat
+        and f"A fold on {artefacts['fold']} images, {artefacts['defocus']} out of focus." in flat
+    )
 
 
 def test_negative_count_is_refused():

@@ -1,4 +1,6 @@
-"""The mammogram phantoms: committed set = code, the class acts through the descriptors alone, masks where drawn."""
+"""The mammogram phantoms: committed set = code, the class acts through the descriptors alone, masks
+where drawn.
+"""
 
 import copy
 import itertools
@@ -50,7 +52,9 @@ def patients():
 
 @pytest.fixture(scope="module")
 def drawn():
-    """Patients with findings and, for each, first patch with and without them: the rest of the patch is the same."""
+    """Patients with findings and, for each, first patch with and without them: the rest of the
+    patch is the same.
+    """
     found = []
     for index in range(40):
         patient = sampled(3, index)
@@ -63,7 +67,9 @@ def drawn():
 
 
 def test_committed_set_is_what_the_code_draws(committed):
-    """Every eighth patient in full: one grey level is what another processor's rounding may change."""
+    """Every eighth patient in full: one grey level is what another processor's rounding may
+    change.
+    """
     for index in range(0, 360, 8):
         cases = list(mammography.draw_patient(mammography.SEED, index))
         rows = committed[committed["patient"] == f"p{index:03d}"]
@@ -87,16 +93,28 @@ def test_committed_table_is_what_the_code_draws(committed):
             label = patient["label"] if made["shows"] else "normal"
             row = {"case": f"p{index:03d}-{number}", "label": label, "exam_label": patient["label"]}
             row |= {"site": patient["site"], "exam": f"e{index:03d}", "view": made["view"]}
-            row |= {"laterality": patient["laterality"], "density": patient["density"], "artefact": made["artefact"]}
-            rows.append(row | dict.fromkeys(mammography.SIGNS, "none") | (patient["signs"] if made["shows"] else {}))
+            row |= {
+                "laterality": patient["laterality"],
+                "density": patient["density"],
+                "artefact": made["artefact"],
+            }
+            rows.append(
+                row
+                | dict.fromkeys(mammography.SIGNS, "none")
+                | (patient["signs"] if made["shows"] else {})
+            )
     assert committed[list(rows[0])].to_dict("records") == rows
 
 
 def test_committed_layout(committed):
     assert committed.columns.tolist() == COLUMNS
     assert committed["case"].is_unique and committed["patient"].nunique() == 360
-    assert (committed.groupby("patient")["exam"].nunique() == 1).all() and committed["exam"].nunique() == 360
-    assert set(committed["label"]) == {"normal", "benign", "malignant"} and set(committed["reference"]) == {"exact"}
+    assert (committed.groupby("patient")["exam"].nunique() == 1).all() and committed[
+        "exam"
+    ].nunique() == 360
+    assert set(committed["label"]) == {"normal", "benign", "malignant"} and set(
+        committed["reference"]
+    ) == {"exact"}
     assert b"\r" not in (COMMITTED / "cases.csv").read_bytes()
     assert committed["image"].tolist() == [f"images/{case}.png" for case in committed["case"]]
     for image in committed["image"]:
@@ -106,53 +124,77 @@ def test_committed_layout(committed):
         assert len(list((COMMITTED / "regions" / structure).iterdir())) == len(committed)
         for case, value in zip(committed["case"], committed[sign], strict=True):
             mask = read(COMMITTED / "regions" / structure / f"{case}.png")
-            assert mask.shape == (160, 160) and set(np.unique(mask)) == ({0} if value == "none" else {0, 255}), case
+            assert mask.shape == (160, 160) and set(np.unique(mask)) == (
+                {0} if value == "none" else {0, 255}
+            ), case
     assert sum(path.stat().st_size for path in COMMITTED.rglob("*") if path.is_file()) <= 6.5e6
 
 
 @pytest.mark.parametrize("structure", STRUCTURES)
 def test_committed_set_has_patients_enough(committed, structure):
-    """At least 40 of a random 40 % of the patients must hold the structure: 115 of 360, to be safe."""
+    """At least 40 of a random 40 % of the patients must hold the structure: 115 of 360, to be
+    safe.
+    """
     assert committed.loc[committed[STRUCTURES[structure]] != "none", "patient"].nunique() >= 115
 
 
 def test_exam_label_is_the_worst_of_its_patches(committed):
     rank = committed["label"].map(list(mammography.LABELS).index)
-    worst = rank.groupby(committed["exam"]).transform("max").map(list(mammography.LABELS).__getitem__)
+    worst = (
+        rank.groupby(committed["exam"]).transform("max").map(list(mammography.LABELS).__getitem__)
+    )
     assert (worst == committed["exam_label"]).all()
-    assert ((committed["label"] == "normal") == (committed[list(STRUCTURES.values())] == "none").all(axis=1)).all()
+    assert (
+        (committed["label"] == "normal")
+        == (committed[list(STRUCTURES.values())] == "none").all(axis=1)
+    ).all()
     assert (committed["label"] != committed["exam_label"]).any()
 
 
 def test_report_follows_from_the_columns(committed):
-    """Rebuilt from the drawn attributes; it names each of them, no other value of the same sign, and no class."""
+    """Rebuilt from the drawn attributes; it names each of them, no other value of the same sign,
+    and no class.
+    """
     words = {"oval": "an oval", "round": "a round", "irregular": "an irregular"}
     for row in committed.to_dict("records"):
         text = row["report"]
         assert text == mammography.report(**{column: row[column] for column in REPORTED})
         assert mammography.COMPOSITION[row["density"]] in text
-        assert text.startswith({"L": "Left", "R": "Right"}[row["laterality"]] + f" breast, {row['view']} view.")
+        assert text.startswith(
+            {"L": "Left", "R": "Right"}[row["laterality"]] + f" breast, {row['view']} view."
+        )
         for sign, table in mammography.SIGNS.items():
             for value in table:
-                assert (words.get(value, value) in text) == (row[sign] == value), (row["case"], value)
+                assert (words.get(value, value) in text) == (row[sign] == value), (
+                    row["case"],
+                    value,
+                )
         assert ("no mass" in text) == (row["label"] == "normal")
         assert not any(word in text.lower() for word in ("malignan", "benign", "normal", "cancer"))
 
 
 def test_label_reaches_the_image_through_the_descriptors_alone():
-    """The same patient under another label, descriptors kept, gives the same image; other descriptors do not."""
-    patient = next(patient for index in range(99) if "mass_margin" in (patient := sampled(5, index))["signs"])
+    """The same patient under another label, descriptors kept, gives the same image; other
+    descriptors do not.
+    """
+    patient = next(
+        patient for index in range(99) if "mass_margin" in (patient := sampled(5, index))["signs"]
+    )
     image, regions = patch(patient)
     for label in set(mammography.LABELS) - {patient["label"]}:
         other, masks = patch(patient | {"label": label})
         assert np.array_equal(image, other)
         assert all(np.array_equal(regions[structure], masks[structure]) for structure in regions)
     margin = "spiculated" if patient["signs"]["mass_margin"] == "circumscribed" else "circumscribed"
-    assert not np.array_equal(image, patch(patient | {"signs": patient["signs"] | {"mass_margin": margin}})[0])
+    assert not np.array_equal(
+        image, patch(patient | {"signs": patient["signs"] | {"mass_margin": margin}})[0]
+    )
 
 
 def test_findings_are_drawn_where_the_masks_are(drawn):
-    """With and without findings: the image changes most inside the masks and not at all far from them."""
+    """With and without findings: the image changes most inside the masks and not at all far from
+    them.
+    """
     seen = set()
     for patient, image, regions, bare, none in drawn:
         change, union = image.astype(int) - bare, regions["mass"] | regions["calcification"]
@@ -162,7 +204,9 @@ def test_findings_are_drawn_where_the_masks_are(drawn):
             seen |= {structure} if regions[structure].any() else set()
         spiculated = patient["signs"].get("mass_margin") == "spiculated"
         pixel = mammography.SITES[patient["site"]]["pixel"]
-        away = ndimage.distance_transform_edt(~union) * pixel  # mm; spicules, then edge enhancement, reach out
+        away = (
+            ndimage.distance_transform_edt(~union) * pixel
+        )  # mm; spicules, then edge enhancement, reach out
         reach = 22 if spiculated else {"obscured": 14}.get(patient["signs"].get("mass_margin"), 7)
         assert np.abs(change[away > reach]).max(initial=0) <= 1
         assert change[union].mean() > 4 and change[union].mean() > 3 * np.abs(change[~union]).mean()
@@ -170,11 +214,16 @@ def test_findings_are_drawn_where_the_masks_are(drawn):
 
 
 def test_calcifications_lie_inside_their_mask():
-    """The bright particles, found by comparing with the same breast without them, are all inside the hull."""
+    """The bright particles, found by comparing with the same breast without them, are all inside
+    the hull.
+    """
     tested = 0
     for index in range(40):
         patient = sampled(4, index)
-        if set(patient["signs"]) != {"calcification_morphology", "calcification_distribution"} or tested == 4:
+        if (
+            set(patient["signs"]) != {"calcification_morphology", "calcification_distribution"}
+            or tested == 4
+        ):
             continue
         patient["patches"] = [patient["patches"][0] | {"artefact": "none"}]
         image, regions = patch(patient)
@@ -187,7 +236,9 @@ def test_calcifications_lie_inside_their_mask():
 
 
 def test_patches_of_normal_and_other_exams_have_the_same_anatomy(drawn):
-    """A breast is not drawn differently where there is nothing to find: the label is drawn after it."""
+    """A breast is not drawn differently where there is nothing to find: the label is drawn after
+    it.
+    """
     patient, _, _, bare, _ = drawn[0]
     normal = copy.deepcopy(patient) | {"label": "normal", "signs": {}, "mass": None}
     normal["patches"][0]["shows"] = False
@@ -200,7 +251,10 @@ def test_patient_does_not_depend_on_the_others():
     assert len(made) == len(alone) > 0
     for one, other in zip(made, alone, strict=True):
         assert np.array_equal(one.image, other.image)
-        assert all(np.array_equal(one.regions[structure], other.regions[structure]) for structure in STRUCTURES)
+        assert all(
+            np.array_equal(one.regions[structure], other.regions[structure])
+            for structure in STRUCTURES
+        )
         assert (one.case, one.labels, one.columns) == (other.case, other.labels, other.columns)
     with pytest.raises(ValueError, match="negative"):
         list(mammography.draw(1, patients=-1))
@@ -244,12 +298,18 @@ def test_every_descriptor_occurs_in_both_classes(patients):
 
 
 def test_no_reading_of_the_descriptors_separates_the_classes():
-    """The area under the ROC of the best possible reader of the drawn descriptors: high, but below certainty."""
+    """The area under the ROC of the best possible reader of the drawn descriptors: high, but below
+    certainty.
+    """
     joint = {"benign": [], "malignant": []}
     for label, chances in joint.items():
         for finding, share in mammography.probabilities(mammography.FINDINGS, label).items():
-            signs = [sign for sign in mammography.SIGNS if finding == "both" or sign.startswith(finding)]
-            tables = (mammography.probabilities(mammography.SIGNS[sign], label).values() for sign in signs)
+            signs = [
+                sign for sign in mammography.SIGNS if finding == "both" or sign.startswith(finding)
+            ]
+            tables = (
+                mammography.probabilities(mammography.SIGNS[sign], label).values() for sign in signs
+            )
             chances += [share * np.prod(values) for values in itertools.product(*tables)]
     benign, malignant = (np.array(joint[label]) for label in joint)
     order = np.argsort(malignant / benign)
@@ -267,7 +327,9 @@ def slope(field):
 
 
 def test_parenchyma_has_a_power_law_spectrum():
-    """About 1 / frequency^3 (Burgess et al. 2001), in the field it is made of and in patches without findings."""
+    """About 1 / frequency^3 (Burgess et al. 2001), in the field it is made of and in patches
+    without findings.
+    """
     rng = np.random.default_rng(1)
     fields = [breasts.power_law(rng, 0.25, longest=1e6)[:128, :128] for _ in range(8)]
     assert np.mean([slope(field) for field in fields]) == pytest.approx(-3, abs=0.15)
@@ -292,12 +354,16 @@ def test_denser_breasts_are_brighter():
 
 @pytest.mark.parametrize("index", range(3))
 def test_right_breasts_hang_with_the_chest_wall_on_the_right(index):
-    """The mirror image of the left, marker apart; air is opposite the chest wall, muscle at it in MLO only."""
+    """The mirror image of the left, marker apart; air is opposite the chest wall, muscle at it in
+    MLO only.
+    """
     patient = sampled(6, index)
     patient["patches"][0]["artefact"] = "none"
     left, right = (patch(patient | {"laterality": side}) for side in "LR")
     assert np.array_equal(left[0], right[0][:, ::-1])
-    assert all(np.array_equal(left[1][structure], right[1][structure][:, ::-1]) for structure in STRUCTURES)
+    assert all(
+        np.array_equal(left[1][structure], right[1][structure][:, ::-1]) for structure in STRUCTURES
+    )
     assert left[0][:, 0].mean() > left[0][:, -1].mean()
 
 
@@ -318,4 +384,7 @@ def test_datasheet_states_the_numbers_in_use(committed):
     assert f"`OVERLAP = {mammography.OVERLAP}`" in text and f"Seed {mammography.SEED} " in text
     count = committed["label"].value_counts()
     assert f"{len(committed)} patches of 360 patients" in text
-    assert f"{count['normal']} normal, {count['benign']} benign, {count['malignant']} malignant" in text
+    assert (
+        f"{count['normal']} normal, {count['benign']} benign, {count['malignant']} malignant"
+        in text
+    )

@@ -1,4 +1,6 @@
-"""The prostate phantoms: what is committed is what the code draws, and the class acts through signs alone."""
+"""The prostate phantoms: what is committed is what the code draws, and the class acts through signs
+alone.
+"""
 
 import copy
 import functools
@@ -41,7 +43,9 @@ def committed():
 
 @pytest.fixture(scope="module")
 def tiles():
-    """What the tiles of 2000 patients are drawn with, before any image; site and number of slides per patient."""
+    """What the tiles of 2000 patients are drawn with, before any image; site and number of slides
+    per patient.
+    """
     drawn = []
     for index in range(2000):
         patient = prostate.sample(np.random.default_rng([1, index]))
@@ -52,7 +56,9 @@ def tiles():
 
 @functools.cache
 def tile_with(index, label="benign", **signs):
-    """Image and regions of a patient's first tile whose focus has typical signs but for `signs`; no artefact."""
+    """Image and regions of a patient's first tile whose focus has typical signs but for `signs`; no
+    artefact.
+    """
     rng = np.random.default_rng([4, index])
     patient = prostate.sample(rng)
     tile = patient["tiles"][0] | {"label": label, "artefact": "none", "signs": TYPICAL | signs}
@@ -60,7 +66,9 @@ def tile_with(index, label="benign", **signs):
 
 
 def test_committed_set_is_what_the_code_draws(committed):
-    """Every eighth patient in full: one grey level is what another processor's rounding may change."""
+    """Every eighth patient in full: one grey level is what another processor's rounding may
+    change.
+    """
     for index in range(0, 130, 8):
         cases = list(prostate.draw_patient(prostate.SEED, index))
         rows = committed[committed["patient"] == f"p{index:03d}"]
@@ -71,7 +79,9 @@ def test_committed_set_is_what_the_code_draws(committed):
             image = read(COMMITTED / "images" / f"{case.case}.png", "RGB")
             assert np.abs(image - case.image.astype(int)).max() <= 1, case.case
             for structure, mask in case.regions.items():
-                assert np.array_equal(read(COMMITTED / "regions" / structure / f"{case.case}.png", "L"), mask * 255)
+                assert np.array_equal(
+                    read(COMMITTED / "regions" / structure / f"{case.case}.png", "L"), mask * 255
+                )
 
 
 def test_committed_table_is_what_the_code_draws(committed):
@@ -81,7 +91,12 @@ def test_committed_table_is_what_the_code_draws(committed):
         patient = prostate.sample(np.random.default_rng([prostate.SEED, index]))
         for number, tile in enumerate(patient["tiles"], start=1):
             shared = {"patient": f"p{index:03d}", "label": tile["label"], "site": patient["site"]}
-            drawn.append({"case": f"p{index:03d}-{number}"} | shared | tile["signs"] | {"artefact": tile["artefact"]})
+            drawn.append(
+                {"case": f"p{index:03d}-{number}"}
+                | shared
+                | tile["signs"]
+                | {"artefact": tile["artefact"]}
+            )
     assert committed[list(drawn[0])].to_dict("records") == drawn
 
 
@@ -91,32 +106,47 @@ def test_committed_layout(committed):
     assert set(committed["reference"]) == {"exact"} and set(committed["site"]) == {"A", "B"}
     assert (committed.groupby("slide")["patient"].nunique() == 1).all()
     assert (committed.groupby("patient")["site"].nunique() == 1).all()
-    assert (committed["patient"].value_counts() == 2).all() and committed["patient"].nunique() == 130
+    assert (committed["patient"].value_counts() == 2).all() and committed[
+        "patient"
+    ].nunique() == 130
     assert b"\r" not in (COMMITTED / "cases.csv").read_bytes()
     assert sorted(path.name for path in (COMMITTED / "regions").iterdir()) == STRUCTURES
     for folder in (COMMITTED / "images", *(COMMITTED / "regions" / name for name in STRUCTURES)):
-        assert {path.name for path in folder.iterdir()} == {f"{case}.png" for case in committed["case"]}
+        assert {path.name for path in folder.iterdir()} == {
+            f"{case}.png" for case in committed["case"]
+        }
     assert sum(path.stat().st_size for path in COMMITTED.rglob("*") if path.is_file()) < 8.5e6
 
 
 def test_committed_regions_partition_each_tile_and_suffice(committed):
-    """Every pixel is of one structure; tumour is where the label says so; 115 patients show each structure."""
+    """Every pixel is of one structure; tumour is where the label says so; 115 patients show each
+    structure.
+    """
     shown = {structure: set() for structure in STRUCTURES}
     for row in committed.to_dict("records"):
         assert read(COMMITTED / row["image"], "RGB").shape == (128, 128, 3)
-        masks = {name: read(COMMITTED / "regions" / name / f"{row['case']}.png", "L") for name in STRUCTURES}
+        masks = {
+            name: read(COMMITTED / "regions" / name / f"{row['case']}.png", "L")
+            for name in STRUCTURES
+        }
         assert (sum(masks.values()) == 255).all(), row["case"]
         assert masks["tumour"].any() == (row["label"] == "tumour"), row["case"]
         for name, mask in masks.items():
             if mask.any():
                 shown[name].add(row["patient"])
-    assert min(map(len, shown.values())) >= 115, {name: len(patients) for name, patients in shown.items()}
+    assert min(map(len, shown.values())) >= 115, {
+        name: len(patients) for name, patients in shown.items()
+    }
 
 
 def test_label_reaches_the_image_through_the_signs_alone():
-    """Same patient, same signs, other label: the same image; tumour becomes benign gland, stroma stays."""
+    """Same patient, same signs, other label: the same image; tumour becomes benign gland, stroma
+    stays.
+    """
     for index, growth in enumerate(["separate", "fused", "cribriform"]):
-        (image, benign), (other, tumour) = (tile_with(index, label, growth=growth) for label in ("benign", "tumour"))
+        (image, benign), (other, tumour) = (
+            tile_with(index, label, growth=growth) for label in ("benign", "tumour")
+        )
         assert np.array_equal(image, other)
         assert not benign["tumour"].any() and tumour["tumour"].sum() > 0.02 * 128**2
         glands = tumour["tumour"] | tumour["benign_gland"]
@@ -133,17 +163,26 @@ def test_the_sample_draws_the_label_after_everything_else_of_a_tile():
                 patient = copy.deepcopy(prostate.sample(np.random.default_rng([2, index])))
             drawn.append(patient["site"])
             drawn += [slide["eosin"] for slide in patient["slides"]]
-            drawn += [(tile["slide"], tile["artefact"], tile["extent"], tile["radius"]) for tile in patient["tiles"]]
+            drawn += [
+                (tile["slide"], tile["artefact"], tile["extent"], tile["radius"])
+                for tile in patient["tiles"]
+            ]
         assert free == forced
 
 
 def test_masks_lie_where_things_are_drawn():
-    """Glands hold the nuclei and lumens: redder light is absorbed by haematoxylin, which glands have more of."""
+    """Glands hold the nuclei and lumens: redder light is absorbed by haematoxylin, which glands
+    have more of.
+    """
     redness = []
     for index in range(4):
-        image, regions = tile_with(index, "tumour", contents="empty", cytoplasm="amphophilic", nuclei="enlarged")
+        image, regions = tile_with(
+            index, "tumour", contents="empty", cytoplasm="amphophilic", nuclei="enlarged"
+        )
         density = -np.log10((image.astype(float) + 1) / 256)
-        ratio = density[..., 0] / density[..., 1]  # red over green: high in haematoxylin, low in eosin
+        ratio = (
+            density[..., 0] / density[..., 1]
+        )  # red over green: high in haematoxylin, low in eosin
         tumour = ndimage.binary_erosion(regions["tumour"]) & (density[..., 1] > 0.12)
         stroma = ndimage.binary_erosion(regions["stroma"], iterations=2) & (density[..., 1] > 0.12)
         redness.append(np.median(ratio[tumour]) - np.median(ratio[stroma]))
@@ -154,7 +193,9 @@ def test_masks_lie_where_things_are_drawn():
 
 
 def test_lumens_and_layers_are_where_the_distances_say():
-    """Straight from the anatomy: lumens are inside glands, behind an epithelium, and nearest names the gland's kind."""
+    """Straight from the anatomy: lumens are inside glands, behind an epithelium, and nearest names
+    the gland's kind.
+    """
     rng = np.random.default_rng(5)
     patient = prostate.sample(rng)
     tile = patient["tiles"][0] | {"signs": TYPICAL}
@@ -164,7 +205,9 @@ def test_lumens_and_layers_are_where_the_distances_say():
     assert {phantoms_glands.BENIGN, phantoms_glands.FOCUS} <= set(np.unique(tissue.kind))
     assert not (tissue.lumen > 0)[~gland].any() and (tissue.lumen > 0).any()
     assert tissue.depth[tissue.lumen > 0].min() > 2
-    assert (tissue.depth > 0).tolist() == gland.tolist() and (tissue.outside > 0).tolist() == (~gland).tolist()
+    assert (tissue.depth > 0).tolist() == gland.tolist() and (tissue.outside > 0).tolist() == (
+        ~gland
+    ).tolist()
     assert np.array_equal(tissue.nearest[gland], tissue.kind[gland]) and tissue.nearest.min() > 0
     assert np.ptp(heights[tissue.kind == phantoms_glands.FOCUS]) > 0
 
@@ -177,7 +220,9 @@ def test_lumens_and_layers_are_where_the_distances_say():
     ("clefts", "present", "outer rim", False),
 ])  # fmt: skip
 def test_signs_act_where_they_should(sign, value, place, darker):
-    """Patients drawn twice, one sign apart: the part it acts on takes up more or less of the red or green light."""
+    """Patients drawn twice, one sign apart: the part it acts on takes up more or less of the red or
+    green light.
+    """
     changes = []
     for index in range(2):
         densities = []
@@ -195,17 +240,25 @@ def test_signs_act_where_they_should(sign, value, place, darker):
 
 
 def test_growth_and_border_set_the_arrangement():
-    """Cribriform sheets are larger than separate glands; infiltrating glands lie farther from the focus's middle."""
+    """Cribriform sheets are larger than separate glands; infiltrating glands lie farther from the
+    focus's middle.
+    """
     largest, spread = {}, {}
     for signs in ({}, {"growth": "cribriform"}, {"border": "infiltrative"}):
         for index in range(3):
             rng = np.random.default_rng([6, index])
             tile = prostate.sample(rng)["tiles"][0] | {"signs": TYPICAL | signs}
-            focus = prostate._arrange(rng, tile, {"height": 17.0}, 1.0)[0].kind == phantoms_glands.FOCUS
+            focus = (
+                prostate._arrange(rng, tile, {"height": 17.0}, 1.0)[0].kind == phantoms_glands.FOCUS
+            )
             groups, _ = ndimage.label(focus)
             largest.setdefault(str(signs), []).append(np.bincount(groups.ravel())[1:].max())
             spread.setdefault(str(signs), []).append(np.argwhere(focus).std(axis=0).mean())
-    typical, cribriform, infiltrative = ("{}", "{'growth': 'cribriform'}", "{'border': 'infiltrative'}")
+    typical, cribriform, infiltrative = (
+        "{}",
+        "{'growth': 'cribriform'}",
+        "{'border': 'infiltrative'}",
+    )
     assert np.mean(largest[cribriform]) > 1.5 * np.mean(largest[typical])
     assert np.mean(spread[infiltrative]) > 1.08 * np.mean(spread[typical])
 
@@ -216,7 +269,9 @@ def test_colour_follows_beer_and_lambert():
         rng = np.random.default_rng([4, index])
         white = prostate.SITES[prostate.sample(rng)["site"]]["white"]
         image = tile_with(index)[0]
-        assert (image.reshape(-1, 3).max(axis=0) <= white).all() and (image.min(axis=(0, 1)) > 10).all()
+        assert (image.reshape(-1, 3).max(axis=0) <= white).all() and (
+            image.min(axis=(0, 1)) > 10
+        ).all()
         assert np.abs(image.reshape(-1, 3).max(axis=0) - white).max() < 25
 
 
@@ -225,9 +280,14 @@ def test_darts_keep_their_distance():
     where[10:50, 5:70] = True
     points = phantoms_glands.darts(np.random.default_rng(0), where, 5.0)
     assert where[tuple(points.T)].all()
-    apart = np.hypot(*(points[:, None] - points[None]).transpose(2, 0, 1)) + 1e9 * np.eye(len(points))
+    apart = np.hypot(*(points[:, None] - points[None]).transpose(2, 0, 1)) + 1e9 * np.eye(
+        len(points)
+    )
     assert apart.min() >= 5 and len(points) > 0.5 * where.sum() / 5**2
-    assert phantoms_glands.darts(np.random.default_rng(0), np.zeros((9, 9), bool), 3.0).shape == (0, 2)
+    assert phantoms_glands.darts(np.random.default_rng(0), np.zeros((9, 9), bool), 3.0).shape == (
+        0,
+        2,
+    )
 
 
 def test_patient_does_not_depend_on_the_others():
@@ -240,9 +300,13 @@ def test_patient_does_not_depend_on_the_others():
         assert (one.case, one.labels, one.columns) == (other.case, other.labels, other.columns)
 
 
-@pytest.mark.parametrize("nuisance", ["site", "slide", "slides", "place", "artefact", "extent", "radius"])
+@pytest.mark.parametrize(
+    "nuisance", ["site", "slide", "slides", "place", "artefact", "extent", "radius"]
+)
 def test_nuisances_are_independent_of_class(tiles, nuisance):
-    """One tile per patient, at random, because the labels of a patient's tiles depend on each other."""
+    """One tile per patient, at random, because the labels of a patient's tiles depend on each
+    other.
+    """
     picks = np.random.default_rng(0).integers(2, size=len(tiles) // 2)
     tiles = [tiles[2 * patient + pick] for patient, pick in enumerate(picks)]
     values = [tile[nuisance] for tile in tiles]
@@ -253,7 +317,9 @@ def test_nuisances_are_independent_of_class(tiles, nuisance):
 
 
 def test_signs_occur_as_tabled(tiles):
-    """Each value as often as its table says in either class, among tiles with a focus; 'none' all or nothing."""
+    """Each value as often as its table says in either class, among tiles with a focus; 'none' all
+    or nothing.
+    """
     for label in ("benign", "tumour"):
         drawn = pd.DataFrame([tile["signs"] for tile in tiles if tile["label"] == label])
         assert ((drawn == "none").all(axis=1) == (drawn["growth"] == "none")).all()
@@ -273,11 +339,17 @@ def test_tables_are_probabilities_and_overlap():
 
 
 def test_the_best_reader_of_the_signs_is_as_good_as_the_datasheet_says():
-    """The area under the ROC of the best possible reader of the drawn signs: nearly certain, so pixels are the task."""
+    """The area under the ROC of the best possible reader of the drawn signs: nearly certain, so
+    pixels are the task.
+    """
 
     def chances(label):
         growth = prostate.probabilities("growth", label)
-        others = [prostate.probabilities(sign, label).values() for sign in prostate.SIGNS if sign != "growth"]
+        others = [
+            prostate.probabilities(sign, label).values()
+            for sign in prostate.SIGNS
+            if sign != "growth"
+        ]
         seen = [np.prod(values) for values in itertools.product(list(growth.values())[1:], *others)]
         return np.array([growth["none"], *seen])  # without a focus nothing else is seen
 
@@ -294,7 +366,9 @@ def test_overlap_moves_the_classes_together(monkeypatch):
     monkeypatch.setattr(prostate, "OVERLAP", 1.0)
     for sign in prostate.SIGNS:
         if sign != "growth":  # a tumour tile always has a focus
-            assert prostate.probabilities(sign, "benign") == pytest.approx(prostate.probabilities(sign, "tumour"))
+            assert prostate.probabilities(sign, "benign") == pytest.approx(
+                prostate.probabilities(sign, "tumour")
+            )
 
 
 def test_datasheet_states_the_probabilities_and_counts_in_use(committed):
@@ -306,9 +380,15 @@ def test_datasheet_states_the_probabilities_and_counts_in_use(committed):
     labels, artefacts = committed["label"].value_counts(), committed["artefact"].value_counts()
     cancer = committed.loc[committed["label"] == "tumour", "patient"].nunique()
     assert f"{len(committed)} tiles of {committed['patient'].nunique()} patients and" in text
-    assert f"{committed['slide'].nunique()} slides: {labels['benign']} benign, {labels['tumour']} tumour" in text
+    assert (
+        f"{committed['slide'].nunique()} slides: {labels['benign']} benign, {labels['tumour']} "
+        "tumour" in text
+    )
     assert f"{cancer} patients have a tumour tile" in text
-    assert f"A fold crosses {artefacts['fold']} tiles; {artefacts['out of focus']} are out of focus" in text
+    assert (
+        f"A fold crosses {artefacts['fold']} tiles; {artefacts['out of focus']} are out of focus"
+        in text
+    )
 
 
 def test_the_study_is_registered_and_a_negative_count_refused(monkeypatch):

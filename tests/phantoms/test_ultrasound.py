@@ -1,4 +1,6 @@
-"""The phantoms: what is committed is what the code draws, the physics holds, and the class acts through signs alone."""
+"""The phantoms: what is committed is what the code draws, the physics holds, and the class acts
+through signs alone.
+"""
 
 import itertools
 
@@ -37,7 +39,9 @@ def patients():
 
 
 def test_committed_set_is_what_the_code_draws(committed):
-    """Every eighth patient in full: one grey level is what another processor's rounding may change."""
+    """Every eighth patient in full: one grey level is what another processor's rounding may
+    change.
+    """
     for index in range(0, 160, 8):
         cases = list(ultrasound.draw_patient(ultrasound.SEED, index))
         rows = committed[committed["patient"] == f"p{index:03d}"]
@@ -59,8 +63,17 @@ def test_committed_table_is_what_the_code_draws(committed):
     for index in range(160):
         patient = ultrasound.sample(np.random.default_rng([ultrasound.SEED, index]))
         for view, artefact in enumerate(patient["artefacts"], start=1):
-            shared = {"patient": f"p{index:03d}", "label": patient["label"], "site": patient["site"]}
-            drawn.append({"case": f"p{index:03d}-{view}"} | shared | patient["signs"] | {"artefact": artefact})
+            shared = {
+                "patient": f"p{index:03d}",
+                "label": patient["label"],
+                "site": patient["site"],
+            }
+            drawn.append(
+                {"case": f"p{index:03d}-{view}"}
+                | shared
+                | patient["signs"]
+                | {"artefact": artefact}
+            )
     assert committed[list(drawn[0])].to_dict("records") == drawn
 
 
@@ -68,7 +81,9 @@ def test_committed_layout(committed):
     assert committed.columns.tolist() == COLUMNS
     assert committed["case"].is_unique and len(committed) >= 240
     assert committed["patient"].nunique() >= 120
-    assert set(committed["label"]) == {"benign", "malignant"} and set(committed["reference"]) == {"exact"}
+    assert set(committed["label"]) == {"benign", "malignant"} and set(committed["reference"]) == {
+        "exact"
+    }
     assert (committed.groupby("patient")["label"].nunique() == 1).all()
     assert b"\r" not in (COMMITTED / "cases.csv").read_bytes()
     for case, image in zip(committed["case"], committed["image"], strict=True):
@@ -82,33 +97,45 @@ def test_committed_layout(committed):
 
 
 def beam(attenuation_of_mass=0.5, looks=1, seed=1):
-    """Envelope of even fat, 32 x 40 mm, around a disc of 5 mm radius that scatters like fat but attenuates as told."""
+    """Envelope of even fat, 32 x 40 mm, around a disc of 5 mm radius that scatters like fat but
+    attenuates as told.
+    """
     step, shape = 0.1, (320, 400)
     rows, across = np.ogrid[: shape[0], : shape[1]]
     disc = np.hypot(rows * step - 12, across * step - 20) < 5
     attenuation = np.where(disc, attenuation_of_mass, 0.5)
     tissue = insonation.Tissue(np.zeros(shape), np.zeros(shape), attenuation)
     rng = np.random.default_rng(seed)
-    return insonation.insonify(rng, tissue, step, frequency=9, focus=15, f_number=2.5, looks=looks, noise=-300)
+    return insonation.insonify(
+        rng, tissue, step, frequency=9, focus=15, f_number=2.5, looks=looks, noise=-300
+    )
 
 
 def test_speckle_is_fully_developed():
-    """Rayleigh: mean / standard deviation 1.913; about 2500 resolution cells put the estimate within 3 %."""
+    """Rayleigh: mean / standard deviation 1.913; about 2500 resolution cells put the estimate
+    within 3 %.
+    """
     envelope = beam()
     envelope = envelope / envelope.mean(axis=1, keepdims=True)  # attenuation is even along a row
     assert envelope.mean() / envelope.std() == pytest.approx(np.sqrt(np.pi / (4 - np.pi)), rel=0.05)
 
 
 def test_compounding_smooths_speckle():
-    one, three = (envelope / envelope.mean(axis=1, keepdims=True) for envelope in (beam(), beam(looks=3)))
+    one, three = (
+        envelope / envelope.mean(axis=1, keepdims=True) for envelope in (beam(), beam(looks=3))
+    )
     assert one.std() / three.std() == pytest.approx(np.sqrt(3), rel=0.1)
 
 
 @pytest.mark.parametrize("attenuation, sign", [(1.5, -1), (0.0, 1)])
 def test_shadow_and_enhancement_come_from_attenuation(attenuation, sign):
-    """Same scatterers: below the mass the level changes by the two-way excess loss along its 10 mm, elsewhere not."""
+    """Same scatterers: below the mass the level changes by the two-way excess loss along its 10 mm,
+    elsewhere not.
+    """
     change = 20 * np.log10(beam(attenuation) / beam(0.5))
-    assert np.median(change[200:, 195:206]) == pytest.approx(2 * 9 * (0.5 - attenuation) * 1.0, rel=0.1)
+    assert np.median(change[200:, 195:206]) == pytest.approx(
+        2 * 9 * (0.5 - attenuation) * 1.0, rel=0.1
+    )
     assert sign * np.median(change[200:, 195:206]) > 5
     assert np.abs(change[200:, :60]).max() < 1
     assert np.abs(change[:55, 195:206]).max() < 1
@@ -145,13 +172,19 @@ def test_views_share_the_mass_but_not_the_image(patients):
     assert first.labels == second.labels == third.labels
     for sign in ultrasound.SIGNS:
         assert first.columns[sign] == second.columns[sign] == third.columns[sign]
-    assert not np.array_equal(first.image, second.image) and not np.array_equal(second.image, third.image)
+    assert not np.array_equal(first.image, second.image) and not np.array_equal(
+        second.image, third.image
+    )
 
 
 @pytest.mark.parametrize("nuisance", ["artefacts", "site", "depth", "views", "size"])
 def test_nuisances_are_independent_of_class(patients, nuisance):
     values = {
-        "artefacts": [(artefact, patient["label"]) for patient in patients for artefact in patient["artefacts"]],
+        "artefacts": [
+            (artefact, patient["label"])
+            for patient in patients
+            for artefact in patient["artefacts"]
+        ],
         "site": [(patient["site"], patient["label"]) for patient in patients],
         "depth": [(patient["depth"], patient["label"]) for patient in patients],
         "views": [(len(patient["artefacts"]), patient["label"]) for patient in patients],
@@ -170,7 +203,9 @@ def test_every_sign_occurs_in_both_classes(patients):
 
 
 def test_no_reading_of_the_signs_separates_the_classes():
-    """The area under the ROC of the best possible reader of the drawn signs: high, but below certainty."""
+    """The area under the ROC of the best possible reader of the drawn signs: high, but below
+    certainty.
+    """
     benign, malignant = (
         np.array([np.prod(chances) for chances in itertools.product(
             *(ultrasound.probabilities(sign, label).values() for sign in ultrasound.SIGNS)
@@ -191,7 +226,9 @@ def test_datasheet_states_the_probabilities_in_use():
 
 
 def test_write_replaces_the_set_and_keeps_the_datasheet(tmp_path, monkeypatch):
-    monkeypatch.setitem(phantoms.PHANTOMS, "ultrasound", lambda seed: ultrasound.draw(seed, patients=2))
+    monkeypatch.setitem(
+        phantoms.PHANTOMS, "ultrasound", lambda seed: ultrasound.draw(seed, patients=2)
+    )
     folder = tmp_path / "set"
     (folder / "images").mkdir(parents=True)
     (folder / "images" / "stale.png").touch()
@@ -200,8 +237,12 @@ def test_write_replaces_the_set_and_keeps_the_datasheet(tmp_path, monkeypatch):
     phantoms.write("ultrasound", folder, seed=1)
     table = pd.read_csv(folder / "cases.csv")
     assert table.columns.tolist() == COLUMNS
-    assert {path.name for path in (folder / "images").iterdir()} == {f"{case}.png" for case in table["case"]}
-    assert {path.name for path in (folder / "regions" / "mass").iterdir()} == {f"{case}.png" for case in table["case"]}
+    assert {path.name for path in (folder / "images").iterdir()} == {
+        f"{case}.png" for case in table["case"]
+    }
+    assert {path.name for path in (folder / "regions" / "mass").iterdir()} == {
+        f"{case}.png" for case in table["case"]
+    }
     assert (folder / "DATASHEET.md").read_text() == "kept"
     assert [path.name for path in tmp_path.iterdir()] == ["set"]
 

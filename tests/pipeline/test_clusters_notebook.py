@@ -1,4 +1,6 @@
-"""6_clusters on small made-up studies of other kinds than its own: it runs to the end, or leaves out what could not be asked."""
+"""6_clusters on small made-up studies of other kinds than its own: it runs to the end, or leaves
+out what could not be asked.
+"""
 
 import pytest
 from made_study import CASES, run, study
@@ -20,14 +22,23 @@ def test_findings_some_unknown_an_average_pool_and_grey_images(tmp_path, monkeyp
     assert measures["n_cases"]["nmf", "adjusted Rand index"] == CASES // 3
     assert set(found["removal"]["measure"]) <= set(found["told"]["statistic"])
     assert "AUROC of slides, largest, the network itself" in set(found["told"]["statistic"])
-    assert found["convergence"]["error"].diff().dropna().max() < 1e-4, "but for rounding no iteration makes it worse"
+    assert found["convergence"]["error"].diff().dropna().max() < 1e-4, (
+        "but for rounding no iteration makes it worse"
+    )
 
 
 @pytest.mark.parametrize("structures, drawn", [((), 1.0), (("tumour",), 0.0)])
 def test_no_tissue_is_known(tmp_path, monkeypatch, structures, drawn):
     """No structure at all, or one that nobody drew: nothing is said of tissue, and the rest is."""
     study(
-        tmp_path, NAME, "label", ["benign", "malignant"], pool="max", colours=True, structures=structures, drawn=drawn
+        tmp_path,
+        NAME,
+        "label",
+        ["benign", "malignant"],
+        pool="max",
+        colours=True,
+        structures=structures,
+        drawn=drawn,
     )
     found = run(tmp_path, NAME, monkeypatch)
     assert found["compared"].empty and "tissue" not in found["concepts"]
@@ -38,7 +49,15 @@ def test_no_tissue_is_known(tmp_path, monkeypatch, structures, drawn):
 
 def test_a_layer_before_the_last(tmp_path, monkeypatch):
     """What is asked of the head is left out; the layer before is described beside it."""
-    study(tmp_path, NAME, "label", ["benign", "malignant"], pool="max", layer="features.32", earlier="features.22")
+    study(
+        tmp_path,
+        NAME,
+        "label",
+        ["benign", "malignant"],
+        pool="max",
+        layer="features.32",
+        earlier="features.22",
+    )
     found = run(tmp_path, NAME, monkeypatch)
     assert "removal" not in found and "agreement" not in found
     assert "R squared, nmf of features.22" in set(found["told"]["statistic"])

@@ -19,7 +19,8 @@ SOURCES = {
     "methods.py": (
         "from regard import kernels\n\ndef one():\n    return kernels.mean([1])\n\n"
         "def two():\n    from regard import plots\n    return plots.line()\n\n"
-        "METHODS = {'one': one}\nMETHODS['two'] = two\n\ndef by_name(name):\n    return METHODS[name]()\n"
+        "METHODS = {'one': one}\nMETHODS['two'] = two\n\ndef by_name(name):\n    return "
+        "METHODS[name]()\n"
     ),
     "loose.py": "import warnings\nwarnings.simplefilter('ignore')\n\nclass Kept:\n    def go(self):\n        return 1\n",
 }
@@ -63,7 +64,12 @@ def test_a_registry_reaches_all_its_entries_and_what_they_use(tmp_path):
         ("plots", "import re\n", "import re  # a comment\n\n\n", set()),
         ("mean", "sum(values)", "max(values)", {"regard.kernels.mean:mean"}),
         ("methods", "{'one': one}", "{'one': one, 'more': one}", {"regard.methods:METHODS"}),
-        ("methods", "METHODS['two']", "METHODS['both']", {"regard.methods:METHODS", "regard.methods:<on import>"}),
+        (
+            "methods",
+            "METHODS['two']",
+            "METHODS['both']",
+            {"regard.methods:METHODS", "regard.methods:<on import>"},
+        ),
         ("loose", "return 1", "return 2", set()),
     ],
 )
@@ -80,7 +86,9 @@ def test_names_come_from_cells_before_and_statements_of_an_import_count(tmp_path
     modules = written(tmp_path)
     found = code.reached(modules, [], cells("from regard.loose import Kept", "kept = Kept()"))
     assert set(found) == {"regard.loose:Kept", "regard.loose:<on import>"}
-    found = code.reached(modules, [], cells("from regard.loose import warnings\nwarnings.warn('x')"))
+    found = code.reached(
+        modules, [], cells("from regard.loose import warnings\nwarnings.warn('x')")
+    )
     assert set(found) == {"regard.loose:<on import>"}, "another library's name"
     assert set(code.reached(modules, [Definition("regard.plots", "")])) == {
         "regard.plots:COLOUR",
@@ -109,7 +117,9 @@ def test_a_name_that_is_nowhere_is_said(tmp_path):
 )
 def test_what_runs_on_import_is_reached_with_whatever_is_used(tmp_path, text, reached):
     """Also by a module that only imports it."""
-    modules = written(tmp_path, loose=f"from regard import plots\n{text}\ndef used():\n    return 2")
+    modules = written(
+        tmp_path, loose=f"from regard import plots\n{text}\ndef used():\n    return 2"
+    )
     found = code.reached(modules, [], cells("from regard.loose import used\nused()"))
     here = {name.split(":")[1] for name in found if "loose" in name}
     assert {"used", *reached} <= here and ("<on import>" in here) == bool(reached)
@@ -142,7 +152,7 @@ def test_what_cannot_be_followed_is_refused(tmp_path, text, said):
 
 def test_a_digest_depends_on_no_version_of_python_and_on_no_docstring(tmp_path):
     text = "def used(a, b=None):\n    return f'{a!r}' + str([b])\n"
-    again = text.replace(":\n", ":\n    \"\"\"Words.\"\"\"\n", 1)
+    again = text.replace(":\n", ':\n    """Words."""\n', 1)
     found = [
         code.reached(written(tmp_path, loose=one), [Definition("regard.loose", "used")])
         for one in (text, again)
@@ -199,14 +209,24 @@ def lists(place: Path, name: str, monkeypatch) -> dict[str, str]:
             "METHODS = {'x': None, ",
             {"attribute", "clusters", "examine", "settings"},
         ),
-        ("claims/papers.py", "PUBLISHED = {", "PUBLISHED = {'x': {}, ", {"compare", "settings", "summary"}),
-        ("evaluation/scores.py", "SCORES = {", "SCORES = {'x': None, ", {"compare", "examine", "select", "settings"}),
+        (
+            "claims/papers.py",
+            "PUBLISHED = {",
+            "PUBLISHED = {'x': {}, ",
+            {"compare", "settings", "summary"},
+        ),
+        (
+            "evaluation/scores.py",
+            "SCORES = {",
+            "SCORES = {'x': None, ",
+            {"compare", "examine", "select", "settings"},
+        ),
         ("cli.py", '"""Parse', '"""Parse all of', set()),
     ],
 )
 def test_what_reruns_after_a_change(tree, monkeypatch, file, old, new, stages):
-    """A claim that is added retrains nothing; a docstring reruns nothing. `settings` takes a second and reruns no other
-    stage unless what it writes is another text."""
+    """A claim that is added retrains nothing; a docstring reruns nothing. `settings` takes a second
+    and reruns no other stage unless what it writes is another text."""
     before = lists(tree, "before", monkeypatch)
     path = tree / "src/regard" / file
     text = path.read_text(encoding="utf-8")

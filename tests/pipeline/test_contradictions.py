@@ -1,4 +1,6 @@
-"""Files of a study that do not belong together are named before a stage computes with them; all files here are made by hand."""
+"""Files of a study that do not belong together are named before a stage computes with them; all
+files here are made by hand.
+"""
 
 import json
 

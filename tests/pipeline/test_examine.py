@@ -1,4 +1,6 @@
-"""The stage `examine` on a made study of four images: what it writes, that it repeats, and that a perfect map is faithful."""
+"""The stage `examine` on a made study of four images: what it writes, that it repeats, and that a
+perfect map is faithful.
+"""
 
 import json
 
@@ -50,34 +52,56 @@ def study(tmp_path_factory):
     random = np.random.default_rng(0)
     images = random.integers(0, 256, (4, 48, 48), dtype=np.uint8)
     arrays.write(
-        xr.Dataset({"images": (("case", "y", "x"), images)}, {"case": CASES}), folder / "prepare" / "images.nc"
+        xr.Dataset({"images": (("case", "y", "x"), images)}, {"case": CASES}),
+        folder / "prepare" / "images.nc",
     )
     table = pd.DataFrame(
-        {"case": CASES, "patient": list("ppqr"), "height": 48, "width": 48, "data": "made", "split": "test"}
+        {
+            "case": CASES,
+            "patient": list("ppqr"),
+            "height": 48,
+            "width": 48,
+            "data": "made",
+            "split": "test",
+        }
     )
     tables.write(table, folder / "prepare" / "cases.csv")
     mask = np.zeros((48, 48), bool)
     mask[10:30, 12:30] = True
     for case in CASES:
         marks = {} if case == "d" else {reference_regions.SHORTCUT: mask.T}
-        marks |= {"a": {reference_regions.ARTEFACT: mask.T}, "b": {reference_regions.ARTEFACT: mask & False}}.get(case, {})
+        marks |= {
+            "a": {reference_regions.ARTEFACT: mask.T},
+            "b": {reference_regions.ARTEFACT: mask & False},
+        }.get(case, {})
         reference_regions.write({"tumour": mask} | marks, folder / "prepare" / "regions", case)
     names = ["tumour", *reference_regions.MARKS, "other"]
     reference_regions.describe(folder / "prepare" / "regions", names, "tumour", "structures")
-    explained = table[["case", "patient"]].assign(target="yes", target_role="predicted", label="yes", correct=True)
+    explained = table[["case", "patient"]].assign(
+        target="yes", target_role="predicted", label="yes", correct=True
+    )
     tables.write(explained, folder / "train" / "explanations.csv")
     model = backbones.build("vgg19_bn", 2, width=0.25)
     backbones.write(
-        model, folder / "train" / "model.safetensors", name="vgg19_bn", width=0.25, pool="avg", classes=["no", "yes"]
+        model,
+        folder / "train" / "model.safetensors",
+        name="vgg19_bn",
+        width=0.25,
+        pool="avg",
+        classes=["no", "yes"],
     )
     labels, targets = [arrays.key(case, "yes") for case in CASES], [1] * 4
     maps = {}
     for name, parameters in METHODS.items():
-        made = attribute(model, backbones.inputs(torch.from_numpy(images)), targets, name, **parameters)
+        made = attribute(
+            model, backbones.inputs(torch.from_numpy(images)), targets, name, **parameters
+        )
         attributes = {"kind": "method", "method": name, "parameters": json.dumps(parameters)}
         over = "subset" if name == "lime" else "map"
         maps[name] = ((over, "y", "x"), made.numpy(), attributes)
-    dataset = xr.Dataset(maps, {"map": labels, "subset": labels}, attrs={"data": "made", "size": 48})
+    dataset = xr.Dataset(
+        maps, {"map": labels, "subset": labels}, attrs={"data": "made", "size": 48}
+    )
     arrays.write(dataset, folder / "attribute" / "maps.nc")
     return root
 
@@ -96,41 +120,61 @@ def test_every_check_of_every_method_is_there(examined, study):
     assert list(trust.columns) == columns.TRUST and set(trust["n_maps"]) <= {0, 1, 3, 4}
     count = trust.groupby(["check", "method"]).size()
     faithful = {("faithfulness", name): 8 for name in METHODS} | {("faithfulness", ""): 4}
-    assert {key: count[key] for key in faithful} == faithful, "four measures of the maps and of maps as smooth"
+    assert {key: count[key] for key in faithful} == faithful, (
+        "four measures of the maps and of maps as smooth"
+    )
     assert count["removal", ""] == 3, "the region and the marks, and not the rest"
     for name in METHODS:
         assert count["unrelated", name] == 2
         slow = name == "lime"
-        assert count.get(("cascade", name), 0) == (0 if slow else 4) and count.get(("noise", name), 0) == (
-            0 if slow else 2
-        )
+        assert count.get(("cascade", name), 0) == (0 if slow else 4) and count.get(
+            ("noise", name), 0
+        ) == (0 if slow else 2)
         assert count.get(("seed", name), 0) == (2 if slow else 0)
     assert len(trust[trust["check"] == "agreement"]) == 3
     seeds = trust[trust["check"] == "seed"]
-    assert set(seeds["n_maps"]) == {1} and set(seeds["n_undefined"]) == {3}, "one case has another seed"
+    assert set(seeds["n_maps"]) == {1} and set(seeds["n_undefined"]) == {3}, (
+        "one case has another seed"
+    )
     falls = trust["measure"] == "fall of the logit"
     assert (pd.to_numeric(trust.loc[~falls, "mean"]).dropna().abs() <= 1 + 1e-9).all()
 
 
 def test_artefacts_are_masked_where_there_are_some(examined, study):
-    """Case a alone has one; its map without it is that of the image with the artefact imputed, which the logit minds as told."""
+    """Case a alone has one; its map without it is that of the image with the artefact imputed,
+    which the logit minds as told.
+    """
     values = tables.read(examined / "values.csv").astype(object).fillna("")
     found = values[values["check"] == "artefact"]
-    assert set(found["case"]) == {"a"} and set(found["method"]) == {"", "gradient-x-input", "grad-cam"}
+    assert set(found["case"]) == {"a"} and set(found["method"]) == {
+        "",
+        "gradient-x-input",
+        "grad-cam",
+    }
     assert set(found["level"]) == {"", "tumour", reference_regions.ARTEFACT}
-    removed = values[(values["check"] == "removal") & (values["level"] == reference_regions.ARTEFACT)]
+    removed = values[
+        (values["check"] == "removal") & (values["level"] == reference_regions.ARTEFACT)
+    ]
     assert removed["value"].tolist()[1:] == [""] * 3, "an empty mask is not an artefact"
-    assert float(found.loc[found["measure"] == "fall of the logit", "value"].iloc[0]) == pytest.approx(
-        float(removed["value"].iloc[0]), rel=1e-3
-    )
-    maps = arrays.read(study / "results/study/s/attribute/maps.nc")["gradient-x-input"][0].to_numpy()
+    assert float(
+        found.loc[found["measure"] == "fall of the logit", "value"].iloc[0]
+    ) == pytest.approx(float(removed["value"].iloc[0]), rel=1e-3)
+    maps = arrays.read(study / "results/study/s/attribute/maps.nc")["gradient-x-input"][
+        0
+    ].to_numpy()
     mask = np.zeros((48, 48), bool)
     mask[10:30, 12:30] = True
-    own = found[(found["method"] == "gradient-x-input") & (found["control"] == "") & (found["measure"] == "mass")]
+    own = found[
+        (found["method"] == "gradient-x-input")
+        & (found["control"] == "")
+        & (found["measure"] == "mass")
+    ]
     positive = maps.clip(min=0)
     for name, region in {"tumour": mask, reference_regions.ARTEFACT: mask.T}.items():
         wanted = positive[region].sum() / positive.sum()
-        assert float(own.loc[own["level"] == name, "value"].iloc[0]) == pytest.approx(wanted, rel=1e-5)
+        assert float(own.loc[own["level"] == name, "value"].iloc[0]) == pytest.approx(
+            wanted, rel=1e-5
+        )
     both = found[(found["method"] == "gradient-x-input") & (found["measure"] == "mass")].pivot(
         index="level", columns="control", values="value"
     )
@@ -168,22 +212,37 @@ def test_so_many_patients_are_drawn(study, tmp_path, monkeypatch):
     values = tables.read(tmp_path / "values.csv")
     drawn = values[(values["check"] == "faithfulness") & (values["method"] != "lime")]
     assert drawn["patient"].nunique() == drawn["case"].nunique() == 2
-    assert values.loc[(values["check"] == "faithfulness") & (values["method"] == "lime"), "case"].nunique() == 4
+    assert (
+        values.loc[
+            (values["check"] == "faithfulness") & (values["method"] == "lime"), "case"
+        ].nunique()
+        == 4
+    )
 
 
 def test_areas_are_means_of_the_curves(examined):
     trust, curves = (tables.read(examined / name) for name in ("trust.csv", "curves.csv"))
-    pick = lambda table: table[
-        (table["method"] == "grad-cam") & table["control"].isna() & (table["measure"] == "deletion")
-    ]
+
+    def pick(table):
+        return table[
+            (table["method"] == "grad-cam")
+            & table["control"].isna()
+            & (table["measure"] == "deletion")
+        ]
+
     assert pick(curves)["share"].tolist() == [0, 0.25, 0.5, 0.75, 1]
     wanted = np.trapezoid(pick(curves)["mean"], pick(curves)["share"])
     assert pick(trust)["mean"].iloc[0] == pytest.approx(wanted, rel=1e-4)
 
 
 def test_pictures_of_the_cascade_begin_with_the_stored_map(examined, study):
-    drawn, maps = arrays.read(examined / "cascade.nc"), arrays.read(study / "results/study/s/attribute/maps.nc")
-    assert drawn["level"].to_numpy().tolist()[:2] == ["trained", "head"] and set(drawn.data_vars) == {
+    drawn, maps = (
+        arrays.read(examined / "cascade.nc"),
+        arrays.read(study / "results/study/s/attribute/maps.nc"),
+    )
+    assert drawn["level"].to_numpy().tolist()[:2] == ["trained", "head"] and set(
+        drawn.data_vars
+    ) == {
         "gradient-x-input",
         "grad-cam",
     }

@@ -1,4 +1,6 @@
-"""Every knob of params.yaml has a type, a range and choices; what is none of them is refused in one sentence."""
+"""Every knob of params.yaml has a type, a range and choices; what is none of them is refused in one
+sentence.
+"""
 
 import copy
 import inspect
@@ -62,7 +64,9 @@ def test_what_is_committed_is_taken(profile):
 
 @pytest.mark.parametrize("stage, knob", EVERY, ids=lambda part: part)
 def test_every_knob_refuses_what_it_is_not(stage, knob):
-    """Another type, no number, and true for a number: each message names study, stage, knob and value."""
+    """Another type, no number, and true for a number: each message names study, stage, knob and
+    value.
+    """
     own = PARAMS[stage][knob]
     wrong = [object(), None]
     if isinstance(own, bool):

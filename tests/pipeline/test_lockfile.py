@@ -46,7 +46,9 @@ def project(tmp_path, monkeypatch):
     "digest", ["0" * 32, "1" * 32], ids=["unchanged", "while an entry changes"]
 )
 def test_a_cut_at_any_byte_is_seen_and_mended(project, digest):
-    """The new text has other digests; the copy that comes back is the earlier one, which is whole."""
+    """The new text has other digests; the copy that comes back is the earlier one, which is
+    whole.
+    """
     new = LOCK.replace(entry("second"), entry("second", digest))
     assert [new[:end] for end in range(len(new)) if not lockfile.broken(new[:end], LOCK)] == []
     for end in range(0, len(new), 41):
@@ -116,7 +118,9 @@ def test_without_a_copy_the_committed_version_comes_back_and_without_it_none(pro
 
 
 def test_an_earlier_commit_with_fewer_stages_is_no_cut(project):
-    """What git holds is what somebody checked out, though it reads like the beginning of the copy."""
+    """What git holds is what somebody checked out, though it reads like the beginning of the
+    copy.
+    """
     git = ["git", "-c", "user.name=a", "-c", "user.email=a@b"]
     (project / "dvc.lock").write_text("schema: '2.0'\nstages:\n" + entry("first"))
     subprocess.run([*git, "init", "-q"], check=True)
@@ -157,7 +161,9 @@ def test_a_list_of_files_in_use_that_was_cut_is_removed(project):
     not os.path.exists("/proc/self/cmdline"), reason="processes are not told apart here"
 )
 def test_the_number_of_a_dead_dvc_may_be_another_process_s(project):
-    """DVC alone waits for whatever has the number now: here this test, which has no file of the project in use."""
+    """DVC alone waits for whatever has the number now: here this test, which has no file of the
+    project in use.
+    """
     users = project / lockfile.USERS
     with subprocess.Popen(["sleep", "60", "dvc"], stderr=subprocess.DEVNULL) as other:
         pass  # ended at once: `sleep` refuses the word
@@ -214,9 +220,10 @@ def test_the_command(project, capsys):
 def test_dvc_runs_again_with_the_same_lock(tmp_path, monkeypatch):
     """The whole way with DVC itself: refused when cut, mended, and nothing runs twice."""
     monkeypatch.chdir(tmp_path)
-    dvc = lambda *words: subprocess.run(
-        [sys.executable, "-m", "dvc", *words], capture_output=True, text=True
-    )
+
+    def dvc(*words):
+        return subprocess.run([sys.executable, "-m", "dvc", *words], capture_output=True, text=True)
+
     stages = "  one:\n    cmd: cp a.txt b.txt\n    deps: [a.txt]\n    outs: [b.txt]\n"
     (tmp_path / "dvc.yaml").write_text(
         "stages:\n" + stages + stages.replace("one", "two").replace("b.txt", "c.txt")

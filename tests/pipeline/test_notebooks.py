@@ -1,4 +1,6 @@
-"""The pipeline: notebooks are clean, runs repeat themselves byte for byte, failures are one line and leave nothing."""
+"""The pipeline: notebooks are clean, runs repeat themselves byte for byte, failures are one line
+and leave nothing.
+"""
 
 import ast
 import builtins
@@ -48,7 +50,9 @@ def test_committed_notebooks_are_clean_and_complete(path):
     assert len(tagged) == 1 and all("#" in line for line in tagged[0].source.splitlines())
     stage = path.stem.partition("_")[2]
     code = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
-    if stage in settings.STAGES:  # DVC watches a stage's own block, so a notebook reads no other but the labels' names
+    if (
+        stage in settings.STAGES
+    ):  # DVC watches a stage's own block, so a notebook reads no other but the labels' names
         assert f'project.settings(study, "{stage}")' in code
 
 
@@ -78,14 +82,21 @@ def small_project(tmp_path, monkeypatch):
     (tmp_path / "src").mkdir()
     code = [
         "fail = False  # whether to fail\noutput = 'x'  # folder\n",
-        "import os, sys, time, warnings\nprint(hash('text'), flush=True)\ntime.sleep(0.5)\nprint(os.environ['MPLBACKEND'])\nwarnings.warn(str(time.time()))",
+        "import os, sys, time, warnings\nprint(hash('text'), "
+        "flush=True)\ntime.sleep(0.5)\nprint(os.environ['MPLBACKEND'])\nwarnings.warn(str(time.time()))",
         "from pathlib import Path\nPath(output, 'result.txt').write_text('done')\n"
         "if fail: raise ValueError('cases.csv row 3: no such label')",
         "object()",
     ]
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in code])
+    notebook = nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_code_cell(source) for source in code]
+    )
     notebook.cells[0].metadata["tags"] = ["parameters"]
-    notebook.metadata["kernelspec"] = {"name": "python3", "language": "python", "display_name": "Python 3"}
+    notebook.metadata["kernelspec"] = {
+        "name": "python3",
+        "language": "python",
+        "display_name": "Python 3",
+    }
     nbformat.write(notebook, tmp_path / "build" / "notebooks" / "2_small.ipynb")
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -95,16 +106,25 @@ def test_a_run_repeats_itself_byte_for_byte(small_project):
     found = []
     for _ in range(2):
         notebooks.run("2_small", Path("results/study/a/small"), {"fail": False})
-        found.append({path.name: path.read_bytes() for path in (small_project / "results/study/a/small").iterdir()})
+        found.append(
+            {
+                path.name: path.read_bytes()
+                for path in (small_project / "results/study/a/small").iterdir()
+            }
+        )
     assert found[0] == found[1] and set(found[0]) == {"2_small.ipynb", "result.txt"}
     assert str(small_project).encode() not in found[0]["2_small.ipynb"]
 
 
 def test_times_leave_the_stage_s_output(small_project):
-    """What differs from run to run is beside the results, under the study's name, and in no folder that DVC watches."""
+    """What differs from run to run is beside the results, under the study's name, and in no folder
+    that DVC watches.
+    """
     path = small_project / "build" / "notebooks" / "2_small.ipynb"
     notebook = nbformat.read(path, as_version=4)
-    notebook.cells.append(nbformat.v4.new_code_cell("(Path(output) / 'measured.csv').write_text(study)"))
+    notebook.cells.append(
+        nbformat.v4.new_code_cell("(Path(output) / 'measured.csv').write_text(study)")
+    )
     notebook.cells.insert(0, nbformat.v4.new_code_cell("from pathlib import Path"))
     nbformat.write(notebook, path)
     notebooks.run("2_small", Path("results/study/a/small"), {"fail": False, "study": "a"})
@@ -115,7 +135,9 @@ def test_times_leave_the_stage_s_output(small_project):
 def test_a_failed_run_names_the_cell_and_leaves_the_earlier_result(small_project):
     notebooks.run("2_small", Path("results/study/a/small"), {"fail": False})
     before = (small_project / "results/study/a/small/2_small.ipynb").read_bytes()
-    with pytest.raises(notebooks.StageFailed, match="cell 3: ValueError: cases.csv row 3: no such label") as caught:
+    with pytest.raises(
+        notebooks.StageFailed, match="cell 3: ValueError: cases.csv row 3: no such label"
+    ) as caught:
         notebooks.run("2_small", Path("results/study/a/small"), {"fail": True})
     assert "\n" not in str(caught.value)
     assert [path.name for path in (small_project / "results/study/a").iterdir()] == ["small"]
@@ -124,7 +146,9 @@ def test_a_failed_run_names_the_cell_and_leaves_the_earlier_result(small_project
 
 
 def test_bad_input_stops_the_stage_with_one_line(root, tmp_path):
-    """The whole way: command, papermill, notebook; a mask of another size in a study of one's own."""
+    """The whole way: command, papermill, notebook; a mask of another size in a study of one's
+    own.
+    """
     shutil.copytree(root / "notebooks", tmp_path / "notebooks")
     shutil.copytree(root / "src", tmp_path / "src")
     (tmp_path / "dvc.yaml").touch()
@@ -135,14 +159,21 @@ def test_bad_input_stops_the_stage_with_one_line(root, tmp_path):
     (tmp_path / "real/mine/regions/mass/c01-0.png").write_bytes(
         (tmp_path / "real/mine/images/c01-0.png").read_bytes()[:50]
     )
-    command = lambda *words: subprocess.run(
-        [sys.executable, "-m", "regard", *words], cwd=tmp_path, capture_output=True, text=True
-    )
+
+    def command(*words):
+        return subprocess.run(
+            [sys.executable, "-m", "regard", *words], cwd=tmp_path, capture_output=True, text=True
+        )
+
     assert command("code", "build").returncode == 0
     done = command("stage", "1_prepare", "mine")
     assert done.returncode == 1
     last = done.stderr.strip().splitlines()[-1]
-    assert last.startswith("regard: 1_prepare (mine), cell") and "cases.csv row 4" in last and "c01-0.png" in last
+    assert (
+        last.startswith("regard: 1_prepare (mine), cell")
+        and "cases.csv row 4" in last
+        and "c01-0.png" in last
+    )
     assert (
         not (tmp_path / "results/study/mine/prepare").exists()
         and not (tmp_path / "results/study/mine/prepare.partial").exists()
@@ -154,27 +185,38 @@ def test_settings_are_written_resolved_and_only_change_where_they_change(root, t
     notebooks.write_settings("ultrasound", tmp_path)
     assert sorted(path.stem for path in tmp_path.iterdir()) == sorted(settings.STAGES)
     for stage in settings.STAGES:
-        assert yaml.safe_load((tmp_path / f"{stage}.yaml").read_text()) == project.settings("ultrasound", stage, params)
+        assert yaml.safe_load((tmp_path / f"{stage}.yaml").read_text()) == project.settings(
+            "ultrasound", stage, params
+        )
     changed = json.loads(json.dumps(params))
     changed["studies"]["ultrasound"]["compare"] = {"tolerances": [3]}
     changed["studies"]["busi"] = {"like": "ultrasound", "root": "real/busi"}
     differing = [
         stage
         for stage in settings.STAGES
-        if project.settings("ultrasound", stage, params) != project.settings("ultrasound", stage, changed)
+        if project.settings("ultrasound", stage, params)
+        != project.settings("ultrasound", stage, changed)
     ]
     assert differing == ["compare"]
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_notebooks_use_no_name_that_they_never_make(path):
-    cells = [cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
-    lines = [line for cell in cells for line in cell.splitlines() if not line.startswith(("%", "!"))]
+    cells = [
+        cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"
+    ]
+    lines = [
+        line for cell in cells for line in cell.splitlines() if not line.startswith(("%", "!"))
+    ]
     nodes = list(ast.walk(ast.parse("\n".join(lines))))
-    made = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    made = {
+        node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+    }
     made |= {node.arg for node in nodes if isinstance(node, ast.arg)} | set(dir(builtins))
     made |= {node.name for node in nodes if isinstance(node, ast.FunctionDef | ast.ExceptHandler)}
     imports = [node for node in nodes if isinstance(node, ast.Import | ast.ImportFrom)]
     made |= {(name.asname or name.name).split(".")[0] for node in imports for name in node.names}
-    used = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
+    used = {
+        node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
+    }
     assert not used - made

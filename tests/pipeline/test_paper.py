@@ -1,4 +1,6 @@
-"""The paper: no result typed by hand, every caption says what made it, the same bytes every time, accessible."""
+"""The paper: no result typed by hand, every caption says what made it, the same bytes every time,
+accessible.
+"""
 
 import re
 
@@ -26,7 +28,9 @@ def brackets(text: str, at: int) -> int:
 
 
 def contents(code: str) -> str:
-    """What the blocks [...] in code would print; a place in a list or the type of an array is no block."""
+    """What the blocks [...] in code would print; a place in a list or the type of an array is no
+    block.
+    """
     found, at = [], 0
     code = re.sub(r'"[^"]*"', '""', code)
     while (at := code.find("[", at)) >= 0:
@@ -37,7 +41,9 @@ def contents(code: str) -> str:
 
 
 def prose(text: str) -> str:
-    """Typst markup without its code: what would be printed as it stands, captions and tables among it."""
+    """Typst markup without its code: what would be printed as it stands, captions and tables among
+    it.
+    """
     text = re.sub(r"//.*", "", text)
     text = re.sub(r"`[^`]*`|@[\w-]+|<[\w-]+>", "", text)
     plain, at = [], 0
@@ -87,7 +93,9 @@ def test_every_caption_names_what_made_it():
     for caption in captions:
         if caption.startswith("set "):  # a rule of style
             continue
-        assert "#made(" in caption or "claims-caption(" in caption or "stage #raw(" in caption, caption
+        assert "#made(" in caption or "claims-caption(" in caption or "stage #raw(" in caption, (
+            caption
+        )
     notebooks = {path.stem for path in (ROOT / "notebooks").glob("*.ipynb")} | {"examine"}
     assert set(re.findall(r'#made\("(\w+)"', SOURCE)) <= notebooks
 

@@ -1,4 +1,6 @@
-"""What a study's settings get wrong: one sentence that names study and setting, before anything is read."""
+"""What a study's settings get wrong: one sentence that names study and setting, before anything is
+read.
+"""
 
 import copy
 import re
@@ -53,7 +55,11 @@ def test_what_a_study_tells_apart():
         (LABELS, {"labels": ["no"]}, "must be two or more"),
         (LABELS, {"regions": "structure"}, "`regions` is 'structure'; known are mass"),
         (LABELS, {"regions": "mass", "structures": ["a", "b"]}, "around one structure, not a, b"),
-        (LABELS, {"expert": "tumor"}, "expert: 'tumor' has no region 'tumor'; known are tumour, other"),
+        (
+            LABELS,
+            {"expert": "tumor"},
+            "expert: 'tumor' has no region 'tumor'; known are tumour, other",
+        ),
         (LABELS, {"shortcut": "0.9"}, "`shortcut` must be a number"),
         (FINDINGS, {"findings": ["a", "patient"]}, "cannot be called 'patient'"),
         (LABELS, {"findings": ["a"]}, "either `labels` or `findings`"),
@@ -79,7 +85,10 @@ def test_the_studies_that_ship_are_right(name):
 @pytest.mark.parametrize(
     "change, message",
     [
-        ({"compare": {"together": "mass+belw"}}, "together: 'mass[+]belw' has no region 'belw'; known are mass, peri"),
+        (
+            {"compare": {"together": "mass+belw"}},
+            "together: 'mass[+]belw' has no region 'belw'; known are mass, peri",
+        ),
         ({"published": "byra"}, "study 'mine' has published 'byra'; known are byra-2022"),
         ({"prepare": {"findings": ["a", "b"]}}, "either `labels` or `findings`"),
     ],
@@ -135,7 +144,10 @@ def test_a_misspelt_knob_is_refused(entry, message):
             {"methods": {"lrp-epsilon": {"epsilonn": 1}}},
             "'lrp-epsilon' has no parameter 'epsilonn'; known are epsilon, relative",
         ),
-        ({"nulls": {"edges": {"chanel": "mean"}}}, "'edges' has no parameter 'chanel'; known are channel"),
+        (
+            {"nulls": {"edges": {"chanel": "mean"}}},
+            "'edges' has no parameter 'chanel'; known are channel",
+        ),
         ({"methods": {"lime": 5}}, "'lime' must be a block of parameters"),
         ({"subset": -1}, "`subset` must be a whole number of test cases"),
         ({"memory": 0}, "`memory` must be a positive number"),
@@ -143,9 +155,15 @@ def test_a_misspelt_knob_is_refused(entry, message):
         ({"tuned": ["lime"]}, "'lime' explains a subset of the cases and cannot be `tuned`"),
         ({"precision": "float16"}, "`precision` must be one of auto, float32, bfloat16"),
         ({"methods": {"grad-cam@": {}}}, "'grad-cam@' needs a label of its own"),
-        ({"methods": {"lime@alam-2023": {}}, "presets": ["alam-2023"]}, "'lime@alam-2023' needs a label of its own"),
+        (
+            {"methods": {"lime@alam-2023": {}}, "presets": ["alam-2023"]},
+            "'lime@alam-2023' needs a label of its own",
+        ),
         ({"tuned": ["gradcam"]}, "`tuned` has no map 'gradcam'; those of this study are gradient"),
-        ({"methods": {"grad-cam@early": {"layr": "x"}}}, "'grad-cam@early' has no parameter 'layr'; known are relu"),
+        (
+            {"methods": {"grad-cam@early": {"layr": "x"}}},
+            "'grad-cam@early' has no parameter 'layr'; known are relu",
+        ),
     ],
 )
 def test_what_attribution_cannot_do_is_said_before_anything_is_trained(change, message):
@@ -159,7 +177,10 @@ def test_what_attribution_cannot_do_is_said_before_anything_is_trained(change, m
 def test_a_number_of_patients_to_explain_is_a_number(count):
     params = project.parameters()
     params["studies"]["chest"]["train"] |= {"explained": count}
-    with pytest.raises(ValueError, match="study 'chest', train: `explained` must be a whole number of test patients"):
+    with pytest.raises(
+        ValueError,
+        match="study 'chest', train: `explained` must be a whole number of test patients",
+    ):
         settings.study("chest", params)
 
 
@@ -172,20 +193,75 @@ def test_a_number_of_patients_to_explain_is_a_number(count):
             {"blanks": ["minus"]},
             "`blanks` must be a list of ignore, zeros or ones, not .'minus'.",
         ),
-        ("chest", "compare", {"around": {"ring": [2.0]}}, "`around` is for `regions: mass`, not 'findings'"),
+        (
+            "chest",
+            "compare",
+            {"around": {"ring": [2.0]}},
+            "`around` is for `regions: mass`, not 'findings'",
+        ),
         ("ultrasound", "compare", {"around": {"depth": [1]}}, "compare.around has no 'depth'"),
         ("chest", "select", {"shares": [5]}, "`shares` must be a list of shares"),
-        ("chest", "examine", {"patients": "all"}, "`patients` must be a whole number of test patients"),
-        ("chest", "compare", {"primary": {"selection": "otzu"}}, "`primary.selection` is 'otzu'.*'pointing' it may be ''"),
-        ("chest", "compare", {"primary": {"score": "iou"}}, "`primary.selection` is ''.*may be .*'otsu'"),
+        (
+            "chest",
+            "examine",
+            {"patients": "all"},
+            "`patients` must be a whole number of test patients",
+        ),
+        (
+            "chest",
+            "compare",
+            {"primary": {"selection": "otzu"}},
+            "`primary.selection` is 'otzu'.*'pointing' it may be ''",
+        ),
+        (
+            "chest",
+            "compare",
+            {"primary": {"score": "iou"}},
+            "`primary.selection` is ''.*may be .*'otsu'",
+        ),
         ("chest", "compare", {"primary": {"region": "mass"}}, "`primary.region` is 'mass'"),
-        ("chest", "compare", {"primary": {"score": "dice", "selection": "otsu"}}, "`primary.score` is 'dice'"),
-        ("chest", "compare", {"primary": {"score": "iou", "selection": "relative-max@tuned"}}, "is 'relative-max@tuned'"),
-        ("chest", "compare", {"primary": {"first": "camm"}}, "`primary.first` is 'camm'.*'grad-cam'"),
-        ("chest", "compare", {"primary": {"stratum": "incorrect"}}, "`primary.stratum` is 'incorrect'.*'all' or 'correct'"),
-        ("chest", "select", {"selections": {"otsu": {"of": ["signed"]}}}, "'otsu': parameter 'of' must be one of"),
-        ("chest", "attribute", {"methods": {"grad-cam": {"layer": []}}}, "parameter 'layer' must be the name of a layer"),
-        ("chest", "attribute", {"methods": {"grad-cam": {"layer": 0}}}, "parameter 'layer' must be the name of a layer"),
+        (
+            "chest",
+            "compare",
+            {"primary": {"score": "dice", "selection": "otsu"}},
+            "`primary.score` is 'dice'",
+        ),
+        (
+            "chest",
+            "compare",
+            {"primary": {"score": "iou", "selection": "relative-max@tuned"}},
+            "is 'relative-max@tuned'",
+        ),
+        (
+            "chest",
+            "compare",
+            {"primary": {"first": "camm"}},
+            "`primary.first` is 'camm'.*'grad-cam'",
+        ),
+        (
+            "chest",
+            "compare",
+            {"primary": {"stratum": "incorrect"}},
+            "`primary.stratum` is 'incorrect'.*'all' or 'correct'",
+        ),
+        (
+            "chest",
+            "select",
+            {"selections": {"otsu": {"of": ["signed"]}}},
+            "'otsu': parameter 'of' must be one of",
+        ),
+        (
+            "chest",
+            "attribute",
+            {"methods": {"grad-cam": {"layer": []}}},
+            "parameter 'layer' must be the name of a layer",
+        ),
+        (
+            "chest",
+            "attribute",
+            {"methods": {"grad-cam": {"layer": 0}}},
+            "parameter 'layer' must be the name of a layer",
+        ),
     ],
 )
 def test_what_later_stages_cannot_do_is_said_first(study, stage, change, message):
@@ -227,13 +303,17 @@ def test_the_profile_that_is_not_set_is_checked_too():
 
 
 def test_the_full_profile_explains_all_test_cases_of_every_study():
-    """And by LIME and SHAP, where a paper ranks these, those of as many patients as a claim needs, or more."""
+    """And by LIME and SHAP, where a paper ranks these, those of as many patients as a claim needs,
+    or more.
+    """
     params = project.parameters() | {"profile": "full"}
     for name in params["studies"]:
         assert project.settings(name, "train", params)["explained"] == 0
         ranked = [
             told["row"]["second"]
-            for told in PUBLISHED.get(params["studies"][name].get("published"), {}).get("orders", [])
+            for told in PUBLISHED.get(params["studies"][name].get("published"), {}).get(
+                "orders", []
+            )
         ]
         if any(second.startswith(("lime", "shap")) for second in ranked):
             assert project.settings(name, "attribute", params)["subset"] > TESTED_FROM

@@ -1,6 +1,8 @@
-"""What lies around a run changes nothing in it: other kernels, temporary folders, a user's own settings, another run.
+"""What lies around a run changes nothing in it: other kernels, temporary folders, a user's own
+settings, another run.
 
-Each case runs the same small notebook as the command line does, in a process of its own, and compares bytes.
+Each case runs the same small notebook as the command line does, in a process of its own, and
+compares bytes.
 """
 
 import json
@@ -23,7 +25,8 @@ RUN = [sys.executable, "-m", "regard", "stage", "2_small", "a"]
 CELLS = [
     "output = 'x'  # folder\nstudy = 'x'  # an entry of params.yaml",
     "import locale, os, sys\nimport matplotlib\nfrom pathlib import Path",
-    "print(sys.executable, os.environ['MPLBACKEND'], matplotlib.rcParams['figure.dpi'], locale.getpreferredencoding())",
+    "print(sys.executable, os.environ['MPLBACKEND'], matplotlib.rcParams['figure.dpi'], "
+    "locale.getpreferredencoding())",
     "Path(output, 'ärztin.txt').write_text('größer – ja')",
     "while Path('wait').exists(): __import__('time').sleep(0.1)",
 ]
@@ -34,9 +37,15 @@ def made(place: Path) -> Path:
     (place / "build" / "notebooks").mkdir(parents=True)
     (place / "src").mkdir()
     (place / "dvc.yaml").touch()
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in CELLS])
+    notebook = nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_code_cell(source) for source in CELLS]
+    )
     notebook.cells[0].metadata["tags"] = ["parameters"]
-    notebook.metadata["kernelspec"] = {"name": "python3", "language": "python", "display_name": "Python 3"}
+    notebook.metadata["kernelspec"] = {
+        "name": "python3",
+        "language": "python",
+        "display_name": "Python 3",
+    }
     nbformat.write(notebook, place / "build" / "notebooks" / "2_small.ipynb")
     return place
 
@@ -72,11 +81,15 @@ def long_tmpdir(folder: Path) -> dict:
 
 
 def another_kernel(folder: Path) -> dict:
-    """A kernel of the name that every notebook asks for, first on the path: a Python without our packages."""
+    """A kernel of the name that every notebook asks for, first on the path: a Python without our
+    packages.
+    """
     where = folder / "jupyter" / "kernels" / "python3"
     where.mkdir(parents=True)
     words = ["/nowhere/bin/python", "-m", "ipykernel_launcher", "-f", "{connection_file}"]
-    (where / "kernel.json").write_text(json.dumps({"argv": words, "display_name": "Mine", "language": "R"}))
+    (where / "kernel.json").write_text(
+        json.dumps({"argv": words, "display_name": "Mine", "language": "R"})
+    )
     return {"JUPYTER_PATH": str(folder / "jupyter"), "JUPYTER_PREFER_ENV_PATH": "0"}
 
 
@@ -92,17 +105,29 @@ def own_sessions(folder: Path) -> dict:
 
 
 def another_encoding(folder: Path) -> dict:
-    """Python takes the locale C for UTF-8 unless it is told not to: this is a locale in which text is ASCII."""
+    """Python takes the locale C for UTF-8 unless it is told not to: this is a locale in which text
+    is ASCII.
+    """
     return {"LC_ALL": "C", "LANG": None, "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
 
 
 def no_home(folder: Path) -> dict:
-    return {"HOME": "/dev/null/nowhere", "XDG_RUNTIME_DIR": None, "XDG_CONFIG_HOME": None, "XDG_CACHE_HOME": None}
+    return {
+        "HOME": "/dev/null/nowhere",
+        "XDG_RUNTIME_DIR": None,
+        "XDG_CONFIG_HOME": None,
+        "XDG_CACHE_HOME": None,
+    }
 
 
-@pytest.mark.parametrize("around", [long_tmpdir, another_kernel, own_sessions, another_encoding, no_home])
+@pytest.mark.parametrize(
+    "around", [long_tmpdir, another_kernel, own_sessions, another_encoding, no_home]
+)
 def test_a_stage_is_the_same_whatever_lies_around_it(around, small, plain, tmp_path):
-    assert sorted(plain) == ["2_small.ipynb", "ärztin.txt"] and plain["ärztin.txt"].decode() == "größer – ja"
+    assert (
+        sorted(plain) == ["2_small.ipynb", "ärztin.txt"]
+        and plain["ärztin.txt"].decode() == "größer – ja"
+    )
     assert sys.executable in plain["2_small.ipynb"].decode()
     (tmp_path / "around").mkdir()
     done = ran(small, **around(tmp_path / "around"))
@@ -111,7 +136,9 @@ def test_a_stage_is_the_same_whatever_lies_around_it(around, small, plain, tmp_p
 
 
 def test_a_kernel_s_socket_is_where_one_can_lie(tmp_path, monkeypatch):
-    """The operating system itself is asked: a socket is bound at the address, and five with other numbers."""
+    """The operating system itself is asked: a socket is bound at the address, and five with other
+    numbers.
+    """
     for variables in ({}, long_tmpdir(tmp_path), {"TMPDIR": str(tmp_path / "none")}):
         for name, value in variables.items():
             monkeypatch.setenv(name, value)
@@ -121,7 +148,9 @@ def test_a_kernel_s_socket_is_where_one_can_lie(tmp_path, monkeypatch):
             for number in range(1, 6):
                 with socket.socket(socket.AF_UNIX) as one:
                     one.bind(f"{address['ip']}-{number}")
-            assert Path(address["ip"]).parent.stat().st_mode & 0o077 == 0, "others could send code to the kernel"
+            assert Path(address["ip"]).parent.stat().st_mode & 0o077 == 0, (
+                "others could send code to the kernel"
+            )
         assert not Path(address["ip"]).parent.exists()
 
 
@@ -157,7 +186,9 @@ def started(place: Path) -> subprocess.Popen:
 
 
 def test_two_runs_of_one_stage_at_once(small):
-    """The second is refused in a sentence that names the first, which ends as if it had been alone."""
+    """The second is refused in a sentence that names the first, which ends as if it had been
+    alone.
+    """
     first = started(small)
     try:
         second = ran(small)
@@ -182,11 +213,19 @@ def test_a_killed_run_stands_in_nobody_s_way(small):
 
 def test_other_folders_are_made_at_the_same_time(small, monkeypatch):
     monkeypatch.chdir(small)
-    with notebooks.replaced(Path("results/study/a/examine")), notebooks.replaced(Path("results/study/b/examine")) as other:
+    with (
+        notebooks.replaced(Path("results/study/a/examine")),
+        notebooks.replaced(Path("results/study/b/examine")) as other,
+    ):
         (other / "found").touch()
-        with pytest.raises(notebooks.AlreadyRunning, match=f"process {os.getpid()} is making results/study/b/examine"):
-            with notebooks.replaced(Path("results/study/b/examine")):
-                pass
+        with (
+            pytest.raises(
+                notebooks.AlreadyRunning,
+                match=f"process {os.getpid()} is making results/study/b/examine",
+            ),
+            notebooks.replaced(Path("results/study/b/examine")),
+        ):
+            pass
         assert (other / "found").exists(), "who is refused touches nothing"
     with notebooks.replaced(Path("results/study/b/examine")):
         pass
@@ -194,9 +233,15 @@ def test_other_folders_are_made_at_the_same_time(small, monkeypatch):
 
 @pytest.mark.parametrize("text", ["two", "0", "-1", "1.5", "1e3", "²"])
 def test_a_number_of_threads_that_is_none_is_named(text):
-    with pytest.raises(ValueError, match=f"REGARD_THREADS is '{text}'; set it to a whole number from 1 on"):
+    with pytest.raises(
+        ValueError, match=f"REGARD_THREADS is '{text}'; set it to a whole number from 1 on"
+    ):
         hardware.stated_threads(text)
-    assert (hardware.stated_threads(""), hardware.stated_threads("1"), hardware.stated_threads("16")) == (1, 1, 16)
+    assert (
+        hardware.stated_threads(""),
+        hardware.stated_threads("1"),
+        hardware.stated_threads("16"),
+    ) == (1, 1, 16)
 
 
 def test_a_folder_that_must_not_be_written_is_named_before_anything_runs(small):

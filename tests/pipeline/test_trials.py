@@ -13,8 +13,19 @@ from regard.pipeline import trials
 def study(tmp_path, monkeypatch):
     """A project with one small study of its own images."""
     params = project.parameters()
-    prepare = {"size": 32, "labels": ["benign", "malignant"], "structures": ["mass"], "expert": "mass"}
-    train = {"backbone": "resnet18", "width": 0.0625, "weights": "none", "epochs": 2, "precision": "float32"}
+    prepare = {
+        "size": 32,
+        "labels": ["benign", "malignant"],
+        "structures": ["mass"],
+        "expert": "mass",
+    }
+    train = {
+        "backbone": "resnet18",
+        "width": 0.0625,
+        "weights": "none",
+        "epochs": 2,
+        "precision": "float32",
+    }
     params["studies"] = {"ultrasound": {"root": "data/mine", "prepare": prepare, "train": train}}
     monkeypatch.chdir(tmp_path)
     (tmp_path / "dvc.yaml").touch()
@@ -38,7 +49,9 @@ def test_a_row_per_network_and_target_which_no_other_trial_changes(study):
 def test_draws_are_of_the_studys_phantoms(study, monkeypatch):
     asked = []
     monkeypatch.setattr(
-        trials.phantoms, "draw", lambda name, seed: asked.append((name, seed)) or make_cases(24, 1, (32, 32))
+        trials.phantoms,
+        "draw",
+        lambda name, seed: asked.append((name, seed)) or make_cases(24, 1, (32, 32)),
     )
     assert trials.run(study, draws=[11, 12], starts=["scratch"])["draw"].tolist() == [11, 12]
     assert asked == [("ultrasound", 11), ("ultrasound", 12)]

@@ -1,4 +1,6 @@
-"""7_units on small made-up studies of other kinds than its own: it runs to the end, or says in its tables what could not be asked."""
+"""7_units on small made-up studies of other kinds than its own: it runs to the end, or says in its
+tables what could not be asked.
+"""
 
 import pytest
 from made_study import run, study
@@ -11,7 +13,12 @@ SAYS = ["There is a mass.", "There are calcifications.", ""]
 
 def test_labels_and_reports_some_of_them_blank(tmp_path, monkeypatch):
     made, network = study(
-        tmp_path, "7_units", "label", ["normal", "benign", "malignant"], reports=SAYS, survey="given.csv"
+        tmp_path,
+        "7_units",
+        "label",
+        ["normal", "benign", "malignant"],
+        reports=SAYS,
+        survey="given.csv",
     )
     for unit in range(32):
         for rater in ("tester-1", "tester-2"):
@@ -25,12 +32,23 @@ def test_labels_and_reports_some_of_them_blank(tmp_path, monkeypatch):
             }
             unit_survey.record(tmp_path / "given.csv", answer)
     found = run(tmp_path, "7_units", monkeypatch)
-    assert set(found["explanations"]["rule"]) == {"published", "contrastive", "published, experts' labels"}
+    assert set(found["explanations"]["rule"]) == {
+        "published",
+        "contrastive",
+        "published, experts' labels",
+    }
     said = found["explanations"].query('rule == "published, experts\' labels"')["labels"]
     assert set(said) == {"mass, calcification, mass, calcification, mass, calcification"}
     assert found["beyond"]["n_undefined"].eq(0).all()
-    of_word = found["consistency"].query("word == 'mass' and measure == 'recall'").set_index("explanation")["value"]
-    assert of_word["said of every image"] == 1 and "published, experts' labels, others' reports" in of_word
+    of_word = (
+        found["consistency"]
+        .query("word == 'mass' and measure == 'recall'")
+        .set_index("explanation")["value"]
+    )
+    assert (
+        of_word["said of every image"] == 1
+        and "published, experts' labels, others' reports" in of_word
+    )
     assert found["agreement"].set_index("question")["agreed"]["recognisable"] == 1
     assert found["scores"].query("target == 'normal'")["n_cases"].eq(20).all()
     told = found["told"].set_index("statistic")
@@ -38,9 +56,19 @@ def test_labels_and_reports_some_of_them_blank(tmp_path, monkeypatch):
 
 
 def test_made_up_answers_are_no_results(tmp_path, monkeypatch):
-    study(tmp_path, "7_units", "label", ["benign", "malignant"], reports=SAYS, survey="synthetic-answers.csv")
+    study(
+        tmp_path,
+        "7_units",
+        "label",
+        ["benign", "malignant"],
+        reports=SAYS,
+        survey="synthetic-answers.csv",
+    )
     (tmp_path / "synthetic-answers.csv").write_text("")
-    with pytest.raises(ValueError, match="synthetic-answers.csv: answers made up to show the explorer are not results"):
+    with pytest.raises(
+        ValueError,
+        match="synthetic-answers.csv: answers made up to show the explorer are not results",
+    ):
         run(tmp_path, "7_units", monkeypatch)
 
 
@@ -49,9 +77,17 @@ def test_findings_with_blanks_a_global_maximum_colours_and_no_reports(tmp_path, 
     found = run(tmp_path, "7_units", monkeypatch)
     table = tables.read(made / "prepare" / "cases.csv")
     known = table[table["split"] == "test"][["nodule", "mass"]].notna().sum()
-    assert found["scores"].set_index("target")["n_cases"].to_dict() == known.to_dict(), "unknown is not negative"
-    assert set(found["matches"]["kind"]) == {"mask"} and "beyond" not in found and "consistency" not in found
-    assert set(found["ranking"]["amount"]) == {"max"}, "the largest is what a global maximum hands to the head"
+    assert found["scores"].set_index("target")["n_cases"].to_dict() == known.to_dict(), (
+        "unknown is not negative"
+    )
+    assert (
+        set(found["matches"]["kind"]) == {"mask"}
+        and "beyond" not in found
+        and "consistency" not in found
+    )
+    assert set(found["ranking"]["amount"]) == {"max"}, (
+        "the largest is what a global maximum hands to the head"
+    )
 
 
 @pytest.mark.parametrize("drawn", [0.0, 1.0])

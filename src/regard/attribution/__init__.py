@@ -1,6 +1,8 @@
-"""Attribution: where in the image a logit comes from. One uniform call over the registry METHODS, and the null maps.
+"""Attribution: where in the image a logit comes from. One uniform call over the registry METHODS,
+and the null maps.
 
-A heat map is float32 (N, H, W) at the input's resolution, signed and raw: no clipping, no normalisation.
+A heat map is float32 (N, H, W) at the input's resolution, signed and raw: no clipping, no
+normalisation.
 """
 
 import copy
@@ -39,10 +41,12 @@ METHODS = {
     "lime": lime,
     "shap": shap,
 }
-# those that show the network one image under many masks, some hundred times the passes of the others
+# those that show the network one image under many masks, some hundred times the passes of the
+# others
 PERTURBATION = ("occlusion", "lime", "shap")
 
-# memory that methods take at most, in bytes per byte that the layers of the network give (measured; see tests/attribution/test_resumable.py)
+# memory that methods take at most, in bytes per byte that the layers of the network give (measured;
+# see tests/attribution/test_resumable.py)
 FORWARD, BACKWARD = 1.0, 1.5
 HUNGRIER = {"lrp-alpha2beta1": 4.5, "lrp-composite": 4.0}
 
@@ -68,22 +72,25 @@ def attribute(
     batch: int | None = None,
     **parameters,
 ) -> Tensor:
-    """Heat maps (N, H, W), float32, signed and raw, of the logit `targets[n]` for each of the images.
+    """Heat maps (N, H, W), float32, signed and raw, of the logit `targets[n]` for each of the
+    images.
 
     model: a classifier in eval mode that gives logits (N, classes); it is left as it was.
     images: normalised network input, float (N, C, H, W); targets: N class indices, never guessed.
-    method: a name in METHODS; `parameters` are that method's own. memory: gigabytes that activations may take (of two images
-    on a CPU at least), which says how many images (or masks) go through the network together, or `batch` says it; neither
-    changes anything else.
-    May be called within torch.no_grad() and torch.inference_mode().
-    Raises ValueError for an unknown method or parameter, what `accepted.check` refuses (a model that gives no logits (N, classes), is in
+    method: a name in METHODS; `parameters` are that method's own. memory: gigabytes that
+    activations may take (of two images on a CPU at least), which says how many images (or masks) go
+    through the network together, or `batch` says it; neither changes anything else. May be called
+    within torch.no_grad() and torch.inference_mode(). Raises ValueError for an unknown method or
+    parameter, what `accepted.check` refuses (a model that gives no logits (N, classes), is in
     training mode, has weights or logits that are not finite, weights of another type than the
     images, or draws random numbers), targets of another length or outside the classes, an
     architecture the method does not cover, and a map that is not finite.
     """
     model = accepted.unwrapped(model)
     with torch.inference_mode(False):  # a gradient is needed, whatever the caller switched off
-        return _attribute(*map(_trackable, (model, images, targets)), method, memory, batch, parameters)
+        return _attribute(
+            *map(_trackable, (model, images, targets)), method, memory, batch, parameters
+        )
 
 
 def _trackable(value: nn.Module | Tensor | Sequence[int]) -> nn.Module | Tensor | Sequence[int]:
@@ -115,13 +122,17 @@ def _attribute(
     if not isinstance(batch, numbers.Integral) or isinstance(batch, bool) or batch < 1:
         raise ValueError(f"batch must be a number of images, at least 1, not {batch!r}")
     batch = int(batch)
-    images = images.detach().contiguous(memory_format=torch.channels_last)  # a fifth faster on a CPU
+    images = images.detach().contiguous(
+        memory_format=torch.channels_last
+    )  # a fifth faster on a CPU
     if not (images.is_cuda or _forward_only(method, parameters)):
         batch = _steady(batch)
     if method in PERTURBATION:
         parameters = {"chunk": batch} | parameters
     parts = zip(images.split(batch), targets.split(batch))
-    maps = torch.cat([_explained(METHODS[method], model, part, target, parameters) for part, target in parts])
+    maps = torch.cat(
+        [_explained(METHODS[method], model, part, target, parameters) for part, target in parts]
+    )
     if not torch.isfinite(maps).all():
         broken = (~torch.isfinite(maps)).flatten(1).any(1).nonzero().flatten().tolist()
         raise ValueError(
@@ -133,8 +144,8 @@ def _attribute(
 
 
 def batch_within(memory: float, model: nn.Module, image: Tensor, method: str, **parameters) -> int:
-    """How many images like `image` (C, H, W), or masks of it, `method` puts through `model` together to stay within
-    `memory` gigabytes of activations."""
+    """How many images like `image` (C, H, W), or masks of it, `method` puts through `model`
+    together to stay within `memory` gigabytes of activations."""
     model = accepted.unwrapped(model)
     forward_only = _forward_only(method, parameters)
     share = HUNGRIER.get(method, FORWARD if forward_only else BACKWARD)
@@ -147,30 +158,43 @@ def _forward_only(method: str, parameters: dict) -> bool:
 
 
 def _steady(batch: int) -> int:
-    """The even number from 2 to 8 next to `batch`. On a CPU convolutions add up an image alone, one of an odd number
-    (several threads) and one of many in another order than one of a few pairs; that is rounding, but where a ReLU's input
-    is zero but for rounding it opens or shuts the gradient."""
+    """The even number from 2 to 8 next to `batch`. On a CPU convolutions add up an image alone, one
+    of an odd number (several threads) and one of many in another order than one of a few pairs;
+    that is rounding, but where a ReLU's input is zero but for rounding it opens or shuts the
+    gradient."""
     return max(2, min(8, batch - batch % 2))
 
 
-def _explained(function: Callable, model: nn.Module, images: Tensor, targets: Tensor, parameters: dict) -> Tensor:
+def _explained(
+    function: Callable, model: nn.Module, images: Tensor, targets: Tensor, parameters: dict
+) -> Tensor:
     """Maps of one part; the last image of an odd number goes along twice (see `_steady`)."""
     count = len(images)
     if not (images.is_cuda or count % 2 == 0 or "chunk" in parameters):
         images, targets = (torch.cat([values, values[-1:]]) for values in (images, targets))
     made = functools.partial(function, **parameters)
-    return accepted.explained(made, model, images, targets, what=f"{function.__name__} of this model")[:count]
+    return accepted.explained(
+        made, model, images, targets, what=f"{function.__name__} of this model"
+    )[:count]
 
 
 def check(model: nn.Module, images: Tensor, targets: Tensor | Sequence[int], method: str) -> Tensor:
-    """What `attribute` refuses before it begins; returns the targets, int64 (N,), on the device of the images."""
+    """What `attribute` refuses before it begins; returns the targets, int64 (N,), on the device of
+    the images.
+    """
     if method not in METHODS:
         raise ValueError(f"unknown attribution method {method!r}; known are {', '.join(METHODS)}")
     return accepted.check(accepted.unwrapped(model), images, targets)
 
 
 def check_parameters(what: str, function: Callable, given: Mapping) -> None:
-    """Raise ValueError for a parameter that `function` does not take beside what every method is given, or not of that kind."""
+    """Raise ValueError for a parameter that `function` does not take beside what every method is
+    given, or not of that kind.
+    """
     taken = inspect.signature(function).parameters.values()
-    if not any(one.kind is one.VAR_KEYWORD for one in taken):  # else the parameters of another method, checked there
-        known_parameters.check(what, {one.name: one.default for one in taken if one.default is not one.empty}, given)
+    if not any(
+        one.kind is one.VAR_KEYWORD for one in taken
+    ):  # else the parameters of another method, checked there
+        known_parameters.check(
+            what, {one.name: one.default for one in taken if one.default is not one.empty}, given
+        )

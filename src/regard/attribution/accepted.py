@@ -1,4 +1,6 @@
-"""What can be explained: a network that gives one logit per class, images of its type, and a class for each of them."""
+"""What can be explained: a network that gives one logit per class, images of its type, and a class
+for each of them.
+"""
 
 import copy
 from collections.abc import Callable, Sequence
@@ -10,13 +12,14 @@ KINDS = (torch.float32, torch.float64)
 
 
 def check(model: nn.Module, images: Tensor, targets: Tensor | Sequence[int]) -> Tensor:
-    """Refuse what no method can explain; returns the targets, int64 (N,), on the device of the images.
+    """Refuse what no method can explain; returns the targets, int64 (N,), on the device of the
+    images.
 
-    model: in eval mode, gives logits (N, classes); images: finite float (N, C, H, W) in the type of its weights; targets: N class
-    indices. Raises ValueError that names the layer, or what the model gives in place of logits, and says what to do.
-    The logit of the first image is looked at here, those of others where a method meets them.
-    That logits hang on the images beside, as with `functional.batch_norm(training=True)`, is not
-    noticed, nor chance that torch does not draw.
+    model: in eval mode, gives logits (N, classes); images: finite float (N, C, H, W) in the type of
+    its weights; targets: N class indices. Raises ValueError that names the layer, or what the model
+    gives in place of logits, and says what to do. The logit of the first image is looked at here,
+    those of others where a method meets them. That logits hang on the images beside, as with
+    `functional.batch_norm(training=True)`, is not noticed, nor chance that torch does not draw.
     """
     _check_images(images)
     try:
@@ -25,7 +28,9 @@ def check(model: nn.Module, images: Tensor, targets: Tensor | Sequence[int]) -> 
         raise ValueError(
             f"{len(images)} images need as many integer targets, not {targets!r}"
         ) from None
-    targets = targets if targets.numel() else targets.long()  # of no images, which have no type of their own
+    targets = (
+        targets if targets.numel() else targets.long()
+    )  # of no images, which have no type of their own
     unlike = targets.is_floating_point() or targets.is_complex() or targets.dtype == torch.bool
     if targets.ndim != 1 or len(targets) != len(images) or unlike:
         raise ValueError(
@@ -38,7 +43,10 @@ def check(model: nn.Module, images: Tensor, targets: Tensor | Sequence[int]) -> 
         logits = _logits(model, images[:1])
         classes = model.head.out_features if logits is None else logits.shape[1]
         if targets.min() < 0 or targets.max() >= classes:
-            raise ValueError(f"targets must be in 0..{classes - 1}, found {int(targets.min())}..{int(targets.max())}")
+            raise ValueError(
+                f"targets must be in 0..{classes - 1}, found "
+                f"{int(targets.min())}..{int(targets.max())}"
+            )
         if logits is not None and not torch.isfinite(logits[0, targets[0]]):
             raise ValueError(
                 f"the model gives {logits[0, targets[0]].item()} as logit {int(targets[0])} of "
@@ -50,7 +58,11 @@ def check(model: nn.Module, images: Tensor, targets: Tensor | Sequence[int]) -> 
 
 def _check_images(images: Tensor) -> None:
     if not isinstance(images, Tensor) or images.ndim != 4 or not images.is_floating_point():
-        said = f"{images.dtype} {tuple(images.shape)}" if isinstance(images, Tensor) else type(images).__name__
+        said = (
+            f"{images.dtype} {tuple(images.shape)}"
+            if isinstance(images, Tensor)
+            else type(images).__name__
+        )
         raise ValueError(f"images must be a normalised float tensor (N, C, H, W), not {said}")
     if not torch.isfinite(images).all():
         broken = (~torch.isfinite(images)).flatten(1).any(1).nonzero().flatten().tolist()
@@ -62,26 +74,37 @@ def _check_model(model: nn.Module, images: Tensor) -> None:
         raise ValueError(f"the model must be a torch.nn.Module, not {type(model).__name__}")
     for name, module in model.named_modules():
         if module.training:
-            raise ValueError(f"{name or 'the model'} is in training mode; call model.eval() before explaining it")
+            raise ValueError(
+                f"{name or 'the model'} is in training mode; call model.eval() before explaining it"
+            )
         if isinstance(module, nn.modules.batchnorm._BatchNorm) and module.running_mean is None:
-            raise ValueError(f"{name} normalises by its batch, so that a map would depend on other images")
+            raise ValueError(
+                f"{name} normalises by its batch, so that a map would depend on other images"
+            )
     for name, value in model.state_dict().items():
         if not isinstance(value, Tensor) or not value.is_floating_point():
             continue
         if not torch.isfinite(value).all():
-            raise ValueError(f"{name} of the model has NaN or infinite values; nothing it says can be explained")
+            raise ValueError(
+                f"{name} of the model has NaN or infinite values; nothing it says can be explained"
+            )
         if value.dtype not in KINDS:
             raise ValueError(
-                f"{name} of the model is {_said(value.dtype)}, in which a gradient is mostly rounding; call model.float() "
+                f"{name} of the model is {_said(value.dtype)}, in which a gradient is mostly "
+                "rounding; call model.float() "
                 "and give float32 images"
             )
         if value.dtype != images.dtype:
             raise ValueError(
-                f"{name} of the model is {_said(value.dtype)} and the images are {_said(images.dtype)}; convert one of "
+                f"{name} of the model is {_said(value.dtype)} and the images are "
+                f"{_said(images.dtype)}; convert one of "
                 f"them, as with images.to(torch.{_said(value.dtype)})"
             )
         if value.device != images.device:
-            raise ValueError(f"{name} of the model is on {value.device} and the images are on {images.device}; move one")
+            raise ValueError(
+                f"{name} of the model is on {value.device} and the images are on {images.device}; "
+                "move one"
+            )
 
 
 def _said(kind: torch.dtype) -> str:
@@ -115,17 +138,22 @@ def _logits(model: nn.Module, image: Tensor) -> Tensor | None:
     if not isinstance(output, Tensor):
         held = f" with {', '.join(map(str, list(output)[:5]))}" if isinstance(output, dict) else ""
         raise ValueError(
-            f"the model gives a {type(output).__name__}{held}, not logits (N, classes); wrap it in a module whose forward "
+            f"the model gives a {type(output).__name__}{held}, not logits (N, classes); wrap it "
+            "in a module whose forward "
             "returns the logits alone, such as model(x)[0] or model(x).logits"
         )
     if output.ndim != 2 or len(output) != 1 or not output.shape[1]:
         shape = ("N", *output.shape[1:]) if output.ndim else ()
         raise ValueError(
-            f"the model gives ({', '.join(map(str, shape))}) for images (N, C, H, W), not logits (N, classes); wrap it in a "
+            f"the model gives ({', '.join(map(str, shape))}) for images (N, C, H, W), not logits "
+            "(N, classes); wrap it in a "
             f"module whose forward returns {_ADVICE.get(output.ndim, 'those')}"
         )
     if not output.is_floating_point():
-        raise ValueError(f"the model gives {_said(output.dtype)}, not logits; leave out what turns logits into classes")
+        raise ValueError(
+            f"the model gives {_said(output.dtype)}, not logits; leave out what turns logits into "
+            "classes"
+        )
     return output
 
 
@@ -143,7 +171,8 @@ _ADVICE = {
 
 
 def explained(function: Callable, *arguments, what: str = "the model") -> object:
-    """What `function` gives of `arguments`; an error of torch's becomes a ValueError of one sentence that begins with `what`.
+    """What `function` gives of `arguments`; an error of torch's becomes a ValueError of one
+    sentence that begins with `what`.
 
     Memory that runs out stays what it is.
     """
@@ -160,7 +189,9 @@ def explained(function: Callable, *arguments, what: str = "the model") -> object
                 failed = f"run on images {shape}" if shape else "made"
                 raise ValueError(f"{what} cannot be {failed}: {reason}") from error
         reason = str(error).strip().splitlines()[0] if str(error).strip() else ""
-        raise ValueError(f"{what} cannot be run on images {shape}: {type(error).__name__}: {reason}") from error
+        raise ValueError(
+            f"{what} cannot be run on images {shape}: {type(error).__name__}: {reason}"
+        ) from error
 
 
 # what torch's errors say -> what is the matter, and what to do

@@ -9,46 +9,64 @@ from regard.data.letterbox import upsample
 
 def _parts(model: nn.Module, method: str) -> tuple[nn.Module, nn.Module, nn.Linear]:
     parts = dict(model.named_children())
-    if list(parts) != ["features", "pool", "flatten", "head"] or not isinstance(parts["head"], nn.Linear):
+    if list(parts) != ["features", "pool", "flatten", "head"] or not isinstance(
+        parts["head"], nn.Linear
+    ):
         raise ValueError(
             f"{method} needs a model made of features, pool, flatten and a linear head, as "
-            f"regard.models.backbones.build makes it, not {', '.join(parts) or type(model).__name__}"
-            + ("; or name a convolution of yours, such as layer='layer4'" if method == "grad-cam" else "")
+            "regard.models.backbones.build makes it, not "
+            f"{', '.join(parts) or type(model).__name__}"
+            + (
+                "; or name a convolution of yours, such as layer='layer4'"
+                if method == "grad-cam"
+                else ""
+            )
         )
     return parts["features"], parts["pool"], parts["head"]
 
 
 def cam(model: nn.Module, images: Tensor, targets: Tensor) -> Tensor:
-    """Class activation maps (N, H, W), signed (Zhou et al. 2016, eq. 2): sum_k w_k A_k, bilinearly enlarged.
+    """Class activation maps (N, H, W), signed (Zhou et al. 2016, eq. 2): sum_k w_k A_k, bilinearly
+    enlarged.
 
-    Before enlargement the mean of the map plus the head's bias is the logit, which needs a global average pool.
-    Raises ValueError for a model with another pool or head.
+    Before enlargement the mean of the map plus the head's bias is the logit, which needs a global
+    average pool. Raises ValueError for a model with another pool or head.
     """
     features, pool, head = _parts(model, "cam")
     if not isinstance(pool, nn.AdaptiveAvgPool2d):
-        raise ValueError(f"cam needs a global average pool, not {type(pool).__name__}; use grad-cam")
+        raise ValueError(
+            f"cam needs a global average pool, not {type(pool).__name__}; use grad-cam"
+        )
     with torch.no_grad():
         weighted = (features(images) * head.weight[targets][:, :, None, None]).sum(dim=1)
     return upsample(weighted, images.shape[-2:])
 
 
 def grad_cam(
-    model: nn.Module, images: Tensor, targets: Tensor, relu: bool = False, guided: bool = False, layer: str = ""
+    model: nn.Module,
+    images: Tensor,
+    targets: Tensor,
+    relu: bool = False,
+    guided: bool = False,
+    layer: str = "",
 ) -> Tensor:
     """Grad-CAM maps (N, H, W) of the last feature map, signed (Selvaraju et al. 2017, eq. 1 and 2).
 
-    The weight of a channel is the mean of its gradient. relu=True applies the paper's last step; left out by
-    default, because what speaks against a class is data too. With average pool and linear head Grad-CAM is CAM / (h w).
-    guided=True counts the gradient only where it and the activation are positive (the gate of guided backpropagation,
-    Springenberg et al. 2015, at this one layer), which several published codes call Grad-CAM.
-    layer: the name of a module whose output is taken in place of the last feature map, such as "features.38".
-    Raises ValueError for a layer that is no name, that there is not, that has no feature map, or
-    that the logit does not hang on.
+    The weight of a channel is the mean of its gradient. relu=True applies the paper's last step;
+    left out by default, because what speaks against a class is data too. With average pool and
+    linear head Grad-CAM is CAM / (h w). guided=True counts the gradient only where it and the
+    activation are positive (the gate of guided backpropagation, Springenberg et al. 2015, at this
+    one layer), which several published codes call Grad-CAM. layer: the name of a module whose
+    output is taken in place of the last feature map, such as "features.38". Raises ValueError for a
+    layer that is no name, that there is not, that has no feature map, or that the logit does not
+    hang on.
     """
     if not isinstance(layer, str):
         known = "the name of a module, such as 'features.38'"
         raise ValueError(f"grad-cam: layer must be {known}, not {layer!r}")
-    activations, gradient = _at(model, images, targets, layer) if layer else _last(model, images, targets)
+    activations, gradient = (
+        _at(model, images, targets, layer) if layer else _last(model, images, targets)
+    )
     if guided:
         gradient = gradient.clamp(min=0) * (activations > 0)
     weighted = (activations * gradient.mean(dim=(2, 3), keepdim=True)).sum(dim=1)
@@ -56,7 +74,9 @@ def grad_cam(
 
 
 def _last(model: nn.Module, images: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-    """The last feature map (N, K, h, w) and the gradient of the target logits with respect to it."""
+    """The last feature map (N, K, h, w) and the gradient of the target logits with respect to
+    it.
+    """
     features, pool, head = _parts(model, "grad-cam")
     with torch.no_grad():
         activations = features(images)
@@ -73,7 +93,8 @@ def _at(model: nn.Module, images: Tensor, targets: Tensor, layer: str) -> tuple[
     if layer not in known:
         outer = [name for name in known if name and name.count(".") < 2]
         raise ValueError(
-            f"grad-cam: the model has no layer {layer!r}; model.named_modules() has {', '.join(outer[:12])} and others"
+            f"grad-cam: the model has no layer {layer!r}; model.named_modules() has "
+            f"{', '.join(outer[:12])} and others"
         )
     kept = []
 
@@ -94,5 +115,7 @@ def _at(model: nn.Module, images: Tensor, targets: Tensor, layer: str) -> tuple[
         hook.remove()
     pooled = isinstance(known[layer], nn.AdaptiveAvgPool2d | nn.AdaptiveMaxPool2d)
     if found[0] is None or kept[-1].ndim != 4 or pooled:
-        raise ValueError(f"grad-cam: layer {layer!r} gives no feature map (N, K, h, w) that the logit hangs on")
+        raise ValueError(
+            f"grad-cam: layer {layer!r} gives no feature map (N, K, h, w) that the logit hangs on"
+        )
     return kept[-1].detach(), undefined(found[0], logits)

@@ -30,9 +30,11 @@ def undefined(gradient: Tensor, logits: Tensor) -> Tensor:
 
 
 def gradient(model: nn.Module, images: Tensor, targets: Tensor, reduce: str = "max") -> Tensor:
-    """Sensitivity maps (N, H, W) >= 0: over the channels the largest absolute gradient, or its L2 norm.
+    """Sensitivity maps (N, H, W) >= 0: over the channels the largest absolute gradient, or its L2
+    norm.
 
-    reduce: "max" (Simonyan et al. 2014, section 3.1) or "l2". Raises ValueError for another reduction.
+    reduce: "max" (Simonyan et al. 2014, section 3.1) or "l2". Raises ValueError for another
+    reduction.
     """
     if reduce not in REDUCTIONS:
         raise ValueError(f"unknown channel reduction {reduce!r}; known are {', '.join(REDUCTIONS)}")
@@ -40,18 +42,20 @@ def gradient(model: nn.Module, images: Tensor, targets: Tensor, reduce: str = "m
 
 
 def gradient_x_input(model: nn.Module, images: Tensor, targets: Tensor) -> Tensor:
-    """Gradient x input maps (N, H, W), signed, summed over the channels (Shrikumar et al. 2016). On a network of linear
-    layers, ReLUs and pools this is LRP-Z (Ancona et al. 2018)."""
+    """Gradient x input maps (N, H, W), signed, summed over the channels (Shrikumar et al. 2016). On
+    a network of linear layers, ReLUs and pools this is LRP-Z (Ancona et al. 2018)."""
     return (input_gradient(model, images, targets) * images).sum(dim=1).detach()
 
 
 def integrated_gradients(
     model: nn.Module, images: Tensor, targets: Tensor, steps: int = 32, baseline: float = 0.0
 ) -> Tensor:
-    """Integrated gradients (N, H, W), signed, summed over the channels (Sundararajan et al. 2017, eq. 1 and 3).
+    """Integrated gradients (N, H, W), signed, summed over the channels (Sundararajan et al. 2017,
+    eq. 1 and 3).
 
-    steps: nodes of the Gauss-Legendre rule on the straight path from `baseline` (0 is the mean colour of
-    ImageNet, in units of its network input, whatever the input of this network is made like) to the image. The sum of a map tends to the difference of the logits at both ends. Raises
+    steps: nodes of the Gauss-Legendre rule on the straight path from `baseline` (0 is the mean
+    colour of ImageNet, in units of its network input, whatever the input of this network is made
+    like) to the image. The sum of a map tends to the difference of the logits at both ends. Raises
     ValueError for less than one step.
     """
     if steps < 1:

@@ -1,4 +1,6 @@
-"""Null maps: heat maps that know nothing of what a network learned. A method that does no better shows nothing about it."""
+"""Null maps: heat maps that know nothing of what a network learned. A method that does no better
+shows nothing about it.
+"""
 
 import copy
 from collections.abc import Mapping
@@ -24,15 +26,21 @@ def ones(images: Tensor) -> Tensor:
 
 
 def centre(images: Tensor, width: float = 0.25) -> Tensor:
-    """A Gaussian in the middle of the image; `width` is its standard deviation as a share of the image's sides."""
+    """A Gaussian in the middle of the image; `width` is its standard deviation as a share of the
+    image's sides.
+    """
     height, length = images.shape[-2:]
-    axis = lambda size: torch.exp(-0.5 * ((torch.arange(size) + 0.5 - size / 2) / (width * size)) ** 2)
+
+    def axis(size):
+        return torch.exp(-0.5 * ((torch.arange(size) + 0.5 - size / 2) / (width * size)) ** 2)
+
     return (axis(height)[:, None] * axis(length)[None, :]).expand(len(images), -1, -1).clone()
 
 
 def edges(images: Tensor, channel: str = "mean", *, model: nn.Module | None = None) -> Tensor:
-    """Sobel magnitude of the mean over the channels, or for tissue in haematoxylin and eosin of "haematoxylin", the optical
-    density of that stain (Ruifrok and Johnston 2001), for which `model` says how the images were made from pixels. Raises ValueError for another channel."""
+    """Sobel magnitude of the mean over the channels, or for tissue in haematoxylin and eosin of
+    "haematoxylin", the optical density of that stain (Ruifrok and Johnston 2001), for which `model`
+    says how the images were made from pixels. Raises ValueError for another channel."""
     if channel not in CHANNELS:
         raise ValueError(f"unknown channel {channel!r}; known are {', '.join(CHANNELS)}")
     if channel == "mean":
@@ -45,11 +53,14 @@ def edges(images: Tensor, channel: str = "mean", *, model: nn.Module | None = No
 
 
 def random(images: Tensor, smoothing: float = 0.05, seed: int = 0) -> Tensor:
-    """White noise smoothed by a Gaussian; `smoothing` is its standard deviation as a share of the image's width.
+    """White noise smoothed by a Gaussian; `smoothing` is its standard deviation as a share of the
+    image's width.
 
-    Smoothed round the border (periodically), so that the maximum may lie anywhere with the same chance.
+    Smoothed round the border (periodically), so that the maximum may lie anywhere with the same
+    chance.
 
-    The noise of an image is drawn from its content and `seed`, so that neither batch nor order matters.
+    The noise of an image is drawn from its content and `seed`, so that neither batch nor order
+    matters.
     """
     maps = []
     for image in images:
@@ -67,7 +78,9 @@ def prior(images: Tensor, *, prior: Tensor | None = None) -> Tensor:
         raise ValueError("the null map 'prior' needs prior=, the mean mask of the training cases")
     size = (len(images), *images.shape[-2:])
     if tuple(prior.shape) not in (size, size[1:]):
-        raise ValueError(f"prior= is {tuple(prior.shape)}, where images of {size[1:]} need (H, W) or (N, H, W)")
+        raise ValueError(
+            f"prior= is {tuple(prior.shape)}, where images of {size[1:]} need (H, W) or (N, H, W)"
+        )
     return prior.detach().cpu().float().expand(size).clone()
 
 
@@ -81,14 +94,15 @@ def random_network(
     networks: int = 10,
     **parameters,
 ) -> Tensor:
-    """What `method` (with its parameters, as in `attribute`) shows of networks like `model` that have learned nothing: a mean
-    over `networks` draws of the weights, >= 0.
+    """What `method` (with its parameters, as in `attribute`) shows of networks like `model` that
+    have learned nothing: a mean over `networks` draws of the weights, >= 0.
 
-    The sign of a random logit means nothing: with the head's weights w or -w, which are as likely, a signed map is R or -R. So the
-    expected positive relevance is half the expected absolute relevance, and each network's map counts as |R|, divided by its mean so
-    that networks count alike. A network whose map is zero everywhere says nothing and is left out; where all are, so is the result.
-    Networks are drawn from `seed`, `seed` + 1, ...
-    Raises ValueError for fewer than MIN_NETWORKS networks, without a model or without targets, and what `attribute` raises.
+    The sign of a random logit means nothing: with the head's weights w or -w, which are as likely,
+    a signed map is R or -R. So the expected positive relevance is half the expected absolute
+    relevance, and each network's map counts as |R|, divided by its mean so that networks count
+    alike. A network whose map is zero everywhere says nothing and is left out; where all are, so is
+    the result. Networks are drawn from `seed`, `seed` + 1, ... Raises ValueError for fewer than
+    MIN_NETWORKS networks, without a model or without targets, and what `attribute` raises.
     """
     from regard.attribution import attribute  # the registry, which holds these null maps as well
 
@@ -97,18 +111,27 @@ def random_network(
             raise ValueError(f"the null map 'random-network' needs {name}=")
     if isinstance(networks, bool) or not isinstance(networks, int) or networks < MIN_NETWORKS:
         raise ValueError(
-            f"the null map 'random-network' is a mean over `networks`, {MIN_NETWORKS} at least: one draw decides nothing; not {networks!r}"
+            f"the null map 'random-network' is a mean over `networks`, {MIN_NETWORKS} at least: "
+            f"one draw decides nothing; not {networks!r}"
         )
     total = torch.zeros(len(images), *images.shape[-2:], dtype=torch.float64)
     for draw in range(seed, seed + networks):
-        maps = attribute(reinitialised(model, draw), images, targets, method, **parameters).cpu().double().abs()
-        total += maps / maps.mean(dim=(1, 2), keepdim=True).clamp(min=torch.finfo(torch.float64).tiny)
+        maps = (
+            attribute(reinitialised(model, draw), images, targets, method, **parameters)
+            .cpu()
+            .double()
+            .abs()
+        )
+        total += maps / maps.mean(dim=(1, 2), keepdim=True).clamp(
+            min=torch.finfo(torch.float64).tiny
+        )
     return (total / networks).float()
 
 
 def reinitialised(model: nn.Module, seed: int = 0) -> nn.Module:
-    """A copy of `model` that has learned nothing: weights of convolutions and dense layers drawn as in He et al. (2015,
-    eq. 10), biases 0, batch norms that change nothing. The same for the same seed on every device.
+    """A copy of `model` that has learned nothing: weights of convolutions and dense layers drawn as
+    in He et al. (2015, eq. 10), biases 0, batch norms that change nothing. The same for the same
+    seed on every device.
 
     Raises ValueError for weights that no rule draws anew, that are not registered, and where
     nothing is drawn; buffers beside layers that are drawn count as constants.
@@ -186,13 +209,18 @@ NEEDS = {"prior": "prior", "random-network": "model", "edges": "model"}
 
 
 def nulls(
-    name: str, images: Tensor, *, model: nn.Module | None = None, prior: Tensor | None = None, **parameters
+    name: str,
+    images: Tensor,
+    *,
+    model: nn.Module | None = None,
+    prior: Tensor | None = None,
+    **parameters,
 ) -> Tensor:
     """Null maps (N, H, W), float32, for network inputs (N, C, H, W).
 
-    model: for "random-network", the trained network, which also needs targets=; prior: for "prior", the mean mask of
-    the training cases. parameters: the null map's own.
-    Raises ValueError for an unknown name or parameter and for one that lacks what it is made from.
+    model: for "random-network", the trained network, which also needs targets=; prior: for "prior",
+    the mean mask of the training cases. parameters: the null map's own. Raises ValueError for an
+    unknown name or parameter and for one that lacks what it is made from.
     """
     if name not in NULLS:
         raise ValueError(f"unknown null map {name!r}; known are {', '.join(NULLS)}")

@@ -1,4 +1,6 @@
-"""Occlusion (Zeiler and Fergus 2014): how much a logit falls when a window of the image is hidden."""
+"""Occlusion (Zeiler and Fergus 2014): how much a logit falls when a window of the image is
+hidden.
+"""
 
 import torch
 from torch import Tensor, nn
@@ -9,7 +11,9 @@ from regard.models import preprocessing
 
 
 def windows(size: int, window: int, stride: int) -> list[slice]:
-    """Where the windows lie along a side of `size` pixels: from 0 in steps of `stride`, the last cut at the border."""
+    """Where the windows lie along a side of `size` pixels: from 0 in steps of `stride`, the last
+    cut at the border.
+    """
     count = max(0, -(-(size - window) // stride)) + 1
     return [slice(start, min(start + window, size)) for start in range(0, count * stride, stride)]
 
@@ -25,26 +29,37 @@ def occlusion(
     chunk: int = 32,
     precision: str = "float32",
 ) -> Tensor:
-    """Occlusion maps (N, H, W), signed: at each pixel the mean fall of the logit over the windows that cover it.
+    """Occlusion maps (N, H, W), signed: at each pixel the mean fall of the logit over the windows
+    that cover it.
 
-    window, stride: of the square window, as shares of the image's width; baseline: the value of hidden pixels, 0
-    the mean colour of ImageNet, in units of its network input; chunk, precision: as in `kernels.evaluator`. Raises ValueError for a
-    window that is no share of the image and for a stride that is larger than the window.
+    window, stride: of the square window, as shares of the image's width; baseline: the value of
+    hidden pixels, 0 the mean colour of ImageNet, in units of its network input; chunk, precision:
+    as in `kernels.evaluator`. Raises ValueError for a window that is no share of the image and for
+    a stride that is larger than the window.
     """
     if not (0 < stride <= window <= 1):
         raise ValueError(
-            f"window and stride must be shares of the image with 0 < stride <= window <= 1, not {window}, {stride}"
+            "window and stride must be shares of the image with 0 < stride <= window <= 1, not "
+            f"{window}, {stride}"
         )
     quick = evaluator(model, precision)
     height, width = images.shape[-2:]
     side, step = max(1, round(window * width)), max(1, round(stride * width))
-    places = [(down, across) for down in windows(height, side, step) for across in windows(width, side, step)]
+    places = [
+        (down, across)
+        for down in windows(height, side, step)
+        for across in windows(width, side, step)
+    ]
     maps, grey = [], preprocessing.shade(model, images, baseline)
     grey = grey[0] if isinstance(grey, Tensor) else grey
     for image, target in zip(images, targets.tolist()):
         whole = quick(image[None].to(dtype_of(quick)))[0, target].double()
-        total, count = (torch.zeros(height, width, dtype=torch.float64, device=images.device) for _ in range(2))
-        for fall, (down, across) in zip(whole - windowed_logits(quick, image, places, grey, target, chunk), places):
+        total, count = (
+            torch.zeros(height, width, dtype=torch.float64, device=images.device) for _ in range(2)
+        )
+        for fall, (down, across) in zip(
+            whole - windowed_logits(quick, image, places, grey, target, chunk), places
+        ):
             total[down, across] += fall
             count[down, across] += 1
         maps.append(total / count)

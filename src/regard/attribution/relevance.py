@@ -1,8 +1,8 @@
 """Layer-wise relevance propagation (Bach et al. 2015), summed over the colour channels.
 
-LRP-Z and LRP-epsilon are our kernel's one backward pass; rules that treat positive and negative contributions apart need
-further passes and are zennit's, on the same convention: batch norm stays a layer of its own under epsilon, sums and
-average pools share out in proportion.
+LRP-Z and LRP-epsilon are our kernel's one backward pass; rules that treat positive and negative
+contributions apart need further passes and are zennit's, on the same convention: batch norm stays a
+layer of its own under epsilon, sums and average pools share out in proportion.
 """
 
 import torch
@@ -25,20 +25,27 @@ ZERO = 1e-12  # keeps the shares of sums and pools finite
 
 
 def lrp_z(model: nn.Module, images: Tensor, targets: Tensor) -> Tensor:
-    """LRP-Z maps (N, H, W), signed (Bach et al. 2015, eq. 56): LRP-epsilon with epsilon 0, where 0 / 0 counts as 1."""
+    """LRP-Z maps (N, H, W), signed (Bach et al. 2015, eq. 56): LRP-epsilon with epsilon 0, where 0
+    / 0 counts as 1.
+    """
     return relevance(model, images, targets, 0.0).sum(dim=1)
 
 
 def lrp_epsilon(
     model: nn.Module, images: Tensor, targets: Tensor, epsilon: float = 1e-6, relative: bool = False
 ) -> Tensor:
-    """LRP-epsilon maps (N, H, W), signed; the rule, its convention and its parameters are `kernels.relevance`'s."""
+    """LRP-epsilon maps (N, H, W), signed; the rule, its convention and its parameters are
+    `kernels.relevance`'s.
+    """
     return relevance(model, images, targets, epsilon, relative).sum(dim=1)
 
 
-def lrp_alpha2beta1(model: nn.Module, images: Tensor, targets: Tensor, epsilon: float = 1e-6) -> Tensor:
-    """LRP-alpha2beta1 maps (N, H, W), signed (Bach et al. 2015, eq. 60): in convolutions and dense layers positive
-    contributions count twice and negative ones once, each in proportion; batch norm by epsilon.
+def lrp_alpha2beta1(
+    model: nn.Module, images: Tensor, targets: Tensor, epsilon: float = 1e-6
+) -> Tensor:
+    """LRP-alpha2beta1 maps (N, H, W), signed (Bach et al. 2015, eq. 60): in convolutions and dense
+    layers positive contributions count twice and negative ones once, each in proportion; batch norm
+    by epsilon.
 
     Raises ValueError for a module no rule covers.
     """
@@ -46,10 +53,13 @@ def lrp_alpha2beta1(model: nn.Module, images: Tensor, targets: Tensor, epsilon: 
     from zennit.rules import AlphaBeta, ClampMod
 
     positive = BasicHook(
-        input_modifiers=[lambda given: given.clone()] * 2,  # one tensor twice would have the gradients of both
+        input_modifiers=[lambda given: given.clone()]
+        * 2,  # one tensor twice would have the gradients of both
         param_modifiers=[ClampMod(min=0.0), ClampMod(max=0.0)],
         output_modifiers=[lambda output: output] * 2,
-        gradient_mapper=lambda gradient, outputs: [gradient / stabilize(output) for output in outputs],
+        gradient_mapper=lambda gradient, outputs: [
+            gradient / stabilize(output) for output in outputs
+        ],
         reducer=lambda given, gradients: 2 * given[0] * gradients[0] - given[1] * gradients[1],
     )
     rule = _either(AlphaBeta(alpha=2.0, beta=1.0), positive)
@@ -65,9 +75,9 @@ def lrp_composite(
     gamma: float = 0.25,
     epsilon: float = 1e-6,
 ) -> Tensor:
-    """LRP maps (N, H, W), signed, with a rule for each kind of layer (Montavon et al. 2019, section 10.3): epsilon on dense
-    layers and batch norm, `convolution` "z+" or "gamma", and `first` "flat" or "zbox" (z^B, for inputs between the network's
-    black and white) on the first convolution.
+    """LRP maps (N, H, W), signed, with a rule for each kind of layer (Montavon et al. 2019, section
+    10.3): epsilon on dense layers and batch norm, `convolution` "z+" or "gamma", and `first` "flat"
+    or "zbox" (z^B, for inputs between the network's black and white) on the first convolution.
 
     Raises ValueError for an unknown rule and for a module no rule covers.
     """
@@ -76,17 +86,23 @@ def lrp_composite(
 
     taken = preprocessing.of(model)
     black, white = (taken.of_level(level).view(1, 3, 1, 1).to(images) for level in (0.0, 1.0))
-    rules = {"z+": _either(ZPlus(), BasicHook(param_modifiers=[ClampMod(min=0.0)])), "gamma": Gamma(gamma=gamma)}
+    rules = {
+        "z+": _either(ZPlus(), BasicHook(param_modifiers=[ClampMod(min=0.0)])),
+        "gamma": Gamma(gamma=gamma),
+    }
     firsts = {"flat": Flat(), "zbox": ZBox(low=black, high=white)}
     for name, known in ((convolution, rules), (first, firsts)):
         if name not in known:
             raise ValueError(f"unknown rule {name!r}; known are {', '.join(known)}")
-    return _by_zennit(model, images, targets, epsilon, rules[convolution], Epsilon(epsilon=epsilon), firsts[first])
+    return _by_zennit(
+        model, images, targets, epsilon, rules[convolution], Epsilon(epsilon=epsilon), firsts[first]
+    )
 
 
 def _either(rule, positive):
-    """A rule of zennit's that is `rule` on layers whose input has a negative value, and on others `positive`: `rule` without
-    the passes that show a layer the negative part of its input, which give zeros behind every ReLU."""
+    """A rule of zennit's that is `rule` on layers whose input has a negative value, and on others
+    `positive`: `rule` without the passes that show a layer the negative part of its input, which
+    give zeros behind every ReLU."""
     from zennit.core import BasicHook
 
     class Either(BasicHook):
@@ -110,7 +126,9 @@ def _by_zennit(model, images, targets, epsilon, convolution, dense, first=None) 
     from zennit.types import Activation, AvgPool, BatchNorm, Convolution
 
     def with_sum(name: str, module: nn.Module) -> dict | None:
-        """Gives the sum of a residual block a module of its own for the time of the call, which takes a rule."""
+        """Gives the sum of a residual block a module of its own for the time of the call, which
+        takes a rule.
+        """
         if not isinstance(module, Residual):
             return None
 
@@ -136,7 +154,10 @@ def _by_zennit(model, images, targets, epsilon, convolution, dense, first=None) 
         canonizers=[AttributeCanonizer(with_sum)],
     )
     with torch.enable_grad(), Gradient(model=model, composite=composite) as attributor:
-        chosen = lambda logits: logits * functional.one_hot(targets, logits.shape[1]).to(logits)
+
+        def chosen(logits):
+            return logits * functional.one_hot(targets, logits.shape[1]).to(logits)
+
         _, found = attributor(images.detach().clone(), chosen)
     return found.sum(dim=1).detach()
 
@@ -146,7 +167,9 @@ INNOCENT = INQUIRIES | RELU_FUNCTIONS | WIRING_FUNCTIONS - {"sum", "gather"} | {
 
 
 class _Watch(TorchFunctionMode):
-    """Refuses functions that share something out and are called where no module with a rule is at work."""
+    """Refuses functions that share something out and are called where no module with a rule is at
+    work.
+    """
 
     def __init__(self, at_work: list[nn.Module]):
         super().__init__()
@@ -157,20 +180,26 @@ class _Watch(TorchFunctionMode):
         output = function(*arguments, **(named or {}))
         if name not in INNOCENT and not self.at_work and has_numbers(output):
             raise ValueError(
-                f"the model calls {name!r} as a function, where rules are for modules: make it a module (a sum: a "
+                f"the model calls {name!r} as a function, where rules are for modules: make it a "
+                "module (a sum: a "
                 f"regard.models.backbones.Residual), or use lrp-epsilon, which covers it"
             )
         return output
 
 
 def refuse_functions(model: nn.Module, image: Tensor) -> None:
-    """Raise ValueError for anything but ReLUs, max pools and wiring that `model` calls as a function on `image` (1, C, H, W):
-    rules that hang on modules would leave it out without a word."""
+    """Raise ValueError for anything but ReLUs, max pools and wiring that `model` calls as a
+    function on `image` (1, C, H, W): rules that hang on modules would leave it out without a
+    word."""
     at_work, hooks = [], []
     for module in model.modules():
         if isinstance(module, Residual) or not list(module.children()):
-            hooks.append(module.register_forward_pre_hook(lambda module, given: at_work.append(module)))
-            hooks.append(module.register_forward_hook(lambda module, given, output: at_work.remove(module)))
+            hooks.append(
+                module.register_forward_pre_hook(lambda module, given: at_work.append(module))
+            )
+            hooks.append(
+                module.register_forward_hook(lambda module, given, output: at_work.remove(module))
+            )
     try:
         with torch.no_grad(), _Watch(at_work):
             model(image)

@@ -1,4 +1,6 @@
-"""Heat maps of any number of images: made a few at a time, kept on disk as they come, resumed after an interruption."""
+"""Heat maps of any number of images: made a few at a time, kept on disk as they come, resumed after
+an interruption.
+"""
 
 import dataclasses
 import hashlib
@@ -18,21 +20,36 @@ from regard.models.backbones import digest
 
 AT_ONCE = 64  # images read at a time, beside what `memory` bounds within the network
 
-LIBRARIES = ("torch", "torchvision", "numpy", "scipy", "scikit-image", "scikit-learn", "zennit", "shap")
+LIBRARIES = (
+    "torch",
+    "torchvision",
+    "numpy",
+    "scipy",
+    "scikit-image",
+    "scikit-learn",
+    "zennit",
+    "shap",
+)
 
 Read = Callable[[Sequence[int]], Tensor]
 
 
 def stored(
-    folder: Path, model: nn.Module, read: Read, targets: Tensor, method: str, memory: float = 1.0, **parameters
+    folder: Path,
+    model: nn.Module,
+    read: Read,
+    targets: Tensor,
+    method: str,
+    memory: float = 1.0,
+    **parameters,
 ) -> tuple[np.ndarray, Cost]:
-    """Heat maps float32 (N, H, W) of N images, in a file of `folder` that is read as an array without being loaded, and
-    the Cost of all of them.
+    """Heat maps float32 (N, H, W) of N images, in a file of `folder` that is read as an array
+    without being loaded, and the Cost of all of them.
 
-    read: gives the images (n, C, H, W) of some of the rows 0 .. N - 1; targets (N,), method, memory and parameters
-    as of `attribute`. The file's name stands for all that it was made from, images, network and code included. What is there
-    is not made again: to go on after an interruption is to call again. Raises ValueError without images, and what
-    `attribute` raises.
+    read: gives the images (n, C, H, W) of some of the rows 0 .. N - 1; targets (N,), method, memory
+    and parameters as of `attribute`. The file's name stands for all that it was made from, images,
+    network and code included. What is there is not made again: to go on after an interruption is to
+    call again. Raises ValueError without images, and what `attribute` raises.
     """
     if not len(targets):
         raise ValueError("there is nothing to explain: no images")
@@ -55,7 +72,14 @@ def stored(
             continue
         rows = range(start, min(start + AT_ONCE, len(maps)))
         with counted(model) as cost, _rows(rows):
-            made = attribute(model, read(rows), targets[rows.start : rows.stop], method, batch=batch, **parameters)
+            made = attribute(
+                model,
+                read(rows),
+                targets[rows.start : rows.stop],
+                method,
+                batch=batch,
+                **parameters,
+            )
         maps[rows.start : rows.stop] = made.cpu().numpy()
         maps.flush()
         costs[str(start)] = dataclasses.asdict(cost)
@@ -95,7 +119,9 @@ def _content(read: Read, count: int) -> str:
 
 
 def _code() -> str:
-    """The code that makes maps, and the libraries': a file begun by other code is not gone on with."""
+    """The code that makes maps, and the libraries': a file begun by other code is not gone on
+    with.
+    """
     package = Path(__file__).parents[1]
     files = [
         package / "models" / "backbones.py",
@@ -105,7 +131,9 @@ def _code() -> str:
         *(package / "attribution").glob("*.py"),
         *(package / "kernels").glob("*.py"),
     ]
-    sha = hashlib.sha256(json.dumps([importlib.metadata.version(name) for name in LIBRARIES]).encode())
+    sha = hashlib.sha256(
+        json.dumps([importlib.metadata.version(name) for name in LIBRARIES]).encode()
+    )
     for file in sorted(files):
         sha.update(file.read_bytes())
     return sha.hexdigest()
@@ -117,4 +145,6 @@ def _rows(rows: range) -> Iterator[None]:
     try:
         yield
     except ValueError as error:
-        raise ValueError(f"in maps {rows.start} to {rows.stop - 1}, counted from there: {error}") from error
+        raise ValueError(
+            f"in maps {rows.start} to {rows.stop - 1}, counted from there: {error}"
+        ) from error

@@ -1,4 +1,6 @@
-"""SHAP values of a logit (Lundberg and Lee 2017), estimated by the shap library; the network runs in our batches."""
+"""SHAP values of a logit (Lundberg and Lee 2017), estimated by the shap library; the network runs
+in our batches.
+"""
 
 import copy
 from collections.abc import Callable
@@ -14,7 +16,9 @@ from regard.core.seeds import drawn, numpy_seeded
 from regard.kernels.evaluator import dtype_of, evaluator
 from regard.kernels.masked_forward import masked_logits
 
-ASKED = 64  # masks the library asks for at a time; which boxes it cuts depends on it, so it must not depend on memory
+# masks the library asks for at a time; which boxes it cuts depends on it, so it must not depend on
+# memory
+ASKED = 64
 
 
 def shap(
@@ -33,12 +37,13 @@ def shap(
 ) -> Tensor:
     """SHAP maps (N, H, W), signed, summed over the channels.
 
-    algorithm: "partition" (Owen values over boxes cut in halves; what is hidden shows the mean of `blur` x `blur` pixels),
-    "kernel" (Kernel SHAP over `superpixels`, "quickshift" or "slic"; what is hidden shows `fill`, as in
-    `superpixels.hidden`; `l1_reg` is the library's: which superpixels may have a value, False all), or "gradient" (expected gradients, Erion et al. 2021, between the blurred image and the image;
-    in float32 whatever `precision` says). evaluations: of the network per image; chunk, precision: as in
-    `kernels.evaluator`. What is drawn at random is drawn from `seed` and the image's own content.
-    Raises ValueError for an unknown algorithm.
+    algorithm: "partition" (Owen values over boxes cut in halves; what is hidden shows the mean of
+    `blur` x `blur` pixels), "kernel" (Kernel SHAP over `superpixels`, "quickshift" or "slic"; what
+    is hidden shows `fill`, as in `superpixels.hidden`; `l1_reg` is the library's: which superpixels
+    may have a value, False all), or "gradient" (expected gradients, Erion et al. 2021, between the
+    blurred image and the image; in float32 whatever `precision` says). evaluations: of the network
+    per image; chunk, precision: as in `kernels.evaluator`. What is drawn at random is drawn from
+    `seed` and the image's own content. Raises ValueError for an unknown algorithm.
     """
     if algorithm not in ALGORITHMS:
         raise ValueError(f"unknown algorithm {algorithm!r}; known are {', '.join(ALGORITHMS)}")
@@ -52,7 +57,11 @@ def shap(
     for image, target in zip(images, targets.tolist()):
         own = drawn(seed, image, "shap")
         with numpy_seeded(own):
-            maps.append(ALGORITHMS[algorithm](quick, image, target, evaluations, chunk, own, **options[algorithm]))
+            maps.append(
+                ALGORITHMS[algorithm](
+                    quick, image, target, evaluations, chunk, own, **options[algorithm]
+                )
+            )
     return torch.stack(maps).to(images)
 
 
@@ -62,12 +71,16 @@ def blurred(image: Tensor, blur: int) -> np.ndarray:
     return uniform_filter(shown, size=(blur, blur, 1), mode="mirror")
 
 
-def _partition(quick, image: Tensor, target: int, evaluations: int, chunk: int, seed: int, blur: int) -> Tensor:
+def _partition(
+    quick, image: Tensor, target: int, evaluations: int, chunk: int, seed: int, blur: int
+) -> Tensor:
     from shap import PartitionExplainer
     from shap.maskers import Image
 
     class Masks(Image):
-        """The library's masks as they are: they are expanded beside the network, and not one by one in numpy."""
+        """The library's masks as they are: they are expanded beside the network, and not one by one
+        in numpy.
+        """
 
         def __call__(self, mask: np.ndarray, shown: np.ndarray) -> tuple[np.ndarray]:
             return (mask[None],)
@@ -77,11 +90,21 @@ def _partition(quick, image: Tensor, target: int, evaluations: int, chunk: int, 
     logits = logits_of(quick, shown, baseline, target, chunk, image.device)
     explainer = PartitionExplainer(logits, Masks(baseline, shown.shape))
     found = explainer(shown[None], max_evals=evaluations, batch_size=ASKED, silent=True)
-    return torch.from_numpy(np.asarray(found.values[0], dtype=np.float64).reshape(*shown.shape).sum(axis=2))
+    return torch.from_numpy(
+        np.asarray(found.values[0], dtype=np.float64).reshape(*shown.shape).sum(axis=2)
+    )
 
 
 def _kernel(
-    quick, image: Tensor, target: int, evaluations: int, chunk: int, seed: int, kind: str, fill, l1_reg
+    quick,
+    image: Tensor,
+    target: int,
+    evaluations: int,
+    chunk: int,
+    seed: int,
+    kind: str,
+    fill,
+    l1_reg,
 ) -> Tensor:
     from shap import KernelExplainer
 
@@ -91,7 +114,12 @@ def _kernel(
 
     def logits(masks: np.ndarray) -> np.ndarray:
         shown = torch.from_numpy(masks > 0.5)
-        return masked_logits(quick, image, baseline, segments, shown, target, chunk).double().cpu().numpy()
+        return (
+            masked_logits(quick, image, baseline, segments, shown, target, chunk)
+            .double()
+            .cpu()
+            .numpy()
+        )
 
     count = parts.max() + 1
     explainer = KernelExplainer(logits, np.zeros((1, count)))
@@ -112,13 +140,19 @@ class _Logit(nn.Module):
         return self.model(images)[:, self.target, None]
 
 
-def _gradient(model, image: Tensor, target: int, evaluations: int, chunk: int, seed: int, blur: int) -> Tensor:
+def _gradient(
+    model, image: Tensor, target: int, evaluations: int, chunk: int, seed: int, blur: int
+) -> Tensor:
     from shap import GradientExplainer
 
     baseline = torch.from_numpy(blurred(image, blur)).to(image.device).permute(2, 0, 1)[None]
     with torch.enable_grad():  # the library draws in float32
-        explainer = GradientExplainer(_Logit(copy.deepcopy(model).float(), target).eval(), baseline, batch_size=chunk)
-        found = np.asarray(explainer.shap_values(image[None].detach().float(), nsamples=evaluations, rseed=seed))
+        explainer = GradientExplainer(
+            _Logit(copy.deepcopy(model).float(), target).eval(), baseline, batch_size=chunk
+        )
+        found = np.asarray(
+            explainer.shap_values(image[None].detach().float(), nsamples=evaluations, rseed=seed)
+        )
     return torch.from_numpy(found.reshape(image.shape).sum(axis=0))
 
 
@@ -133,8 +167,9 @@ def logits_of(
     chunk: int,
     device: torch.device | str = "cpu",
 ) -> Callable[[np.ndarray], np.ndarray]:
-    """A function from masks bool (n, H * W * C) to the logit `target` (n,) of the image `shown` (H, W, C) where a mask is
-    True and `hidden` where it is not, as the shap library calls a model, which is on `device`."""
+    """A function from masks bool (n, H * W * C) to the logit `target` (n,) of the image `shown` (H,
+    W, C) where a mask is True and `hidden` where it is not, as the shap library calls a model,
+    which is on `device`."""
     kind = dtype_of(quick)
     shown, hidden = (torch.from_numpy(value).to(device, kind) for value in (shown, hidden))
 

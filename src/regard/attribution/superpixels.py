@@ -10,7 +10,9 @@ from regard.models import preprocessing
 
 
 def pictures(images: Tensor, model: nn.Module | None = None) -> np.ndarray:
-    """Inputs (N, 3, H, W) of `model` as pictures (N, H, W, 3), float64 between 0 and 1: its preprocessing undone."""
+    """Inputs (N, 3, H, W) of `model` as pictures (N, H, W, 3), float64 between 0 and 1: its
+    preprocessing undone.
+    """
     colours = preprocessing.of(model).pictures(images.detach().cpu().double())
     return colours.clamp(0, 1).permute(0, 2, 3, 1).numpy()
 
@@ -34,19 +36,27 @@ def _numbered(labels: np.ndarray) -> np.ndarray:
 
 
 # name -> function of a picture (H, W, 3) -> int64 (H, W), numbered from 0
-SUPERPIXELS: dict[str, Callable[[np.ndarray], np.ndarray]] = {"quickshift": quickshift, "slic": slic}
+SUPERPIXELS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "quickshift": quickshift,
+    "slic": slic,
+}
 
 
 def superpixels(picture: np.ndarray, kind: str = "quickshift") -> np.ndarray:
-    """Superpixels int64 (H, W), numbered from 0, of a picture (H, W, 3). Raises ValueError for an unknown kind."""
+    """Superpixels int64 (H, W), numbered from 0, of a picture (H, W, 3). Raises ValueError for an
+    unknown kind.
+    """
     if kind not in SUPERPIXELS:
         raise ValueError(f"unknown superpixels {kind!r}; known are {', '.join(SUPERPIXELS)}")
     return SUPERPIXELS[kind](picture)
 
 
-def hidden(image: Tensor, segments: Tensor, fill: str | float = "mean", model: nn.Module | None = None) -> Tensor:
-    """`image` (C, H, W), an input of `model`, with every superpixel hidden: by its mean colour as in the lime library ("mean"), by
-    "white" or "black", or by a number as the network sees it. Raises ValueError for another word."""
+def hidden(
+    image: Tensor, segments: Tensor, fill: str | float = "mean", model: nn.Module | None = None
+) -> Tensor:
+    """`image` (C, H, W), an input of `model`, with every superpixel hidden: by its mean colour as
+    in the lime library ("mean"), by "white" or "black", or by a number as the network sees it.
+    Raises ValueError for another word."""
     if isinstance(fill, str):
         if fill not in ("mean", "white", "black"):
             raise ValueError(f"unknown fill {fill!r}; known are mean, white, black and numbers")

@@ -2,15 +2,22 @@
 
 from collections.abc import Mapping
 
-OURS = "Regard"  # of a claim that the paper does not make, and its own means nothing without: `asked_by`
+# of a claim that the paper does not make, and its own means nothing without: `asked_by`
+OURS = "Regard"
 
-# Alam et al. call its masks those of "the highest level of medical significance"; before whom it would stand in a reading study
-PLAUSIBLE = [("lime@alam-2023", other) for other in ("grad-cam@alam-2023", "shap@alam-2023", "lrp-epsilon@alam-2023")]
+# Alam et al. call its masks those of "the highest level of medical significance"; before whom it
+# would stand in a reading study
+PLAUSIBLE = [
+    ("lime@alam-2023", other)
+    for other in ("grad-cam@alam-2023", "shap@alam-2023", "lrp-epsilon@alam-2023")
+]
 
-# name in params.yaml (`published`) -> the paper; `figures`: what its classifier achieved; `means`: a mean that it gives (or
-# by another rule of regard.claims.verdicts.RULES a value to be reached), and the row of summary.csv beside it; `orders`: what comes
-# before what, and the row of pairs.csv that tells; `concepts`: what it says of clusters and units, or that experts would have to say of maps, and the
-# row of concepts.csv; `readings`: the pairs of maps that these would have to say it of
+# name in params.yaml (`published`) -> the paper; `figures`: what its classifier achieved; `means`:
+# a mean that it gives (or by another rule of regard.claims.verdicts.RULES a value to be reached),
+# and the row of summary.csv beside it; `orders`: what comes before what, and the row of pairs.csv
+# that tells; `concepts`: what it says of clusters and units, or that experts would have to say of
+# maps, and the row of concepts.csv; `readings`: the pairs of maps that these would have to say it
+# of
 PUBLISHED = {
     # Byra et al., J Ultrason 2022;22(89):70-75, abstract: 272 masses, private data
     "byra-2022": {
@@ -20,7 +27,12 @@ PUBLISHED = {
             {
                 "claim": "three-regions",
                 "value": 0.71,
-                "row": {"score": "pointing", "method": "cam", "region": "mass+peritumoral+below", "stratum": "correct"},
+                "row": {
+                    "score": "pointing",
+                    "method": "cam",
+                    "region": "mass+peritumoral+below",
+                    "stratum": "correct",
+                },
             }
         ],
         "orders": [  # which the paper does not ask, and its figure means nothing without
@@ -51,7 +63,10 @@ PUBLISHED = {
             for first, second in (("gradient", "lrp-z"), ("gradient", "lrp-epsilon"))
         ]
         + [
-            {"claim": f"meanshift over {second}", "row": {"method": "gradient", "first": "meanshift", "second": second}}
+            {
+                "claim": f"meanshift over {second}",
+                "row": {"method": "gradient", "first": "meanshift", "second": second},
+            }
             for second in ("kmeans", "bins", "otsu")
         ]
         + [  # which the paper does not ask, and its order means nothing without
@@ -64,7 +79,8 @@ PUBLISHED = {
             for null in ("edges", "prior")
         ],
     },
-    # Alam et al., Nordic Machine Intelligence 3:27 (2023): Grad-CAM has the best mean IoU; the masks of LRP cover the image
+    # Alam et al., Nordic Machine Intelligence 3:27 (2023): Grad-CAM has the best mean IoU; the
+    # masks of LRP cover the image
     "alam-2023": {
         "paper": "Alam 2023",
         "orders": [
@@ -74,7 +90,13 @@ PUBLISHED = {
                 "row": {"selection": selection, "first": "grad-cam@alam-2023", "second": second},
             }
             for selection, said in (("otsu@alam-2023", ""), ("otsu", ", positive relevance"))
-            for second in ("lrp-epsilon@alam-2023", "lime@alam-2023", "shap@alam-2023", "ones", "prior")
+            for second in (
+                "lrp-epsilon@alam-2023",
+                "lime@alam-2023",
+                "shap@alam-2023",
+                "ones",
+                "prior",
+            )
         ],
         "readings": PLAUSIBLE,
         "concepts": [
@@ -100,8 +122,9 @@ PUBLISHED = {
             }
         ],
     },
-    # Bajger et al., arXiv 2511.14558, abstract: clusters match morphology, go with Grad-CAM, and predict; no figures. What a paper does not
-    # ask, but its words mean nothing without, is beside it: groups of colours, and occlusion, which is not made of the same activations
+    # Bajger et al., arXiv 2511.14558, abstract: clusters match morphology, go with Grad-CAM, and
+    # predict; no figures. What a paper does not ask, but its words mean nothing without, is beside
+    # it: groups of colours, and occlusion, which is not made of the same activations
     "bajger-2025": {
         "paper": "Bajger 2025",
         "concepts": [
@@ -117,7 +140,12 @@ PUBLISHED = {
                 "statistic": "adjusted Rand index, nmf - nmf, random network",
                 "rule": "above zero",
             },
-            {"claim": "cluster weights tell tumours", "statistic": "AUROC, nmf", "rule": "at least", "value": 0.5},
+            {
+                "claim": "cluster weights tell tumours",
+                "statistic": "AUROC, nmf",
+                "rule": "at least",
+                "value": 0.5,
+            },
             {
                 "claim": "clusters go with grad-cam",
                 "statistic": "rank correlation with grad-cam",
@@ -133,9 +161,10 @@ PUBLISHED = {
             },
         ],
     },
-    # Wu et al., DeepMiner, arXiv 1805.12323 and Harvard Data Science Review 2021: patches of DDSM, AUROC of each class against the rest on its test
-    # split as printed by the released notebook (its "cancer" is our malignant); 182 of 330 answers to the text alone were right. The rest is asked by
-    # us, since words that hold for every image are no explanation
+    # Wu et al., DeepMiner, arXiv 1805.12323 and Harvard Data Science Review 2021: patches of DDSM,
+    # AUROC of each class against the rest on its test split as printed by the released notebook
+    # (its "cancer" is our malignant); 182 of 330 answers to the text alone were right. The rest is
+    # asked by us, since words that hold for every image are no explanation
     "wu-2021": {
         "paper": "Wu 2021",
         "figures": {"auroc": {"normal": 0.862, "benign": 0.844, "malignant": 0.872}},
@@ -146,7 +175,10 @@ PUBLISHED = {
                 "statistic": f"F1 with the report, {rule} - {other}",
                 "rule": "above zero",
             }
-            for rule, said in (("published", "explanations"), ("contrastive", "contrastive explanations"))
+            for rule, said in (
+                ("published", "explanations"),
+                ("contrastive", "contrastive explanations"),
+            )
             for other in ("shuffled reports", "commonest words")
         ]
         + [
@@ -171,6 +203,8 @@ PUBLISHED = {
 
 
 def figure(paper: Mapping, target: str, metric: str) -> float:
-    """What a paper's classifier achieved by a metric, of all or of one target; NaN where it does not say. paper: an entry of PUBLISHED, or {}."""
+    """What a paper's classifier achieved by a metric, of all or of one target; NaN where it does
+    not say. paper: an entry of PUBLISHED, or {}.
+    """
     known = paper.get("figures", {}).get(metric, float("nan"))
     return known.get(target, float("nan")) if isinstance(known, Mapping) else known

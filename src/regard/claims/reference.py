@@ -1,4 +1,6 @@
-"""The committed results of a profile, in paper/reference/<profile>/: what the paper's numbers come from, and what others compare with."""
+"""The committed results of a profile, in paper/reference/<profile>/: what the paper's numbers come
+from, and what others compare with.
+"""
 
 import json
 import shutil
@@ -18,12 +20,15 @@ FIGURES = ("paper.json",) + tuple(  # what paper.typ reads
         *("histology", "prostate", "ultrasound", "mammography", "chest"),
     )
 )
-RERUNS = "paper/reference/reruns"  # tables of `regard verify` for runs with something changed, a file for each
+# tables of `regard verify` for runs with something changed, a file for each
+RERUNS = "paper/reference/reruns"
 ENVIRONMENT = "environment.json"  # what it was computed with
 
 
 def headline(summary: pd.DataFrame) -> pd.DataFrame:
-    """The rows of summary.csv that claims are made on: of each case's own class, or all findings together."""
+    """The rows of summary.csv that claims are made on: of each case's own class, or all findings
+    together.
+    """
     own = summary["target"].isin(HEADLINES) & summary["target_role"].ne("true")
     return summary[own & summary["stratum"].isin(["all", "correct"])]
 
@@ -34,11 +39,13 @@ def folder(profile: str) -> Path:
 
 
 def write() -> Path:
-    """Copy what the paper and the claims rest on from results/ to the reference of its profile, whole; returns the folder.
+    """Copy what the paper and the claims rest on from results/ to the reference of its profile,
+    whole; returns the folder.
 
-    Of the profile `full`: summary.csv with the rows of `headline`, pairs.csv without the secondary comparisons; claims, performance, trust, concepts, and the
-    paper's figures. Of another LEAN alone, for `regard verify`. environment.json says what it was computed with.
-    Raises FileNotFoundError for a missing result, ValueError for results of several profiles.
+    Of the profile `full`: summary.csv with the rows of `headline`, pairs.csv without the secondary
+    comparisons; claims, performance, trust, concepts, and the paper's figures. Of another LEAN
+    alone, for `regard verify`. environment.json says what it was computed with. Raises
+    FileNotFoundError for a missing result, ValueError for results of several profiles.
     """
     from regard.core import atomic, environment  # which no figure hangs on
 
@@ -46,8 +53,14 @@ def write() -> Path:
     kept = {name: tables.read(root / "results" / f"{name}.csv") for name in TABLES}
     profiles = sorted({profile for table in kept.values() for profile in table["profile"]})
     if len(profiles) != 1:
-        raise ValueError(f"results/*.csv hold the profiles {', '.join(profiles)}: run all studies with one (dvc repro)")
-    kept["summary"], kept["pairs"] = headline(kept["summary"]), kept["pairs"].query("family != 'secondary'")
+        raise ValueError(
+            f"results/*.csv hold the profiles {', '.join(profiles)}: run all studies with one "
+            "(dvc repro)"
+        )
+    kept["summary"], kept["pairs"] = (
+        headline(kept["summary"]),
+        kept["pairs"].query("family != 'secondary'"),
+    )
     whole = profiles[0] == "full"
     kept, figures = (kept, FIGURES) if whole else ({name: kept[name] for name in LEAN}, ())
     target = folder(profiles[0])

@@ -1,8 +1,9 @@
 """Clusters of activations, a global explanation (after Bajger et al. 2025, arXiv 2511.14558).
 
-What a layer says at every location of all tiles is V (locations x channels), non-negative after a ReLU. V = W H + rest: the rows of H
-are K prototypes, W says how much of each is at a location. H is learned from training patients; the weights of other tiles are found
-with H fixed. The claim that such clusters explain a network stands beside what other dictionaries of K rows do.
+What a layer says at every location of all tiles is V (locations x channels), non-negative after a
+ReLU. V = W H + rest: the rows of H are K prototypes, W says how much of each is at a location. H is
+learned from training patients; the weights of other tiles are found with H fixed. The claim that
+such clusters explain a network stands beside what other dictionaries of K rows do.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,18 +19,26 @@ from regard.models import receptive_field
 
 
 @torch.no_grad()
-def activations(model: nn.Module, images: Tensor, layer: str = "features", batch: int = 32) -> Tensor:
+def activations(
+    model: nn.Module, images: Tensor, layer: str = "features", batch: int = 32
+) -> Tensor:
     """What `layer` gives (N, C, h, w), float32, on the CPU, for normalised images (N, 3, H, W).
 
-    Raises ValueError for a layer that is not there, and one that gives negative values: clusters need what comes after a ReLU.
+    Raises ValueError for a layer that is not there, and one that gives negative values: clusters
+    need what comes after a ReLU.
     """
     device = next(model.parameters()).device
-    parts = [receptive_field.output(model, part.to(device), layer).float().cpu() for part in images.split(batch)]
+    parts = [
+        receptive_field.output(model, part.to(device), layer).float().cpu()
+        for part in images.split(batch)
+    ]
     found = torch.cat(parts)
     if found.ndim != 4:
         raise ValueError(f"layer {layer!r} gives {tuple(found.shape)}, and no maps (N, C, h, w)")
     if found.min() < 0:
-        raise ValueError(f"layer {layer!r} gives negative values; name one after a ReLU, such as 'features'")
+        raise ValueError(
+            f"layer {layer!r} gives negative values; name one after a ReLU, such as 'features'"
+        )
     return found
 
 
@@ -81,7 +90,9 @@ CODINGS = {
 def nmf(values: Tensor, k: int, seed: int | None = None) -> Dictionary:
     """Non-negative matrix factorisation, from NNDSVDa, or with a seed from random rows."""
     start = kernels.nndsvda(values, k)[None] if seed is None else _random(1, k, values, seed)
-    return Dictionary(kernels.nmf(values, start).dictionary[0], "non-negative", torch.zeros(values.shape[1]))
+    return Dictionary(
+        kernels.nmf(values, start).dictionary[0], "non-negative", torch.zeros(values.shape[1])
+    )
 
 
 def kmeans(values: Tensor, k: int, seed: int | None = None) -> Dictionary:
@@ -103,41 +114,58 @@ def pca(values: Tensor, k: int, seed: int | None = None) -> Dictionary:
     rows = found.components_ * np.sign(
         np.take_along_axis(found.components_, np.abs(found.components_).argmax(1)[:, None], 1)
     )
-    return Dictionary(torch.from_numpy(rows).to(values), "linear", torch.from_numpy(found.mean_).to(values))
+    return Dictionary(
+        torch.from_numpy(rows).to(values), "linear", torch.from_numpy(found.mean_).to(values)
+    )
 
 
 def random(values: Tensor, k: int, seed: int | None = None) -> Dictionary:
     """Random non-negative rows, that know nothing of the vectors but their number of channels."""
     rows = _random(1, k, values, seed or 0)[0]
-    return Dictionary(rows / rows.norm(dim=1, keepdim=True), "non-negative", torch.zeros(values.shape[1]))
+    return Dictionary(
+        rows / rows.norm(dim=1, keepdim=True), "non-negative", torch.zeros(values.shape[1])
+    )
 
 
 def _random(fits: int, k: int, values: Tensor, seed: int) -> Tensor:
     """Starts (fits, k, C) of half-normal entries, each from a seed of its own."""
-    made = [np.abs(np.random.default_rng([seed, fit]).standard_normal((k, values.shape[1]))) for fit in range(fits)]
+    made = [
+        np.abs(np.random.default_rng([seed, fit]).standard_normal((k, values.shape[1])))
+        for fit in range(fits)
+    ]
     return torch.from_numpy(np.stack(made)).to(values) * values.mean()
 
 
 # name -> function (values (n, C), k, seed) -> Dictionary
-DICTIONARIES: dict[str, Callable[..., Dictionary]] = {"nmf": nmf, "k-means": kmeans, "pca": pca, "random": random}
+DICTIONARIES: dict[str, Callable[..., Dictionary]] = {
+    "nmf": nmf,
+    "k-means": kmeans,
+    "pca": pca,
+    "random": random,
+}
 
 
-def refits(values: Tensor, k: int, patients: np.ndarray, fits: int, seed: int) -> tuple[Tensor, Tensor]:
-    """Rows H (fits, k, C) of factorisations from random starts, and of resamples of patients from NNDSVDa.
+def refits(
+    values: Tensor, k: int, patients: np.ndarray, fits: int, seed: int
+) -> tuple[Tensor, Tensor]:
+    """Rows H (fits, k, C) of factorisations from random starts, and of resamples of patients from
+    NNDSVDa.
 
     patients: (n,), whose each location is. All fits of a kind go through `values` together.
     """
     starts = kernels.nmf(values, _random(fits, k, values, seed)).dictionary
     names, member = np.unique(patients, return_inverse=True)
-    counts = np.random.default_rng([seed, k]).multinomial(len(names), np.full(len(names), 1 / len(names)), size=fits)
+    counts = np.random.default_rng([seed, k]).multinomial(
+        len(names), np.full(len(names), 1 / len(names)), size=fits
+    )
     weights = torch.from_numpy(counts[:, member]).to(values)
     same = kernels.nndsvda(values, k).expand(fits, -1, -1).contiguous()
     return starts, kernels.nmf(values, same, weights).dictionary
 
 
 def matched(rows: Tensor, others: Tensor) -> tuple[float, np.ndarray]:
-    """The mean cosine of rows (K, C) with as many others, each with one partner so that the sum is largest (Kuhn 1955), and the
-    partner of each. A row of zeros has the cosine 0."""
+    """The mean cosine of rows (K, C) with as many others, each with one partner so that the sum is
+    largest (Kuhn 1955), and the partner of each. A row of zeros has the cosine 0."""
     unit = [each / each.norm(dim=1, keepdim=True).clamp(min=1e-12) for each in (rows, others)]
     cosine = (unit[0] @ unit[1].T).numpy()
     first, partner = linear_sum_assignment(-cosine)
@@ -145,58 +173,74 @@ def matched(rows: Tensor, others: Tensor) -> tuple[float, np.ndarray]:
 
 
 def explained(values: Tensor, dictionary: Dictionary, weights: Tensor) -> float:
-    """The share of the squared norm of `values` (n, C) that the weights (n, K) of a dictionary account for."""
+    """The share of the squared norm of `values` (n, C) that the weights (n, K) of a dictionary
+    account for.
+    """
     rest = (values - dictionary.decode(weights)).double().square().sum()
     return float(1 - rest / values.double().square().sum())
 
 
 def colours(images: np.ndarray, shape: Sequence[int]) -> Tensor:
-    """The mean optical density (N h w, channels) of uint8 images (N, H, W) or (N, H, W, 3) around each location of a map (h, w):
-    what clusters of colour are made from."""
+    """The mean optical density (N h w, channels) of uint8 images (N, H, W) or (N, H, W, 3) around
+    each location of a map (h, w): what clusters of colour are made from."""
     density = -torch.log((torch.from_numpy(images).float() + 1) / 256)
     density = density[:, None] if density.ndim == 3 else density.permute(0, 3, 1, 2)
     return locations(nn.functional.adaptive_avg_pool2d(density, tuple(shape)))
 
 
 def by_colour(values: Tensor, k: int, seed: int = 0) -> Callable[[Tensor], Tensor]:
-    """A function that gives each vector (n, channels) the weight one for the nearest of k clusters of `values`: (n, k)."""
+    """A function that gives each vector (n, channels) the weight one for the nearest of k clusters
+    of `values`: (n, k).
+    """
     from sklearn.cluster import KMeans
 
     found = KMeans(k, n_init=3, random_state=seed).fit(values.numpy())
-    return lambda some: nn.functional.one_hot(torch.from_numpy(found.predict(some.numpy()).astype(np.int64)), k).float()
+    return lambda some: nn.functional.one_hot(
+        torch.from_numpy(found.predict(some.numpy()).astype(np.int64)), k
+    ).float()
 
 
 def contrast(classes: Sequence[str], kind: str, target: str = "") -> Tensor:
-    """The weights (classes,) that make one number of a network's logits: of findings that of `target`; of classes that of `target`
-    less the mean of the others. Without a target the last is meant. Raises ValueError for an unknown target."""
+    """The weights (classes,) that make one number of a network's logits: of findings that of
+    `target`; of classes that of `target` less the mean of the others. Without a target the last is
+    meant. Raises ValueError for an unknown target."""
     target = target or classes[-1]
     if target not in classes:
         raise ValueError(f"the network knows no {target!r}; it knows {', '.join(classes)}")
-    found = torch.zeros(len(classes)) if kind == "findings" else torch.full((len(classes),), -1 / (len(classes) - 1))
+    found = (
+        torch.zeros(len(classes))
+        if kind == "findings"
+        else torch.full((len(classes),), -1 / (len(classes) - 1))
+    )
     found[list(classes).index(target)] = 1.0
     return found
 
 
 @torch.no_grad()
 def outputs(model: nn.Sequential, maps: Tensor, towards: Tensor) -> Tensor:
-    """The contrast `towards` (classes,) of the logits (N,), float64, when feature maps (N, C, h, w) are put in the place of what
-    `model.features` gives."""
+    """The contrast `towards` (classes,) of the logits (N,), float64, when feature maps (N, C, h, w)
+    are put in the place of what `model.features` gives."""
     device = next(model.parameters()).device
-    parts = [model.head(model.flatten(model.pool(part.to(device)))).cpu() for part in maps.split(256)]
+    parts = [
+        model.head(model.flatten(model.pool(part.to(device)))).cpu() for part in maps.split(256)
+    ]
     return torch.cat(parts).double() @ towards.double()
 
 
 def contributions(dictionary: Dictionary, head: Tensor) -> Tensor:
-    """H_k . w (K,): what one unit of a cluster adds to the output wherever it stands, before the pool. head: w (C,), the contrast of
-    the head's weights."""
+    """H_k . w (K,): what one unit of a cluster adds to the output wherever it stands, before the
+    pool. head: w (C,), the contrast of the head's weights."""
     return dictionary.rows @ head
 
 
-def predicted_removal(maps: Tensor, weights: Tensor, dictionary: Dictionary, head: Tensor, pool: str) -> Tensor:
+def predicted_removal(
+    maps: Tensor, weights: Tensor, dictionary: Dictionary, head: Tensor, pool: str
+) -> Tensor:
     """What the removal of each cluster should take from the output (N, K), to first order.
 
-    An average pool is linear: the mean weight of the cluster times H_k . w. Of a max pool each channel counts where its maximum
-    lies: the weight there times H_kc w_c, added up over the channels c. maps: (N, C, h, w); weights: (N h w, K); head: w (C,).
+    An average pool is linear: the mean weight of the cluster times H_k . w. Of a max pool each
+    channel counts where its maximum lies: the weight there times H_kc w_c, added up over the
+    channels c. maps: (N, C, h, w); weights: (N h w, K); head: w (C,).
     """
     codes = as_maps(weights, maps.shape[2:]).flatten(2)
     if pool == "avg":
@@ -214,8 +258,9 @@ def removal(
     towards: Tensor,
     shuffled: int | None = None,
 ) -> Tensor:
-    """How much the output falls (N, K), float64, when a cluster's share W_k H_k is taken from the activations, which stay
-    non-negative. shuffled: a seed; the channels of each H_k are dealt out anew, a control that takes as much away."""
+    """How much the output falls (N, K), float64, when a cluster's share W_k H_k is taken from the
+    activations, which stay non-negative. shuffled: a seed; the channels of each H_k are dealt out
+    anew, a control that takes as much away."""
     whole, found, values = outputs(model, maps, towards), [], locations(maps)
     for k in range(weights.shape[1]):
         row = dictionary.rows[k]

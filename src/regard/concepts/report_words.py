@@ -1,4 +1,6 @@
-"""Words of radiology reports, explanations put together from labelled units, and how well the two agree (after DeepMiner, see regard.concepts.units)."""
+"""Words of radiology reports, explanations put together from labelled units, and how well the two
+agree (after DeepMiner, see regard.concepts.units).
+"""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -12,20 +14,24 @@ from regard.core import statistics
 
 
 class Word(NamedTuple):
-    """A word of the lexicon, the finding that it describes (blank: it is a finding itself, or about the breast), and how it is written."""
+    """A word of the lexicon, the finding that it describes (blank: it is a finding itself, or about
+    the breast), and how it is written.
+    """
 
     finding: str
     category: str
     pattern: str
 
 
-# words that are also said of lymph nodes, skin or asymmetries, where calcifications or a distribution are spoken of in the same clause
+# words that are also said of lymph nodes, skin or asymmetries, where calcifications or a
+# distribution are spoken of in the same clause
 _OF_CALCIFICATIONS = r"\b{0}\b[^.]*\b(calc|distribution)|(calc|distribution)[^.]*\b{0}\b"
 
 # of a mass or its margins; a reader may also "speculate"
 _MISSPELT = r"\b(mass|margins?|edges?)\b[^.]*(?<!is )(?<!be )\bspeculat(ed|ions?)\b(?! (that|to|about|on)\b)|\bspeculated (mass|margins?|edges?)\b"
 
-# BI-RADS (ACR 2013) and the older words that DDSM's reports use; patterns are of lower case, with blanks for "-" and "_"
+# BI-RADS (ACR 2013) and the older words that DDSM's reports use; patterns are of lower case, with
+# blanks for "-" and "_"
 WORDS = {
     "mass": Word("", "finding", r"\bmass(es)?\b"),
     "calcification": Word("", "finding", r"\b(micro|macro)?calc(s|ified|ifications?)\b"),
@@ -38,7 +44,9 @@ WORDS = {
     "circumscribed": Word("mass", "margin", r"\bcircumscribed\b|\bsmooth (edges|margins)\b"),
     "obscured": Word("mass", "margin", r"\bobscured\b"),
     "microlobulated": Word("mass", "margin", r"\bmicrolobulated\b"),
-    "indistinct": Word("mass", "margin", r"\bindistinct\b|\bill defined\b|\bblurr?ed (edges|margins)\b"),
+    "indistinct": Word(
+        "mass", "margin", r"\bindistinct\b|\bill defined\b|\bblurr?ed (edges|margins)\b"
+    ),
     "spiculated": Word("mass", "margin", rf"\bspiculat(ed|ions?)\b|{_MISSPELT}"),
     "punctate": Word("calcification", "morphology", r"\bpunctate\b"),
     "pleomorphic": Word("calcification", "morphology", r"\bpleomorphic\b"),
@@ -46,25 +54,34 @@ WORDS = {
     "amorphous": Word("calcification", "morphology", r"\bamorphous\b"),
     "coarse": Word("calcification", "morphology", r"\bcoarse\b"),
     "vascular": Word(
-        "calcification", "morphology", r"\b(vascular|arterial) calc|\bcalcified (blood )?vessels?\b|\btype vascular\b"
+        "calcification",
+        "morphology",
+        r"\b(vascular|arterial) calc|\bcalcified (blood )?vessels?\b|\btype vascular\b",
     ),
     "lucent-centred": Word("calcification", "morphology", r"\blucent cent"),
     "eggshell": Word("calcification", "morphology", r"\beggshell\b"),
     "round and regular": Word("calcification", "morphology", r"\bround and regular\b"),
     "grouped": Word("calcification", "distribution", r"\b(clustered|grouped)\b|\bclusters?\b"),
     "segmental": Word("calcification", "distribution", _OF_CALCIFICATIONS.format("segmental")),
-    "linear distribution": Word("calcification", "distribution", r"\blinear distribution\b|\bdistribution linear\b"),
+    "linear distribution": Word(
+        "calcification", "distribution", r"\blinear distribution\b|\bdistribution linear\b"
+    ),
     "regional": Word("calcification", "distribution", _OF_CALCIFICATIONS.format("regional")),
     "diffuse": Word("calcification", "distribution", _OF_CALCIFICATIONS.format("diffuse(ly)?")),
     "almost entirely fatty": Word("", "composition", r"\balmost entirely fat(ty)?\b"),
-    "scattered fibroglandular": Word("", "composition", r"\bscattered (areas of )?fibroglandular\b"),
+    "scattered fibroglandular": Word(
+        "", "composition", r"\bscattered (areas of )?fibroglandular\b"
+    ),
     "heterogeneously dense": Word("", "composition", r"\bheterogeneously dense\b"),
     "extremely dense": Word("", "composition", r"\bextremely dense\b"),
 }
 _CLAUSES = re.compile(r"[.;\n]|\bbut\b|\bhowever\b|\bthough\b|\bexcept\b|\bthere (?:is|are)\b")
-_DENIED = re.compile(r"\b(?:no|without|free of|absence of|denies|rules? out|negative for)\b.*|\bnot\b[^,]*|\bnon \w+")
+_DENIED = re.compile(
+    r"\b(?:no|without|free of|absence of|denies|rules? out|negative for)\b.*|\bnot\b[^,]*|\bnon \w+"
+)
 _AFTERWARDS = re.compile(
-    r"[^,]*\b(?:is|are|was|were) (?:not|absent)\b|[^,]*\bnot (?:seen|identified|present|visible)\b|[^,]*: ?none\b"
+    r"[^,]*\b(?:is|are|was|were) (?:not|absent)\b|[^,]*\bnot "
+    r"(?:seen|identified|present|visible)\b|[^,]*: ?none\b"
 )
 _SETTLED = re.compile(
     r"\bno (?:\w+ )?change (?:in|of)\b|\b(?:may|can|could) obscure [^,]*"
@@ -74,23 +91,29 @@ _SETTLED = re.compile(
 def words(text: str) -> set[str]:
     """The words of WORDS that a report, or a label, says: each with the finding that it describes.
 
-    What stands behind a "no" or "without" in its clause, behind a "not" up to the next comma, and before "is not" or "are absent" is denied, and not
-    said. By rule and no more: of two findings in a clause each descriptor belongs to the one that the lexicon has it for.
+    What stands behind a "no" or "without" in its clause, behind a "not" up to the next comma, and
+    before "is not" or "are absent" is denied, and not said. By rule and no more: of two findings in
+    a clause each descriptor belongs to the one that the lexicon has it for.
     """
     plain = _SETTLED.sub("", re.sub(r"[_-]", " ", str(text).lower()))
-    said = " . ".join(_DENIED.sub("", _AFTERWARDS.sub("", clause)) for clause in _CLAUSES.split(plain))
+    said = " . ".join(
+        _DENIED.sub("", _AFTERWARDS.sub("", clause)) for clause in _CLAUSES.split(plain)
+    )
     found = {name for name, word in WORDS.items() if re.search(word.pattern, said)}
     return found | {WORDS[name].finding for name in found} - {""}
 
 
 def named(word: str) -> str:
-    """A word as the label of a unit: with what it describes, as in "spiculated mass"; `words` reads it back."""
+    """A word as the label of a unit: with what it describes, as in "spiculated mass"; `words` reads
+    it back.
+    """
     finding = WORDS[word].finding
     return f"{word} {finding}" if finding else word
 
 
 def written(texts: Sequence[str]) -> pd.DataFrame:
-    """Which of WORDS each text says: bool, a column each. A blank one is a row of nothing: leave it out before, since it is unknown.
+    """Which of WORDS each text says: bool, a column each. A blank one is a row of nothing: leave it
+    out before, since it is unknown.
 
     Raises TypeError for a single text."""
     if isinstance(texts, str):
@@ -99,33 +122,43 @@ def written(texts: Sequence[str]) -> pd.DataFrame:
     return pd.DataFrame({name: [name in one for one in found] for name in WORDS}, dtype=bool)
 
 
-def published(influences: Tensor, labels: Mapping[int, str], scanned: int = 20, first: int = 3) -> list[int]:
-    """The units that explain an image by the published rule: of the `scanned` of largest influence (U,), the `first` that have a label."""
+def published(
+    influences: Tensor, labels: Mapping[int, str], scanned: int = 20, first: int = 3
+) -> list[int]:
+    """The units that explain an image by the published rule: of the `scanned` of largest influence
+    (U,), the `first` that have a label.
+    """
     order = influences.argsort(descending=True, stable=True)[:scanned].tolist()
     return [unit for unit in order if unit in labels][:first]
 
 
 def contrastive(influences: Tensor, labels: Mapping[int, str], first: int = 3) -> list[int]:
-    """Ours: the labelled units of largest influence (U,) of either sign on the contrast of a class with the others; what speaks against
-    the class is said as well."""
+    """Ours: the labelled units of largest influence (U,) of either sign on the contrast of a class
+    with the others; what speaks against the class is said as well."""
     order = influences.abs().argsort(descending=True, stable=True).tolist()
     return [unit for unit in order if unit in labels and float(influences[unit]) != 0][:first]
 
 
-def sentence(target: str, units: Sequence[int], influences: Tensor, labels: Mapping[int, str]) -> str:
-    """A contrastive explanation in words: the units that speak for `target` and those that speak against it, with what each adds to its logit less
-    the mean of the others'."""
+def sentence(
+    target: str, units: Sequence[int], influences: Tensor, labels: Mapping[int, str]
+) -> str:
+    """A contrastive explanation in words: the units that speak for `target` and those that speak
+    against it, with what each adds to its logit less the mean of the others'."""
     parts = []
     for said, sign in (("speaks for", 1), ("speaks against", -1)):
         spoke = [
-            f"{labels[unit]} ({float(influences[unit]):+.2f})" for unit in units if sign * float(influences[unit]) > 0
+            f"{labels[unit]} ({float(influences[unit]):+.2f})"
+            for unit in units
+            if sign * float(influences[unit]) > 0
         ]
         parts += [f"{said} {target}: {', '.join(spoke)}"] if spoke else []
     return "; ".join(parts) if parts else f"no labelled unit speaks for or against {target}"
 
 
 def f1(said: np.ndarray, stands: np.ndarray) -> np.ndarray:
-    """F1 of what is said with what stands in a report, of each image: bool (..., W) each, gives (...). NaN where a report has no word."""
+    """F1 of what is said with what stands in a report, of each image: bool (..., W) each, gives
+    (...). NaN where a report has no word.
+    """
     both, total = (said & stands).sum(-1), said.sum(-1) + stands.sum(-1)
     return np.where(stands.any(-1), 2 * both / np.maximum(total, 1), np.nan)
 
@@ -137,10 +170,16 @@ MEASURES = {  # of hits, of what was said and of what stands in the reports
 }
 
 
-def consistency(said: np.ndarray, stands: np.ndarray, patients: np.ndarray, draws: int, seed: int) -> list[dict]:
-    """MEASURES of words said, bool (n, W), with those that stand in the reports, bool or the chance that they do, all images and words together, with
-    intervals over patients: rows of measure, value, ci_low, ci_high, n_cases, n_patients, n_said, n_written. Blank where nothing was said, or stands."""
-    hits, ours, theirs = ((each).sum(axis=1).astype(float) for each in (said * stands, said, stands))
+def consistency(
+    said: np.ndarray, stands: np.ndarray, patients: np.ndarray, draws: int, seed: int
+) -> list[dict]:
+    """MEASURES of words said, bool (n, W), with those that stand in the reports, bool or the chance
+    that they do, all images and words together, with intervals over patients: rows of measure,
+    value, ci_low, ci_high, n_cases, n_patients, n_said, n_written. Blank where nothing was said, or
+    stands."""
+    hits, ours, theirs = (
+        (each).sum(axis=1).astype(float) for each in (said * stands, said, stands)
+    )
     counted = {
         "n_cases": len(said),
         "n_patients": len(set(patients)),
@@ -149,41 +188,61 @@ def consistency(said: np.ndarray, stands: np.ndarray, patients: np.ndarray, draw
     }
     found = []
     for name, measure in MEASURES.items():
-        value, low, high = statistics.interval(lambda w: measure(w @ hits, w @ ours, w @ theirs), patients, draws, seed)
+        value, low, high = statistics.interval(
+            lambda w: measure(w @ hits, w @ ours, w @ theirs), patients, draws, seed
+        )
         found.append({"measure": name, "value": value, "ci_low": low, "ci_high": high} | counted)
     return found
 
 
 def commonest(stands: np.ndarray, count: int) -> np.ndarray:
-    """The `count` words, bool (W,), that most reports have, bool (n, W); of equally frequent ones the first."""
+    """The `count` words, bool (W,), that most reports have, bool (n, W); of equally frequent ones
+    the first.
+    """
     order = np.argsort(-stands.sum(axis=0), kind="stable")[:count]
     return np.isin(np.arange(stands.shape[1]), order)
 
 
 def of_others(stands: np.ndarray, patients: np.ndarray) -> np.ndarray:
-    """For each image the share of the reports of other patients that have each word, (n, W) of bool (n, W): what a report dealt out anew would have.
-    NaN for one patient alone."""
+    """For each image the share of the reports of other patients that have each word, (n, W) of bool
+    (n, W): what a report dealt out anew would have. NaN for one patient alone."""
     other = (np.asarray(patients)[:, None] != np.asarray(patients)[None]).astype(float)
     count = other.sum(axis=1, keepdims=True)
     return np.divide(other @ stands, count, out=np.full(stands.shape, np.nan), where=count > 0)
 
 
 def beyond(
-    said: np.ndarray, stands: np.ndarray, prior: np.ndarray, patients: np.ndarray, draws: int, flips: int, seed: int
+    said: np.ndarray,
+    stands: np.ndarray,
+    prior: np.ndarray,
+    patients: np.ndarray,
+    draws: int,
+    flips: int,
+    seed: int,
 ) -> pd.DataFrame:
-    """How much better the words said of an image go with its own report, by the mean of each image's F1, than with reports of other patients (`shuffled
-    reports`), and than the words `prior`, bool (W,) or (n, W), which are said whatever the image (`commonest words`).
+    """How much better the words said of an image go with its own report, by the mean of each
+    image's F1, than with reports of other patients (`shuffled reports`), and than the words
+    `prior`, bool (W,) or (n, W), which are said whatever the image (`commonest words`).
 
-    A row each: against, value (the mean F1), baseline, difference, ci_low, ci_high, effect, p (two-sided: of the shuffled reports dealt among patients,
-    of the commonest words by flips of signs), n_cases, n_patients, n_undefined (reports without a word, left out). An image of which nothing is said has
-    the F1 0: it was asked for. Raises ValueError for the reports of a single patient.
+    A row each: against, value (the mean F1), baseline, difference, ci_low, ci_high, effect, p
+    (two-sided: of the shuffled reports dealt among patients, of the commonest words by flips of
+    signs), n_cases, n_patients, n_undefined (reports without a word, left out). An image of which
+    nothing is said has the F1 0: it was asked for. Raises ValueError for the reports of a single
+    patient.
     """
     known = stands.any(axis=1)
     said, stands, patients = said[known], stands[known], np.asarray(patients, str)[known]
     if len(set(patients)) < 2:
-        raise ValueError("reports of two patients, at least, are needed to tell an own report from another's")
-    both, sizes = said.astype(float) @ stands.T, said.sum(axis=1)[:, None] + stands.sum(axis=1)[None]
-    of_pairs = 2 * both / sizes  # (n, n): F1 of what is said of one with the report of another, which has a word
+        raise ValueError(
+            "reports of two patients, at least, are needed to tell an own report from another's"
+        )
+    both, sizes = (
+        said.astype(float) @ stands.T,
+        said.sum(axis=1)[:, None] + stands.sum(axis=1)[None],
+    )
+    of_pairs = (
+        2 * both / sizes
+    )  # (n, n): F1 of what is said of one with the report of another, which has a word
     own, other = np.diag(of_pairs), patients[:, None] != patients[None]
     others = (of_pairs * other).sum(axis=1) / other.sum(axis=1)
     tails = [statistics.permuted(sign * of_pairs, patients, draws, seed)["p"] for sign in (1, -1)]

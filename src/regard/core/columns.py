@@ -17,7 +17,8 @@ CASE_SCORES = (
     "value",
 )
 
-# summary.csv: means with intervals over patients; the first are what tells a row of scores from others
+# summary.csv: means with intervals over patients; the first are what tells a row of scores from
+# others
 SCORE_KEYS = ["study", "data", "target_role", "method", "selection", "setting", "region", "score"]
 SUMMARY = [
     "study",
@@ -108,7 +109,8 @@ TRUST = [
     "profile",
 ]
 
-# told.csv and concepts.csv: what is said of clusters of activations and of units, a row each, for the table of claims
+# told.csv and concepts.csv: what is said of clusters of activations and of units, a row each, for
+# the table of claims
 CONCEPTS = [
     "study",
     "data",
@@ -138,4 +140,14 @@ CLAIMS = [
     "value",
     "ci_low",
 ]
-CLAIMS += ["ci_high", "p_holm", "chance", "n_cases", "n_patients", "flagged", "profile", "asked_by", "verdict"]
+CLAIMS += [
+    "ci_high",
+    "p_holm",
+    "chance",
+    "n_cases",
+    "n_patients",
+    "flagged",
+    "profile",
+    "asked_by",
+    "verdict",
+]

@@ -1,4 +1,6 @@
-"""Where and how torch computes: the device, a fixed number of threads, and the precision of training."""
+"""Where and how torch computes: the device, a fixed number of threads, and the precision of
+training.
+"""
 
 import ctypes
 import os
@@ -9,9 +11,13 @@ from torch import nn
 
 
 def stated_threads(text: str) -> int:
-    """The number of threads that REGARD_THREADS states; one without. Raises ValueError for what is no number from 1 on."""
+    """The number of threads that REGARD_THREADS states; one without. Raises ValueError for what is
+    no number from 1 on.
+    """
     if text and not (text.isdecimal() and int(text)):
-        raise ValueError(f"REGARD_THREADS is {text[:40]!r}; set it to a whole number from 1 on, or unset it")
+        raise ValueError(
+            f"REGARD_THREADS is {text[:40]!r}; set it to a whole number from 1 on, or unset it"
+        )
     return int(text or 1)
 
 
@@ -20,25 +26,32 @@ THREADS = stated_threads(os.environ.get("REGARD_THREADS", ""))
 
 
 def deterministic(threads: int = THREADS) -> torch.device:
-    """Make torch repeat itself on one kind of machine; returns the device to compute on, CUDA when there."""
+    """Make torch repeat itself on one kind of machine; returns the device to compute on, CUDA when
+    there.
+    """
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.set_num_threads(threads)
-    # a warning where there is none: bilinear upsampling has no such backward on CUDA. The other function that sets it
-    # imports torch's compiler, which takes seconds and is not used.
+    # a warning where there is none: bilinear upsampling has no such backward on CUDA. The other
+    # function that sets it imports torch's compiler, which takes seconds and is not used.
     torch.set_deterministic_debug_mode("warn")
-    torch.utils.deterministic.fill_uninitialized_memory = False  # a debugging aid that costs 7 % of a training step
+    torch.utils.deterministic.fill_uninitialized_memory = (
+        False  # a debugging aid that costs 7 % of a training step
+    )
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def precision(device: torch.device, name: str = "auto") -> torch.dtype:
-    """float32 or bfloat16 for training; "auto" takes bfloat16 where the processor computes it in hardware.
+    """float32 or bfloat16 for training; "auto" takes bfloat16 where the processor computes it in
+    hardware.
 
     Raises ValueError for another name.
     """
     names = {"float32": torch.float32, "bfloat16": torch.bfloat16}
     if name == "auto":
         native = (
-            torch.cuda.is_bf16_supported() if device.type == "cuda" else torch.ops.mkldnn._is_mkldnn_bf16_supported()
+            torch.cuda.is_bf16_supported()
+            if device.type == "cuda"
+            else torch.ops.mkldnn._is_mkldnn_bf16_supported()
         )
         return torch.bfloat16 if native else torch.float32
     if name not in names:
@@ -47,23 +60,29 @@ def precision(device: torch.device, name: str = "auto") -> torch.dtype:
 
 
 def layout(model: nn.Module) -> torch.memory_format:
-    """The memory layout to train `model` in: channels last, which is faster on a CPU, but for networks that oneDNN's weight gradient
-    breaks in it.
+    """The memory layout to train `model` in: channels last, which is faster on a CPU, but for
+    networks that oneDNN's weight gradient breaks in it.
 
-    Of a strided 1 x 1 convolution with fewer input channels than a vector register holds (16 at most), that gradient writes past its
-    buffer, which ends the process or corrupts it (oneDNN issue 6035; seen with AVX2). Only networks far narrower than ours have one.
+    Of a strided 1 x 1 convolution with fewer input channels than a vector register holds (16 at
+    most), that gradient writes past its buffer, which ends the process or corrupts it (oneDNN issue
+    6035; seen with AVX2). Only networks far narrower than ours have one.
     """
     narrow = (
-        isinstance(one, nn.Conv2d) and one.kernel_size == (1, 1) and max(one.stride) > 1 and one.in_channels < 16
+        isinstance(one, nn.Conv2d)
+        and one.kernel_size == (1, 1)
+        and max(one.stride) > 1
+        and one.in_channels < 16
         for one in model.modules()
     )
     return torch.contiguous_format if any(narrow) else torch.channels_last
 
 
 def reset_peak(device: torch.device) -> int | None:
-    """Begin to watch how much memory is in use at most; returns what is in use now, in bytes, for `peak_above`.
+    """Begin to watch how much memory is in use at most; returns what is in use now, in bytes, for
+    `peak_above`.
 
-    On CUDA torch's own count, on a CPU the resident memory of the process as Linux counts it; None where neither tells.
+    On CUDA torch's own count, on a CPU the resident memory of the process as Linux counts it; None
+    where neither tells.
     """
     if device.type == "cuda":
         torch.cuda.synchronize(device)
@@ -78,7 +97,9 @@ def reset_peak(device: torch.device) -> int | None:
 
 
 def peak_above(before: int | None, device: torch.device) -> float | None:
-    """The most memory in use since `reset_peak` gave `before`, above that, in gigabytes (10^9 bytes)."""
+    """The most memory in use since `reset_peak` gave `before`, above that, in gigabytes (10^9
+    bytes).
+    """
     if before is None:
         return None
     if device.type == "cuda":

@@ -1,20 +1,27 @@
-"""Parameters that somebody gives by name: whether there is such a one, and whether it is of the kind that its default is."""
+"""Parameters that somebody gives by name: whether there is such a one, and whether it is of the
+kind that its default is.
+"""
 
 import numbers
 from collections.abc import Mapping
 
-KINDS = (  # of a default, what a value must be, and how that is called; where a name or a truth is usual, others may be meant
+# of a default, what a value must be, and how that is called; where a name or a truth is usual,
+# others may be meant
+KINDS = (
     (int, numbers.Integral, "a whole number"),
     (float, numbers.Real, "a number"),
 )
 
 
 def check(what: str, known: Mapping, given: Mapping) -> None:
-    """Raise ValueError when a name in `given` is not among the `known` ones, {name: default}, or its value is of another kind than the
-    default, of numbers; one whose default is no number may be anything. what: the function, for the message."""
+    """Raise ValueError when a name in `given` is not among the `known` ones, {name: default}, or
+    its value is of another kind than the default, of numbers; one whose default is no number may be
+    anything. what: the function, for the message."""
     for name, value in given.items():
         if name not in known:
-            raise ValueError(f"{what} has no parameter {name!r}; known are {', '.join(known) or 'none'}")
+            raise ValueError(
+                f"{what} has no parameter {name!r}; known are {', '.join(known) or 'none'}"
+            )
         for kind, wanted, called in KINDS:
             if isinstance(known[name], kind) and not isinstance(known[name], bool):
                 if not isinstance(value, wanted) or isinstance(value, bool):

@@ -1,4 +1,6 @@
-"""The project folder and its parameters: where it is, what params.yaml says for one study and one stage."""
+"""The project folder and its parameters: where it is, what params.yaml says for one study and one
+stage.
+"""
 
 import copy
 import re
@@ -14,23 +16,32 @@ def root(start: Path | str = ".") -> Path:
     for folder in (start, *start.parents):
         if (folder / "dvc.yaml").is_file():
             return folder
-    raise FileNotFoundError(f"no dvc.yaml in {start} or above it: run this inside a clone of the project")
+    raise FileNotFoundError(
+        f"no dvc.yaml in {start} or above it: run this inside a clone of the project"
+    )
 
 
 def parameters(folder: Path | None = None) -> dict:
-    """params.yaml as a dictionary. Raises ValueError as `strict_yaml.read` does, and for a file that holds no block."""
+    """params.yaml as a dictionary. Raises ValueError as `strict_yaml.read` does, and for a file
+    that holds no block.
+    """
     from regard.core import (
         strict_yaml,  # here, so that no stage hangs on it: what it reads stands in build/settings
     )
 
     found = strict_yaml.read((folder or root()) / "params.yaml")
     if not isinstance(found, dict):
-        raise ValueError("params.yaml holds no settings: it must begin with `profile:`, as the committed file does")
+        raise ValueError(
+            "params.yaml holds no settings: it must begin with `profile:`, as the committed file "
+            "does"
+        )
     return found
 
 
 def _merge(base: dict, change: dict) -> dict:
-    """`base` with the entries of `change`: nested blocks merged, lists replaced, entries that are null removed."""
+    """`base` with the entries of `change`: nested blocks merged, lists replaced, entries that are
+    null removed.
+    """
     merged = copy.deepcopy(base)
     for key, value in change.items():
         nested = isinstance(value, dict) and isinstance(merged.get(key), dict)
@@ -39,12 +50,13 @@ def _merge(base: dict, change: dict) -> dict:
 
 
 def study(name: str, params: dict | None = None) -> dict:
-    """All settings of one study: the stage blocks, overridden by the profile, by what the study is `like`, by the
-    study, each of these by what it says for the profile (`profiles` of the study). A study with another backbone than what it is
-    `like` does not take over what names a layer of that (see `layers.without_foreign`).
+    """All settings of one study: the stage blocks, overridden by the profile, by what the study is
+    `like`, by the study, each of these by what it says for the profile (`profiles` of the study). A
+    study with another backbone than what it is `like` does not take over what names a layer of that
+    (see `layers.without_foreign`).
 
-    Raises KeyError for an unknown study or profile, ValueError for a `like` that goes round in circles and for a study
-    that sets the profile.
+    Raises KeyError for an unknown study or profile, ValueError for a `like` that goes round in
+    circles and for a study that sets the profile.
     """
     from regard.core import (
         layers,  # here, so that no stage hangs on it: what it changes stands in build/settings
@@ -53,19 +65,28 @@ def study(name: str, params: dict | None = None) -> dict:
     params = parameters() if params is None else params
     studies, profile = params["studies"], params["profile"]
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", str(name)):
-        raise ValueError(f"params.yaml: study {name!r} must be made of letters, digits, '_' and '-'")
+        raise ValueError(
+            f"params.yaml: study {name!r} must be made of letters, digits, '_' and '-'"
+        )
     if profile not in params["profiles"]:
-        raise KeyError(f"params.yaml: profile {profile!r} is not one of {sorted(params['profiles'])}")
+        raise KeyError(
+            f"params.yaml: profile {profile!r} is not one of {sorted(params['profiles'])}"
+        )
     chain, current = [], name
     while current is not None:
         if current not in studies:
             raise KeyError(f"params.yaml: no study {current!r}; known are {sorted(studies)}")
         if current in chain:
-            raise ValueError(f"params.yaml: study {name!r} is `like` itself, by way of {' -> '.join(chain)}")
+            raise ValueError(
+                f"params.yaml: study {name!r} is `like` itself, by way of {' -> '.join(chain)}"
+            )
         chain.append(current)
         entries = studies[current] or {}
         if "profile" in entries:
-            raise ValueError(f"params.yaml: study {current!r} must not set `profile`, which holds for all studies")
+            raise ValueError(
+                f"params.yaml: study {current!r} must not set `profile`, which holds for all "
+                "studies"
+            )
         current = entries.get("like")
     settings = {key: value for key, value in params.items() if key not in ("studies", "profiles")}
     settings = _merge(settings, params["profiles"][profile] or {})
@@ -75,7 +96,8 @@ def study(name: str, params: dict | None = None) -> dict:
         own = entries.pop("profiles", None) or {}
         if unknown := sorted(set(own) - set(params["profiles"])):
             raise KeyError(
-                f"params.yaml: study {current!r} has no profile {unknown[0]!r}; known are {sorted(params['profiles'])}"
+                f"params.yaml: study {current!r} has no profile {unknown[0]!r}; known are "
+                f"{sorted(params['profiles'])}"
             )
         for change in (entries, own.get(profile) or {}):
             settings = _merge(layers.without_foreign(settings, change), change)
@@ -87,10 +109,11 @@ TOLD = {"compare": ("published",)}  # and, where it has it, what it tells some
 
 
 def settings(name: str, stage: str, params: dict | None = None) -> dict:
-    """What one stage of one study is told: its block of params.yaml, with `study`, what is COMMON and what it is TOLD.
+    """What one stage of one study is told: its block of params.yaml, with `study`, what is COMMON
+    and what it is TOLD.
 
-    Raises KeyError, ValueError as `study` does, KeyError for an unknown stage or a study without `root`, and ValueError
-    for a stage that sets one of the common ones itself.
+    Raises KeyError, ValueError as `study` does, KeyError for an unknown stage or a study without
+    `root`, and ValueError for a stage that sets one of the common ones itself.
     """
     resolved = study(name, params)
     if not isinstance(resolved.get(stage), dict):
@@ -101,6 +124,7 @@ def settings(name: str, stage: str, params: dict | None = None) -> dict:
     common |= {key: resolved.get(key, "") for key in TOLD.get(stage, ())}
     if clash := sorted(set(common) & set(resolved[stage])):
         raise ValueError(
-            f"params.yaml: block {stage!r} must not set {clash[0]!r}, which belongs to the study as a whole"
+            f"params.yaml: block {stage!r} must not set {clash[0]!r}, which belongs to the study "
+            "as a whole"
         )
     return common | resolved[stage]

@@ -20,11 +20,17 @@ def seed_of(*key: object) -> int:
 
 
 def generator(seed: int, image: Tensor, method: str) -> np.random.Generator:
-    """A generator for one image (C, H, W) and method: the same for the same content and seed, on CPU and CUDA."""
+    """A generator for one image (C, H, W) and method: the same for the same content and seed, on
+    CPU and CUDA.
+    """
     import torch  # takes seconds, and a table's seeds need none
 
-    content = image.detach().cpu().float().mul(64).round().to(torch.int64).to(torch.int16).contiguous()  # the last bits differ there
-    return np.random.default_rng([seed, zlib.crc32(method.encode()), zlib.crc32(content.numpy().tobytes())])
+    content = (
+        image.detach().cpu().float().mul(64).round().to(torch.int64).to(torch.int16).contiguous()
+    )  # the last bits differ there
+    return np.random.default_rng(
+        [seed, zlib.crc32(method.encode()), zlib.crc32(content.numpy().tobytes())]
+    )
 
 
 def drawn(seed: int, image: Tensor, method: str) -> int:
@@ -34,7 +40,9 @@ def drawn(seed: int, image: Tensor, method: str) -> int:
 
 @contextmanager
 def numpy_seeded(seed: int) -> Iterator[None]:
-    """numpy's global random numbers, which the shap library draws from, seeded and then put back as they were."""
+    """numpy's global random numbers, which the shap library draws from, seeded and then put back as
+    they were.
+    """
     before = np.random.get_state()
     np.random.seed(seed)
     try:

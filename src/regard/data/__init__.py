@@ -1,1 +1,3 @@
-"""Sets of cases: what is read and checked, outlines and reference regions, on the square a network sees."""
+"""Sets of cases: what is read and checked, outlines and reference regions, on the square a network
+sees.
+"""

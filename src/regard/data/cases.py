@@ -1,8 +1,9 @@
-"""Cases: a table, one image per row, and regions per structure; read, checked, written and split by patient.
+"""Cases: a table, one image per row, and regions per structure; read, checked, written and split by
+patient.
 
-On disk a set is a folder with `cases.csv` (columns case, patient, image, and either label or one column of 1, 0 or blank
-per finding), `images/`, and `regions/<structure>/<case>.png` (0/255). No file means not annotated; an all-zero mask means
-annotated as absent.
+On disk a set is a folder with `cases.csv` (columns case, patient, image, and either label or one
+column of 1, 0 or blank per finding), `images/`, and `regions/<structure>/<case>.png` (0/255). No
+file means not annotated; an all-zero mask means annotated as absent.
 """
 
 import tempfile
@@ -19,7 +20,6 @@ from regard.data.inputs import case_table
 from regard.data.inputs.case_table import RESERVED, SPLITS
 from regard.data.inputs.rasters import decode, nearly_constant, transparent
 from regard.data.inputs.words import joined, quoted, remark
-
 
 # How tables say that a finding is there or not, and that it is not known; a study takes 1, 0 and
 # blank alone.
@@ -44,10 +44,10 @@ class Lazy(Sequence):
 class Cases:
     """A set of cases.
 
-    table: one row per case (case, patient, image, label or findings, ...), columns as strings, blank = unknown.
-    images: per row a uint8 array (H, W) or (H, W, 3).
-    regions: per structure and row a bool array (H, W), or None where the case is not annotated.
-    listed: of a set that `read` read, the number of rows of its cases.csv, with those left out.
+    table: one row per case (case, patient, image, label or findings, ...), columns as strings,
+    blank = unknown. images: per row a uint8 array (H, W) or (H, W, 3). regions: per structure and
+    row a bool array (H, W), or None where the case is not annotated. listed: of a set that `read`
+    read, the number of rows of its cases.csv, with those left out.
     """
 
     table: pd.DataFrame
@@ -60,33 +60,45 @@ class Cases:
 
     def keep(self, rows: np.ndarray) -> "Cases":
         """The cases at the positions in `rows`, in that order."""
-        pick = lambda sequence: Lazy(sequence.__getitem__, [int(row) for row in rows])
+
+        def pick(sequence):
+            return Lazy(sequence.__getitem__, [int(row) for row in rows])
+
         return Cases(
             self.table.iloc[rows].reset_index(drop=True),
             pick(self.images),
             {name: pick(masks) for name, masks in self.regions.items()},
         )
 
-    def split(self, seed: int, by: str = "patient", strata: Sequence[str] = ("label",)) -> pd.Series:
-        """ "train", "tune" or "test" per row, in the shares of SPLITS; all rows of one `by` go together.
+    def split(
+        self, seed: int, by: str = "patient", strata: Sequence[str] = ("label",)
+    ) -> pd.Series:
+        """ "train", "tune" or "test" per row, in the shares of SPLITS; all rows of one `by` go
+        together.
 
-        Patients are shuffled within each stratum (the values of the columns `strata` in their rows), then dealt one by
-        one to the split furthest behind its share, so that every split has its share of each stratum. A `split` column
-        in the table is used as it is; one that names train and test alone, as sets are often published, keeps its test
-        patients, and the others are dealt to train and tune in the ratio of their shares. Raises ValueError for an
-        unknown name in that column, or a patient in two splits.
+        Patients are shuffled within each stratum (the values of the columns `strata` in their
+        rows), then dealt one by one to the split furthest behind its share, so that every split has
+        its share of each stratum. A `split` column in the table is used as it is; one that names
+        train and test alone, as sets are often published, keeps its test patients, and the others
+        are dealt to train and tune in the ratio of their shares. Raises ValueError for an unknown
+        name in that column, or a patient in two splits.
         """
         if "split" not in self.table:
             return _deal(self.table, SPLITS, seed, by, strata)
         case_table.check_split(self.table, by)
         split = self.table["split"].copy()
         if set(split) == {"train", "test"}:
-            taught = {name: SPLITS[name] / (SPLITS["train"] + SPLITS["tune"]) for name in ("train", "tune")}
+            taught = {
+                name: SPLITS[name] / (SPLITS["train"] + SPLITS["tune"])
+                for name in ("train", "tune")
+            }
             split[split == "train"] = _deal(self.table[split == "train"], taught, seed, by, strata)
         return split
 
 
-def _deal(table: pd.DataFrame, splits: Mapping[str, float], seed: int, by: str, strata: Sequence[str]) -> pd.Series:
+def _deal(
+    table: pd.DataFrame, splits: Mapping[str, float], seed: int, by: str, strata: Sequence[str]
+) -> pd.Series:
     columns = [name for name in strata if name in table]
     values = table[columns].agg("|".join, axis=1) if columns else pd.Series("", index=table.index)
     groups = values.groupby(table[by]).agg(lambda found: "+".join(sorted(set(found)))).sort_index()
@@ -102,16 +114,21 @@ def _deal(table: pd.DataFrame, splits: Mapping[str, float], seed: int, by: str, 
 
 
 def wanted_splits(table: pd.DataFrame) -> list[str]:
-    """The splits a study of this set needs: all of SPLITS, without train where the set's own split column has none, so
-    that only a network trained elsewhere can be explained on it."""
+    """The splits a study of this set needs: all of SPLITS, without train where the set's own split
+    column has none, so that only a network trained elsewhere can be explained on it."""
     own = "split" in table and "train" not in set(table["split"])
     return [name for name in SPLITS if not (own and name == "train")]
 
 
 def check_classes(
-    split: pd.Series, labels: pd.Series, wanted: Sequence[str], splits: Sequence[str] = tuple(SPLITS)
+    split: pd.Series,
+    labels: pd.Series,
+    wanted: Sequence[str],
+    splits: Sequence[str] = tuple(SPLITS),
 ) -> None:
-    """Raise ValueError when one of `splits` lacks one of the `wanted` labels, or they are fewer than two or not distinct."""
+    """Raise ValueError when one of `splits` lacks one of the `wanted` labels, or they are fewer
+    than two or not distinct.
+    """
     if len(wanted) < 2 or len(set(wanted)) != len(wanted):
         named = ", ".join(map(quoted, wanted))
         raise ValueError(f"a study needs two labels or more, the negative one first, not [{named}]")
@@ -125,9 +142,14 @@ def check_classes(
 
 
 def check_findings(
-    split: pd.Series, table: pd.DataFrame, findings: Sequence[str], splits: Sequence[str] = tuple(SPLITS)
+    split: pd.Series,
+    table: pd.DataFrame,
+    findings: Sequence[str],
+    splits: Sequence[str] = tuple(SPLITS),
 ) -> None:
-    """Raise ValueError when one of `splits` has no case that is known to have one of the `findings`, or to be free of it."""
+    """Raise ValueError when one of `splits` has no case that is known to have one of the
+    `findings`, or to be free of it.
+    """
     for name in splits:
         for finding in findings:
             for value, meaning in {"1": "with", "0": "without"}.items():
@@ -146,10 +168,10 @@ def read(
 ) -> Cases:
     """The set in `folder`, every image and mask decoded once to check it.
 
-    labels: the labels a study knows, None to accept all; excluded: labels whose cases are left out on purpose;
-    findings: the columns of 1, 0 or blank (unknown) that a study of several findings per image needs.
-    Raises FileNotFoundError for a missing folder or file and ValueError for anything else that is wrong; the message
-    names file and row (the header is row 1).
+    labels: the labels a study knows, None to accept all; excluded: labels whose cases are left out
+    on purpose; findings: the columns of 1, 0 or blank (unknown) that a study of several findings
+    per image needs. Raises FileNotFoundError for a missing folder or file and ValueError for
+    anything else that is wrong; the message names file and row (the header is row 1).
     """
     folder = Path(folder)
     cases = unchecked(folder)
@@ -164,29 +186,40 @@ def read(
             mask = masks[position]
             if mask is not None and mask.shape != shape:
                 raise ValueError(
-                    f"{folder}/cases.csv row {position + 2}: {folder}/regions/{structure}/{cases.table['case'][position]}"
-                    f".png is {_size(mask.shape)}, its image is {_size(shape)}; a mask must have the image's size"
+                    f"{folder}/cases.csv row {position + 2}: "
+                    f"{folder}/regions/{structure}/{cases.table['case'][position]}"
+                    f".png is {_size(mask.shape)}, its image is {_size(shape)}; a mask must have "
+                    "the image's size"
                 )
     if flat:
         remark(
-            f"{len(flat)} of {len(positions)} images are nearly constant or nearly all black and white, the first is that of "
+            f"{len(flat)} of {len(positions)} images are nearly constant or nearly all black and "
+            "white, the first is that of "
             f"case {flat[0]}: look at them, and at the window if one was stated"
         )
     return replace(cases.keep(positions), listed=len(cases))
 
 
 def nearly_constant_cases(cases: Cases) -> list[str]:
-    """The cases whose images show hardly anything (`rasters.nearly_constant`); every image is decoded."""
-    return [case for case, image in zip(cases.table["case"], cases.images) if nearly_constant(image)]
+    """The cases whose images show hardly anything (`rasters.nearly_constant`); every image is
+    decoded.
+    """
+    return [
+        case for case, image in zip(cases.table["case"], cases.images) if nearly_constant(image)
+    ]
 
 
 def _bar(positions: Sequence[int], doing: str) -> Iterable[int]:
     """`positions`, with a progress bar on a terminal where there are many."""
-    return tqdm(positions, doing, unit=" cases", disable=None if len(positions) > 500 else True, leave=False)
+    return tqdm(
+        positions, doing, unit=" cases", disable=None if len(positions) > 500 else True, leave=False
+    )
 
 
 def unchecked(folder: Path | str) -> Cases:
-    """The set in `folder`, its table and the names of its masks checked, images and masks only when they are asked for."""
+    """The set in `folder`, its table and the names of its masks checked, images and masks only when
+    they are asked for.
+    """
     folder = Path(folder)
     path = folder / "cases.csv"
     table, shown = case_table.read(folder)
@@ -234,18 +267,24 @@ def _with_known_label(
         raise ValueError(f"{path} has no column 'label'; it has {joined(table.columns)}")
     for row, label in enumerate(table["label"], start=2):
         if label not in labels and label not in excluded:
-            raise ValueError(f"{path} row {row}: unknown label {quoted(label)}; known are {joined([*labels, *excluded])}")
+            raise ValueError(
+                f"{path} row {row}: unknown label {quoted(label)}; known are "
+                f"{joined([*labels, *excluded])}"
+            )
     present = sorted(set(table["label"]) & set(labels))
     if len(present) < 2:
         raise ValueError(
-            f"{path} holds a single class, {', '.join(present) or 'none'}: a classifier needs cases of at "
+            f"{path} holds a single class, {', '.join(present) or 'none'}: a classifier needs "
+            "cases of at "
             f"least two of {', '.join(labels)}"
         )
     return np.flatnonzero(table["label"].isin(labels))
 
 
 def source_name(cases: Cases, folder: Path | str) -> str:
-    """What the column `data` calls a set: "phantom" when every region is generated truth, else its folder's name."""
+    """What the column `data` calls a set: "phantom" when every region is generated truth, else its
+    folder's name.
+    """
     exact = "reference" in cases.table and (cases.table["reference"] == "exact").all()
     return "phantom" if exact else Path(folder).name
 
@@ -253,7 +292,9 @@ def source_name(cases: Cases, folder: Path | str) -> str:
 def _image(path: Path, where: str) -> np.ndarray:
     image = _shown(path, where)
     if image.mode not in ("L", "RGB"):
-        raise ValueError(f"{where}: {path} has mode {image.mode}; images are 8-bit grey (L) or colour (RGB)")
+        raise ValueError(
+            f"{where}: {path} has mode {image.mode}; images are 8-bit grey (L) or colour (RGB)"
+        )
     return np.array(image)
 
 
@@ -263,7 +304,9 @@ def _shown(path: Path, where: str) -> Image.Image:
     except ValueError as error:
         raise ValueError(f"{where}: {error}") from None
     if image.mode in ("1", "L", "RGB") and transparent(image):
-        raise ValueError(f"{where}: {path} has transparent pixels: what should be seen behind them is not said")
+        raise ValueError(
+            f"{where}: {path} has transparent pixels: what should be seen behind them is not said"
+        )
     return image
 
 
@@ -273,7 +316,8 @@ def _mask(path: Path, where: str) -> np.ndarray | None:
     image = _shown(path, where)
     if image.mode not in ("1", "L"):
         raise ValueError(
-            f"{where}: {path} has mode {image.mode}; a mask is 8-bit grey, 0 or 255 (`regard import folder` converts masks)"
+            f"{where}: {path} has mode {image.mode}; a mask is 8-bit grey, 0 or 255 (`regard "
+            "import folder` converts masks)"
         )
     values = np.array(image.convert("L"))
     drawn = values == 255
@@ -281,7 +325,8 @@ def _mask(path: Path, where: str) -> np.ndarray | None:
         between = values[(values > 0) & (values < 255)][0]
         raise ValueError(
             f"{where}: {path} has the grey value {between}; a mask is 0 or 255 and nothing between "
-            "(multiply a mask of 0 and 1 by 255; `regard import folder ... --set above=0` converts masks)"
+            "(multiply a mask of 0 and 1 by 255; `regard import folder ... --set above=0` "
+            "converts masks)"
         )
     return drawn
 
@@ -291,18 +336,21 @@ def _size(shape: Sequence[int]) -> str:
 
 
 def write(cases: Cases, folder: Path | str, datasheet: str | None = None) -> None:
-    """Write `cases` to `folder` in the layout above; images become `images/<case>.png`. datasheet: text of DATASHEET.md.
+    """Write `cases` to `folder` in the layout above; images become `images/<case>.png`. datasheet:
+    text of DATASHEET.md.
 
-    Everything is written and read back beside `folder` first and moved there when complete; an earlier set there is
-    replaced, other files (a DATASHEET.md) stay. Raises ValueError when `folder` holds an `images` or `regions` that is not
-    a set's, for a case or structure whose name could not be a file's or stands twice, and what `read` raises.
+    Everything is written and read back beside `folder` first and moved there when complete; an
+    earlier set there is replaced, other files (a DATASHEET.md) stay. Raises ValueError when
+    `folder` holds an `images` or `regions` that is not a set's, for a case or structure whose name
+    could not be a file's or stands twice, and what `read` raises.
     """
     folder = Path(folder)
     if not (folder / "cases.csv").is_file():
         for name in ("images", "regions"):
             if (folder / name).exists():
                 raise ValueError(
-                    f"{folder} has no cases.csv, so its {name} is not ours to replace; give another folder"
+                    f"{folder} has no cases.csv, so its {name} is not ours to replace; give "
+                    "another folder"
                 )
     _check_names(cases)
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -327,7 +375,9 @@ def write(cases: Cases, folder: Path | str, datasheet: str | None = None) -> Non
 
 
 def _replace(made: Path, folder: Path, earlier: Path) -> None:
-    """Move the set in `made` to `folder`; one that is there goes to `earlier`, and comes back if that fails."""
+    """Move the set in `made` to `folder`; one that is there goes to `earlier`, and comes back if
+    that fails.
+    """
     if not folder.exists():
         made.rename(folder)
         return
@@ -352,10 +402,14 @@ def _check_names(cases: Cases) -> None:
     for meaning, names in (("case", cases.table["case"]), ("structure", cases.regions)):
         for name in names:
             if not case_table.SAFE_NAME.fullmatch(name):
-                raise ValueError(f"{meaning} {quoted(name)} must be made of 1 to 200 letters, digits, '_', '.' and '-'")
+                raise ValueError(
+                    f"{meaning} {quoted(name)} must be made of 1 to 200 letters, digits, '_', '.' "
+                    "and '-'"
+                )
     if (twice := cases.table["case"].duplicated()).any():
         raise ValueError(
-            f"case {quoted(cases.table['case'][twice].iloc[0])} stands twice; every case needs a name of its own"
+            f"case {quoted(cases.table['case'][twice].iloc[0])} stands twice; every case needs a "
+            "name of its own"
         )
 
 

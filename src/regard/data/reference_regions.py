@@ -1,18 +1,21 @@
-"""Reference regions made from the expert's outlines, on the grid of the annotation, by the rule a study names.
+"""Reference regions made from the expert's outlines, on the grid of the annotation, by the rule a
+study names.
 
-Rule "structures": each annotated structure as it was drawn, and `other`, what no structure covers. They may overlap.
-Rule "findings": the same for a study of several findings per image, in which a finding's structure has its name.
+Rule "structures": each annotated structure as it was drawn, and `other`, what no structure covers.
+They may overlap. Rule "findings": the same for a study of several findings per image, in which a
+finding's structure has its name.
 
-Rule "mass", for a breast mass (Byra et al., J Ultrason 2022, names the mass, the peritumoral region and the region below
-the mass but not how they were built; this construction is ours): with M the mass and r its equivalent radius
-sqrt(|M| / pi),
+Rule "mass", for a breast mass (Byra et al., J Ultrason 2022, names the mass, the peritumoral region
+and the region below the mass but not how they were built; this construction is ours): with M the
+mass and r its equivalent radius sqrt(|M| / pi),
 
     mass          M
-    peritumoral   pixels within the ring width w of M, without M; w = 5 mm, or max(0.25 r, 3 % of the image width)
+    peritumoral   pixels within the ring width w of M, without M; w = 5 mm, or max(0.25 r, 3 % of
+    the image width)
                   where the pixel size is unknown
     below         in each column of M, from w under its lowest pixel down to at most one mass height
-    above         `below` mirrored: in each column of M, from w over its highest pixel up to one mass height; a control
-    other         the rest of the image
+    above         `below` mirrored: in each column of M, from w over its highest pixel up to one
+    mass height; a control other         the rest of the image
 
 They are disjoint, an earlier name wins, and all are clipped to the image.
 """
@@ -30,7 +33,10 @@ from regard.data.cases import decode, write_mask
 AROUND_MASS = ("mass", "peritumoral", "below", "above", "other")
 SHORTCUT = "shortcut"  # where a marker was burnt in on purpose, see regard.data.shortcut
 ARTEFACT = "artefact"  # where a set says that callipers, text or the like lie on its images
-MARKS = (SHORTCUT, ARTEFACT)  # nobody's structures, so they may lie over any region and over `other`
+MARKS = (
+    SHORTCUT,
+    ARTEFACT,
+)  # nobody's structures, so they may lie over any region and over `other`
 FINDING = ("finding", "other")  # of each finding in turn, in a study of several
 
 
@@ -43,19 +49,23 @@ def ring_width(
 ) -> float:
     """Width of the peritumoral ring in pixels.
 
-    `ring_mm` millimetres when the pixel size is known, else the larger of `ring_radius` times the equivalent radius of
-    the bool `mask` (H, W) and `ring_image` times the image width. Raises ValueError for a pixel size that is not
-    positive.
+    `ring_mm` millimetres when the pixel size is known, else the larger of `ring_radius` times the
+    equivalent radius of the bool `mask` (H, W) and `ring_image` times the image width. Raises
+    ValueError for a pixel size that is not positive.
     """
     if pixel_mm is not None:
         if not pixel_mm > 0:
-            raise ValueError(f"the pixel size must be a positive number of millimetres, not {pixel_mm}")
+            raise ValueError(
+                f"the pixel size must be a positive number of millimetres, not {pixel_mm}"
+            )
         return ring_mm / pixel_mm
     return max(ring_radius * float(np.sqrt(mask.sum() / np.pi)), ring_image * mask.shape[1])
 
 
 def beneath(mask: np.ndarray, gap: float, height: float) -> np.ndarray:
-    """Pixels more than `gap` and at most `gap + height` rows under the lowest pixel of `mask` in their column."""
+    """Pixels more than `gap` and at most `gap + height` rows under the lowest pixel of `mask` in
+    their column.
+    """
     rows = np.arange(mask.shape[0])[:, None]
     lowest = np.where(mask, rows, -1).max(axis=0)
     depth = rows - lowest
@@ -65,10 +75,11 @@ def beneath(mask: np.ndarray, gap: float, height: float) -> np.ndarray:
 def around_mass(
     mask: np.ndarray, pixel_mm: float | None = None, below_height: float = 1.0, **ring
 ) -> dict[str, np.ndarray]:
-    """The five disjoint regions AROUND_MASS of a bool mass mask (H, W), as bool arrays (H, W) that cover the image.
+    """The five disjoint regions AROUND_MASS of a bool mass mask (H, W), as bool arrays (H, W) that
+    cover the image.
 
-    below_height: how far `below` and `above` reach, in mass heights; ring: the settings of `ring_width`.
-    An empty mask gives four empty regions, and `other` everywhere.
+    below_height: how far `below` and `above` reach, in mass heights; ring: the settings of
+    `ring_width`. An empty mask gives four empty regions, and `other` everywhere.
     """
     mask = np.asarray(mask, dtype=bool)
     if not mask.any():
@@ -99,17 +110,24 @@ def names(rule: str, structures: Sequence[str]) -> list[str]:
 
 
 def reference(
-    structures: Mapping[str, np.ndarray | None], rule: str = "structures", pixel_mm: float | None = None, **parameters
+    structures: Mapping[str, np.ndarray | None],
+    rule: str = "structures",
+    pixel_mm: float | None = None,
+    **parameters,
 ) -> dict[str, np.ndarray] | None:
-    """The regions of one case by `rule`, from its structures (bool (H, W), None where not annotated), without `other`.
+    """The regions of one case by `rule`, from its structures (bool (H, W), None where not
+    annotated), without `other`.
 
     None for a case of which no structure is annotated. parameters: those of `around_mass`.
-    Raises ValueError for an unknown rule, and for a rule "mass" that gets anything but one structure.
+    Raises ValueError for an unknown rule, and for a rule "mass" that gets anything but one
+    structure.
     """
     if rule not in RULES:
         raise ValueError(f"unknown rule of regions {rule!r}; known are {', '.join(RULES)}")
     if rule == "mass" and len(structures) != 1:
-        raise ValueError(f"the rule 'mass' builds its regions around one structure, not {', '.join(structures)}")
+        raise ValueError(
+            f"the rule 'mass' builds its regions around one structure, not {', '.join(structures)}"
+        )
     annotated = {name: mask for name, mask in structures.items() if mask is not None}
     if not annotated:
         return None
@@ -120,31 +138,50 @@ def reference(
 
 
 def combine(regions: Mapping[str, np.ndarray], name: str) -> np.ndarray | None:
-    """The region `name`, or the union of several joined by "+"; None unless every part is annotated: a union that lacks
-    one is a smaller region."""
+    """The region `name`, or the union of several joined by "+"; None unless every part is
+    annotated: a union that lacks one is a smaller region."""
     parts = name.split("+")
-    return np.logical_or.reduce([regions[part] for part in parts]) if all(part in regions for part in parts) else None
+    return (
+        np.logical_or.reduce([regions[part] for part in parts])
+        if all(part in regions for part in parts)
+        else None
+    )
 
 
 def check_parts(name: str, known: Sequence[str], where: str) -> None:
-    """Raise ValueError when a part of the region `name` is not among the `known` ones; where: the setting's name."""
+    """Raise ValueError when a part of the region `name` is not among the `known` ones; where: the
+    setting's name.
+    """
     for part in name.split("+"):
         if part not in known:
-            raise ValueError(f"params.yaml: {where}: {name!r} has no region {part!r}; known are {', '.join(known)}")
+            raise ValueError(
+                f"params.yaml: {where}: {name!r} has no region {part!r}; known are "
+                f"{', '.join(known)}"
+            )
 
 
 def dilate(region: np.ndarray, tolerance: float) -> np.ndarray:
-    """All pixels whose distance to the nearest pixel of `region` is at most `tolerance` pixels; empty stays empty."""
+    """All pixels whose distance to the nearest pixel of `region` is at most `tolerance` pixels;
+    empty stays empty.
+    """
     if tolerance == 0 or not region.any():
         return region
     return distance_transform_edt(~region) <= tolerance
 
 
-def describe(folder: Path, names: Sequence[str], expert: str, rule: str, drawn: Sequence[str] | None = None) -> None:
-    """Write folder/regions.json: the names of a study's regions that are scored, which of them is the expert's, the
-    rule, and the names that are on disk where they differ (findings are scored each as FINDING)."""
+def describe(
+    folder: Path, names: Sequence[str], expert: str, rule: str, drawn: Sequence[str] | None = None
+) -> None:
+    """Write folder/regions.json: the names of a study's regions that are scored, which of them is
+    the expert's, the rule, and the names that are on disk where they differ (findings are scored
+    each as FINDING)."""
     folder.mkdir(parents=True, exist_ok=True)
-    described = {"names": list(names), "expert": expert, "rule": rule, "drawn": list(names if drawn is None else drawn)}
+    described = {
+        "names": list(names),
+        "expert": expert,
+        "rule": rule,
+        "drawn": list(names if drawn is None else drawn),
+    }
     text = json.dumps(described, indent=1)
     (folder / "regions.json").write_text(text + "\n", encoding="utf-8")
 
@@ -152,12 +189,16 @@ def describe(folder: Path, names: Sequence[str], expert: str, rule: str, drawn: 
 def description(folder: Path) -> dict:
     """What `describe` wrote. Raises FileNotFoundError that names the missing stage output."""
     if not (folder / "regions.json").is_file():
-        raise FileNotFoundError(f"no {folder / 'regions.json'}: run the stage that makes it (dvc repro) first")
+        raise FileNotFoundError(
+            f"no {folder / 'regions.json'}: run the stage that makes it (dvc repro) first"
+        )
     return json.loads((folder / "regions.json").read_text(encoding="utf-8"))
 
 
 def write(regions: Mapping[str, np.ndarray], folder: Path, case: str) -> None:
-    """Write the regions of one case as folder/<region>/<case>.png, `other` left out: it is what remains."""
+    """Write the regions of one case as folder/<region>/<case>.png, `other` left out: it is what
+    remains.
+    """
     for name, region in regions.items():
         if name != "other":
             (folder / name).mkdir(parents=True, exist_ok=True)
@@ -165,12 +206,16 @@ def write(regions: Mapping[str, np.ndarray], folder: Path, case: str) -> None:
 
 
 def read(folder: Path, case: str, names: Sequence[str]) -> dict[str, np.ndarray]:
-    """The regions of one case that `write` put there, of those in `names`; one that is not annotated is left out.
+    """The regions of one case that `write` put there, of those in `names`; one that is not
+    annotated is left out.
 
-    `other` is what none of the rest covers, MARKS aside, and is unknown, so left out, unless all are annotated.
+    `other` is what none of the rest covers, MARKS aside, and is unknown, so left out, unless all
+    are annotated.
     """
     files = {name: folder / name / f"{case}.png" for name in names if name != "other"}
-    regions = {name: np.asarray(decode(file)) == 255 for name, file in files.items() if file.is_file()}
+    regions = {
+        name: np.asarray(decode(file)) == 255 for name, file in files.items() if file.is_file()
+    }
     drawn = [name for name in files if name not in MARKS]
     if "other" in names and all(name in regions for name in drawn):
         regions["other"] = ~np.logical_or.reduce([regions[name] for name in drawn])
@@ -178,30 +223,44 @@ def read(folder: Path, case: str, names: Sequence[str]) -> dict[str, np.ndarray]
 
 
 def of_finding(regions: Mapping[str, np.ndarray], finding: str) -> dict[str, np.ndarray]:
-    """The regions FINDING of one finding, none where it is not annotated, and MARKS where there are some."""
+    """The regions FINDING of one finding, none where it is not annotated, and MARKS where there are
+    some.
+    """
     marks = {name: regions[name] for name in MARKS if name in regions}
-    return ({"finding": regions[finding], "other": ~regions[finding]} | marks) if finding in regions else marks
+    return (
+        ({"finding": regions[finding], "other": ~regions[finding]} | marks)
+        if finding in regions
+        else marks
+    )
 
 
 def readers(regions: Mapping[str, np.ndarray], name: str) -> list[np.ndarray]:
     """What each of several readers drew as `name`: the regions `name-1`, `name-2` and so on."""
-    return [mask for other, mask in regions.items() if re.fullmatch(re.escape(name) + r"-\d+", other)]
+    return [
+        mask for other, mask in regions.items() if re.fullmatch(re.escape(name) + r"-\d+", other)
+    ]
 
 
 def other_findings(regions: Mapping[str, np.ndarray], finding: str) -> dict[str, np.ndarray]:
     """The regions of the other findings of a case, single readers' left out."""
     own = (finding, "other", *MARKS)
-    return {name: mask for name, mask in regions.items() if name not in own and not re.search(r"-\d+$", name)}
+    return {
+        name: mask
+        for name, mask in regions.items()
+        if name not in own and not re.search(r"-\d+$", name)
+    }
 
 
 def write_outline(regions: Mapping[str, np.ndarray], expert: str, folder: Path, case: str) -> None:
-    """Write what pictures outline: folder/expert/<case>.png, or for findings folder/<finding>/<case>.png."""
+    """Write what pictures outline: folder/expert/<case>.png, or for findings
+    folder/<finding>/<case>.png.
+    """
     write(_outlines(regions, expert), folder, case)
 
 
 def outlined(regions: Mapping[str, np.ndarray], expert: str) -> dict[str, bool]:
-    """Whether the expert's region of a case is somewhere on its image: {"": whether} for all targets, or of each annotated
-    finding {finding: whether}; nothing where it is not annotated."""
+    """Whether the expert's region of a case is somewhere on its image: {"": whether} for all
+    targets, or of each annotated finding {finding: whether}; nothing where it is not annotated."""
     found = {name: bool(mask.any()) for name, mask in _outlines(regions, expert).items()}
     return found if expert == "finding" else {"": drawn for drawn in found.values()}
 

@@ -46,7 +46,9 @@ READERS = {
 
 
 def datasheet(name: str) -> str:
-    """What stands in the DATASHEET.md of a set that reader `name` wrote: what the reader says of it."""
+    """What stands in the DATASHEET.md of a set that reader `name` wrote: what the reader says of
+    it.
+    """
     said = inspect.getmodule(READERS[name]).__doc__.strip()
     return f"# Imported by `regard import {name}`\n\n{said}\n"
 
@@ -57,30 +59,39 @@ def _written(target: Path) -> str:
 
 
 def bring_in(name: str, source: Path | str, target: Path | str, **options) -> cases.Cases:
-    """Read the published set `name` from `source`, a folder or an archive, and write it to `target` in the layout of
-    `regard.data.cases`.
+    """Read the published set `name` from `source`, a folder or an archive, and write it to `target`
+    in the layout of `regard.data.cases`.
 
-    options: those of the reader, by name. What is written is read back and checked before it stands at `target`; `source`
-    is never changed, and running it again changes nothing. Raises ValueError for an unknown name or option, for a target
-    inside the source or that holds anything but what the same reader wrote there, and what the reader raises.
+    options: those of the reader, by name. What is written is read back and checked before it stands
+    at `target`; `source` is never changed, and running it again changes nothing. Raises ValueError
+    for an unknown name or option, for a target inside the source or that holds anything but what
+    the same reader wrote there, and what the reader raises.
     """
     if name not in READERS:
         raise ValueError(f"no reader for {name!r}; known are {', '.join(READERS)}")
     known = list(inspect.signature(READERS[name]).parameters)[1:]
     if unknown := [option for option in options if option not in known]:
-        raise ValueError(f"reader {name!r} has no option {unknown[0]!r}; it has {', '.join(known) or 'none'}")
+        raise ValueError(
+            f"reader {name!r} has no option {unknown[0]!r}; it has {', '.join(known) or 'none'}"
+        )
     source, target = Path(source), Path(target)
     if not source.exists():
         raise FileNotFoundError(f"no folder or archive {source}")
-    if target.resolve().is_relative_to(source.resolve()) or source.resolve().is_relative_to(target.resolve()):
+    if target.resolve().is_relative_to(source.resolve()) or source.resolve().is_relative_to(
+        target.resolve()
+    ):
         raise ValueError(
-            f"target {target} and source {source} must not lie in one another: the source is never changed"
+            f"target {target} and source {source} must not lie in one another: the source is "
+            "never changed"
         )
     if target.exists() and any(target.iterdir()) and datasheet(name) not in _written(target):
         raise ValueError(
-            f"target {target} holds something that `regard import {name}` did not write; give an empty or a new folder"
+            f"target {target} holds something that `regard import {name}` did not write; give an "
+            "empty or a new folder"
         )
     with unpacked(source, target) as published:
-        given = "".join(f"\nOption: {option} = {value!r}.\n" for option, value in sorted(options.items()))
+        given = "".join(
+            f"\nOption: {option} = {value!r}.\n" for option, value in sorted(options.items())
+        )
         cases.write(READERS[name](published, **options), target, datasheet(name) + given)
     return cases.unchecked(target)  # `write` has checked it

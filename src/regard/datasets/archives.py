@@ -18,11 +18,13 @@ SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 
 @contextmanager
 def unpacked(source: Path, beside: Path) -> Iterator[Path]:
-    """A folder with the content of `source`: itself when it is a folder, else unpacked beside `beside` and removed after.
+    """A folder with the content of `source`: itself when it is a folder, else unpacked beside
+    `beside` and removed after.
 
-    An archive that holds a single folder and nothing else, but for a file system's own files, stands for that folder.
-    Raises FileNotFoundError for a missing source, ValueError for a file that is no archive, a damaged one, and one with a
-    member that is a link, a device, would leave the folder or would be written over another.
+    An archive that holds a single folder and nothing else, but for a file system's own files,
+    stands for that folder. Raises FileNotFoundError for a missing source, ValueError for a file
+    that is no archive, a damaged one, and one with a member that is a link, a device, would leave
+    the folder or would be written over another.
     """
     if source.is_dir():
         yield source
@@ -35,7 +37,9 @@ def unpacked(source: Path, beside: Path) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix=f".{beside.name}.", dir=beside.parent) as scratch:
         folder = Path(scratch)
         try:
-            _unzip(source, folder) if source.name.lower().endswith(".zip") else _untar(source, folder)
+            _unzip(source, folder) if source.name.lower().endswith(".zip") else _untar(
+                source, folder
+            )
         except Exception as error:  # what is damaged makes the decoders raise whatever they meet
             reason = str(error).replace(scratch, str(source)) or type(error).__name__
             raise ValueError(f"{source} cannot be unpacked: {' '.join(reason.split())}") from None
@@ -54,14 +58,18 @@ def _unzip(source: Path, folder: Path) -> None:
             member.filename = _spelled(member)
             _check(member.filename)
             if stat.S_ISLNK(member.external_attr >> 16):
-                raise ValueError(f"it holds the link {quoted(member.filename)}, which is not unpacked")
+                raise ValueError(
+                    f"it holds the link {quoted(member.filename)}, which is not unpacked"
+                )
         for member in archive.infolist():
             _check_new(folder, member.filename, member.is_dir())
             archive.extract(member, folder)
 
 
 def _spelled(member: zipfile.ZipInfo) -> str:
-    """The name of a member of a zip: Windows may write it with backslashes, and macOS in UTF-8 without saying so."""
+    """The name of a member of a zip: Windows may write it with backslashes, and macOS in UTF-8
+    without saying so.
+    """
     name = member.filename
     if not member.flag_bits & 0x800 and not name.isascii():
         try:
@@ -76,7 +84,9 @@ def _untar(source: Path, folder: Path) -> None:
         for member in archive:
             _check(member.name)
             if not (member.isfile() or member.isdir()):
-                raise ValueError(f"it holds {quoted(member.name)}, which is neither a file nor a folder")
+                raise ValueError(
+                    f"it holds {quoted(member.name)}, which is neither a file nor a folder"
+                )
         archive.extractall(folder, filter=_new_member)
         archive.fileobj.seek(archive.offset)
         after = archive.fileobj.read(tarfile.BLOCKSIZE)
@@ -93,9 +103,13 @@ def _new_member(member: tarfile.TarInfo, folder: str) -> tarfile.TarInfo:
 
 
 def _check_new(folder: Path, name: str, directory: bool) -> None:
-    """Refuse a file under a name that is taken, where a file system takes "A.png" and "a.png" for one, those too."""
+    """Refuse a file under a name that is taken, where a file system takes "A.png" and "a.png" for
+    one, those too.
+    """
     if not directory and os.path.lexists(folder / name):
-        raise ValueError(f"it holds {quoted(name)} twice, or under another name that is the same in this folder")
+        raise ValueError(
+            f"it holds {quoted(name)} twice, or under another name that is the same in this folder"
+        )
 
 
 def _check(name: str) -> None:

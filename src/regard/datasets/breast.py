@@ -1,8 +1,9 @@
 """BrEaST, breast ultrasound images (Pawłowska et al., Sci Data 2024, 10.1038/s41597-024-02984-z).
 
-Layout as published: a table `BrEaST-Lesions-USG-clinical-data-*.xlsx` (CaseID, Image_filename, Mask_tumor_filename,
-Mask_other_filename, BIRADS, Classification, ...) and a folder of images and masks; several masks of a case are joined by
-"&". One image per patient. The unit of `Pixel_size` is not stated in the table, so no `pixel_mm` is written.
+Layout as published: a table `BrEaST-Lesions-USG-clinical-data-*.xlsx` (CaseID, Image_filename,
+Mask_tumor_filename, Mask_other_filename, BIRADS, Classification, ...) and a folder of images and
+masks; several masks of a case are joined by "&". One image per patient. The unit of `Pixel_size` is
+not stated in the table, so no `pixel_mm` is written.
 """
 
 from pathlib import Path
@@ -15,10 +16,11 @@ LABELS = ("benign", "malignant", "normal")
 
 
 def read(folder: Path | str) -> Cases:
-    """BrEaST with the region "mass" (the union of a case's tumour masks; absent in normal images) and `birads`.
+    """BrEaST with the region "mass" (the union of a case's tumour masks; absent in normal images)
+    and `birads`.
 
-    Raises FileNotFoundError for a missing file, ValueError for a missing column, a case that is blank, an unknown
-    classification, and one that is not normal and has no mask.
+    Raises FileNotFoundError for a missing file, ValueError for a missing column, a case that is
+    blank, an unknown classification, and one that is not normal and has no mask.
     """
     folder = Path(folder)
     listed = files.one_of(folder, "BrEaST*.xlsx", "BrEaST*.csv")
@@ -33,9 +35,13 @@ def read(folder: Path | str) -> Cases:
                 raise ValueError(f"{short(row['Image_filename'])} is {label} and has no mask")
             for name in [row["Image_filename"], *masks]:
                 if name not in found:
-                    raise FileNotFoundError(f"no image or mask {quoted(name)} in {folder} or below it")
+                    raise FileNotFoundError(
+                        f"no image or mask {quoted(name)} in {folder} or below it"
+                    )
             rows.append((found[row["Image_filename"]], [found[name] for name in masks], label, row))
-            other |= {found.get(name.strip()) for name in row.get("Mask_other_filename", "").split("&")}
+            other |= {
+                found.get(name.strip()) for name in row.get("Mask_other_filename", "").split("&")
+            }
     used = other | {path for image, masks, *_ in rows for path in (image, *masks)}
     files.unlisted(found.values(), used, listed)
     table = files.cases_table(
@@ -46,5 +52,10 @@ def read(folder: Path | str) -> Cases:
         birads=[row[3]["BIRADS"] for row in rows],
         reference="reader",
     )
-    mass = lambda row: files.union([pixels.mask(path, row[0]) for path in row[1]], pixels.size_of(row[0]))
-    return Cases(table, Lazy(lambda row: pixels.image(row[0], grey=True), rows), {"mass": Lazy(mass, rows)})
+
+    def mass(row):
+        return files.union([pixels.mask(path, row[0]) for path in row[1]], pixels.size_of(row[0]))
+
+    return Cases(
+        table, Lazy(lambda row: pixels.image(row[0], grey=True), rows), {"mass": Lazy(mass, rows)}
+    )

@@ -1,7 +1,8 @@
 """BUS-BRA, breast ultrasound images (Gómez-Flores et al., Med Phys 2024, 10.1002/mp.16812).
 
-Layout as published: `bus_data.csv` (ID, Case, Pathology, BIRADS, Device, Side, ...), `Images/bus_0001-l.png` and
-`Masks/mask_0001-l.png`. `Case` is the patient. A pixel size is not given. The cross-validation files are not used.
+Layout as published: `bus_data.csv` (ID, Case, Pathology, BIRADS, Device, Side, ...),
+`Images/bus_0001-l.png` and `Masks/mask_0001-l.png`. `Case` is the patient. A pixel size is not
+given. The cross-validation files are not used.
 """
 
 from pathlib import Path
@@ -15,8 +16,8 @@ LABELS = ("benign", "malignant")
 def read(folder: Path | str) -> Cases:
     """BUS-BRA with the region "mass" and the columns birads, device (as `site`) and side.
 
-    Raises FileNotFoundError, ValueError for a missing file or column, a pathology that is neither benign nor malignant,
-    and a patient that is blank.
+    Raises FileNotFoundError, ValueError for a missing file or column, a pathology that is neither
+    benign nor malignant, and a patient that is blank.
     """
     listed = files.one_of(Path(folder), "bus_data.csv")
     folder = listed.parent
@@ -25,7 +26,9 @@ def read(folder: Path | str) -> Cases:
     for row in table.itertuples():
         with files.located(f"{listed} row {row.row}"):
             image = files.inside(folder / "Images", f"{row.ID}.png", "image")
-            mask = files.inside(folder / "Masks", f"{row.ID.replace('bus_', 'mask_', 1)}.png", "mask")
+            mask = files.inside(
+                folder / "Masks", f"{row.ID.replace('bus_', 'mask_', 1)}.png", "mask"
+            )
             files.known(row.Pathology.lower(), LABELS, "Pathology")
             files.filled(row.Case, "Case, the patient,")
             pairs.append((image, mask))

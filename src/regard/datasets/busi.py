@@ -1,11 +1,13 @@
-"""BUSI, breast ultrasound images (Al-Dhabyani et al., Data in Brief 2020, 10.1016/j.dib.2019.104863).
+"""BUSI, breast ultrasound images (Al-Dhabyani et al., Data in Brief 2020,
+10.1016/j.dib.2019.104863).
 
-Layout as published: `benign/`, `malignant/`, `normal/`, each with `<label> (<n>).png` and `<label> (<n>)_mask.png`, and
-`_mask_1.png`, `_mask_2.png` where an image shows more than one mass. Modes are mixed: images are grey stored as RGB (a
-few with coloured marks), masks 1-bit, grey, RGB or RGBA.
+Layout as published: `benign/`, `malignant/`, `normal/`, each with `<label> (<n>).png` and `<label>
+(<n>)_mask.png`, and `_mask_1.png`, `_mask_2.png` where an image shows more than one mass. Modes are
+mixed: images are grey stored as RGB (a few with coloured marks), masks 1-bit, grey, RGB or RGBA.
 
 What the set does not say, and what is done about it:
-- *Patients* are not given. Images that look the same (`same_view`) count as one patient; else each image is its own.
+- *Patients* are not given. Images that look the same (`same_view`) count as one patient; else each
+image is its own.
 - *Pixel size* is not given, and no `pixel_mm` is written.
 - Masks of `normal` are empty: no mass, annotated as absent.
 """
@@ -25,15 +27,17 @@ from regard.datasets import files, pixels
 
 LABELS = ("benign", "malignant", "normal")
 SAME_VIEW = 0.95
-# An extra mask of another size than its image cannot be placed without guessing, so the case is kept as not annotated.
+# An extra mask of another size than its image cannot be placed without guessing, so the case is
+# kept as not annotated.
 UNPLACEABLE = {"benign (4)_mask_1.png"}
 
 
 def read(folder: Path | str) -> Cases:
-    """BUSI in its published layout as Cases with the region "mass", the union of all masks of an image.
+    """BUSI in its published layout as Cases with the region "mass", the union of all masks of an
+    image.
 
-    Raises FileNotFoundError for a missing label folder or mask, ValueError for an empty set, a PNG of another
-    name, a damaged image, and a mask of another size (but for those in UNPLACEABLE).
+    Raises FileNotFoundError for a missing label folder or mask, ValueError for an empty set, a PNG
+    of another name, a damaged image, and a mask of another size (but for those in UNPLACEABLE).
     """
     folder = Path(folder)
     rows = []
@@ -45,23 +49,38 @@ def read(folder: Path | str) -> Cases:
         for name in names:
             match = re.fullmatch(rf"{label} \((\d+)\)(_mask(_\d+)?)?\.png", name)
             if match is None:
-                raise ValueError(f"{folder / label / name} is neither an image '{label} (n).png' nor a mask of one")
+                raise ValueError(
+                    f"{folder / label / name} is neither an image '{label} (n).png' nor a mask of "
+                    "one"
+                )
             if match[2] is None:
-                rows.append({"case": f"{label}-{int(match[1]):04d}", "label": label, "file": f"{label}/{name}"})
+                rows.append(
+                    {
+                        "case": f"{label}-{int(match[1]):04d}",
+                        "label": label,
+                        "file": f"{label}/{name}",
+                    }
+                )
         shown = {row["file"] for row in rows}
         for name in names:
-            if (image := re.sub(r"_mask(_\d+)?\.png$", ".png", name)) != name and f"{label}/{image}" not in shown:
+            if (
+                image := re.sub(r"_mask(_\d+)?\.png$", ".png", name)
+            ) != name and f"{label}/{image}" not in shown:
                 raise FileNotFoundError(f"{folder / label / name} has no image {image}")
     if not rows:
         raise ValueError(f"{folder} holds no images named '<label> (<n>).png'")
     table = pd.DataFrame(rows).sort_values("case", ignore_index=True)
     masks = [_mask_files(folder / file) for file in table["file"]]
     images = Lazy(lambda file: pixels.image(folder / file, grey=True), table["file"])
-    table["patient"] = _patients(table["case"], list(files.progress(images, "looking for images of one view")))
+    table["patient"] = _patients(
+        table["case"], list(files.progress(images, "looking for images of one view"))
+    )
     table["image"] = table["file"]
     table["reference"] = "reader"
     columns = ["case", "patient", "image", "label", "reference", "file"]
-    regions = {"mass": Lazy(lambda pair: _union(folder / pair[0], pair[1]), zip(table["file"], masks))}
+    regions = {
+        "mass": Lazy(lambda pair: _union(folder / pair[0], pair[1]), zip(table["file"], masks))
+    }
     return Cases(table[columns], images, regions)
 
 
@@ -69,7 +88,10 @@ def _mask_files(image: Path) -> list[Path]:
     first = image.with_name(f"{image.stem}_mask.png")
     if not first.is_file():
         raise FileNotFoundError(f"{image} has no mask {first.name}; BUSI has one for every image")
-    return [first, *(path for path in entries(image.parent) if path.name.startswith(f"{image.stem}_mask_"))]
+    return [
+        first,
+        *(path for path in entries(image.parent) if path.name.startswith(f"{image.stem}_mask_")),
+    ]
 
 
 def _union(image: Path, masks: list[Path]) -> np.ndarray | None:
@@ -81,7 +103,8 @@ def _union(image: Path, masks: list[Path]) -> np.ndarray | None:
             if path.name in UNPLACEABLE:
                 return None
             raise ValueError(
-                f"{path} is {mask.size[0]} x {mask.size[1]} pixels, its image is {size[0]} x {size[1]}; a "
+                f"{path} is {mask.size[0]} x {mask.size[1]} pixels, its image is {size[0]} x "
+                f"{size[1]}; a "
                 "mask must have the image's size"
             )
         union |= np.array(mask.convert("RGB")).max(axis=2) > 127
@@ -89,9 +112,11 @@ def _union(image: Path, masks: list[Path]) -> np.ndarray | None:
 
 
 def _patients(cases: pd.Series, images: list[np.ndarray]) -> list[str]:
-    """For each case the name of the first case that shows the same view, directly or by way of others."""
+    """For each case the name of the first case that shows the same view, directly or by way of
+    others.
+    """
     _, groups = connected_components(csr_array(same_view(images)), directed=False)
-    first = {group: case for group, case in reversed(list(zip(groups, cases)))}
+    first = dict(reversed(list(zip(groups, cases))))
     return [first[group] for group in groups]
 
 
@@ -101,7 +126,10 @@ def same_view(images: list[np.ndarray], threshold: float = SAME_VIEW) -> np.ndar
     Pearson correlation of 32 x 32 thumbnails (box average, aspect dropped) of at least `threshold`.
     """
     thumbnails = np.stack(
-        [np.asarray(Image.fromarray(image).resize((32, 32), Image.Resampling.BOX), float).ravel() for image in images]
+        [
+            np.asarray(Image.fromarray(image).resize((32, 32), Image.Resampling.BOX), float).ravel()
+            for image in images
+        ]
     )
     thumbnails -= thumbnails.mean(axis=1, keepdims=True)
     length = np.linalg.norm(thumbnails, axis=1, keepdims=True)

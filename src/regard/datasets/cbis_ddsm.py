@@ -1,13 +1,15 @@
 """CBIS-DDSM, digitised mammograms (Lee et al., Sci Data 2017, 10.1038/sdata.2017.177).
 
-Layout as published: `mass_case_description_train_set.csv`, `..._test_set.csv` and the same for `calc`, and DICOM files in
-folders such as `Mass-Training_P_00001_LEFT_CC` (the image) and `Mass-Training_P_00001_LEFT_CC_1` (crop and mask of abnormality
-1, whose file names are swapped in places: the mask is the one with the image's size). A mask of no such size cannot be
-placed; its structure is then not annotated in that image. Neither is a structure that no table lists for it: the tables are of
-curated abnormalities and do not say that there is no other. Images have 16 bits, shown over their whole range.
+Layout as published: `mass_case_description_train_set.csv`, `..._test_set.csv` and the same for
+`calc`, and DICOM files in folders such as `Mass-Training_P_00001_LEFT_CC` (the image) and
+`Mass-Training_P_00001_LEFT_CC_1` (crop and mask of abnormality 1, whose file names are swapped in
+places: the mask is the one with the image's size). A mask of no such size cannot be placed; its
+structure is then not annotated in that image. Neither is a structure that no table lists for it:
+the tables are of curated abnormalities and do not say that there is no other. Images have 16 bits,
+shown over their whole range.
 
-The published training and test patients of masses and of calcifications overlap: who is in a test set of either is a test
-patient here. A pixel size is not given.
+The published training and test patients of masses and of calcifications overlap: who is in a test
+set of either is a test patient here. A pixel size is not given.
 """
 
 import re
@@ -37,11 +39,12 @@ PATHOLOGY = {"MALIGNANT": "malignant", "BENIGN": "benign", "BENIGN_WITHOUT_CALLB
 
 
 def read(folder: Path | str) -> Cases:
-    """CBIS-DDSM by image: label malignant where any abnormality is, else benign; regions "mass" and "calcification", the
-    union of an image's; `split` as published; `report`, the BI-RADS words of its abnormalities.
+    """CBIS-DDSM by image: label malignant where any abnormality is, else benign; regions "mass" and
+    "calcification", the union of an image's; `split` as published; `report`, the BI-RADS words of
+    its abnormalities.
 
-    Raises FileNotFoundError for a missing table, image or mask folder, ValueError for a missing column, an unknown
-    pathology and a blank patient.
+    Raises FileNotFoundError for a missing table, image or mask folder, ValueError for a missing
+    column, an unknown pathology and a blank patient.
     """
     folder = Path(folder)
     folders = {composed(path.name): path for path in names.below(folder, "*_P_*") if path.is_dir()}
@@ -50,35 +53,56 @@ def read(folder: Path | str) -> Cases:
     tables = files.below(folder, "*_case_description_*_set.csv")
     for name in TABLES:
         if tables and name not in {path.name.lower() for path in tables}:
-            remark(f"no {name} in {folder} or below it: its abnormalities and its part of the split are not known")
+            remark(
+                f"no {name} in {folder} or below it: its abnormalities and its part of the split "
+                "are not known"
+            )
     for listed in tables:
-        named = re.fullmatch(r"(mass|calc)_case_description_(train|test)_set\.csv", listed.name.lower())
+        named = re.fullmatch(
+            r"(mass|calc)_case_description_(train|test)_set\.csv", listed.name.lower()
+        )
         if not named:
-            raise ValueError(f"{listed} is none of the tables mass_ and calc_case_description_train_ and _test_set.csv")
+            raise ValueError(
+                f"{listed} is none of the tables mass_ and calc_case_description_train_ and "
+                "_test_set.csv"
+            )
         kind, part = named.groups()
         for row in files.progress(files.table(listed, COLUMNS).to_dict("records")):
             with files.located(f"{listed} row {row['row']}"):
                 patient = files.filled(row["patient_id"], "patient_id")
                 pathology = PATHOLOGY[files.known(row["pathology"], tuple(PATHOLOGY), "pathology")]
                 image = _only(_folder(folders, row["image file path"], folder))
-                case = files.case_name(f"{patient}_{row['left or right breast']}_{row['image view']}")
+                case = files.case_name(
+                    f"{patient}_{row['left or right breast']}_{row['image view']}"
+                )
                 mask = _mask(_folder(folders, row["ROI mask file path"], folder), image)
             one = found.setdefault(
-                case, {"patient": patient, "image": image, "drawn": [], "labels": set(), "words": []}
+                case,
+                {"patient": patient, "image": image, "drawn": [], "labels": set(), "words": []},
             )
             with files.located(f"{listed} row {row['row']}"):
                 if pixels.size_of(image) != pixels.size_of(one["image"]):
-                    raise ValueError(f"{image} has another size than {one['image']}, the same view in another table")
+                    raise ValueError(
+                        f"{image} has another size than {one['image']}, the same view in another "
+                        "table"
+                    )
             one["drawn"].append((KINDS[kind], mask))
             one["labels"].add(pathology)
-            words = [row[word].replace("_", " ").lower() for word in WORDS if row.get(word) not in (None, "", "N/A")]
+            words = [
+                row[word].replace("_", " ").lower()
+                for word in WORDS
+                if row.get(word) not in (None, "", "N/A")
+            ]
             one["words"].append(", ".join([KINDS[kind], *words]))
             tested |= {patient} if part == "test" else set()
     if not found:
         raise FileNotFoundError(f"no *_case_description_*_set.csv in {folder} or below it")
     rows = list(found.values())
     if lost := sum(mask is None for row in rows for _, mask in row["drawn"]):
-        remark(f"{lost} masks have another size than their image: their structures count as not annotated there")
+        remark(
+            f"{lost} masks have another size than their image: their structures count as not "
+            "annotated there"
+        )
     table = files.cases_table(
         case=found,
         patient=[row["patient"] for row in rows],
@@ -88,7 +112,9 @@ def read(folder: Path | str) -> Cases:
         report=["; ".join(row["words"]) for row in rows],
         reference="reader",
     )
-    regions = {name: Lazy(lambda row, name=name: _drawn(row, name), rows) for name in KINDS.values()}
+    regions = {
+        name: Lazy(lambda row, name=name: _drawn(row, name), rows) for name in KINDS.values()
+    }
     return Cases(table, Lazy(lambda row: pixels.dicom(row["image"]), rows), regions)
 
 
@@ -106,7 +132,9 @@ def _only(folder: Path) -> Path:
 def _mask(folder: Path, image: Path) -> Path | None:
     found = files.below(folder, "*.dcm")
     if len(found) < 2:
-        raise FileNotFoundError(f"{folder} holds {len(found)} *.dcm; an abnormality has two, its mask and a crop")
+        raise FileNotFoundError(
+            f"{folder} holds {len(found)} *.dcm; an abnormality has two, its mask and a crop"
+        )
     size = pixels.size_of(image)
     return next((path for path in found if pixels.size_of(path) == size), None)
 

@@ -1,4 +1,6 @@
-"""Annotations in COCO's format (Lin et al., ECCV 2014, 10.1007/978-3-319-10602-1_48): polygons, run-length codes, boxes."""
+"""Annotations in COCO's format (Lin et al., ECCV 2014, 10.1007/978-3-319-10602-1_48): polygons,
+run-length codes, boxes.
+"""
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -15,29 +17,44 @@ Drawn = tuple[str, int, Callable[[], np.ndarray]]
 
 
 def read(path: Path, folder: Path, images: Sequence[Path]) -> Iterator[Drawn]:
-    """Of the COCO file `path`, for each image it lists and each category: structure, position in `images`, its mask.
+    """Of the COCO file `path`, for each image it lists and each category: structure, position in
+    `images`, its mask.
 
-    A mask is the union of the image's annotations of the category; an image that lacks a category is annotated as
-    absent there. Images are found by their path in `folder`, else by the last part of their file name. Images that the file
-    does not list are counted on stderr. Raises ValueError that names the file for broken JSON, an id or image that stands
-    twice, an image of another size than stated or that is none of `images`, and an annotation that belongs to no image
-    or category, has neither segmentation nor bbox, or does not fit its image.
+    A mask is the union of the image's annotations of the category; an image that lacks a category
+    is annotated as absent there. Images are found by their path in `folder`, else by the last part
+    of their file name. Images that the file does not list are counted on stderr. Raises ValueError
+    that names the file for broken JSON, an id or image that stands twice, an image of another size
+    than stated or that is none of `images`, and an annotation that belongs to no image or category,
+    has neither segmentation nor bbox, or does not fit its image.
     """
     content = files.read_json(path)
     with files.located(path):
-        if not isinstance(content, dict) or not all(isinstance(content.get(key), list) for key in LISTS):
+        if not isinstance(content, dict) or not all(
+            isinstance(content.get(key), list) for key in LISTS
+        ):
             raise ValueError("COCO has the lists images, annotations and categories")
         try:
-            names = {key: files.column_name(str(one["name"])) for key, one in _by_id(content, "categories").items()}
+            names = {
+                key: files.column_name(str(one["name"]))
+                for key, one in _by_id(content, "categories").items()
+            }
             rows = _rows(_by_id(content, "images"), folder, images)
             found = _found(content["annotations"], rows, names)
         except (KeyError, TypeError, AttributeError) as error:
-            raise ValueError(f"an entry is not as COCO has it ({type(error).__name__}: {error})") from None
+            raise ValueError(
+                f"an entry is not as COCO has it ({type(error).__name__}: {error})"
+            ) from None
     if missing := len(images) - len(rows):
-        remark(f"{path} does not list {missing} of {len(images)} images: they count as not annotated")
+        remark(
+            f"{path} does not list {missing} of {len(images)} images: they count as not annotated"
+        )
     for image, at in rows.items():
         for category, name in names.items():
-            yield name, at, lambda at=at, key=(image, category): _mask(images[at], found.get(key, []))
+            yield (
+                name,
+                at,
+                lambda at=at, key=(image, category): _mask(images[at], found.get(key, [])),
+            )
 
 
 def _by_id(content: dict, key: str) -> dict:
@@ -68,12 +85,17 @@ def _rows(listed: dict, folder: Path, images: Sequence[Path]) -> dict:
                     f"{where} has the width or height {quoted(said)}, which is no number in JSON"
                 )
         if any(said is not None and said != real for said, real in zip(stated, (width, height))):
-            raise ValueError(f"{where} is stated as {stated[0]} x {stated[1]} pixels, its file has {width} x {height}")
+            raise ValueError(
+                f"{where} is stated as {stated[0]} x {stated[1]} pixels, its file has {width} x "
+                f"{height}"
+            )
     return rows
 
 
 def _position(name: str, known: dict[str, int]) -> int:
-    """Where the image is that COCO calls `name`: by its path, with backslashes too, else by its last part."""
+    """Where the image is that COCO calls `name`: by its path, with backslashes too, else by its
+    last part.
+    """
     slashed = composed(name.replace("\\", "/"))
     if slashed.removeprefix("./") in known:
         return known[slashed.removeprefix("./")]
@@ -96,9 +118,13 @@ def _found(entries: list, rows: dict, names: dict) -> dict:
             raise ValueError(f"id {quoted(key)} stands twice in annotations")
         ids.add(key)
         if image not in rows:
-            raise ValueError(f"{called} belongs to no image: image_id {quoted(image)} is not listed")
+            raise ValueError(
+                f"{called} belongs to no image: image_id {quoted(image)} is not listed"
+            )
         if category not in names:
-            raise ValueError(f"{called} belongs to no category: category_id {quoted(category)} is not listed")
+            raise ValueError(
+                f"{called} belongs to no category: category_id {quoted(category)} is not listed"
+            )
         found.setdefault((image, category), []).append((called, entry))
     return found
 
@@ -110,5 +136,7 @@ def _mask(image: Path, entries: list[tuple[str, dict]]) -> np.ndarray:
             masks.append(annotations.coco_object(size, entry))
     mask = files.union(masks, size)
     if entries and not mask.any():
-        raise ValueError(f"{entries[0][0]} encloses no pixel of {image.name}, which would read as absent")
+        raise ValueError(
+            f"{entries[0][0]} encloses no pixel of {image.name}, which would read as absent"
+        )
     return mask

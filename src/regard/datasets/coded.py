@@ -1,4 +1,6 @@
-"""Masks that hold several structures in one image, as codes (grey values or palette indices) or as colours."""
+"""Masks that hold several structures in one image, as codes (grey values or palette indices) or as
+colours.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
@@ -15,20 +17,26 @@ BACKGROUND = "background"  # a name that stands for no structure
 
 
 class Coded:
-    """What the codes or the colours of a set's masks mean: `structures`, and `masks(mask file, image file)` by structure."""
+    """What the codes or the colours of a set's masks mean: `structures`, and `masks(mask file,
+    image file)` by structure.
+    """
 
     def __init__(self, codes: object = None, colours: object = None):
         if codes is not None and colours is not None:
             raise ValueError("masks have codes or colours, not both")
         if codes is not None:
             names = _codes(codes)
-            self._split: Callable[[Image.Image], dict] = lambda image: annotations.codes(image, names)
+            self._split: Callable[[Image.Image], dict] = lambda image: annotations.codes(
+                image, names
+            )
             called = names.values()
         else:
             named = _colours(colours)
             self._split = lambda image: annotations.colours(image, named)
             called = named
-        self.structures: Sequence[str] = [name for name in dict.fromkeys(called) if name != BACKGROUND]
+        self.structures: Sequence[str] = [
+            name for name in dict.fromkeys(called) if name != BACKGROUND
+        ]
         if not self.structures:
             raise ValueError("codes or colours must name a structure, not the background alone")
         self.masks = lru_cache(1)(self._masks)  # asked for structure by structure
@@ -42,7 +50,9 @@ class Coded:
 
 
 def _codes(given: object) -> dict[int, str]:
-    """{code: structure} with 0 for the background unless it is named, as options of the command line give it."""
+    """{code: structure} with 0 for the background unless it is named, as options of the command
+    line give it.
+    """
     names = {0: BACKGROUND}
     if not isinstance(given, Mapping) or not given:
         raise ValueError(f"codes must be of the form {{1: tumour, 2: stroma}}, not {quoted(given)}")
@@ -61,12 +71,20 @@ def _codes(given: object) -> dict[int, str]:
 def _colours(given: object) -> dict[str, tuple[int, int, int]]:
     """{structure: (red, green, blue)}, each channel 0 or 255; black is the background."""
     if not isinstance(given, Mapping) or not given:
-        raise ValueError(f"colours must be of the form {{tumour: [255, 0, 0]}}, not {quoted(given)}")
+        raise ValueError(
+            f"colours must be of the form {{tumour: [255, 0, 0]}}, not {quoted(given)}"
+        )
     found: dict[str, tuple[int, int, int]] = {}
     for key, value in given.items():
         name = _structure(key, "colours")
-        if not isinstance(value, list | tuple) or len(value) != 3 or any(part not in (0, 255) for part in value):
-            raise ValueError(f"colours: {name} is {quoted(value)}; a colour is [red, green, blue], each 0 or 255")
+        if (
+            not isinstance(value, list | tuple)
+            or len(value) != 3
+            or any(part not in (0, 255) for part in value)
+        ):
+            raise ValueError(
+                f"colours: {name} is {quoted(value)}; a colour is [red, green, blue], each 0 or 255"
+            )
         colour = tuple(int(part) for part in value)
         if not any(colour):
             raise ValueError(f"colours: {name} is black, which is the background")

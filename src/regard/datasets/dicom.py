@@ -167,7 +167,10 @@ def _check_window(data) -> None:
     """Raise ValueError for half a window, and a width that the window's function does not have."""
     if not (_has(data, "WindowCenter") and _has(data, "WindowWidth")):
         raise ValueError("its window has a centre or a width alone; state a window")
-    width, linear = _first(data.WindowWidth), (data.get("VOILUTFunction") or "LINEAR").upper() == "LINEAR"
+    width, linear = (
+        _first(data.WindowWidth),
+        (data.get("VOILUTFunction") or "LINEAR").upper() == "LINEAR",
+    )
     if not width > 0 or (linear and width < 1):
         least = "at least 1" if linear else "over 0"
         raise ValueError(f"its window has the width {width:g}, not {least}; state a window")

@@ -1,4 +1,6 @@
-"""What the readers share: tables, JSON and images opened as they are published; every error names the file."""
+"""What the readers share: tables, JSON and images opened as they are published; every error names
+the file.
+"""
 
 import json
 import os
@@ -18,7 +20,9 @@ from regard.data.inputs.words import joined, quoted, remark
 
 @contextmanager
 def located(where: object) -> Iterator[None]:
-    """Put `where` (a file, a file and row) before the message of a ValueError or FileNotFoundError raised inside."""
+    """Put `where` (a file, a file and row) before the message of a ValueError or FileNotFoundError
+    raised inside.
+    """
     try:
         yield
     except FileNotFoundError as error:
@@ -28,41 +32,51 @@ def located(where: object) -> Iterator[None]:
 
 
 def present(path: Path, meaning: str = "") -> Path:
-    """`path`, which must be a file or a folder. Raises FileNotFoundError, with what it should hold."""
+    """`path`, which must be a file or a folder. Raises FileNotFoundError, with what it should
+    hold.
+    """
     if not path.exists():
         raise FileNotFoundError(f"no {path}{': ' + meaning if meaning else ''}")
     return path
 
 
 def below(folder: Path, *patterns: str) -> list[Path]:
-    """The files in `folder` or below it that fit one of the glob `patterns`, in order; a file system's own are left out."""
+    """The files in `folder` or below it that fit one of the glob `patterns`, in order; a file
+    system's own are left out.
+    """
     return [path for path in names.below(folder, *patterns) if not path.is_dir()]
 
 
 def one_of(folder: Path, *patterns: str) -> Path:
-    """The one file or folder in `folder` or below it that fits the first of the glob `patterns` that any fits.
+    """The one file or folder in `folder` or below it that fits the first of the glob `patterns`
+    that any fits.
 
     Raises FileNotFoundError when there is none, ValueError when there are several.
     """
     for pattern in patterns:
         found = names.below(folder, pattern)
         if len(found) > 1:
-            raise ValueError(f"{folder} holds {len(found)} files {pattern}, {found[0]} and {found[1]} among them")
+            raise ValueError(
+                f"{folder} holds {len(found)} files {pattern}, {found[0]} and {found[1]} among them"
+            )
         if found:
             return found[0]
     raise FileNotFoundError(f"no {' or '.join(patterns)} in {folder} or below it")
 
 
 def table(path: Path, columns: Sequence[str]) -> pd.DataFrame:
-    """A CSV or Excel table as `regard.data.inputs.tables` reads it, with the number of each row in the column `row`.
+    """A CSV or Excel table as `regard.data.inputs.tables` reads it, with the number of each row in
+    the column `row`.
 
-    Raises FileNotFoundError for a missing file and ValueError for what `tables.read` refuses and for a missing column.
+    Raises FileNotFoundError for a missing file and ValueError for what `tables.read` refuses and
+    for a missing column.
     """
     found = tables.read(path)
     tables.lacking(path, found, list(columns))
     if "row" in found:
         raise ValueError(
-            f"{path} has a column 'row', which stands for the number of the row here; give it another name"
+            f"{path} has a column 'row', which stands for the number of the row here; give it "
+            "another name"
         )
     return found.reset_index()[[*found.columns, "row"]]
 
@@ -99,23 +113,33 @@ def number(text: str, meaning: str) -> float:
 
 
 def flag(text: str, meaning: str) -> bool:
-    """`text`, 0 or 1 (or 0.0 or 1.0), as a truth value. Raises ValueError with `meaning`, the column, for all else."""
+    """`text`, 0 or 1 (or 0.0 or 1.0), as a truth value. Raises ValueError with `meaning`, the
+    column, for all else.
+    """
     if (value := number(text, meaning)) not in (0, 1):
         raise ValueError(f"{meaning} is {quoted(text)}; it must be 0 or 1")
     return value == 1
 
 
 def inside(folder: Path, name: str, meaning: str) -> Path:
-    """The file `name` in `folder` (`names.find`), which must exist and lie in `folder`: names in tables are data."""
+    """The file `name` in `folder` (`names.find`), which must exist and lie in `folder`: names in
+    tables are data.
+    """
     path = names.find(folder, name)
-    if not name or "\0" in name or not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder)):
+    if (
+        not name
+        or "\0" in name
+        or not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))
+    ):
         raise ValueError(f"{meaning} {quoted(name)} is not a file in {folder}")
     if not os.path.isfile(path):  # unlike Path.is_file also false for a name that is too long
         near = names.alike(path.parent, path.name) if os.path.isdir(path.parent) else None
         if os.path.islink(path):
             reason = "; it is a link to nothing"
         else:
-            reason = f"; {near.name} differs in the case of its letters" if near and near != path else ""
+            reason = (
+                f"; {near.name} differs in the case of its letters" if near and near != path else ""
+            )
         raise FileNotFoundError(f"no {meaning} {quoted(name)} in {folder}{reason}")
     return path
 
@@ -145,9 +169,14 @@ def filled(value: str, meaning: str) -> str:
 
 
 def cases_table(**columns: object) -> pd.DataFrame:
-    """The table of a set from its columns (sequences, or one value for all rows), as text, with rows numbered anew."""
+    """The table of a set from its columns (sequences, or one value for all rows), as text, with
+    rows numbered anew.
+    """
     length = max(len(column) for column in columns.values() if not isinstance(column, str))
-    ready = {name: [column] * length if isinstance(column, str) else list(column) for name, column in columns.items()}
+    ready = {
+        name: [column] * length if isinstance(column, str) else list(column)
+        for name, column in columns.items()
+    }
     return pd.DataFrame(ready, dtype=str)
 
 
@@ -157,9 +186,11 @@ def union(masks: Sequence[np.ndarray], size: tuple[int, int]) -> np.ndarray:
 
 
 def by_name(folder: Path, *patterns: str) -> dict[str, Path]:
-    """The files in `folder` or below it that fit one of the glob `patterns`, by file name (in NFC), in order.
+    """The files in `folder` or below it that fit one of the glob `patterns`, by file name (in NFC),
+    in order.
 
-    Raises ValueError for two of one name: a table that names a file without its folder could mean either.
+    Raises ValueError for two of one name: a table that names a file without its folder could mean
+    either.
     """
     found: dict[str, Path] = {}
     for path in below(folder, *patterns):
@@ -176,13 +207,17 @@ def last_part(name: str) -> str:
 
 
 def left_out(count: int, of: int, reason: str) -> None:
-    """Say on stderr that `count` of `of` listed images are left out, and why; nothing when there are none."""
+    """Say on stderr that `count` of `of` listed images are left out, and why; nothing when there
+    are none.
+    """
     if count:
         remark(f"{count} of {of} listed images are left out: {reason}")
 
 
 def unlisted(found: Iterable[Path], used: Collection[Path], where: object) -> None:
-    """Say on stderr that some of the files `found` are not read, for nothing in `where` names them; nothing else."""
+    """Say on stderr that some of the files `found` are not read, for nothing in `where` names them;
+    nothing else.
+    """
     strays = [path for path in found if path not in used]
     if strays:
         shown = joined([path.name for path in strays], 3)
@@ -190,11 +225,11 @@ def unlisted(found: Iterable[Path], used: Collection[Path], where: object) -> No
 
 
 def pairs(images: Path, masks: Path) -> tuple[list[Path], list[Path]]:
-    """The images of a folder, in order, and for each the mask with its name, whatever their suffixes; hidden files and a
-    file system's own are passed over.
+    """The images of a folder, in order, and for each the mask with its name, whatever their
+    suffixes; hidden files and a file system's own are passed over.
 
-    Raises FileNotFoundError for a missing folder, mask or image, ValueError for an empty folder and for two files that
-    differ in their suffix alone.
+    Raises FileNotFoundError for a missing folder, mask or image, ValueError for an empty folder and
+    for two files that differ in their suffix alone.
     """
     shown, drawn = {}, {}
     for folder, found in ((images, shown), (masks, drawn)):
@@ -214,8 +249,12 @@ def pairs(images: Path, masks: Path) -> tuple[list[Path], list[Path]]:
 
 
 def published_split(tested: Sequence[bool]) -> dict[str, list[str]]:
-    """The column `split` of a set published as training and test images; none where only one of them is there."""
-    return {"split": ["test" if test else "train" for test in tested]} if len(set(tested)) == 2 else {}
+    """The column `split` of a set published as training and test images; none where only one of
+    them is there.
+    """
+    return (
+        {"split": ["test" if test else "train" for test in tested]} if len(set(tested)) == 2 else {}
+    )
 
 
 def progress(items: Sequence, doing: str = "reading annotations") -> Iterator:

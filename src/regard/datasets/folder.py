@@ -1,32 +1,35 @@
-"""Anybody's images: a CSV, images, and annotations in any of the forms of `regard.data.annotations`.
+"""Anybody's images: a CSV, images, and annotations in any of the forms of
+`regard.data.annotations`.
 
 SOURCE holds `cases.csv` (or one CSV of another name) with a row per image and the columns
 
-    image               its file, relative to SOURCE; 8-bit, DICOM, or of more bits with the option `window`
-    patient             never blank
-    case                optional, else the file's name
-    label, or a column of 1, 0 or blank per finding, split, site, report, pixel_mm, ...: taken over as they are
-    mask:STRUCTURE      a mask image, relative to SOURCE; blank = not annotated
-    mask                a mask image of several structures, told apart by the option `codes` or `colours`
-    box:STRUCTURE       "left top width height" in pixels from the upper left corner; several joined by ";"
-    circle:STRUCTURE    "x y radius" in pixels, y from the top; several joined by ";"
-    geojson             a GeoJSON file as QuPath exports it; each class is a structure
+    image               its file, relative to SOURCE; 8-bit, DICOM, or of more bits with the option
+    `window` patient             never blank case                optional, else the file's name
+    label, or a column of 1, 0 or blank per finding, split, site, report, pixel_mm, ...: taken over
+    as they are mask:STRUCTURE      a mask image, relative to SOURCE; blank = not annotated mask
+    a mask image of several structures, told apart by the option `codes` or `colours` box:STRUCTURE
+    "left top width height" in pixels from the upper left corner; several joined by ";"
+    circle:STRUCTURE    "x y radius" in pixels, y from the top; several joined by ";" geojson
+    a GeoJSON file as QuPath exports it; each class is a structure
 
-"none" in a column of boxes or circles means annotated as absent, blank not annotated. A file `coco.json` in SOURCE adds
-polygons, run-length codes and boxes by image file and category; images that it lists and that lack a category are
-annotated as absent there. Structures get lower-case names with underscores. Files that nothing names are counted on stderr.
+"none" in a column of boxes or circles means annotated as absent, blank not annotated. A file
+`coco.json` in SOURCE adds polygons, run-length codes and boxes by image file and category; images
+that it lists and that lack a category are annotated as absent there. Structures get lower-case
+names with underscores. Files that nothing names are counted on stderr.
 
 Options, each with `--set NAME=VALUE`, the value as YAML:
 
-    window='[0, 4095]'                      of images of more than 8 bits, the values that become black and white
-    above=127                               masks of one structure are foreground over this grey value
-    codes='{1: tumour, 2: stroma}'          the column `mask` holds grey values or palette indices; 0 is the background
-    colours='{tumour: [255, 0, 0]}'         the column `mask` holds pure colours, each channel 0 or 255, on black
-    tile=256                                images are cut into square tiles of so many pixels
-    label_by=tumour                         a tile is labelled by this structure where more than half of it is; else it
+    window='[0, 4095]'                      of images of more than 8 bits, the values that become
+    black and white above=127                               masks of one structure are foreground
+    over this grey value codes='{1: tumour, 2: stroma}'          the column `mask` holds grey values
+    or palette indices; 0 is the background colours='{tumour: [255, 0, 0]}'         the column
+    `mask` holds pure colours, each channel 0 or 255, on black tile=256
+    images are cut into square tiles of so many pixels label_by=tumour                         a
+    tile is labelled by this structure where more than half of it is; else it
                                             keeps the label of its image
 
-A set of images with one indexed mask each is so imported with `image,patient,mask` in cases.csv and the option `codes`.
+A set of images with one indexed mask each is so imported with `image,patient,mask` in cases.csv and
+the option `codes`.
 """
 
 import re
@@ -68,9 +71,9 @@ def read(
 ) -> Cases:
     """The set in `folder` as described above, with the options described there.
 
-    Raises FileNotFoundError for a missing file; ValueError for an option that is not as described, and one that names
-    file and row for a missing column, a blank patient, a structure annotated in two ways, and an annotation that is
-    broken or does not fit its image.
+    Raises FileNotFoundError for a missing file; ValueError for an option that is not as described,
+    and one that names file and row for a missing column, a blank patient, a structure annotated in
+    two ways, and an annotation that is broken or does not fit its image.
     """
     folder = Path(folder)
     _check_options(window, above, tile, label_by)
@@ -90,7 +93,9 @@ def read(
                     cell = Cell(kind, structure, column, row[column], image)
                     for name, load in ANNOTATIONS[kind](cell, source):
                         _add(drawn, name, at, load, where)
-    if (path := names.optional(folder, "coco.json", "the annotations in COCO's format")) is not None:
+    if (
+        path := names.optional(folder, "coco.json", "the annotations in COCO's format")
+    ) is not None:
         source.named.add(path)
         for structure, at, load in coco.read(path, folder, list(images)):
             with files.located(path):
@@ -121,7 +126,12 @@ def _whole(table: pd.DataFrame, images: list[Path], drawn: dict, show: Callable)
 
 
 def _tiled(
-    table: pd.DataFrame, images: list[Path], drawn: dict, show: Callable, tile: int, label_by: str | None
+    table: pd.DataFrame,
+    images: list[Path],
+    drawn: dict,
+    show: Callable,
+    tile: int,
+    label_by: str | None,
 ) -> Cases:
     if label_by is not None:
         label_by = files.known(files.column_name(label_by), list(drawn), "label_by")
@@ -139,8 +149,13 @@ def _tiled(
 
 
 def _check_options(window: object, above: object, tile: object, label_by: object) -> None:
-    if window is not None and not (isinstance(window, list | tuple) and len(window) == 2 and _are_numbers(window)):
-        raise ValueError(f"window must be two numbers, the values that become black and white, not {quoted(window)}")
+    if window is not None and not (
+        isinstance(window, list | tuple) and len(window) == 2 and _are_numbers(window)
+    ):
+        raise ValueError(
+            "window must be two numbers, the values that become black and white, not "
+            f"{quoted(window)}"
+        )
     if window is not None and not (np.isfinite(window).all() and window[0] < window[1]):
         raise ValueError(
             f"window must rise from one finite number to another, not be {quoted(window)}"
@@ -150,7 +165,10 @@ def _check_options(window: object, above: object, tile: object, label_by: object
     if tile is not None:
         tiles.check(tile)
     if label_by is not None and (tile is None or not isinstance(label_by, str)):
-        raise ValueError(f"label_by names the structure that labels tiles: it is {quoted(label_by)}, tile {tile!r}")
+        raise ValueError(
+            f"label_by names the structure that labels tiles: it is {quoted(label_by)}, tile "
+            f"{tile!r}"
+        )
 
 
 def _are_numbers(values: Sequence) -> bool:
@@ -160,12 +178,16 @@ def _are_numbers(values: Sequence) -> bool:
 def _only_csv(folder: Path) -> Path:
     found = [path for path in names.entries(folder) if path.suffix.lower() == ".csv"]
     if len(found) != 1:
-        raise FileNotFoundError(f"{folder} must hold cases.csv or one other CSV, it holds {len(found)}")
+        raise FileNotFoundError(
+            f"{folder} must hold cases.csv or one other CSV, it holds {len(found)}"
+        )
     return found[0]
 
 
 def _columns(table: pd.DataFrame, listed: Path, coded: Coded | None) -> dict[str, tuple[str, str]]:
-    """The columns of annotations, each with its kind and structure; capitals in a kind do not count."""
+    """The columns of annotations, each with its kind and structure; capitals in a kind do not
+    count.
+    """
     found = {}
     for column in table:
         kind, colon, structure = (part.strip() for part in column.partition(":"))
@@ -185,7 +207,9 @@ def _columns(table: pd.DataFrame, listed: Path, coded: Coded | None) -> dict[str
                 "coco.json; what is no annotation needs another name"
             )
     if coded is not None and ("coded", "") not in found.values():
-        raise ValueError(f"{listed} has no column 'mask', which the option codes or colours is about")
+        raise ValueError(
+            f"{listed} has no column 'mask', which the option codes or colours is about"
+        )
     return found
 
 
@@ -206,7 +230,9 @@ def _images(table: pd.DataFrame, listed: Path, folder: Path) -> dict[Path, str]:
             if case in rows:
                 raise ValueError(f"case {quoted(case)} stands in row {rows[case]} already")
             if image in rows:
-                raise ValueError(f"image {quoted(row['image'])} stands in row {rows[image]} already")
+                raise ValueError(
+                    f"image {quoted(row['image'])} stands in row {rows[image]} already"
+                )
             rows[case] = rows[image] = row["row"]
             found[image] = case
     return found
@@ -276,14 +302,23 @@ def _geojson(cell: Cell, source: Source) -> Iterator[tuple[str, Load]]:
     if not found:
         remark(f"{path} has no feature: its image counts as not annotated")
     for name in found:
-        yield files.column_name(name), lambda name=name: _drawn_class(path, name, source.classes(path, cell.image))
+        yield (
+            files.column_name(name),
+            lambda name=name: _drawn_class(path, name, source.classes(path, cell.image)),
+        )
 
 
 def _shapes(cell: Cell, source: Source) -> Iterator[tuple[str, Load]]:
     draw, count = SHAPES[cell.kind]
-    shapes = [] if cell.value.lower() == "none" else [shape.split() for shape in cell.value.split(";") if shape.strip()]
+    shapes = (
+        []
+        if cell.value.lower() == "none"
+        else [shape.split() for shape in cell.value.split(";") if shape.strip()]
+    )
     if not shapes and cell.value.lower() != "none":
-        raise ValueError(f"{cell.column} has no shape; write none where it was looked for and not found")
+        raise ValueError(
+            f"{cell.column} has no shape; write none where it was looked for and not found"
+        )
     numbers = [[files.number(part, cell.column) for part in shape] for shape in shapes]
     for shape in numbers:
         if len(shape) != count:
@@ -296,12 +331,21 @@ def _shapes(cell: Cell, source: Source) -> Iterator[tuple[str, Load]]:
     yield cell.structure, load
 
 
-ANNOTATIONS = {"mask": _mask, "coded": _coded, "geojson": _geojson, "box": _shapes, "circle": _shapes}
+ANNOTATIONS = {
+    "mask": _mask,
+    "coded": _coded,
+    "geojson": _geojson,
+    "box": _shapes,
+    "circle": _shapes,
+}
 
 
 def _drawn_class(path: Path, name: str, classes: dict[str, np.ndarray]) -> np.ndarray:
     if not classes[name].any():
-        raise ValueError(f"{path}: the features of class {quoted(name)} enclose no pixel, which would read as absent")
+        raise ValueError(
+            f"{path}: the features of class {quoted(name)} enclose no pixel, which would read as "
+            "absent"
+        )
     return classes[name]
 
 

@@ -1,8 +1,9 @@
 """mini-MIAS, digitised screening mammograms (Suckling et al. 1994), 1024 x 1024 pixels of 0.2 mm.
 
-Layout as published: `Info.txt`, a line per abnormality (name, tissue, class, severity, x, y, radius), and `mdb001.pgm`, ...
-x counts from the left, y from the *bottom*. Images 2k - 1 and 2k are the two breasts of one patient. An abnormality
-without a circle ("*NOTE 3*": calcifications all over) leaves its structure not annotated in that image.
+Layout as published: `Info.txt`, a line per abnormality (name, tissue, class, severity, x, y,
+radius), and `mdb001.pgm`, ... x counts from the left, y from the *bottom*. Images 2k - 1 and 2k are
+the two breasts of one patient. An abnormality without a circle ("*NOTE 3*": calcifications all
+over) leaves its structure not annotated in that image.
 """
 
 import re
@@ -31,11 +32,11 @@ LINE = re.compile(
 
 
 def read(folder: Path | str) -> Cases:
-    """mini-MIAS with the labels normal, benign and malignant (malignant where any abnormality is), a region per structure
-    and "lesion", their union.
+    """mini-MIAS with the labels normal, benign and malignant (malignant where any abnormality is),
+    a region per structure and "lesion", their union.
 
-    Raises FileNotFoundError for a missing file, ValueError that names the line for one that cannot be read and for a
-    circle outside its image.
+    Raises FileNotFoundError for a missing file, ValueError that names the line for one that cannot
+    be read and for a circle outside its image.
     """
     folder = Path(folder)
     listed = files.one_of(folder, "Info.txt")
@@ -44,7 +45,10 @@ def read(folder: Path | str) -> Cases:
         if line.strip().lower().startswith("mdb"):
             match = LINE.fullmatch(line.strip())
             if not match:
-                raise ValueError(f"{listed} row {row}: {quoted(line)} is not 'name tissue class severity x y radius'")
+                raise ValueError(
+                    f"{listed} row {row}: {quoted(line)} is not 'name tissue class severity x y "
+                    "radius'"
+                )
             found.setdefault(match["name"], []).append((row, match))
     if not found:
         raise ValueError(f"{listed} has no line that starts with mdb")
@@ -62,7 +66,10 @@ def read(folder: Path | str) -> Cases:
         case=[path.stem for path, _ in rows],
         patient=[f"patient-{(int(lines[0][1]['number']) + 1) // 2:03d}" for _, lines in rows],
         image=[path.name for path, _ in rows],
-        label=["malignant" if "M" in found else "benign" if "B" in found else "normal" for found in severities],
+        label=[
+            "malignant" if "M" in found else "benign" if "B" in found else "normal"
+            for found in severities
+        ],
         tissue=[lines[0][1]["tissue"] for _, lines in rows],
         pixel_mm=PIXEL_MM,
         reference="reader",
@@ -73,7 +80,9 @@ def read(folder: Path | str) -> Cases:
 
 
 def _drawn(row: tuple, structure: str, listed: Path) -> np.ndarray | None:
-    """The circles of one structure in one image, or of all for "lesion"; None where one of them has none."""
+    """The circles of one structure in one image, or of all for "lesion"; None where one of them has
+    none.
+    """
     path, lines = row
     size, circles = pixels.size_of(path), []
     for number, match in lines:
@@ -81,5 +90,7 @@ def _drawn(row: tuple, structure: str, listed: Path) -> np.ndarray | None:
             if match["circle"] is None:
                 return None
             with files.located(f"{listed} row {number}"):
-                circles.append(annotations.circle(size, *map(float, match["circle"].split()), origin="bottom"))
+                circles.append(
+                    annotations.circle(size, *map(float, match["circle"].split()), origin="bottom")
+                )
     return files.union(circles, size)

@@ -1,8 +1,10 @@
-"""RINGS, prostate H&E (Salvi et al. 2021, 10.17632/h8bdwrtnr5.1), images with one mask of two colours.
+"""RINGS, prostate H&E (Salvi et al. 2021, 10.17632/h8bdwrtnr5.1), images with one mask of two
+colours.
 
-Layout: `images/NAME.png` and `masks/NAME.png`, red where tumour and green where benign glands are drawn, never both in one
-image. The patient is the first part of the name (P3_A8_12_16_1 is patient P3). In images of tumour benign glands are not
-annotated; in images of benign glands tumour is annotated as absent. A pixel size is not given.
+Layout: `images/NAME.png` and `masks/NAME.png`, red where tumour and green where benign glands are
+drawn, never both in one image. The patient is the first part of the name (P3_A8_12_16_1 is patient
+P3). In images of tumour benign glands are not annotated; in images of benign glands tumour is
+annotated as absent. A pixel size is not given.
 """
 
 import re
@@ -18,8 +20,8 @@ COLOURS = {"tumour": (255, 0, 0), "benign_gland": (0, 255, 0)}
 def read(folder: Path | str) -> Cases:
     """RINGS with the labels benign and tumour and the regions "tumour" and "benign_gland".
 
-    Raises FileNotFoundError for a missing folder or mask; ValueError for another name, an unknown colour, a mask of
-    another size, and one that shows both or neither.
+    Raises FileNotFoundError for a missing folder or mask; ValueError for another name, an unknown
+    colour, a mask of another size, and one that shows both or neither.
     """
     folder = Path(folder)
     images, masks = files.pairs(folder / "images", folder / "masks")
@@ -33,7 +35,8 @@ def read(folder: Path | str) -> Cases:
         shown = [name for name in COLOURS if drawn[name].any()]
         if len(shown) != 1:
             raise ValueError(
-                f"{mask} shows {' and '.join(shown) or 'neither tumour nor benign glands'}; RINGS shows one"
+                f"{mask} shows {' and '.join(shown) or 'neither tumour nor benign glands'}; RINGS "
+                "shows one"
             )
         labels.append("tumour" if shown == ["tumour"] else "benign")
     rows = list(zip(images, masks, labels))
@@ -46,7 +49,9 @@ def read(folder: Path | str) -> Cases:
     )
     regions = {
         "tumour": Lazy(lambda row: _masks(row[1], row[0])["tumour"], rows),
-        "benign_gland": Lazy(lambda row: _masks(row[1], row[0])["benign_gland"] if row[2] == "benign" else None, rows),
+        "benign_gland": Lazy(
+            lambda row: _masks(row[1], row[0])["benign_gland"] if row[2] == "benign" else None, rows
+        ),
     }
     return Cases(table, Lazy(lambda row: pixels.image(row[0]), rows), regions)
 

@@ -1,4 +1,6 @@
-"""Large annotated images cut into square tiles, each labelled by how much of it is tumour, or another structure."""
+"""Large annotated images cut into square tiles, each labelled by how much of it is tumour, or
+another structure.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
@@ -30,12 +32,14 @@ def cut(
     label_by: str | None = "tumour",
     load: Callable[[Path], np.ndarray] = pixels.image,
 ) -> Cases:
-    """Whole tiles of `tile` x `tile` pixels from the upper left corner on; the margin that fills none is left out.
+    """Whole tiles of `tile` x `tile` pixels from the upper left corner on; the margin that fills
+    none is left out.
 
-    masks: of an image, bool (H, W) per structure, None where it is not annotated; a tile with any pixel of OUTSIDE is left
-    out. describe: the columns of an image's tiles, patient among them, and `case`, else its file's name is that. A tile
-    is called <case>-<row>-<column> and is labelled `label_by` where more than SHARE of it is that structure, else OTHER;
-    images without that structure are left out with a word, and None keeps the label that `describe` gives. Raises
+    masks: of an image, bool (H, W) per structure, None where it is not annotated; a tile with any
+    pixel of OUTSIDE is left out. describe: the columns of an image's tiles, patient among them, and
+    `case`, else its file's name is that. A tile is called <case>-<row>-<column> and is labelled
+    `label_by` where more than SHARE of it is that structure, else OTHER; images without that
+    structure are left out with a word, and None keeps the label that `describe` gives. Raises
     ValueError for a tile size that no image holds.
     """
     check(tile)
@@ -53,7 +57,9 @@ def cut(
             pixels.same_size(mask, size)
         columns = {"case": files.case_name(path.stem), "reference": "reader"} | describe(path)
         for top, left in _corners(size, tile):
-            part = {name: mask[top : top + tile, left : left + tile] for name, mask in annotated.items()}
+            part = {
+                name: mask[top : top + tile, left : left + tile] for name, mask in annotated.items()
+            }
             if not part.get(OUTSIDE, np.False_).any():
                 case = f"{columns['case']}-{top // tile}-{left // tile}"
                 label = {} if label_by is None else {"label": _label(part[label_by], label_by)}
@@ -61,10 +67,14 @@ def cut(
                 places.append((path, top, left))
     files.left_out(unlabelled, len(images), f"{label_by} is not annotated in them")
     if not rows:
-        raise ValueError(f"no tile of {tile} x {tile} pixels can be cut from the {len(images)} images")
+        raise ValueError(
+            f"no tile of {tile} x {tile} pixels can be cut from the {len(images)} images"
+        )
 
     def part_of(whole: np.ndarray | None, place: tuple[Path, int, int]) -> np.ndarray | None:
-        return None if whole is None else whole[place[1] : place[1] + tile, place[2] : place[2] + tile]
+        return (
+            None if whole is None else whole[place[1] : place[1] + tile, place[2] : place[2] + tile]
+        )
 
     regions = {
         name: Lazy(lambda place, name=name: part_of(masks_of(place[0]).get(name), place), places)
@@ -77,7 +87,11 @@ def cut(
 
 def _corners(size: tuple[int, int], tile: int) -> list[tuple[int, int]]:
     height, width = size
-    return [(top, left) for top in range(0, height - tile + 1, tile) for left in range(0, width - tile + 1, tile)]
+    return [
+        (top, left)
+        for top in range(0, height - tile + 1, tile)
+        for left in range(0, width - tile + 1, tile)
+    ]
 
 
 def _label(mask: np.ndarray, structure: str) -> str:

@@ -1,11 +1,14 @@
-"""VinDr-CXR, chest X-rays with boxes by several radiologists (Nguyen et al., Sci Data 2022, 10.1038/s41597-022-01498-w).
+"""VinDr-CXR, chest X-rays with boxes by several radiologists (Nguyen et al., Sci Data 2022,
+10.1038/s41597-022-01498-w).
 
-Layout as published: `annotations/annotations_train.csv` (image_id, rad_id, class_name, x_min, y_min, x_max, y_max),
-`annotations/image_labels_train.csv` (image_id, rad_id, a column of 0 and 1 per finding), the same for test without rad_id,
-and `train/`, `test/` with <image_id>.dicom. Three radiologists read each training image; five agreed on each test image. Here
-a finding is present, and a pixel in its region, where at least half of an image's readers say so; a finding that is present
-though no pixel is in half of the boxes is not annotated. Compressed DICOM files need the decoders that pydicom names. Patients are not given: each image is its own. Findings
-without a single box in the set have a label and no region.
+Layout as published: `annotations/annotations_train.csv` (image_id, rad_id, class_name, x_min,
+y_min, x_max, y_max), `annotations/image_labels_train.csv` (image_id, rad_id, a column of 0 and 1
+per finding), the same for test without rad_id, and `train/`, `test/` with <image_id>.dicom. Three
+radiologists read each training image; five agreed on each test image. Here a finding is present,
+and a pixel in its region, where at least half of an image's readers say so; a finding that is
+present though no pixel is in half of the boxes is not annotated. Compressed DICOM files need the
+decoders that pydicom names. Patients are not given: each image is its own. Findings without a
+single box in the set have a label and no region.
 """
 
 from collections.abc import Sequence
@@ -24,12 +27,13 @@ SAME = {"Other diseases": "Other disease"}
 
 
 def read(folder: Path | str, findings: Sequence[str] | None = None, readers: bool = False) -> Cases:
-    """VinDr-CXR, or the part of it that is in `folder`, with a column and a region per finding and `split` as published.
+    """VinDr-CXR, or the part of it that is in `folder`, with a column and a region per finding and
+    `split` as published.
 
-    findings: those to read, by their published names, else all; readers: write each reader's own region as well, as
-    <finding>-1, -2 and -3 in the order of the column `reader`. Raises FileNotFoundError for a missing table or when no
-    listed image is there; ValueError for a missing column, an unknown finding, two rows of one reader for one image, and
-    a box outside its image.
+    findings: those to read, by their published names, else all; readers: write each reader's own
+    region as well, as <finding>-1, -2 and -3 in the order of the column `reader`. Raises
+    FileNotFoundError for a missing table or when no listed image is there; ValueError for a missing
+    column, an unknown finding, two rows of one reader for one image, and a box outside its image.
     """
     folder = Path(folder)
     images = _images(folder)
@@ -39,7 +43,10 @@ def read(folder: Path | str, findings: Sequence[str] | None = None, readers: boo
     for split in ("train", "test"):
         labels = files.below(folder, f"image_labels_{split}.csv")
         if not labels:
-            remark(f"no image_labels_{split}.csv in {folder} or below it: the published {split} images are left out")
+            remark(
+                f"no image_labels_{split}.csv in {folder} or below it: the published {split} "
+                "images are left out"
+            )
             continue
         if len(labels) > 1:
             raise ValueError(f"{labels[0]} and {labels[1]} are two tables of one part of the set")
@@ -47,18 +54,24 @@ def read(folder: Path | str, findings: Sequence[str] | None = None, readers: boo
         table = files.table(labels[0], ["image_id", *by, NONE]).rename(columns=SAME)
         known = known or [name for name in table if name not in ("image_id", "rad_id", "row", NONE)]
         if missing := [name for name in known if name not in table]:
-            raise ValueError(f"{labels[0]} has no column {missing[0]!r}, which the other table of labels has")
+            raise ValueError(
+                f"{labels[0]} has no column {missing[0]!r}, which the other table of labels has"
+            )
         for row in table.to_dict("records"):
             with files.located(f"{labels[0]} row {row['row']}"):
                 one = votes.setdefault(row["image_id"], {"split": split, "readers": {}})
                 reader = files.filled(row["rad_id"], "rad_id") if by else "consensus"
                 if reader in one["readers"]:
-                    raise ValueError(f"{short(reader)} reads image {quoted(row['image_id'])} a second time")
-                one["readers"][reader] = {name: files.flag(row[name], name) if row[name] else None for name in known}
+                    raise ValueError(
+                        f"{short(reader)} reads image {quoted(row['image_id'])} a second time"
+                    )
+                one["readers"][reader] = {
+                    name: files.flag(row[name], name) if row[name] else None for name in known
+                }
         boxed = files.one_of(folder, f"annotations_{split}.csv")
-        for row in files.table(boxed, ["image_id", *by, "class_name", "x_min", "y_min", "x_max", "y_max"]).to_dict(
-            "records"
-        ):
+        for row in files.table(
+            boxed, ["image_id", *by, "class_name", "x_min", "y_min", "x_max", "y_max"]
+        ).to_dict("records"):
             name = SAME.get(row["class_name"], row["class_name"])
             if name == NONE:
                 continue
@@ -68,15 +81,20 @@ def read(folder: Path | str, findings: Sequence[str] | None = None, readers: boo
                     raise ValueError(f"image {quoted(row['image_id'])} has no row in {labels[0]}")
                 if row.get("rad_id", "consensus") not in votes[row["image_id"]]["readers"]:
                     raise ValueError(
-                        f"{quoted(row['rad_id'])} boxed image {quoted(row['image_id'])}, which they did not label"
+                        f"{quoted(row['rad_id'])} boxed image {quoted(row['image_id'])}, which "
+                        "they did not label"
                     )
-                numbers = [files.number(row[key], key) for key in ("x_min", "y_min", "x_max", "y_max")]
+                numbers = [
+                    files.number(row[key], key) for key in ("x_min", "y_min", "x_max", "y_max")
+                ]
                 boxes.setdefault(row["image_id"], []).append(
                     (name, row.get("rad_id", "consensus"), numbers, boxed, row["row"])
                 )
                 local.add(name)
     if not votes:
-        raise FileNotFoundError(f"no image_labels_train.csv or image_labels_test.csv in {folder} or below it")
+        raise FileNotFoundError(
+            f"no image_labels_train.csv or image_labels_test.csv in {folder} or below it"
+        )
     if findings is not None and not (
         isinstance(findings, list | tuple) and all(isinstance(name, str) for name in findings)
     ):
@@ -89,7 +107,11 @@ def read(folder: Path | str, findings: Sequence[str] | None = None, readers: boo
         for name, one in votes.items()
         if name in images
     ]
-    files.unlisted(images.values(), {row["path"] for row in rows}, "image_labels_train.csv or image_labels_test.csv")
+    files.unlisted(
+        images.values(),
+        {row["path"] for row in rows},
+        "image_labels_train.csv or image_labels_test.csv",
+    )
     files.left_out(len(votes) - len(rows), len(votes), f"their files are not in {folder}")
     if not rows:
         raise FileNotFoundError(f"none of the listed images is in {folder} or below it")
@@ -151,4 +173,8 @@ def _agreed(row: dict, finding: str) -> np.ndarray | None:
 
 def _own(row: dict, finding: str, at: int) -> np.ndarray | None:
     readers = sorted(row["readers"])
-    return _drawn(row, finding, readers[at], pixels.size_of(row["path"])) if at < len(readers) else None
+    return (
+        _drawn(row, finding, readers[at], pixels.size_of(row["path"]))
+        if at < len(readers)
+        else None
+    )

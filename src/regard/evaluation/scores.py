@@ -1,4 +1,6 @@
-"""Scores: how well a heat map or a region agrees with the expert's. Undefined is NaN, never zero."""
+"""Scores: how well a heat map or a region agrees with the expert's. Undefined is NaN, never
+zero.
+"""
 
 import inspect
 
@@ -9,22 +11,30 @@ from regard.core.parameters import check
 from regard.kernels.sorting import largest
 
 
-def pointing(maps: Tensor, reference: Tensor, tolerance: float = 0.0, pixel_mm: float | None = None) -> Tensor:
-    """The pointing game (Zhang et al. 2018): 1 where the map's maximum lies within `tolerance` of the reference.
+def pointing(
+    maps: Tensor, reference: Tensor, tolerance: float = 0.0, pixel_mm: float | None = None
+) -> Tensor:
+    """The pointing game (Zhang et al. 2018): 1 where the map's maximum lies within `tolerance` of
+    the reference.
 
-    maps: real (N, H, W); reference: bool (N, H, W), of one part or several, the nearest of which counts. tolerance: in
-    pixels, or in millimetres of which a pixel has `pixel_mm`. Tied maxima point at the pixel nearest their mean
-    position, so a constant map points at the centre. NaN for an empty reference, a map with NaN, and one that is zero everywhere,
-    which points nowhere.
+    maps: real (N, H, W); reference: bool (N, H, W), of one part or several, the nearest of which
+    counts. tolerance: in pixels, or in millimetres of which a pixel has `pixel_mm`. Tied maxima
+    point at the pixel nearest their mean position, so a constant map points at the centre. NaN for
+    an empty reference, a map with NaN, and one that is zero everywhere, which points nowhere.
     Raises ValueError for a tolerance below zero or none, and a pixel size that is not positive.
     """
     if not tolerance >= 0 or not (pixel_mm is None or pixel_mm > 0):
-        raise ValueError(f"the tolerance must be at least 0, a pixel larger than 0 mm; not {tolerance} and {pixel_mm}")
+        raise ValueError(
+            f"the tolerance must be at least 0, a pixel larger than 0 mm; not {tolerance} and "
+            f"{pixel_mm}"
+        )
     tolerance = tolerance if pixel_mm is None else tolerance / pixel_mm
     rows, columns = points(maps).unbind(1)
     undefined = ~reference.flatten(1).any(dim=1) | rows.isnan()
     if tolerance == 0:  # the distance to every pixel is not needed to look one up
-        hit = reference[torch.arange(len(maps)), rows.nan_to_num().long(), columns.nan_to_num().long()].double()
+        hit = reference[
+            torch.arange(len(maps)), rows.nan_to_num().long(), columns.nan_to_num().long()
+        ].double()
         return hit.masked_fill(undefined, torch.nan)
     height, width = maps.shape[-2:]
     row = torch.arange(height, device=maps.device, dtype=torch.float64)[:, None]
@@ -36,8 +46,8 @@ def pointing(maps: Tensor, reference: Tensor, tolerance: float = 0.0, pixel_mm: 
 
 
 def points(maps: Tensor) -> Tensor:
-    """Row and column (N, 2), float64 whole numbers, of each map's maximum; ties as in `pointing`. NaN for a map with NaN and
-    one that is zero everywhere."""
+    """Row and column (N, 2), float64 whole numbers, of each map's maximum; ties as in `pointing`.
+    NaN for a map with NaN and one that is zero everywhere."""
     broken = maps.isnan().flatten(1).any(dim=1) | says_nowhere(maps)
     ties = maps == maps.flatten(1).amax(dim=1)[:, None, None]
     count = ties.sum(dim=(1, 2))
@@ -50,8 +60,8 @@ def points(maps: Tensor) -> Tensor:
 
 
 def iou(regions: Tensor, reference: Tensor, empty: float = 0.0) -> Tensor:
-    """Intersection over union (Jaccard 1901) of bool regions (N, H, W); `empty` for an empty region (NaN leaves it
-    undefined), NaN for an empty reference.
+    """Intersection over union (Jaccard 1901) of bool regions (N, H, W); `empty` for an empty region
+    (NaN leaves it undefined), NaN for an empty reference.
 
     Raises ValueError for regions that are not bool.
     """
@@ -60,27 +70,37 @@ def iou(regions: Tensor, reference: Tensor, empty: float = 0.0) -> Tensor:
 
 
 def dice(regions: Tensor, reference: Tensor, empty: float = 0.0) -> Tensor:
-    """Dice's coefficient (Dice 1945), twice the intersection over the sum of both areas; else as `iou`."""
+    """Dice's coefficient (Dice 1945), twice the intersection over the sum of both areas; else as
+    `iou`.
+    """
     both, selected, drawn = _overlap(regions, reference, "dice")
     return _defined(2 * both / (selected + drawn), selected, drawn, empty)
 
 
 def precision(regions: Tensor, reference: Tensor) -> Tensor:
-    """The share of a bool region (N, H, W) that lies in the reference; NaN for an empty region or reference."""
+    """The share of a bool region (N, H, W) that lies in the reference; NaN for an empty region or
+    reference.
+    """
     both, selected, drawn = _overlap(regions, reference, "precision")
     return _defined(both / selected, selected, drawn, torch.nan)
 
 
 def recall(regions: Tensor, reference: Tensor) -> Tensor:
-    """The share of the reference that a bool region (N, H, W) covers, 0 for an empty one; NaN for an empty reference."""
+    """The share of the reference that a bool region (N, H, W) covers, 0 for an empty one; NaN for
+    an empty reference.
+    """
     both, selected, drawn = _overlap(regions, reference, "recall")
     return _defined(both / drawn, selected, drawn, 0.0)
 
 
 def _overlap(regions: Tensor, reference: Tensor, name: str) -> tuple[Tensor, Tensor, Tensor]:
     if regions.dtype != torch.bool:
-        raise ValueError(f"{name} compares bool regions, not {regions.dtype}; select a region from the map first")
-    return tuple(each.sum(dim=(1, 2)).double() for each in (regions & reference, regions, reference))
+        raise ValueError(
+            f"{name} compares bool regions, not {regions.dtype}; select a region from the map first"
+        )
+    return tuple(
+        each.sum(dim=(1, 2)).double() for each in (regions & reference, regions, reference)
+    )
 
 
 def _defined(values: Tensor, selected: Tensor, drawn: Tensor, empty: float) -> Tensor:
@@ -88,9 +108,11 @@ def _defined(values: Tensor, selected: Tensor, drawn: Tensor, empty: float) -> T
 
 
 def mass(maps: Tensor, reference: Tensor) -> Tensor:
-    """Relevance mass accuracy (Arras et al. 2022, eq. 1): the share of the positive relevance that lies in the reference.
+    """Relevance mass accuracy (Arras et al. 2022, eq. 1): the share of the positive relevance that
+    lies in the reference.
 
-    maps: real (N, H, W). NaN for an empty reference, a map without positive relevance and one that is not finite.
+    maps: real (N, H, W). NaN for an empty reference, a map without positive relevance and one that
+    is not finite.
     """
     positive = maps.double().clamp(min=0)
     share = (positive * reference).sum(dim=(1, 2)) / positive.sum(dim=(1, 2))
@@ -98,10 +120,12 @@ def mass(maps: Tensor, reference: Tensor) -> Tensor:
 
 
 def rank(maps: Tensor, reference: Tensor) -> Tensor:
-    """Relevance rank accuracy (Arras et al. 2022, eq. 2): of the K pixels of highest value, K the size of the reference,
-    the share that lies in it. Where the K-th value is tied, its pixels have the remaining places in equal parts.
+    """Relevance rank accuracy (Arras et al. 2022, eq. 2): of the K pixels of highest value, K the
+    size of the reference, the share that lies in it. Where the K-th value is tied, its pixels have
+    the remaining places in equal parts.
 
-    maps: real (N, H, W). NaN for an empty reference, a map that is not finite and one that is zero everywhere.
+    maps: real (N, H, W). NaN for an empty reference, a map that is not finite and one that is zero
+    everywhere.
     """
     flat, inside = maps.double().flatten(1), reference.flatten(1)
     count = inside.sum(dim=1, keepdim=True)
@@ -113,10 +137,11 @@ def rank(maps: Tensor, reference: Tensor) -> Tensor:
 
 
 def auprc(maps: Tensor, reference: Tensor) -> Tensor:
-    """Area under the precision-recall curve of the pixels, by steps (average precision), a tied value as one step.
+    """Area under the precision-recall curve of the pixels, by steps (average precision), a tied
+    value as one step.
 
-    maps: real (N, H, W). A constant map has the reference's share of the image. NaN for an empty reference, a map that is
-    not finite and one that is zero everywhere.
+    maps: real (N, H, W). A constant map has the reference's share of the image. NaN for an empty
+    reference, a map that is not finite and one that is zero everywhere.
     """
     flat, inside = maps.double().flatten(1), reference.flatten(1)
     ordered, order = flat.sort(dim=1, descending=True)
@@ -132,22 +157,30 @@ def auprc(maps: Tensor, reference: Tensor) -> Tensor:
 
 
 def _of_maps(values: Tensor, maps: Tensor, reference: Tensor) -> Tensor:
-    """`values` of maps (N, H, W), NaN where the reference is empty or the map is not finite or zero everywhere."""
+    """`values` of maps (N, H, W), NaN where the reference is empty or the map is not finite or zero
+    everywhere.
+    """
     broken = ~torch.isfinite(maps).flatten(1).all(dim=1) | ~reference.flatten(1).any(dim=1)
     return values.masked_fill(broken | says_nowhere(maps), torch.nan)
 
 
 def says_nowhere(maps: Tensor) -> Tensor:
-    """Which maps (N, H, W) are zero everywhere, bool (N,): they say of no place that it matters, and every score of them is
-    undefined. A map of another constant, such as the null map `ones`, says that all places matter alike."""
+    """Which maps (N, H, W) are zero everywhere, bool (N,): they say of no place that it matters,
+    and every score of them is undefined. A map of another constant, such as the null map `ones`,
+    says that all places matter alike."""
     return (maps == 0).flatten(1).all(dim=1)
 
 
-FLAGGED = (0.001, 0.9)  # median areas of a selection, shares of the image, below and above which it says nothing
+FLAGGED = (
+    0.001,
+    0.9,
+)  # median areas of a selection, shares of the image, below and above which it says nothing
 
 
 def says_nothing(area: float) -> bool:
-    """Whether a selection of this median area supports no claim about an order; never without a selection (NaN)."""
+    """Whether a selection of this median area supports no claim about an order; never without a
+    selection (NaN).
+    """
     return bool(area < FLAGGED[0] or area > FLAGGED[1])
 
 
@@ -166,16 +199,20 @@ OF_REGIONS = ("iou", "dice", "precision", "recall")  # the others are of maps
 
 
 def score(maps_or_regions: Tensor, reference: Tensor, name: str = "iou", **parameters) -> Tensor:
-    """The score `name` of each map or region (N, H, W) against bool references (N, H, W), float64 (N,).
+    """The score `name` of each map or region (N, H, W) against bool references (N, H, W), float64
+    (N,).
 
-    One reference (1, H, W) serves all. Raises ValueError for an unknown score, other shapes, what is no tensor, or a
-    reference that is not bool.
+    One reference (1, H, W) serves all. Raises ValueError for an unknown score, other shapes, what
+    is no tensor, or a reference that is not bool.
     """
     if name not in SCORES:
         raise ValueError(f"unknown score {name!r}; known are {', '.join(SCORES)}")
     for what, given in (("maps or regions", maps_or_regions), ("reference", reference)):
         if not isinstance(given, Tensor):
-            raise ValueError(f"the {what} must be a torch tensor, not {type(given).__name__}; use torch.from_numpy")
+            raise ValueError(
+                f"the {what} must be a torch tensor, not {type(given).__name__}; use "
+                "torch.from_numpy"
+            )
     if reference.dtype != torch.bool:
         raise ValueError(f"the reference must be bool, not {reference.dtype}")
     if (
@@ -190,10 +227,14 @@ def score(maps_or_regions: Tensor, reference: Tensor, name: str = "iou", **param
         )
     taken = list(inspect.signature(SCORES[name]).parameters.values())[2:]
     check(f"score {name!r}", {one.name: one.default for one in taken}, parameters)
-    return SCORES[name](maps_or_regions, reference.expand(len(maps_or_regions), -1, -1), **parameters)
+    return SCORES[name](
+        maps_or_regions, reference.expand(len(maps_or_regions), -1, -1), **parameters
+    )
 
 
 def area_expected_iou(area: Tensor, reference: Tensor) -> Tensor:
-    """The IoU (N,) of as many pixels spread evenly: with area share a and reference share m, a m / (a + m - a m)."""
+    """The IoU (N,) of as many pixels spread evenly: with area share a and reference share m, a m /
+    (a + m - a m).
+    """
     share = reference.double().mean(dim=(1, 2))
     return (area * share / (area + share - area * share)).masked_fill(share == 0, torch.nan)

@@ -1,4 +1,5 @@
-"""What experts say of heat maps that they see without their names: the qualitative half of Alam et al. (2023), as a reading study.
+"""What experts say of heat maps that they see without their names: the qualitative half of Alam et
+al. (2023), as a reading study.
 
 A row is one rater's opinion of one map of one network, known by its digest.
 """
@@ -29,9 +30,11 @@ FORM = answer_table.Form(
 )
 
 
-def order(maps: Sequence[tuple[str, str, str]], study: str, rater: str) -> list[tuple[str, str, str]]:
-    """Maps (case, target, method) in a rater's own order, the same whenever that rater comes back: dealt by lot, so that neither methods nor
-    cases come in blocks."""
+def order(
+    maps: Sequence[tuple[str, str, str]], study: str, rater: str
+) -> list[tuple[str, str, str]]:
+    """Maps (case, target, method) in a rater's own order, the same whenever that rater comes back:
+    dealt by lot, so that neither methods nor cases come in blocks."""
     shuffled = np.random.default_rng(seed_of(study, rater)).permutation(len(maps))
     return [maps[at] for at in shuffled]
 
@@ -43,27 +46,39 @@ def rated(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def agreement(table: pd.DataFrame) -> pd.DataFrame:
-    """How far each two raters agree: first, second, n_maps (rated by both), the share of the same rating, and Cohen's kappa with quadratic weights (blank
-    where both give one and the same rating throughout). table: readings of one network."""
+    """How far each two raters agree: first, second, n_maps (rated by both), the share of the same
+    rating, and Cohen's kappa with quadratic weights (blank where both give one and the same rating
+    throughout). table: readings of one network."""
     from sklearn.metrics import cohen_kappa_score
 
-    wide = rated(table).pivot(index=["case", "target", "method"], columns="rater", values="plausibility")
+    wide = rated(table).pivot(
+        index=["case", "target", "method"], columns="rater", values="plausibility"
+    )
     rows = []
     for first, second in itertools.combinations(wide.columns, 2):
         both = wide[[first, second]].dropna()
-        row = {"first": first, "second": second, "n_maps": len(both), "agreed": np.nan, "kappa": np.nan}
+        row = {
+            "first": first,
+            "second": second,
+            "n_maps": len(both),
+            "agreed": np.nan,
+            "kappa": np.nan,
+        }
         if len(both):
             row["agreed"] = float((both[first] == both[second]).mean())
             if len(set(both.to_numpy().ravel())) > 1:
                 row["kappa"] = float(
-                    cohen_kappa_score(both[first], both[second], weights="quadratic", labels=[1, 2, 3, 4, 5])
+                    cohen_kappa_score(
+                        both[first], both[second], weights="quadratic", labels=[1, 2, 3, 4, 5]
+                    )
                 )
         rows.append(row)
     return pd.DataFrame(rows, columns=["first", "second", "n_maps", "agreed", "kappa"])
 
 
 def means(table: pd.DataFrame, patients: Mapping[str, str], draws: int, seed: int) -> pd.DataFrame:
-    """The mean plausibility of each method, of each map the mean of its raters: method, value, ci_low, ci_high (over patients), n_maps, n_patients, n_raters, best first.
+    """The mean plausibility of each method, of each map the mean of its raters: method, value,
+    ci_low, ci_high (over patients), n_maps, n_patients, n_raters, best first.
 
     patients: of each case.
     """
@@ -72,7 +87,11 @@ def means(table: pd.DataFrame, patients: Mapping[str, str], draws: int, seed: in
         of_map = some.groupby(["case", "target"])["plausibility"].mean()
         whose = np.array([patients[case] for case, _ in of_map.index])
         mean, low, high = statistics.mean_interval(of_map.to_numpy(), whose, draws, seed)
-        counted = {"n_maps": len(of_map), "n_patients": len(set(whose)), "n_raters": some["rater"].nunique()}
+        counted = {
+            "n_maps": len(of_map),
+            "n_patients": len(set(whose)),
+            "n_raters": some["rater"].nunique(),
+        }
         rows.append({"method": method, "value": mean, "ci_low": low, "ci_high": high} | counted)
     columns = ["method", "value", "ci_low", "ci_high", "n_maps", "n_patients", "n_raters"]
     return pd.DataFrame(rows, columns=columns).sort_values("value", ascending=False, kind="stable")
@@ -86,8 +105,9 @@ def told(
     flips: int,
     seed: int,
 ) -> pd.DataFrame:
-    """Whether the first of each pair of methods is found more plausible than the second on the same cases by the same rater, as rows of concepts.csv; of a pair that
-    nobody rated both of a row without a value. table: readings of one network."""
+    """Whether the first of each pair of methods is found more plausible than the second on the same
+    cases by the same rater, as rows of concepts.csv; of a pair that nobody rated both of a row
+    without a value. table: readings of one network."""
     some = rated(table).set_index(["case", "target", "rater", "method"])["plausibility"].unstack()
     rows, raters = [], set()
     for first, second in pairs:
@@ -95,14 +115,20 @@ def told(
         both = some[[first, second]].dropna() if {first, second} <= set(some.columns) else some[:0]
         if len(both):
             raters |= set(both.index.get_level_values("rater"))
-            of_map = (both[first] - both[second]).groupby(["case", "target"]).mean()  # each rater is their own measure
+            of_map = (
+                (both[first] - both[second]).groupby(["case", "target"]).mean()
+            )  # each rater is their own measure
             whose = np.array([patients[case] for case, _ in of_map.index])
-            found = statistics.paired(of_map.to_numpy(), np.zeros(len(of_map)), whose, draws, seed, flips)
+            found = statistics.paired(
+                of_map.to_numpy(), np.zeros(len(of_map)), whose, draws, seed, flips
+            )
             row |= {"value": found["difference"]} | {
                 name: found[name] for name in ("ci_low", "ci_high", "p", "n_cases", "n_patients")
             }
         rows.append(row)
-    found = pd.DataFrame(rows, columns=["statistic", "value", "ci_low", "ci_high", "p", "n_cases", "n_patients"])
+    found = pd.DataFrame(
+        rows, columns=["statistic", "value", "ci_low", "ci_high", "p", "n_cases", "n_patients"]
+    )
     found["p_holm"] = statistics.holm(found["p"].astype(float))
     return found.assign(setting=f"raters={len(raters)}").reindex(columns=CONCEPTS)
 

@@ -1,4 +1,5 @@
-"""Explorers, put together from ipywidgets alone. They read results and never write them; answers of experts are no results.
+"""Explorers, put together from ipywidgets alone. They read results and never write them; answers of
+experts are no results.
 
 Each returns a box whose parts are reachable by name in its attribute `parts`.
 """

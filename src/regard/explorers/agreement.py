@@ -1,4 +1,6 @@
-"""Maps x selections (or regions), the mean score of each with its interval, and the cases behind a cell."""
+"""Maps x selections (or regions), the mean score of each with its interval, and the cases behind a
+cell.
+"""
 
 import json
 from pathlib import Path
@@ -22,7 +24,9 @@ from regard.figures.style import METHOD_COLOUR
 
 REGIONS = "select/regions.nc"
 SUMMARY, SCORES = "compare/summary.csv", "compare/scores.csv"
-NAMES = {  # score -> what is said of it; those of regions have a column for each selection, those of maps one for each region
+# score -> what is said of it; those of regions have a column for each selection, those of maps one
+# for each region
+NAMES = {
     "iou": "IoU of the selected region",
     "dice": "Dice coefficient of the selected region",
     "precision": "precision of the selected region",
@@ -47,14 +51,18 @@ def interval(row: pd.Series, digits: int) -> str:
     """The interval of a mean, or of how few maps it is."""
     if pd.isna(row["ci_low"]):
         return f"({int(row['n_maps'])} maps)"
-    low, high = (format(round(row[name], digits) + 0.0, f".{digits}f") for name in ("ci_low", "ci_high"))
+    low, high = (
+        format(round(row[name], digits) + 0.0, f".{digits}f") for name in ("ci_low", "ci_high")
+    )
     return f"[{low}, {high}]"
 
 
 def agreement(root: Path, study: str | None = None) -> widgets.VBox:
-    """The scores of the studies under `root` (results/study), from `study`, or the first, on: a row for each map, a column for each selection (scores of
-    regions, at their headline settings) or region (scores of maps, at the first tolerance); the mean with its 95 % interval over patients. A click on a cell
-    shows the cases with the least, the median and the largest score. Brackets: what is selected is too little or too much to say anything.
+    """The scores of the studies under `root` (results/study), from `study`, or the first, on: a row
+    for each map, a column for each selection (scores of regions, at their headline settings) or
+    region (scores of maps, at the first tolerance); the mean with its 95 % interval over patients.
+    A click on a cell shows the cases with the least, the median and the largest score. Brackets:
+    what is selected is too little or too much to say anything.
 
     Raises FileNotFoundError where no study has been compared.
     """
@@ -72,11 +80,16 @@ def agreement(root: Path, study: str | None = None) -> widgets.VBox:
         rule = means["empty_rule"].isna() | means["empty_rule"].eq(EMPTY_RULES[0])
         stored = arrays.opened(folder / REGIONS)
         variants = json.loads(stored.attrs["variants"])
-        headlines = {label: localisation.setting(one["parameters"]) for label, one in variants.items()}
-        # what is swept beside a headline setting, and tolerances after the first, stay in the notebook
+        headlines = {
+            label: localisation.setting(one["parameters"]) for label, one in variants.items()
+        }
+        # what is swept beside a headline setting, and tolerances after the first, stay in the
+        # notebook
         first = means[means["selection"].isna()].groupby("score")["setting"].first()
         # maps of one finding are laid over the regions of the others as well, by IoU alone
-        others = means["selection"].notna() & ~means["region"].isin(means.loc[means["score"] == "dice", "region"])
+        others = means["selection"].notna() & ~means["region"].isin(
+            means.loc[means["score"] == "dice", "region"]
+        )
         wanted = means["selection"].map(headlines).fillna(means["score"].map(first)).fillna("")
         state.update(
             results=results.read(folder),
@@ -89,7 +102,10 @@ def agreement(root: Path, study: str | None = None) -> widgets.VBox:
             score.options = [(NAMES[name], name) for name in there]
             some = state["means"][state["means"]["n_maps"] > 0]
             stratum.options = list(dict.fromkeys(some["stratum"]))
-            score.value, stratum.value = there[0], "all" if "all" in stratum.options else stratum.options[0]
+            score.value, stratum.value = (
+                there[0],
+                "all" if "all" in stratum.options else stratum.options[0],
+            )
         fill()
 
     def fill() -> None:
@@ -103,7 +119,10 @@ def agreement(root: Path, study: str | None = None) -> widgets.VBox:
         for method, of_method in rows.groupby("method", sort=False):
             cells = [widgets.HTML(method, layout=CELL)]
             of_column = of_method.set_index(column, drop=False)
-            cells += [cell(of_column.loc[name], top) if name in of_column.index else blank() for name in names]
+            cells += [
+                cell(of_column.loc[name], top) if name in of_column.index else blank()
+                for name in names
+            ]
             lines.append(widgets.HBox(cells, layout=LINE))
         table.children = lines
         patients = f", {int(rows['n_patients'].max())} patients" if len(rows) else ""
@@ -118,7 +137,9 @@ def agreement(root: Path, study: str | None = None) -> widgets.VBox:
         colour = matplotlib.colormaps["cividis"](0.15 + 0.85 * share)
         text = f"{row['mean']:.2f} {interval(row, 2)}"
         text = f"({text})" if row["flagged"] == True else text  # noqa: E712 (blank is neither)
-        button = widgets.Button(description=text, layout=CELL, tooltip=f"{row['method']}, {int(row['n_maps'])} maps")
+        button = widgets.Button(
+            description=text, layout=CELL, tooltip=f"{row['method']}, {int(row['n_maps'])} maps"
+        )
         button.style.button_color = to_hex(colour)
         button.style.text_color = "white" if share < 0.55 else "black"
         button.on_click(lambda _: show(row))
@@ -137,7 +158,9 @@ def agreement(root: Path, study: str | None = None) -> widgets.VBox:
             inside &= scores[name].isna() if pd.isna(value) else scores[name].eq(value)
         rows = scores[inside].merge(found.rows[["case", "target"]], on=["case", "target"])
         rows = rows[of_stratum(rows)].sort_values(["value", "case"], kind="stable")
-        what = ", ".join(str(value) for name, value in key.items() if name != "score" and not pd.isna(value))
+        what = ", ".join(
+            str(value) for name, value in key.items() if name != "score" and not pd.isna(value)
+        )
         if rows.empty:
             picture.value = pictures.BLANK
             said.value = f"<b>{what}</b>: no case with a score"
@@ -159,8 +182,10 @@ def agreement(root: Path, study: str | None = None) -> widgets.VBox:
         picture.value = pictures.png(pictures.sheet(shown))
         said.value = (
             f"<b>{what}</b>: {NAMES[score.value]} {row['mean']:.3f} {interval(row, 3)}, "
-            f"{int(row['n_maps'])} maps of {int(row['n_patients'])} patients, {int(row['n_undefined'])} undefined; by chance "
-            f"{'–' if pd.isna(row['chance']) else format(row['chance'], '.3f')}. Orange: the region that is scored{' and' if pd.isna(row['selection']) else '; blue:'} "
+            f"{int(row['n_maps'])} maps of {int(row['n_patients'])} patients, "
+            f"{int(row['n_undefined'])} undefined; by chance "
+            f"{'–' if pd.isna(row['chance']) else format(row['chance'], '.3f')}. Orange: the "
+            f"region that is scored{' and' if pd.isna(row['selection']) else '; blue:'} "
             f"{'the cross: the maximum; red speaks for the class, blue against it' if pd.isna(row['selection']) else 'what is selected'}."
         )
 
@@ -175,19 +200,25 @@ def agreement(root: Path, study: str | None = None) -> widgets.VBox:
         """Of a score of maps the map on the image, of a score of regions the region."""
         image, outline = (
             pictures.rgb(found.image(case)),
-            found.outline(case, target) if pd.isna(row["region"]) else found.region(row["region"], case, target),
+            found.outline(case, target)
+            if pd.isna(row["region"])
+            else found.region(row["region"], case, target),
         )
         scale = max(1, round(300 / len(image)))
         if pd.isna(row["selection"]):
             heat = found.map(row["method"], case, target)
             large = pictures.rgb(pictures.over(image, pictures.heat(heat), 0.5), scale)
-            down, across = points(torch.from_numpy(heat).double()[None][(slice(None), *inner(found.box(case)))])[0]
+            down, across = points(
+                torch.from_numpy(heat).double()[None][(slice(None), *inner(found.box(case)))]
+            )[0]
             at = [
                 int(place + start.start) * scale + scale // 2
                 for place, start in zip((down, across), inner(found.box(case)))
             ]
             return pictures.marked(pictures.outlined(large, outline, scale=scale), *at)
-        region = arrays.pick(state["regions"], row["method"], case, target, selection=row["selection"]).astype(bool)
+        region = arrays.pick(
+            state["regions"], row["method"], case, target, selection=row["selection"]
+        ).astype(bool)
         large = pictures.outlined(pictures.rgb(image, scale), region, METHOD_COLOUR, scale)
         return pictures.outlined(large, outline, scale=scale)
 

@@ -1,4 +1,6 @@
-"""Clusters of activations: what each looks like, where it lives in a tile, and what the network says without it."""
+"""Clusters of activations: what each looks like, where it lives in a tile, and what the network
+says without it.
+"""
 
 from collections import OrderedDict
 from pathlib import Path
@@ -22,7 +24,9 @@ SHOWN = 4  # tiles of each cluster in the gallery
 
 
 def rest_of(stored: xr.Dataset) -> nn.Sequential:
-    """What follows the layer in the network, as a classifier of one output: pool, and the contrast of the head's weights."""
+    """What follows the layer in the network, as a classifier of one output: pool, and the contrast
+    of the head's weights.
+    """
     pool = {"avg": nn.AdaptiveAvgPool2d, "max": nn.AdaptiveMaxPool2d}[stored.attrs["pool"]](1)
     head = nn.Linear(stored.sizes["channel"], 1)
     head.weight.data = torch.from_numpy(stored["head"].to_numpy())[None]
@@ -32,13 +36,17 @@ def rest_of(stored: xr.Dataset) -> nn.Sequential:
 
 
 def clusters(root: Path, study: str | None = None) -> widgets.VBox:
-    """The clusters of the studies under `root` (results/study), from `study`, or the first, on, for each K of the sweep: the test tiles where each is
-    strongest; of the chosen cluster where it lives in a tile, and by how much the network's output falls when it is taken out of the activations.
+    """The clusters of the studies under `root` (results/study), from `study`, or the first, on, for
+    each K of the sweep: the test tiles where each is strongest; of the chosen cluster where it
+    lives in a tile, and by how much the network's output falls when it is taken out of the
+    activations.
 
     Raises FileNotFoundError where no study has clusters.
     """
     chosen = controls.study(results.studies(root, STORED), study)
-    k = widgets.SelectionSlider(options=[2], description="Clusters K", style=NARROW, continuous_update=False)
+    k = widgets.SelectionSlider(
+        options=[2], description="Clusters K", style=NARROW, continuous_update=False
+    )
     case = widgets.Dropdown(description="Tile", style=NARROW)
     back, on = controls.steps(case, "tile")
     opacity = widgets.FloatSlider(0.6, min=0, max=1, step=0.05, description="Opacity", style=NARROW)
@@ -54,8 +62,14 @@ def clusters(root: Path, study: str | None = None) -> widgets.VBox:
         field = Field(stored.attrs["stride"], stored.attrs["first"])
         state.update(stored=stored, images=images, maps=maps, field=field)
         with busy:
-            k.options = sorted(int(name.removeprefix("rows_")) for name in stored.data_vars if name.startswith("rows_"))
-            k.value = stored.sizes["cluster"] if stored.sizes["cluster"] in k.options else k.options[0]
+            k.options = sorted(
+                int(name.removeprefix("rows_"))
+                for name in stored.data_vars
+                if name.startswith("rows_")
+            )
+            k.value = (
+                stored.sizes["cluster"] if stored.sizes["cluster"] in k.options else k.options[0]
+            )
             case.options = [(name, name) for name in stored["case"].to_numpy().tolist()]
             case.value = case.options[0][1]
         fit()
@@ -66,14 +80,24 @@ def clusters(root: Path, study: str | None = None) -> widgets.VBox:
         rows = torch.from_numpy(stored[f"rows_{k.value}"].to_numpy())
         dictionary = found_clusters.Dictionary(rows, "non-negative", torch.zeros(rows.shape[1]))
         weights = dictionary.encode(found_clusters.locations(maps))
-        state.update(dictionary=dictionary, weights=found_clusters.as_maps(weights, maps.shape[2:]), cluster=0)
+        state.update(
+            dictionary=dictionary,
+            weights=found_clusters.as_maps(weights, maps.shape[2:]),
+            cluster=0,
+        )
         tiles = []
         for number in range(k.value):
-            button = widgets.Button(description=f"Cluster {number + 1}", tooltip=f"where cluster {number + 1} lives")
+            button = widgets.Button(
+                description=f"Cluster {number + 1}", tooltip=f"where cluster {number + 1} lives"
+            )
             button.on_click(lambda _, number=number: choose(number))
             shown = controls.picture()
-            shown.value = pictures.png(pictures.sheet([(tile, [name]) for tile, name in strongest(number)], SHOWN))
-            tiles.append(widgets.VBox([button, shown], layout=widgets.Layout(margin="0 12px 6px 0")))
+            shown.value = pictures.png(
+                pictures.sheet([(tile, [name]) for tile, name in strongest(number)], SHOWN)
+            )
+            tiles.append(
+                widgets.VBox([button, shown], layout=widgets.Layout(margin="0 12px 6px 0"))
+            )
         gallery.children = tiles
         draw()
 
@@ -92,7 +116,9 @@ def clusters(root: Path, study: str | None = None) -> widgets.VBox:
         """The tile, outlined where the cluster has half its largest weight there."""
         image = pictures.rgb(state["images"].sel(case=name).to_numpy())
         half = (weight > weight.max() / 2) if weight.max() > 0 else None
-        white = pictures.outlined(image, None if half is None else binary_dilation(half, iterations=2), "#FFFFFF")
+        white = pictures.outlined(
+            image, None if half is None else binary_dilation(half, iterations=2), "#FFFFFF"
+        )
         return pictures.outlined(white, half, colour(number))
 
     def colour(number: int) -> str:
@@ -108,7 +134,12 @@ def clusters(root: Path, study: str | None = None) -> widgets.VBox:
         image, weights = pictures.rgb(state["images"].sel(case=case.value).to_numpy()), soft(at)
         scale = max(1, round(250 / len(image)))
         heat = pictures.over(image, pictures.heat(weights[number], "positive"), opacity.value)
-        labels = np.array([[int(colour(one)[digit : digit + 2], 16) for digit in (1, 3, 5)] for one in range(k.value)])
+        labels = np.array(
+            [
+                [int(colour(one)[digit : digit + 2], 16) for digit in (1, 3, 5)]
+                for one in range(k.value)
+            ]
+        )
         parts = labels.astype(np.uint8)[weights.argmax(axis=0)]
         share = float((weights.argmax(axis=0) == number).mean())
         shown = [
@@ -116,9 +147,15 @@ def clusters(root: Path, study: str | None = None) -> widgets.VBox:
             (heat, [f"cluster {number + 1}", f"strongest on {share:.0%} of the tile"]),
             (pictures.over(image, parts, opacity.value), ["the strongest cluster"]),
         ]
-        drawn = pictures.png(pictures.sheet([(pictures.rgb(one, scale), text) for one, text in shown]))
+        drawn = pictures.png(
+            pictures.sheet([(pictures.rgb(one, scale), text) for one, text in shown])
+        )
         # both at the end, so that no picture waits beside the words of the one before
-        said.value = removed(at, number) if "head" in stored else "This layer is not the last one: no output to follow."
+        said.value = (
+            removed(at, number)
+            if "head" in stored
+            else "This layer is not the last one: no output to follow."
+        )
         picture.value = drawn
 
     def removed(at: int, number: int) -> str:
@@ -128,11 +165,17 @@ def clusters(root: Path, study: str | None = None) -> widgets.VBox:
         head = rest.head.weight.detach()[0]
         with torch.no_grad():
             output = float(found_clusters.outputs(rest, maps, towards)[0])
-            fall = float(found_clusters.removal(rest, maps, weights, dictionary, towards)[0, number])
-        predicted = found_clusters.predicted_removal(maps, weights, dictionary, head, stored.attrs["pool"])
+            fall = float(
+                found_clusters.removal(rest, maps, weights, dictionary, towards)[0, number]
+            )
+        predicted = found_clusters.predicted_removal(
+            maps, weights, dictionary, head, stored.attrs["pool"]
+        )
         return (
-            f"The network's output for <b>{stored.attrs['target']}</b> (its logit less that of the others): <b>{output:.2f}</b>; without cluster {number + 1} "
-            f"<b>{output - fall:.2f}</b>, a fall of {fall:.2f} (predicted {float(predicted[0, number]):.2f})."
+            f"The network's output for <b>{stored.attrs['target']}</b> (its logit less that of "
+            f"the others): <b>{output:.2f}</b>; without cluster {number + 1} "
+            f"<b>{output - fall:.2f}</b>, a fall of {fall:.2f} (predicted "
+            f"{float(predicted[0, number]):.2f})."
         )
 
     chosen.observe(busy.unless(open_study), "value")
@@ -146,7 +189,8 @@ def clusters(root: Path, study: str | None = None) -> widgets.VBox:
             picture,
             said,
             widgets.HTML(
-                "<b>Gallery</b>: the tiles where each cluster is strongest. Choose a cluster to see it above."
+                "<b>Gallery</b>: the tiles where each cluster is strongest. Choose a cluster to "
+                "see it above."
             ),
             gallery,
         ],

@@ -22,11 +22,15 @@ FIRST = (
 
 
 def heat_maps(root: Path, study: str | None = None) -> widgets.VBox:
-    """Browse the heat maps of the studies under `root` (results/study), from `study`, or the first, on.
+    """Browse the heat maps of the studies under `root` (results/study), from `study`, or the first,
+    on.
 
-    Which cases are shown: all, those called wrong or right, or those of which some of the methods shown (null maps are none) point into the expert's region
-    and some do not. A case is explained for what it was called, and for its label. Under each map: whether its maximum lies in the expert's region, and the share of positive relevance inside (see regard.evaluation.scores), on the square the network
-    sees. Every control works by keyboard. Raises FileNotFoundError where no study has maps.
+    Which cases are shown: all, those called wrong or right, or those of which some of the methods
+    shown (null maps are none) point into the expert's region and some do not. A case is explained
+    for what it was called, and for its label. Under each map: whether its maximum lies in the
+    expert's region, and the share of positive relevance inside (see regard.evaluation.scores), on
+    the square the network sees. Every control works by keyboard. Raises FileNotFoundError where no
+    study has maps.
     """
     chosen = controls.study(results.studies(root), study)
     kind = widgets.Dropdown(options=(*results.SHOWN, DISAGREE), description="Cases", style=NARROW)
@@ -36,8 +40,12 @@ def heat_maps(root: Path, study: str | None = None) -> widgets.VBox:
     opacity = widgets.FloatSlider(
         0.6, min=0, max=1, step=0.05, description="Opacity", continuous_update=True, style=NARROW
     )
-    sign = widgets.ToggleButtons(options=list(pictures.COLOURS), description="Relevance", style=NARROW)
-    colours = widgets.Dropdown(options=pictures.COLOURS["signed"], description="Colours", style=NARROW)
+    sign = widgets.ToggleButtons(
+        options=list(pictures.COLOURS), description="Relevance", style=NARROW
+    )
+    colours = widgets.Dropdown(
+        options=pictures.COLOURS["signed"], description="Colours", style=NARROW
+    )
     expert = widgets.Checkbox(True, description="Expert's outline", indent=False)
     methods = controls.Several("Maps")
     picture, said = controls.picture(), widgets.HTML()
@@ -53,7 +61,11 @@ def heat_maps(root: Path, study: str | None = None) -> widgets.VBox:
     def list_cases() -> None:
         with busy:
             found = state["results"]
-            rows = found.rows if kind.value not in results.SHOWN else results.SHOWN[kind.value](found.rows)
+            rows = (
+                found.rows
+                if kind.value not in results.SHOWN
+                else results.SHOWN[kind.value](found.rows)
+            )
             if kind.value == DISAGREE:
                 rows = rows[[disagree(row.case, row.target) for row in rows.itertuples()]]
             case.options = controls.cases(rows)
@@ -83,7 +95,10 @@ def heat_maps(root: Path, study: str | None = None) -> widgets.VBox:
         found = state["results"]
         there = set(found.names(name, target)) & set(methods.value)
         there = {one for one in there if found.maps[one].attrs["kind"] == "method"}
-        return len({value for value in (hit(one, (name, target)) for one in there) if value == value}) > 1
+        return (
+            len({value for value in (hit(one, (name, target)) for one in there) if value == value})
+            > 1
+        )
 
     def draw() -> None:
         if case.value is None:
@@ -98,11 +113,17 @@ def heat_maps(root: Path, study: str | None = None) -> widgets.VBox:
             if outline is not None and outline.any():
                 inside = "inside" if hit(name, where) == 1 else "outside"
                 text += [f"maximum {inside}", f"mass {scored(name, where, outline, 'mass'):.2f}"]
-            coloured = pictures.over(image, pictures.heat(found.map(name, *where), sign.value, colours.value), opacity.value)
+            coloured = pictures.over(
+                image,
+                pictures.heat(found.map(name, *where), sign.value, colours.value),
+                opacity.value,
+            )
             shown.append((pictures.rgb(coloured, scale), text))
         drawn = outline if expert.value else None
         picture.value = pictures.png(
-            pictures.sheet([(pictures.outlined(one, drawn, scale=scale), text) for one, text in shown])
+            pictures.sheet(
+                [(pictures.outlined(one, drawn, scale=scale), text) for one, text in shown]
+            )
         )
         lacking = [name for name in methods.value if name not in found.names(*where)]
         told = "" if outline is not None else "The expert drew nothing here. "
@@ -115,9 +136,15 @@ def heat_maps(root: Path, study: str | None = None) -> widgets.VBox:
     for control in (target, opacity, colours, expert, methods):
         control.observe(busy.unless(draw), "value")
     open_study()
-    left = widgets.VBox([methods, opacity, sign, colours, expert], layout=widgets.Layout(flex="0 0 auto"))
+    left = widgets.VBox(
+        [methods, opacity, sign, colours, expert], layout=widgets.Layout(flex="0 0 auto")
+    )
     return controls.explorer(
-        [widgets.HBox([chosen, kind, case, target, back, on], layout=controls.ROW), widgets.HBox([left, picture]), said],
+        [
+            widgets.HBox([chosen, kind, case, target, back, on], layout=controls.ROW),
+            widgets.HBox([left, picture]),
+            said,
+        ],
         study=chosen,
         cases=kind,
         case=case,

@@ -23,21 +23,32 @@ FEWER = {"lime": {"evaluations": 200}, "shap": {"evaluations": 200}}  # so that 
 
 
 def named(parameters: dict) -> str:
-    return f" ({', '.join(f'{name} {value}' for name, value in sorted(parameters.items()))})" if parameters else ""
+    return (
+        f" ({', '.join(f'{name} {value}' for name, value in sorted(parameters.items()))})"
+        if parameters
+        else ""
+    )
 
 
 def own_image(root: Path, study: str | None = None) -> widgets.VBox:
-    """An uploaded PNG or JPEG (`uploads.opened`), or a test image, through a network of the studies under `root`.
+    """An uploaded PNG or JPEG (`uploads.opened`), or a test image, through a network of the studies
+    under `root`.
 
-    root is results/study. It shows what the image is called, the map of the chosen method for the chosen class, and the
-    region that the chosen rule makes of it. A file that is refused is named in a sentence.
+    root is results/study. It shows what the image is called, the map of the chosen method for the
+    chosen class, and the region that the chosen rule makes of it. A file that is refused is named
+    in a sentence.
 
     Raises FileNotFoundError where no network has been trained.
     """
     chosen = controls.study(results.studies(root, MODEL), study)
     begin, chosen.description = chosen.value, "Network"
-    backbone = {name: backbones.description(Path(root) / name / MODEL)["name"] for name in chosen.options}
-    chosen.options, chosen.value = [(f"{backbone[name]}, of {name}", name) for name in chosen.options], begin
+    backbone = {
+        name: backbones.description(Path(root) / name / MODEL)["name"] for name in chosen.options
+    }
+    chosen.options, chosen.value = (
+        [(f"{backbone[name]}, of {name}", name) for name in chosen.options],
+        begin,
+    )
     upload = widgets.FileUpload(
         accept="image/png,image/jpeg",
         multiple=False,
@@ -47,8 +58,12 @@ def own_image(root: Path, study: str | None = None) -> widgets.VBox:
     )
     example = widgets.Dropdown(description="or a test image", style=NARROW)
     target = widgets.Dropdown(description="Explain", style=NARROW)
-    method = widgets.Dropdown(options=list(METHODS), value="grad-cam", description="Method", style=NARROW)
-    rule = widgets.Dropdown(options=list(SELECTIONS), value="otsu", description="Rule", style=NARROW)
+    method = widgets.Dropdown(
+        options=list(METHODS), value="grad-cam", description="Method", style=NARROW
+    )
+    rule = widgets.Dropdown(
+        options=list(SELECTIONS), value="otsu", description="Rule", style=NARROW
+    )
     picture, said = controls.picture(), widgets.HTML()
     state, busy = {"uploaded": None}, controls.Busy()
 
@@ -63,8 +78,16 @@ def own_image(root: Path, study: str | None = None) -> widgets.VBox:
         }
         made = {} if there["maps"] is None else there["maps"].data_vars
         parameters = {name: json.loads(made[name].attrs.get("parameters") or "{}") for name in made}
-        variants = {} if there["regions"] is None else json.loads(there["regions"].attrs["variants"])
-        state.update(model=model, description=description, images=images, parameters=parameters, variants=variants)
+        variants = (
+            {} if there["regions"] is None else json.loads(there["regions"].attrs["variants"])
+        )
+        state.update(
+            model=model,
+            description=description,
+            images=images,
+            parameters=parameters,
+            variants=variants,
+        )
         with busy:
             target.options = description["classes"]
             explained = tables.read(folder / "train" / "explanations.csv")["case"]
@@ -101,7 +124,10 @@ def own_image(root: Path, study: str | None = None) -> widgets.VBox:
             box = letterbox.letterbox(*state["image"].shape[:2], state["images"].sizes["y"])
             with torch.no_grad():
                 logits = state["model"](
-                    backbones.inputs(torch.from_numpy(letterbox.to_square(state["image"], box))[None], state["model"])
+                    backbones.inputs(
+                        torch.from_numpy(letterbox.to_square(state["image"], box))[None],
+                        state["model"],
+                    )
                 )
             with busy:
                 target.value = state["description"]["classes"][int(logits[0].argmax())]
@@ -129,11 +155,16 @@ def own_image(root: Path, study: str | None = None) -> widgets.VBox:
         inside = letterbox.inner(box)
         cut = state["variants"].get(rule.value, {}).get("parameters", {})
         region = np.zeros((size, size), bool)
-        region[inside] = select(heat[:, inside[0], inside[1]].double(), rule.value, **cut)[0].numpy()
+        region[inside] = select(heat[:, inside[0], inside[1]].double(), rule.value, **cut)[
+            0
+        ].numpy()
         plain = pictures.rgb(square)
         scale = max(1, round(260 / size))
         over = pictures.over(plain, pictures.heat(heat[0].numpy()), 0.6)
-        shown = [(plain, None, [state["name"][:40]]), (over, None, [f"{method.value} for {target.value}"])]
+        shown = [
+            (plain, None, [state["name"][:40]]),
+            (over, None, [f"{method.value} for {target.value}"]),
+        ]
         shown.append((plain, region, [f"selected by {rule.value}"]))
         drawn = [
             (pictures.outlined(pictures.rgb(one, scale), drawn_, METHOD_COLOUR, scale), text)
@@ -141,7 +172,9 @@ def own_image(root: Path, study: str | None = None) -> widgets.VBox:
         ]
         picture.value = pictures.png(pictures.sheet(drawn))
         chances = logits.softmax(0) if description["kind"] == "label" else logits.sigmoid()
-        called = ", ".join(f"{name} {float(share):.0%}" for name, share in zip(description["classes"], chances))
+        called = ", ".join(
+            f"{name} {float(share):.0%}" for name, share in zip(description["classes"], chances)
+        )
         area = float(region[inside].mean())
         learned = state["images"].attrs["data"]
         warned = (
@@ -150,8 +183,10 @@ def own_image(root: Path, study: str | None = None) -> widgets.VBox:
             else ""
         )
         said.value = (
-            f"{html.escape(state['name'])}: the network says <b>{called}</b>. {method.value}{named(parameters)}, {rule.value}{named(cut)}: "
-            f"{area:.1%} of the image{'' if region.any() else ', since the rule finds nothing in this map'}.{warned}{state['note']} "
+            f"{html.escape(state['name'])}: the network says <b>{called}</b>. "
+            f"{method.value}{named(parameters)}, {rule.value}{named(cut)}: "
+            f"{area:.1%} of the "
+            f"image{'' if region.any() else ', since the rule finds nothing in this map'}.{warned}{state['note']} "
             "Nothing here is a diagnosis."
         )
 

@@ -1,4 +1,6 @@
-"""Pictures for explorers: arrays put together without a plotting library, so that they follow a slider at once."""
+"""Pictures for explorers: arrays put together without a plotting library, so that they follow a
+slider at once.
+"""
 
 import functools
 import io
@@ -9,7 +11,9 @@ from PIL import Image, ImageDraw
 
 from regard.figures.style import METHOD_COLOUR, OUTLINE_COLOUR
 
-COLOURS = {  # kind of relevance -> colour maps, the usual one first: perceptually even, and told apart without red or green
+# kind of relevance -> colour maps, the usual one first: perceptually even, and told apart without
+# red or green
+COLOURS = {
     "signed": ("RdBu_r", "PuOr_r", "coolwarm"),
     "positive": ("magma", "cividis", "viridis"),
 }
@@ -22,8 +26,9 @@ def rgb(image: np.ndarray, scale: int = 1) -> np.ndarray:
 
 
 def heat(values: np.ndarray, sign: str = "signed", colours: str | None = None) -> np.ndarray:
-    """A map (H, W) in colours, uint8 (H, W, 3): over its largest absolute value about a neutral zero, or its positive part over the largest. A map
-    without a value to scale by, or that is not finite, is grey. colours: one of COLOURS[sign], the first unless told."""
+    """A map (H, W) in colours, uint8 (H, W, 3): over its largest absolute value about a neutral
+    zero, or its positive part over the largest. A map without a value to scale by, or that is not
+    finite, is grey. colours: one of COLOURS[sign], the first unless told."""
     top = np.abs(values).max() if sign == "signed" else values.max()
     if not np.isfinite(values).all() or not top > 0:
         return np.full((*values.shape, 3), 128, np.uint8)
@@ -35,7 +40,9 @@ def heat(values: np.ndarray, sign: str = "signed", colours: str | None = None) -
 def _colours(name: str) -> np.ndarray:
     import matplotlib
 
-    return (matplotlib.colormaps[name](np.linspace(0, 1, 256))[:, :3] * 255).round().astype(np.uint8)
+    return (
+        (matplotlib.colormaps[name](np.linspace(0, 1, 256))[:, :3] * 255).round().astype(np.uint8)
+    )
 
 
 def over(image: np.ndarray, colours: np.ndarray, opacity: float) -> np.ndarray:
@@ -46,7 +53,9 @@ def over(image: np.ndarray, colours: np.ndarray, opacity: float) -> np.ndarray:
 def outlined(
     picture: np.ndarray, region: np.ndarray | None, colour: str = OUTLINE_COLOUR, scale: int = 1
 ) -> np.ndarray:
-    """The picture (H, W, 3), `scale` times as wide as the region, with the border of a bool region drawn inside it, two pixels wide."""
+    """The picture (H, W, 3), `scale` times as wide as the region, with the border of a bool region
+    drawn inside it, two pixels wide.
+    """
     if region is None or not region.any():
         return picture
     large = region.repeat(scale, axis=0).repeat(scale, axis=1)
@@ -73,7 +82,9 @@ def marked(picture: np.ndarray, down: int, across: int) -> np.ndarray:
     pen = ImageDraw.Draw(drawn)
     for width, colour in ((5, "black"), (2, "white")):
         for way in (-1, 1):
-            pen.line([across - 7, down - 7 * way, across + 7, down + 7 * way], fill=colour, width=width)
+            pen.line(
+                [across - 7, down - 7 * way, across + 7, down + 7 * way], fill=colour, width=width
+            )
     return np.asarray(drawn)
 
 
@@ -83,7 +94,9 @@ def sheet(pictures: Sequence[tuple[np.ndarray, Sequence[str]]], columns: int = 4
     lines = max(len(text) for _, text in pictures)
     room = 14 * lines + 6
     rows = -(-len(pictures) // columns)
-    whole = Image.new("RGB", (min(columns, len(pictures)) * (width + 6), rows * (height + room)), "white")
+    whole = Image.new(
+        "RGB", (min(columns, len(pictures)) * (width + 6), rows * (height + room)), "white"
+    )
     pen = ImageDraw.Draw(whole)
     for at, (picture, text) in enumerate(pictures):
         left, top = at % columns * (width + 6), at // columns * (height + room)
@@ -94,9 +107,14 @@ def sheet(pictures: Sequence[tuple[np.ndarray, Sequence[str]]], columns: int = 4
 
 
 def histogram(
-    values: np.ndarray, selected: np.ndarray, marks: Sequence[float], size: tuple[int, int] = (420, 200)
+    values: np.ndarray,
+    selected: np.ndarray,
+    marks: Sequence[float],
+    size: tuple[int, int] = (420, 200),
 ) -> Image.Image:
-    """How many pixels have each value, those that are selected in colour; marks: values with a line, such as modes. size: (width, height)."""
+    """How many pixels have each value, those that are selected in colour; marks: values with a
+    line, such as modes. size: (width, height).
+    """
     width, height = size
     whole = Image.new("RGB", size, "white")
     pen, floor = ImageDraw.Draw(whole), height - 18
@@ -107,12 +125,16 @@ def histogram(
         return whole
     edges = np.linspace(values.min(), values.max(), 61)
     every, some = (np.log1p(np.histogram(part, edges)[0]) for part in (values, values[selected]))
-    place = lambda value: 4 + (width - 8) * (value - edges[0]) / (edges[-1] - edges[0])
+
+    def place(value):
+        return 4 + (width - 8) * (value - edges[0]) / (edges[-1] - edges[0])
+
     for low, high, count, inside in zip(edges, edges[1:], every, some):
         for level, colour in ((count, "#BBBBBB"), (inside, METHOD_COLOUR)):
             if level > 0:
                 pen.rectangle(
-                    [place(low), floor - (floor - 6) * level / every.max(), place(high) - 1, floor], fill=colour
+                    [place(low), floor - (floor - 6) * level / every.max(), place(high) - 1, floor],
+                    fill=colour,
                 )
     for mark in marks:
         pen.line([place(mark), 4, place(mark), floor], fill="#D55E00", width=2)

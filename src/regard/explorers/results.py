@@ -1,4 +1,6 @@
-"""What explorers read of a study: images, maps, the expert's outline, and what each case was taken for."""
+"""What explorers read of a study: images, maps, the expert's outline, and what each case was taken
+for.
+"""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +12,9 @@ import xarray as xr
 from regard.core import arrays, project, tables
 from regard.data import letterbox, reference_regions
 
-SAMPLE = "notebooks/explore/sample"  # a few results that ship, for those who have not run anything yet
+SAMPLE = (
+    "notebooks/explore/sample"  # a few results that ship, for those who have not run anything yet
+)
 MAPS = "attribute/maps.nc"
 SHOWN = {  # which of the explained cases: name -> rows of explanations.csv
     "all": lambda rows: rows,
@@ -21,8 +25,9 @@ SHOWN = {  # which of the explained cases: name -> rows of explanations.csv
 
 @dataclass(frozen=True)
 class Results:
-    """Of one study: the folder results/study/<id>, its images on squares, its maps, and the rows that are explained (see
-    regard.models.explained.explanations), for the class each case was given, or its findings; `explained` has those for its true class as well."""
+    """Of one study: the folder results/study/<id>, its images on squares, its maps, and the rows
+    that are explained (see regard.models.explained.explanations), for the class each case was
+    given, or its findings; `explained` has those for its true class as well."""
 
     folder: Path
     images: xr.DataArray
@@ -40,7 +45,10 @@ class Results:
         own = self.explained[self.explained["case"] == case]
         said = {"predicted": "as it was called", "true": "its label", "finding": "a finding"}
         roles = own.groupby("target", sort=False)["target_role"].agg(list)
-        return [(f"{name}, {' and '.join(said[role] for role in of)}", name) for name, of in roles.items()]
+        return [
+            (f"{name}, {' and '.join(said[role] for role in of)}", name)
+            for name, of in roles.items()
+        ]
 
     def names(self, case: str, target: str) -> list[str]:
         """The maps that there are of a case for a target."""
@@ -60,21 +68,30 @@ class Results:
         return None if drawn is None else letterbox.mask_to_square(drawn, self.box(case))
 
     def region(self, name: str, case: str, target: str) -> np.ndarray | None:
-        """A region that is scored (see regard.data.reference_regions), or several joined by +, on the square; None where it is not annotated."""
+        """A region that is scored (see regard.data.reference_regions), or several joined by +, on
+        the square; None where it is not annotated.
+        """
         folder = self.folder / "prepare" / "regions"
         described = reference_regions.description(folder)
         drawn = reference_regions.read(folder, case, described["drawn"])
-        drawn = reference_regions.of_finding(drawn, target) if described["expert"] == "finding" else drawn
+        drawn = (
+            reference_regions.of_finding(drawn, target)
+            if described["expert"] == "finding"
+            else drawn
+        )
         found = reference_regions.combine(drawn, name)
         return None if found is None else letterbox.mask_to_square(found, self.box(case))
 
 
 def read(folder: Path) -> Results:
-    """The results of a study. Raises FileNotFoundError for a study that has none, and that names the missing stage output."""
+    """The results of a study. Raises FileNotFoundError for a study that has none, and that names
+    the missing stage output.
+    """
     if not Path(folder).is_dir():
         there = sorted(path.name for path in Path(folder).parent.glob("*") if path.is_dir())
         raise FileNotFoundError(
-            f"there is nothing of a study {Path(folder).name!r}; there is of {', '.join(there) or 'none'}"
+            f"there is nothing of a study {Path(folder).name!r}; there is of "
+            f"{', '.join(there) or 'none'}"
         )
     rows = tables.read(folder / "train" / "explanations.csv")
     return Results(
@@ -88,23 +105,31 @@ def read(folder: Path) -> Results:
 
 
 def where(output: str = MAPS) -> Path:
-    """The folder of the studies to explore: results/study of this project once a study has made `output` there, until then the sample that
-    ships, and says so. Raises FileNotFoundError where there is neither."""
+    """The folder of the studies to explore: results/study of this project once a study has made
+    `output` there, until then the sample that ships, and says so. Raises FileNotFoundError where
+    there is neither."""
     root = project.root()
     for folder in (root / "results" / "study", root / SAMPLE):
         if any(folder.glob(f"*/{output}")):
             if folder.name == "sample":
                 print(
-                    "This is the small sample that ships, a few cases of each study. `make reproduce` makes the rest."
+                    "This is the small sample that ships, a few cases of each study. `make "
+                    "reproduce` makes the rest."
                 )
             return folder
-    raise FileNotFoundError(f"no {output} in results/study or {SAMPLE}: run the pipeline first (make reproduce)")
+    raise FileNotFoundError(
+        f"no {output} in results/study or {SAMPLE}: run the pipeline first (make reproduce)"
+    )
 
 
 def studies(root: Path, output: str = MAPS) -> list[str]:
-    """The studies under `root` (results/study) that have made `output`. Raises FileNotFoundError where there is none."""
+    """The studies under `root` (results/study) that have made `output`. Raises FileNotFoundError
+    where there is none.
+    """
     levels = len(Path(output).parts)
     found = sorted(path.parents[levels - 1].name for path in Path(root).glob(f"*/{output}"))
     if not found:
-        raise FileNotFoundError(f"no {output} of any study in {root}: run the pipeline first (make reproduce)")
+        raise FileNotFoundError(
+            f"no {output} of any study in {root}: run the pipeline first (make reproduce)"
+        )
     return found

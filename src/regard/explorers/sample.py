@@ -1,7 +1,9 @@
-"""The small sample of results that ships in notebooks/explore/sample/, so that an explorer shows something in the first minute.
+"""The small sample of results that ships in notebooks/explore/sample/, so that an explorer shows
+something in the first minute.
 
-The layout is that of results/study. Cut down from a run on the phantoms: a few test cases, the maps that most ask for, and rounded: maps and
-activations to eight significant bits, weights of networks to half precision. Tables of means stay those of the whole run.
+The layout is that of results/study. Cut down from a run on the phantoms: a few test cases, the maps
+that most ask for, and rounded: maps and activations to eight significant bits, weights of networks
+to half precision. Tables of means stay those of the whole run.
 """
 
 import os
@@ -46,14 +48,19 @@ TILES, UNITS = 10, 4
 
 
 def write() -> Path:
-    """Write the sample anew from results/study of this project, whole; returns its folder. Raises FileNotFoundError for a missing result."""
+    """Write the sample anew from results/study of this project, whole; returns its folder. Raises
+    FileNotFoundError for a missing result.
+    """
     root = project.root()
     target = root / SAMPLE
     partial = target.with_name(f".{target.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     for study, count in CASES.items():
         _maps(root / "results" / "study" / study, partial / study, count, MAPS[study])
-    _network(root / "results/study/ultrasound/train/model.safetensors", partial / "ultrasound/train/model.safetensors")
+    _network(
+        root / "results/study/ultrasound/train/model.safetensors",
+        partial / "ultrasound/train/model.safetensors",
+    )
     _clusters(root / "results/study/prostate", partial / "prostate")
     _units(root / "results/study/mammography/units", partial / "mammography/units")
     for kept in target.glob("*.md"):
@@ -69,10 +76,15 @@ def rounded(values: np.ndarray) -> np.ndarray:
 
 
 def _chosen(rows: pd.DataFrame, partly: set[str], count: int) -> list[str]:
-    """The first cases that slow methods explain, then as many called right as wrong, the first of each."""
+    """The first cases that slow methods explain, then as many called right as wrong, the first of
+    each.
+    """
     rows = rows[rows["target_role"] != "true"]
     first = [case for case in dict.fromkeys(rows["case"]) if case in partly]
-    sides = [list(dict.fromkeys(rows.loc[rows["correct"].astype(bool) == side, "case"])) for side in (False, True)]
+    sides = [
+        list(dict.fromkeys(rows.loc[rows["correct"].astype(bool) == side, "case"]))
+        for side in (False, True)
+    ]
     paired = [case for pair in zip(*sides) for case in pair]
     return list(dict.fromkeys([*first[: count // 2], *paired]))[:count]
 
@@ -89,10 +101,13 @@ def _maps(source: Path, target: Path, count: int, names: Sequence[str]) -> None:
     tables.write(cases[cases["case"].isin(chosen)], target / "prepare" / "cases.csv")
     images = arrays.read(source / "prepare" / "images.nc")
     arrays.write(
-        images.sel(case=[case for case in images["case"].to_numpy() if case in chosen]), target / "prepare/images.nc"
+        images.sel(case=[case for case in images["case"].to_numpy() if case in chosen]),
+        target / "prepare/images.nc",
     )
     kept = set(rows.loc[inside, "case"] + " " + rows.loc[inside, "target"])
-    for name in sorted({path.parent.name for path in (source / "prepare" / "outlines").glob("*/*.png")}):
+    for name in sorted(
+        {path.parent.name for path in (source / "prepare" / "outlines").glob("*/*.png")}
+    ):
         for case in chosen:
             drawn = source / "prepare" / "outlines" / name / f"{case}.png"
             if drawn.is_file() and (name == "expert" or f"{case} {name}" in kept):
@@ -106,13 +121,20 @@ def _maps(source: Path, target: Path, count: int, names: Sequence[str]) -> None:
         copied = target / "prepare" / drawn.relative_to(source / "prepare")
         copied.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(drawn, copied)
-    arrays.write(_cut(maps[list(names)], chosen, kept).map(_round, keep_attrs=True), target / "attribute" / "maps.nc")
+    arrays.write(
+        _cut(maps[list(names)], chosen, kept).map(_round, keep_attrs=True),
+        target / "attribute" / "maps.nc",
+    )
     regions = arrays.read(source / "select" / "regions.nc")
     arrays.write(_cut(regions[list(names)], chosen, kept), target / "select" / "regions.nc")
     summary = reference.headline(tables.read(source / "compare" / "summary.csv"))
     tables.write(summary[summary["method"].isin(names)], target / "compare" / "summary.csv")
     scores = tables.read(source / "compare" / "scores.csv")
-    shown = scores["case"].isin(chosen) & scores["method"].isin(names) & scores["target_role"].ne("true")
+    shown = (
+        scores["case"].isin(chosen)
+        & scores["method"].isin(names)
+        & scores["target_role"].ne("true")
+    )
     same = summary[["selection", "setting", "region", "score"]].drop_duplicates()
     tables.write(scores[shown].merge(same, how="inner"), target / "compare" / "scores.csv")
 
@@ -122,7 +144,9 @@ def _cut(stored: xr.Dataset, cases: Sequence[str], kept: set[str]) -> xr.Dataset
     found = stored
     for dimension in ("map", "subset"):
         if dimension in found.dims:
-            found = found.sel({dimension: [label for label in found[dimension].to_numpy() if label in kept]})
+            found = found.sel(
+                {dimension: [label for label in found[dimension].to_numpy() if label in kept]}
+            )
     if "case" in found.dims:
         found = found.sel(case=[case for case in found["case"].to_numpy() if case in cases])
     return found
@@ -136,7 +160,10 @@ def _network(source: Path, target: Path) -> None:
     """A trained network with weights of half precision."""
     with safe_open(source, "pt") as file:
         metadata = file.metadata()
-    half = {key: value.half() if value.is_floating_point() else value for key, value in load_file(source).items()}
+    half = {
+        key: value.half() if value.is_floating_point() else value
+        for key, value in load_file(source).items()
+    }
     target.write_bytes(save(half, metadata=metadata))
 
 
@@ -145,7 +172,11 @@ def _clusters(source: Path, target: Path) -> None:
     cases = tables.read(source / "prepare" / "cases.csv").set_index("case")
     # of each class as many, one of a patient
     tiles = (
-        cases.loc[stored["case"].to_numpy()].reset_index().drop_duplicates("patient").groupby("label").head(TILES // 2)
+        cases.loc[stored["case"].to_numpy()]
+        .reset_index()
+        .drop_duplicates("patient")
+        .groupby("label")
+        .head(TILES // 2)
     )
     some = sorted(tiles["case"])
     (target / "clusters").mkdir(parents=True)
@@ -154,7 +185,10 @@ def _clusters(source: Path, target: Path) -> None:
     for name in ("activations", "weights"):
         cut[name] = _round(cut[name])
     arrays.write(cut, target / "clusters" / "clusters.nc")
-    arrays.write(arrays.read(source / "prepare" / "images.nc").sel(case=some), target / "prepare" / "images.nc")
+    arrays.write(
+        arrays.read(source / "prepare" / "images.nc").sel(case=some),
+        target / "prepare" / "images.nc",
+    )
     tables.write(cases.loc[some].reset_index(), target / "prepare" / "cases.csv")
 
 

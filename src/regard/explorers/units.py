@@ -1,4 +1,6 @@
-"""Units of the last convolution: their images, their labels, and what the network loses without them."""
+"""Units of the last convolution: their images, their labels, and what the network loses without
+them.
+"""
 
 import html
 from pathlib import Path
@@ -20,8 +22,9 @@ KINDS = {  # which units: name -> rows of labels.csv
 
 
 def units(root: Path, study: str | None = None) -> widgets.VBox:
-    """The units of the studies under `root` (results/study), from `study`, or the first, on: the images where each is strongest, its label, the words and
-    structures that it goes with best, its ranks, and by how much the output falls without it, where that was measured.
+    """The units of the studies under `root` (results/study), from `study`, or the first, on: the
+    images where each is strongest, its label, the words and structures that it goes with best, its
+    ranks, and by how much the output falls without it, where that was measured.
 
     Raises FileNotFoundError where no study has units.
     """
@@ -36,7 +39,10 @@ def units(root: Path, study: str | None = None) -> widgets.VBox:
         folder = Path(root) / chosen.value / "units"
         # only what has a page: the units that are first for a class by their largest activation
         rows = tables.read(folder / "labels.csv")
-        pages = {numbered.number(path.stem): path for path in sorted((folder / "pages").glob("unit_*.png"))}
+        pages = {
+            numbered.number(path.stem): path
+            for path in sorted((folder / "pages").glob("unit_*.png"))
+        }
         state.update(
             pages=pages,
             rows=rows[rows["unit"].isin(pages)].set_index("unit", drop=False),
@@ -48,7 +54,10 @@ def units(root: Path, study: str | None = None) -> widgets.VBox:
     def list_units() -> None:
         rows = KINDS[kind.value](state["rows"])
         with busy:
-            named = [(f"{row['name']}: {text(row['label']) or 'no label'}", row["unit"]) for _, row in rows.iterrows()]
+            named = [
+                (f"{row['name']}: {text(row['label']) or 'no label'}", row["unit"])
+                for _, row in rows.iterrows()
+            ]
             unit.options = named
             unit.value = named[0][1] if named else None
         draw()
@@ -71,22 +80,39 @@ def units(root: Path, study: str | None = None) -> widgets.VBox:
             )
         )
         matches = state["matches"]
-        of_unit = matches[matches["unit"] == unit.value].sort_values(["p", "value"], ascending=[True, False])
+        of_unit = matches[matches["unit"] == unit.value].sort_values(
+            ["p", "value"], ascending=[True, False]
+        )
         lines = [
-            f"<b>{row['name']}</b>: {html.escape(text(row['label'])) or 'no label'}. Rank {ranked or 'none'}.",
-            *(described(one) for one in of_unit[of_unit["matched"] | (of_unit["p_adjusted"] < 1)].head(4).itertuples()),
-            *([] if (of_unit["p_adjusted"] < 1).any() else ["Nothing that was tried goes with it beyond chance."]),
+            f"<b>{row['name']}</b>: {html.escape(text(row['label'])) or 'no label'}. Rank "
+            f"{ranked or 'none'}.",
+            *(
+                described(one)
+                for one in of_unit[of_unit["matched"] | (of_unit["p_adjusted"] < 1)]
+                .head(4)
+                .itertuples()
+            ),
+            *(
+                []
+                if (of_unit["p_adjusted"] < 1).any()
+                else ["Nothing that was tried goes with it beyond chance."]
+            ),
         ]
         if unit.value in state["falls"].index:
             fell = state["falls"].loc[unit.value]
             lines.append(
-                f"Without it the output for {fell['target']} falls by {fell['fall']:.3f} [{fell['ci_low']:.3f}, {fell['ci_high']:.3f}]."
+                f"Without it the output for {fell['target']} falls by {fell['fall']:.3f} "
+                f"[{fell['ci_low']:.3f}, {fell['ci_high']:.3f}]."
             )
         said.value = "<br>".join(lines)
 
     def described(match) -> str:
         what = "AUROC within classes" if match.kind == "word" else "IoU with the drawn structure"
-        sure = f"p = {match.p_adjusted:.3f}, adjusted" if match.p_adjusted >= 0.001 else "p &lt; 0.001, adjusted"
+        sure = (
+            f"p = {match.p_adjusted:.3f}, adjusted"
+            if match.p_adjusted >= 0.001
+            else "p &lt; 0.001, adjusted"
+        )
         return f"{html.escape(match.concept)}: {what} {match.value:.2f} (by chance {match.chance:.2f}), {sure}{', matched' if match.matched else ''}"
 
     chosen.observe(busy.unless(open_study), "value")

@@ -1,4 +1,6 @@
-"""Images that somebody uploads: bounded before they are decoded, upright, and refused in one sentence."""
+"""Images that somebody uploads: bounded before they are decoded, upright, and refused in one
+sentence.
+"""
 
 import io
 import tempfile
@@ -19,14 +21,19 @@ BEHIND = " Its transparent pixels are shown as black."
 
 
 def opened(content: bytes, name: str) -> tuple[np.ndarray, str]:
-    """An uploaded PNG or JPEG as uint8 (H, W) or (H, W, 3), upright, and what has to be said of it: "", or BEHIND.
+    """An uploaded PNG or JPEG as uint8 (H, W) or (H, W, 3), upright, and what has to be said of it:
+    "", or BEHIND.
 
-    Raises ValueError, in one sentence that begins with the file's name, for more than BYTES, PIXELS or ASPECT (all before
-    any pixel is decoded), another format, a damaged file, more than 8 bits, several frames, or colours for print (CMYK).
+    Raises ValueError, in one sentence that begins with the file's name, for more than BYTES, PIXELS
+    or ASPECT (all before any pixel is decoded), another format, a damaged file, more than 8 bits,
+    several frames, or colours for print (CMYK).
     """
     name = name if len(name) <= NAMED else f"{name[: NAMED - 1]}…"
     if len(content) > BYTES:
-        raise ValueError(f"{name} has {len(content) / 1e6:.1f} MB; at most {BYTES / 1e6:.0f} MB are taken: make it smaller")
+        raise ValueError(
+            f"{name} has {len(content) / 1e6:.1f} MB; at most {BYTES / 1e6:.0f} MB are taken: "
+            "make it smaller"
+        )
     kind = _checked(content, name)
     with tempfile.TemporaryDirectory(prefix="regard-") as folder:
         path = Path(folder, f"upload{FORMATS[kind]}")  # not by its own name, which may be anything
@@ -36,7 +43,10 @@ def opened(content: bytes, name: str) -> tuple[np.ndarray, str]:
         except ValueError as error:
             raise ValueError(str(error).replace(str(path), name)) from None
     if image.mode not in ("1", "L", "LA", "P", "PA", "RGB", "RGBA"):
-        raise ValueError(f"{name} has pixels of mode {image.mode}; save it with 8 bits, in grey or in RGB colours")
+        raise ValueError(
+            f"{name} has pixels of mode {image.mode}; save it with 8 bits, in grey or in RGB "
+            "colours"
+        )
     plain = "L" if image.mode in ("1", "L", "LA") else "RGB"
     if not rasters.transparent(image):
         return np.array(image.convert(plain)), ""
@@ -45,18 +55,28 @@ def opened(content: bytes, name: str) -> tuple[np.ndarray, str]:
 
 
 def _checked(content: bytes, name: str) -> str:
-    """The format of an image whose header promises no more than is taken. Raises ValueError as `opened`."""
+    """The format of an image whose header promises no more than is taken. Raises ValueError as
+    `opened`.
+    """
     if content.startswith(PNG_MARK) and content[24:25] == b"\x10":
         raise ValueError(f"{name} has 16 bits; save it as an 8-bit PNG, grey or colour")
     try:
         with Image.open(io.BytesIO(content), formats=[*FORMATS]) as image:
             (width, height), kind = image.size, image.format
     except Image.DecompressionBombError:
-        raise ValueError(f"{name} has far more than {PIXELS / 1e6:.0f} million pixels; make it smaller") from None
+        raise ValueError(
+            f"{name} has far more than {PIXELS / 1e6:.0f} million pixels; make it smaller"
+        ) from None
     except Exception:  # decoders raise whatever they meet in a damaged header
         raise ValueError(f"{name} is damaged, or neither a PNG nor a JPEG") from None
     if width * height > PIXELS:
-        raise ValueError(f"{name} has {width} x {height} pixels; at most {PIXELS / 1e6:.0f} million are taken: make it smaller")
+        raise ValueError(
+            f"{name} has {width} x {height} pixels; at most {PIXELS / 1e6:.0f} million are taken: "
+            "make it smaller"
+        )
     if max(width, height) > ASPECT * min(width, height):
-        raise ValueError(f"{name} has {width} x {height} pixels; one side may be {ASPECT} times the other at most: cut it")
+        raise ValueError(
+            f"{name} has {width} x {height} pixels; one side may be {ASPECT} times the other at "
+            "most: cut it"
+        )
     return "JPEG" if kind == "MPO" else kind

@@ -18,13 +18,19 @@ def heat_maps(
     inches: float = 1.25,
     room: float = 0.05,
 ) -> Figure:
-    """A row per image: the image, then each heat map (same size), the expert's region outlined, the map's maximum marked.
+    """A row per image: the image, then each heat map (same size), the expert's region outlined, the
+    map's maximum marked.
 
-    Signed methods are drawn red for and blue against the class, symmetric about zero; methods without negative values
-    from dark to bright. Each map is scaled by its own 98th percentile of absolute values, for the eye alone. inches: the width of a picture; room: above it, for its title.
+    Signed methods are drawn red for and blue against the class, symmetric about zero; methods
+    without negative values from dark to bright. Each map is scaled by its own 98th percentile of
+    absolute values, for the eye alone. inches: the width of a picture; room: above it, for its
+    title.
     """
     figure, axes = style.panels(len(images), len(maps) + 1, (inches, inches + room))
-    signed = {method: any((np.asarray(heat) < 0).any() for heat in drawn) for method, drawn in maps.items()}
+    signed = {
+        method: any((np.asarray(heat) < 0).any() for heat in drawn)
+        for method, drawn in maps.items()
+    }
     for row, image in enumerate(images):
         style.picture(axes[row, 0], image)
         axes[row, 0].set_title(titles[row], fontsize=7)
@@ -46,7 +52,9 @@ def map_sheet(
     outlines: Sequence[np.ndarray | None],
     points: Mapping[str, Sequence],
 ) -> Figure:
-    """`heat_maps` turned round, for more kinds of maps than fit beside one another: a column per image, a row per kind."""
+    """`heat_maps` turned round, for more kinds of maps than fit beside one another: a column per
+    image, a row per kind.
+    """
     figure, axes = style.panels(len(maps) + 1, len(images), (1.5, 1.5))
     for place, image, title in zip(axes[0], images, titles):
         style.picture(place, image)
@@ -56,7 +64,16 @@ def map_sheet(
         for place, image, heat, point in zip(row, images, drawn, points[method]):
             _heat(place, image, np.asarray(heat, dtype=float), signed)
             _cross(place, *point)
-        row[0].text(-0.06, 0.5, method, rotation=90, va="center", ha="right", fontsize=7, transform=row[0].transAxes)
+        row[0].text(
+            -0.06,
+            0.5,
+            method,
+            rotation=90,
+            va="center",
+            ha="right",
+            fontsize=7,
+            transform=row[0].transAxes,
+        )
     for row in axes:
         for place, outline in zip(row, outlines):
             style.outline(place, outline, OUTLINE_COLOUR)
@@ -84,7 +101,9 @@ def selections(
     titles: Sequence[str],
     outlines: Sequence[np.ndarray | None],
 ) -> Figure:
-    """A row per image: the image, then each selected region filled, with the expert's region outlined."""
+    """A row per image: the image, then each selected region filled, with the expert's region
+    outlined.
+    """
     figure, axes = style.panels(len(images), len(regions) + 1, (1.4, 1.45))
     for row, image in enumerate(images):
         axes[row, 0].set_title(titles[row], fontsize=7)
@@ -100,11 +119,14 @@ def selections(
 
 
 def cascade(
-    image: np.ndarray, maps: Mapping[str, np.ndarray], levels: Sequence[str], outline: np.ndarray | None = None
+    image: np.ndarray,
+    maps: Mapping[str, np.ndarray],
+    levels: Sequence[str],
+    outline: np.ndarray | None = None,
 ) -> Figure:
-    """A row per method: its map (levels, H, W) of one image as ever more layers, from the head down to `levels`, are drawn
-    anew. Red speaks for the class, blue against it; each map is scaled for the eye by itself. outline: the expert's region on
-    the image, bool (H, W)."""
+    """A row per method: its map (levels, H, W) of one image as ever more layers, from the head down
+    to `levels`, are drawn anew. Red speaks for the class, blue against it; each map is scaled for
+    the eye by itself. outline: the expert's region on the image, bool (H, W)."""
     figure, axes = style.panels(len(maps), len(levels) + 1, (1.15, 1.15))
     for number, (row, (name, heats)) in enumerate(zip(axes, maps.items())):
         style.picture(row[0], image)
@@ -114,10 +136,13 @@ def cascade(
         for place, heat, level in zip(row[1:], heats, levels):
             scale = np.quantile(np.abs(heat), 0.995) or np.abs(heat).max() or 1.0
             signed = bool((heat < 0).any())
-            place.imshow(heat, cmap="RdBu_r" if signed else "magma", vmin=-scale if signed else 0, vmax=scale)
+            place.imshow(
+                heat, cmap="RdBu_r" if signed else "magma", vmin=-scale if signed else 0, vmax=scale
+            )
             place.set_axis_off()
             if number == 0:
                 place.set_title(
-                    level if level == "trained" else f"down to\n{level.replace('features.', '')}", fontsize=6
+                    level if level == "trained" else f"down to\n{level.replace('features.', '')}",
+                    fontsize=6,
                 )
     return figure

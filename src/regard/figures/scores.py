@@ -18,18 +18,27 @@ def means(
     label: str,
     ceiling: float | None = None,
 ) -> Figure:
-    """Mean and 95 % interval of each method, a panel per selection of rows of `summary`; chance as a mark beside it, and what
-    one reader reaches against another, where there are several, as a line.
+    """Mean and 95 % interval of each method, a panel per selection of rows of `summary`; chance as
+    a mark beside it, and what one reader reaches against another, where there are several, as a
+    line.
 
-    panels: pairs of a title and {column: value} that pick one row per method; null maps are grey. label: of the x axis, which
-    ends at 1 or, where all values are below a half, at the tenth above them. A method with less maps than others says how many.
-    A mean without an interval is a point alone, and one that is undefined a dash.
+    panels: pairs of a title and {column: value} that pick one row per method; null maps are grey.
+    label: of the x axis, which ends at 1 or, where all values are below a half, at the tenth above
+    them. A method with less maps than others says how many. A mean without an interval is a point
+    alone, and one that is undefined a dash.
     """
     picked = [
-        table[np.logical_and.reduce([table[key] == value for key, value in wanted.items()])] for _, wanted in panels
+        table[np.logical_and.reduce([table[key] == value for key, value in wanted.items()])]
+        for _, wanted in panels
     ]
-    methods = [name for name in dict.fromkeys(table["method"]) if any((rows["method"] == name).any() for rows in picked)]
-    figure, axes = style.panels(1, len(panels), (max(1.5, 6.9 / len(panels)), 0.6 + 0.22 * len(methods)))
+    methods = [
+        name
+        for name in dict.fromkeys(table["method"])
+        if any((rows["method"] == name).any() for rows in picked)
+    ]
+    figure, axes = style.panels(
+        1, len(panels), (max(1.5, 6.9 / len(panels)), 0.6 + 0.22 * len(methods))
+    )
     drawn = [rows[["mean", "ci_high", "chance"]].to_numpy(dtype=float).ravel() for rows in picked]
     largest = np.nanmax(np.concatenate([[ceiling or 0.0], *drawn]))
     end = 1.0 if largest > 0.5 else max(0.1, float(np.ceil(10 * largest)) / 10)
@@ -40,7 +49,9 @@ def means(
         place.hlines(height, rows["ci_low"], rows["ci_high"], colors=colours, linewidth=2)
         # whole points also of means of 0 and 1, over the axes
         place.scatter(rows["mean"], height, c=colours, s=22, zorder=3, clip_on=False)
-        place.scatter(rows["chance"], height, marker="|", c=CHANCE_COLOUR, s=70, zorder=4, clip_on=False)
+        place.scatter(
+            rows["chance"], height, marker="|", c=CHANCE_COLOUR, s=70, zorder=4, clip_on=False
+        )
         for at in height[rows["mean"].isna()]:
             place.text(0.02 * end, at, "–", va="center")
         if ceiling is not None:
@@ -48,14 +59,23 @@ def means(
         place.set(title=title, xlim=(0, end), ylim=(-0.6, len(methods) - 0.4), xlabel=label)
         place.set_xticks([0, end / 2, end], [f"{tick:.2g}" for tick in (0, end / 2, end)])
         few = rows["n_maps"].fillna(0) < rows["n_maps"].max()
-        names = [f"{method} ({rows['n_maps'].fillna(0)[method]:.0f} maps)" if few[method] else method for method in methods]
+        names = [
+            f"{method} ({rows['n_maps'].fillna(0)[method]:.0f} maps)" if few[method] else method
+            for method in methods
+        ]
         place.set_yticks(height, names if place is axes[0, 0] else [""] * len(methods))
     figure.legend(
         handles=[
             Line2D([], [], color=METHOD_COLOUR, marker="o", label="method, 95 % interval"),
             Line2D([], [], color=NULL_COLOUR, marker="o", label="null map"),
             Line2D(
-                [], [], color=CHANCE_COLOUR, marker="|", linestyle="", markersize=9, label="expected from area alone"
+                [],
+                [],
+                color=CHANCE_COLOUR,
+                marker="|",
+                linestyle="",
+                markersize=9,
+                label="expected from area alone",
             ),
         ],
         loc="outside lower center",
@@ -65,17 +85,28 @@ def means(
 
 
 def grid(values: pd.DataFrame, doubtful: pd.DataFrame, label: str, nulls: Sequence[str]) -> Figure:
-    """`values` from 0 up, a row per heat map and a column per selection, as colour and number; null maps in grey letters.
+    """`values` from 0 up, a row per heat map and a column per selection, as colour and number; null
+    maps in grey letters.
 
     doubtful: bool of the same shape, whose numbers stand in brackets; label: of the colours.
     """
     figure, axes = style.panels(1, 1, (1.8 + 0.85 * values.shape[1], 0.9 + 0.23 * len(values)))
     place = axes[0, 0]
     largest = float(np.nanmax(values.to_numpy())) or 1.0
-    shown = place.imshow(values.to_numpy(dtype=float), cmap="cividis", vmin=0, vmax=largest, aspect="auto")
+    shown = place.imshow(
+        values.to_numpy(dtype=float), cmap="cividis", vmin=0, vmax=largest, aspect="auto"
+    )
     for (row, column), value in np.ndenumerate(values.to_numpy(dtype=float)):
-        text = "–" if np.isnan(value) else f"({value:.2f})" if doubtful.iloc[row, column] else f"{value:.2f}"
-        colour = "black" if np.isnan(value) or value > 0.6 * largest else "white"  # an undefined value has no colour below
+        text = (
+            "–"
+            if np.isnan(value)
+            else f"({value:.2f})"
+            if doubtful.iloc[row, column]
+            else f"{value:.2f}"
+        )
+        colour = (
+            "black" if np.isnan(value) or value > 0.6 * largest else "white"
+        )  # an undefined value has no colour below
         place.text(column, row, text, ha="center", va="center", color=colour, fontsize=7)
     place.set_xticks(range(values.shape[1]), values.columns, rotation=25, ha="right")
     place.set_yticks(range(len(values)), values.index)
@@ -88,9 +119,11 @@ def grid(values: pd.DataFrame, doubtful: pd.DataFrame, label: str, nulls: Sequen
 
 
 def sweep(table: pd.DataFrame, headline: Mapping[str, str]) -> Figure:
-    """Mean IoU with its interval, and the median selected area below, at each setting of each selection, a line per map.
+    """Mean IoU with its interval, and the median selected area below, at each setting of each
+    selection, a line per map.
 
-    table: rows of `summary` of one score; headline: the setting of each selection that was named beforehand, ringed.
+    table: rows of `summary` of one score; headline: the setting of each selection that was named
+    beforehand, ringed.
     """
     names = [name for name in headline if name in set(table["selection"])]
     methods = list(dict.fromkeys(table["method"]))
@@ -98,20 +131,37 @@ def sweep(table: pd.DataFrame, headline: Mapping[str, str]) -> Figure:
     figure, axes = style.panels(2, len(names), (7.2 / len(names), 1.9))
     for column, name in enumerate(names):
         rows = table[table["selection"] == name]
-        settings = sorted(dict.fromkeys(rows["setting"]), key=lambda text: (text.count(";"), len(text), text))
+        settings = sorted(
+            dict.fromkeys(rows["setting"]), key=lambda text: (text.count(";"), len(text), text)
+        )
         for number, method in enumerate(methods):
             own = rows[rows["method"] == method].set_index("setting").reindex(settings)
-            at, colour = np.arange(len(settings)) + 0.08 * (number - (len(methods) - 1) / 2), colours[number]
+            at, colour = (
+                np.arange(len(settings)) + 0.08 * (number - (len(methods) - 1) / 2),
+                colours[number],
+            )
             axes[0, column].vlines(at, own["ci_low"], own["ci_high"], color=colour)
             axes[0, column].plot(at, own["mean"], "o", color=colour, markersize=4, label=method)
             axes[1, column].plot(at, own["selected_area"], "o", color=colour, markersize=4)
             first = settings.index(headline[name])
-            axes[0, column].plot(at[first], own["mean"].iloc[first], "o", color="black", fillstyle="none", markersize=8)
+            axes[0, column].plot(
+                at[first],
+                own["mean"].iloc[first],
+                "o",
+                color="black",
+                fillstyle="none",
+                markersize=8,
+            )
         axes[0, column].set(title=name, ylim=(0, None), ylabel="mean IoU" if not column else None)
         axes[0, column].set_xticks(range(len(settings)), [""] * len(settings))
         axes[1, column].set(ylim=(0, 1), ylabel="median area" if not column else None)
         axes[1, column].set_xticks(
-            range(len(settings)), [text.replace(";", "\n") for text in settings], rotation=40, ha="right"
+            range(len(settings)),
+            [text.replace(";", "\n") for text in settings],
+            rotation=40,
+            ha="right",
         )
-    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=len(methods))
+    figure.legend(
+        *axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=len(methods)
+    )
     return figure

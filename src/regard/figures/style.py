@@ -1,4 +1,6 @@
-"""The look of all figures, and what they are drawn with; colours are safe for colour-blind readers."""
+"""The look of all figures, and what they are drawn with; colours are safe for colour-blind
+readers.
+"""
 
 from collections.abc import Sequence
 from io import BytesIO
@@ -30,7 +32,9 @@ METHOD_COLOUR, NULL_COLOUR, CHANCE_COLOUR = "#0072B2", "#999999", "#D55E00"
 
 
 def save(figure: Figure, path: Path, dpi: int = 150) -> None:
-    """Write a figure as SVG or PNG, without date or program, so that equal figures are equal bytes."""
+    """Write a figure as SVG or PNG, without date or program, so that equal figures are equal
+    bytes.
+    """
     _settle(figure)
     metadata = {"Date": None, "Creator": None} if path.suffix == ".svg" else {"Software": None}
     figure.savefig(path, metadata=metadata, bbox_inches="tight", dpi=dpi)
@@ -45,8 +49,9 @@ def show(figure: Figure, alt: str) -> None:
 
 
 def _settle(figure: Figure) -> None:
-    """Lay a figure out once, and round where its axes lie. Solved again, as each `savefig` does, the last bits of these places depend
-    on addresses in memory, and a pixel at the edge of an image with them."""
+    """Lay a figure out once, and round where its axes lie. Solved again, as each `savefig` does,
+    the last bits of these places depend on addresses in memory, and a pixel at the edge of an image
+    with them."""
     if not isinstance(figure.get_layout_engine(), ConstrainedLayoutEngine):
         return
     figure.draw_without_rendering()
@@ -57,10 +62,16 @@ def _settle(figure: Figure) -> None:
 
 def colours(count: int) -> Sequence:
     """As many colours that differ, up to twenty: REGION_COLOURS while these are enough."""
-    return REGION_COLOURS if count <= len(REGION_COLOURS) else [colormaps["tab20"](at % 20) for at in range(count)]
+    return (
+        REGION_COLOURS
+        if count <= len(REGION_COLOURS)
+        else [colormaps["tab20"](at % 20) for at in range(count)]
+    )
 
 
-def panels(rows: int, columns: int, cell: tuple[float, float] = (1.5, 1.5)) -> tuple[Figure, np.ndarray]:
+def panels(
+    rows: int, columns: int, cell: tuple[float, float] = (1.5, 1.5)
+) -> tuple[Figure, np.ndarray]:
     figure = Figure(figsize=(columns * cell[0], rows * cell[1]), layout="constrained")
     return figure, figure.subplots(rows, columns, squeeze=False)
 

@@ -1,4 +1,6 @@
-"""How many images may go through a network at a time within a bound on memory, found from what its layers give."""
+"""How many images may go through a network at a time within a bound on memory, found from what its
+layers give.
+"""
 
 import numbers
 
@@ -13,7 +15,13 @@ def footprint(model: nn.Module, image: Tensor) -> int:
 
     def note(module: nn.Module, inputs: tuple, output) -> None:
         nonlocal given
-        held = output.values() if isinstance(output, dict) else output if isinstance(output, list | tuple) else [output]
+        held = (
+            output.values()
+            if isinstance(output, dict)
+            else output
+            if isinstance(output, list | tuple)
+            else [output]
+        )
         given += sum(one.numel() * one.element_size() for one in held if isinstance(one, Tensor))
 
     for module in model.modules():
@@ -28,10 +36,12 @@ def footprint(model: nn.Module, image: Tensor) -> int:
 
 
 def at_once(model: nn.Module, image: Tensor, memory: float, share: float, most: int) -> int:
-    """How many images like `image` (C, H, W) to put through `model` together: at least one and at most `most`.
+    """How many images like `image` (C, H, W) to put through `model` together: at least one and at
+    most `most`.
 
-    memory: gigabytes (10^9 bytes) that may be taken; share: bytes that a method takes per byte of `footprint`.
-    One image where that cannot be known. Raises ValueError for a bound that is no positive number.
+    memory: gigabytes (10^9 bytes) that may be taken; share: bytes that a method takes per byte of
+    `footprint`. One image where that cannot be known. Raises ValueError for a bound that is no
+    positive number.
     """
     if not isinstance(memory, numbers.Real) or not 0 < memory < float("inf"):
         raise ValueError(f"memory must be a positive number of gigabytes, not {memory!r}")

@@ -1,9 +1,11 @@
-"""Masked forward passes: one image under many masks, expanded on the device and evaluated in bounded chunks.
+"""Masked forward passes: one image under many masks, expanded on the device and evaluated in
+bounded chunks.
 
-Occlusion, LIME and SHAP ask a network about the same image with parts of it hidden, some thousand times. All of their time
-is forward passes, so what counts is how these are run: masks stay small (one bit a segment) until a chunk of them is
-expanded beside the network, in channels_last layout, without gradients, in float32 or bfloat16, through a copy of the
-network whose batch norms are part of its convolutions.
+Occlusion, LIME and SHAP ask a network about the same image with parts of it hidden, some thousand
+times. All of their time is forward passes, so what counts is how these are run: masks stay small
+(one bit a segment) until a chunk of them is expanded beside the network, in channels_last layout,
+without gradients, in float32 or bfloat16, through a copy of the network whose batch norms are part
+of its convolutions.
 """
 
 import copy
@@ -21,11 +23,13 @@ _MADE: weakref.WeakKeyDictionary[nn.Module, str] = (
 
 
 def evaluator(model: nn.Module, precision: str = "float32") -> nn.Module:
-    """A copy of `model` (eval mode) that is quick to run: channels_last, in the named precision, and in every nn.Sequential
-    batch norm merged into the convolution before it and ReLUs in place. `model` is left alone.
+    """A copy of `model` (eval mode) that is quick to run: channels_last, in the named precision,
+    and in every nn.Sequential batch norm merged into the convolution before it and ReLUs in place.
+    `model` is left alone.
 
-    One that was made so before, in this precision, is given back as it is. Dense layers and global pools stay in float32: what a mask changes is often less than bfloat16's step at a logit.
-    Raises ValueError for an unknown precision.
+    One that was made so before, in this precision, is given back as it is. Dense layers and global
+    pools stay in float32: what a mask changes is often less than bfloat16's step at a logit. Raises
+    ValueError for an unknown precision.
     """
     if precision not in PRECISIONS:
         raise ValueError(f"unknown precision {precision!r}; known are {', '.join(PRECISIONS)}")
@@ -39,7 +43,9 @@ def evaluator(model: nn.Module, precision: str = "float32") -> nn.Module:
     if kind == torch.bfloat16:
         for module in quick.modules():
             if isinstance(module, nn.Linear | nn.AdaptiveAvgPool2d | nn.AdaptiveMaxPool2d):
-                module.float().register_forward_pre_hook(lambda module, given: tuple(each.float() for each in given))
+                module.float().register_forward_pre_hook(
+                    lambda module, given: tuple(each.float() for each in given)
+                )
     _MADE[quick] = precision
     return quick
 
@@ -51,15 +57,23 @@ def dtype_of(quick: nn.Module) -> torch.dtype:
 
 
 def _shorten(chain: nn.Sequential) -> None:
-    """Merge and overwrite within one chain, where nobody else sees what lies between two modules."""
+    """Merge and overwrite within one chain, where nobody else sees what lies between two
+    modules.
+    """
     before, last = None, ""
-    for name, module in list(chain._modules.items()):  # with repeats, which named_children leaves out
+    for name, module in list(
+        chain._modules.items()
+    ):  # with repeats, which named_children leaves out
         if isinstance(module, nn.BatchNorm2d) and isinstance(before, nn.Conv2d):
             before = fuse_conv_bn_eval(before, module)
             chain._modules[last], chain._modules[name] = before, nn.Identity()
             continue
-        if isinstance(module, nn.ReLU) and isinstance(before, nn.Conv2d | nn.BatchNorm2d | nn.Linear):
-            chain._modules[name] = nn.ReLU(inplace=True)  # another one: the old may be at work elsewhere as well
+        if isinstance(module, nn.ReLU) and isinstance(
+            before, nn.Conv2d | nn.BatchNorm2d | nn.Linear
+        ):
+            chain._modules[name] = nn.ReLU(
+                inplace=True
+            )  # another one: the old may be at work elsewhere as well
         before, last = module, name
 
 
@@ -73,8 +87,8 @@ def whole_logits(
     target: int,
     chunk: int = 32,
 ) -> Tensor:
-    """What `masked_forward.masked_logits` gives, by whole forward passes: for networks and masks that leave nothing to save, and the
-    plain reference."""
+    """What `masked_forward.masked_logits` gives, by whole forward passes: for networks and masks
+    that leave nothing to save, and the plain reference."""
     kind = dtype_of(model)
     image, baseline = image.to(kind), baseline.to(kind)
     segments = segments.to(image.device)

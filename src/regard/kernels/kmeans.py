@@ -1,13 +1,14 @@
 """k-means of one-dimensional values, the optimum itself and not what a start leads to.
 
-Sorted, each cluster is a run, and its inertia follows from prefix sums, so that what is sought is k - 1 cuts. Branch and
-bound: intervals that a cut may lie in are bounded from below by the inertia of what lies between them for certain, over all
-clusterings at once by dynamic programming forwards and backwards (Wang and Song 2011 for single cuts). What cannot beat
-the best clustering known, which Lloyd's iteration (1982) improves on the way, is dropped, and what is left is parted, down
-to single cuts.
+Sorted, each cluster is a run, and its inertia follows from prefix sums, so that what is sought is k
+- 1 cuts. Branch and bound: intervals that a cut may lie in are bounded from below by the inertia of
+what lies between them for certain, over all clusterings at once by dynamic programming forwards and
+backwards (Wang and Song 2011 for single cuts). What cannot beat the best clustering known, which
+Lloyd's iteration (1982) improves on the way, is dropped, and what is left is parted, down to single
+cuts.
 
-What is sorted and summed is long, and done in torch where the values lie; the search has tens of intervals in hand, for which
-numpy, on the host, is several times quicker than any device.
+What is sorted and summed is long, and done in torch where the values lie; the search has tens of
+intervals in hand, for which numpy, on the host, is several times quicker than any device.
 """
 
 import numpy as np
@@ -21,14 +22,18 @@ ROUNDS = 3  # of Lloyd's iteration; it may stop short, since it is a bound and n
 
 
 def kmeans_1d(values: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    """Cluster real values so that the sum of squared distances to the centres is the smallest there is.
+    """Cluster real values so that the sum of squared distances to the centres is the smallest there
+    is.
 
-    values: (N,) gives labels (N,) int64, in the order of the input, and centres (k,) float64, ascending; (B, N) gives
-    (B, N) and (B, k). With fewer distinct values than k, the centres that nothing belongs to are NaN and come last.
-    Raises ValueError for a k below 1, no or non-finite values, and another shape.
+    values: (N,) gives labels (N,) int64, in the order of the input, and centres (k,) float64,
+    ascending; (B, N) gives (B, N) and (B, k). With fewer distinct values than k, the centres that
+    nothing belongs to are NaN and come last. Raises ValueError for a k below 1, no or non-finite
+    values, and another shape.
     """
     if values.ndim not in (1, 2) or not values.numel():
-        raise ValueError(f"k-means clusters values (N,) or (B, N), at least one, not {tuple(values.shape)}")
+        raise ValueError(
+            f"k-means clusters values (N,) or (B, N), at least one, not {tuple(values.shape)}"
+        )
     if isinstance(k, bool) or not isinstance(k, int) or k < 1:
         raise ValueError(f"k must be a whole number of clusters, at least 1, not {k!r}")
     if not torch.isfinite(values).all():
@@ -40,19 +45,24 @@ def kmeans_1d(values: Tensor, k: int) -> tuple[Tensor, Tensor]:
     found = runs.means(_best(runs, min(k, runs.count)))
     centres = torch.full((k,), torch.nan, dtype=torch.float64)
     centres[: len(found)] = torch.from_numpy(found)
-    labels, exact = torch.zeros(values.shape, dtype=torch.int64, device=values.device), values.double()
+    labels, exact = (
+        torch.zeros(values.shape, dtype=torch.int64, device=values.device),
+        values.double(),
+    )
     for border in (found[1:] + found[:-1]) / 2:
         labels += exact > border
     return labels, centres.to(values.device)
 
 
 class _Runs:
-    """Prefix sums of M distinct values, ascending, and how often each is there: what a run from `start` up to, without,
-    `end` amounts to."""
+    """Prefix sums of M distinct values, ascending, and how often each is there: what a run from
+    `start` up to, without, `end` amounts to."""
 
     def __init__(self, distinct: np.ndarray, repeats: np.ndarray):
         self.values, self.count = distinct, len(distinct)
-        self.shift = (distinct * repeats).sum() / repeats.sum()  # a common offset would eat the digits of the squares
+        self.shift = (
+            distinct * repeats
+        ).sum() / repeats.sum()  # a common offset would eat the digits of the squares
         about = distinct - self.shift
         self.members, self.first, self.second = (
             np.concatenate([[0.0], np.cumsum(part, dtype=float)])
@@ -67,26 +77,34 @@ class _Runs:
         return np.maximum(self.second[end] - self.second[start] - first**2 / members, 0)
 
     def means(self, cuts: np.ndarray) -> np.ndarray:
-        """Of the runs between cuts (..., k + 1), from 0 to M, all of them with members: (..., k)."""
+        """Of the runs between cuts (..., k + 1), from 0 to M, all of them with members: (...,
+        k).
+        """
         ends, starts = cuts[..., 1:], cuts[..., :-1]
-        return (self.first[ends] - self.first[starts]) / (self.members[ends] - self.members[starts]) + self.shift
+        return (self.first[ends] - self.first[starts]) / (
+            self.members[ends] - self.members[starts]
+        ) + self.shift
 
     def total(self, cuts: np.ndarray) -> np.ndarray:
         return self.inertia(cuts[..., :-1], cuts[..., 1:]).sum(axis=-1)
 
     def improved(self, cuts: np.ndarray) -> np.ndarray:
-        """Cuts (..., k + 1) after ROUNDS of Lloyd's iteration, each cluster keeping one member at least."""
+        """Cuts (..., k + 1) after ROUNDS of Lloyd's iteration, each cluster keeping one member at
+        least.
+        """
         for _ in range(ROUNDS):
             centres = self.means(cuts)
-            inner = self.apart(np.searchsorted(self.values, (centres[..., 1:] + centres[..., :-1]) / 2))
+            inner = self.apart(
+                np.searchsorted(self.values, (centres[..., 1:] + centres[..., :-1]) / 2)
+            )
             if np.array_equal(inner, cuts[..., 1:-1]):
                 break
             cuts = np.concatenate([cuts[..., :1], inner, cuts[..., -1:]], axis=-1)
         return cuts
 
     def apart(self, inner: np.ndarray) -> np.ndarray:
-        """Cuts (..., k - 1) moved so that each is at least one more than that before, and leaves as many values as there are
-        clusters to come."""
+        """Cuts (..., k - 1) moved so that each is at least one more than that before, and leaves as
+        many values as there are clusters to come."""
         least = np.arange(1, inner.shape[-1] + 1)
         inner = np.maximum(np.maximum.accumulate(inner - least, axis=-1), 0) + least
         return np.minimum(inner, self.count - len(least) - 1 + least)
@@ -115,7 +133,9 @@ def _best(runs: _Runs, k: int) -> np.ndarray:
 
 
 def _starts(runs: _Runs, k: int) -> np.ndarray:
-    """Cuts to begin with: even in rank, even in value, and ever closer to the larger values, as heat maps are skewed."""
+    """Cuts to begin with: even in rank, even in value, and ever closer to the larger values, as
+    heat maps are skewed.
+    """
     shares = np.arange(1, k) / k
     even = runs.values[0] + shares * (runs.values[-1] - runs.values[0])
     inner = [(shares**power * runs.count).astype(np.int64) for power in (1, 0.3, 0.1)]
@@ -124,9 +144,12 @@ def _starts(runs: _Runs, k: int) -> np.ndarray:
     return np.concatenate([ends, inner, ends + runs.count], axis=1)
 
 
-def _bounds(runs: _Runs, low: list[np.ndarray], high: list[np.ndarray]) -> tuple[list[np.ndarray], list[int]]:
-    """For each interval from low to high that each cut may lie in, the least that a clustering with the cut there can have;
-    and the intervals, one for each cut, of the clustering that is bounded least."""
+def _bounds(
+    runs: _Runs, low: list[np.ndarray], high: list[np.ndarray]
+) -> tuple[list[np.ndarray], list[int]]:
+    """For each interval from low to high that each cut may lie in, the least that a clustering with
+    the cut there can have; and the intervals, one for each cut, of the clustering that is bounded
+    least."""
     nothing, everything = np.array([0]), np.array([runs.count])
     before, after, way = [runs.inertia(nothing, low[0])], [runs.inertia(high[-1], everything)], []
     between = []

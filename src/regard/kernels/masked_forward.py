@@ -1,9 +1,12 @@
-"""Forward passes of one image with parts of it hidden, the first layers computed only where there is something new.
+"""Forward passes of one image with parts of it hidden, the first layers computed only where there
+is something new.
 
-What the first layers of a network (convolutions, ReLUs and pools in a chain) give at a place depends on the pixels around it and on
-no others. So they see crops with a margin as wide as they look, what comes out is put together, and the rest of the network
-goes on from there: the same logits for less work. A hidden window is felt around it and nowhere else. Under masks over superpixels
-a small tile sees few of them, shown or hidden in few ways, and each of these is computed once for all masks.
+What the first layers of a network (convolutions, ReLUs and pools in a chain) give at a place
+depends on the pixels around it and on no others. So they see crops with a margin as wide as they
+look, what comes out is put together, and the rest of the network goes on from there: the same
+logits for less work. A hidden window is felt around it and nowhere else. Under masks over
+superpixels a small tile sees few of them, shown or hidden in few ways, and each of these is
+computed once for all masks.
 """
 
 from collections.abc import Sequence
@@ -20,8 +23,8 @@ LARGEST = 0.5  # of the image's area; a larger crop saves nothing worth having
 
 @dataclass(frozen=True)
 class Chain:
-    """The first `count` modules of a network's features: output o looks at the pixels stride o - before up to, without,
-    stride o - before + reach."""
+    """The first `count` modules of a network's features: output o looks at the pixels stride o -
+    before up to, without, stride o - before + reach."""
 
     count: int
     stride: int
@@ -29,30 +32,53 @@ class Chain:
     before: int
 
     def outputs(self, window: slice, count: int) -> tuple[int, int]:
-        """First and last of `count` outputs along a side that look at some pixel of `window`, last left out."""
+        """First and last of `count` outputs along a side that look at some pixel of `window`, last
+        left out.
+        """
         first = -(-(window.start + self.before - self.reach + 1) // self.stride)
         last = (window.stop - 1 + self.before) // self.stride
         return max(first, 0), min(last + 1, count)
 
     def side(self, window: int) -> int:
-        """Length of a crop that holds all pixels looked at by all outputs that look at a window of `window` pixels."""
+        """Length of a crop that holds all pixels looked at by all outputs that look at a window of
+        `window` pixels.
+        """
         outputs = (window + self.reach - 2) // self.stride + 1
-        return -(-((outputs - 1) * self.stride + self.reach + self.stride - 1) // self.stride) * self.stride
+        return (
+            -(-((outputs - 1) * self.stride + self.reach + self.stride - 1) // self.stride)
+            * self.stride
+        )
 
 
 def chains(features: nn.Sequential) -> list[Chain]:
-    """The beginnings of `features` that end in a pool and whose modules are known, shortest first."""
+    """The beginnings of `features` that end in a pool and whose modules are known, shortest
+    first.
+    """
     found, stride, reach, before = [], 1, 1, 0
     for count, module in enumerate(features, start=1):
         if isinstance(module, nn.Conv2d | nn.MaxPool2d):
             pool = isinstance(module, nn.MaxPool2d)
-            pair = lambda value: value if isinstance(value, tuple) else (value, value)
-            shape = [pair(getattr(module, name)) for name in ("kernel_size", "stride", "padding", "dilation")]
-            odd = isinstance(module.padding, str) or any(one != other for one, other in shape) or shape[3] != (1, 1)
+
+            def pair(value):
+                return value if isinstance(value, tuple) else (value, value)
+
+            shape = [
+                pair(getattr(module, name))
+                for name in ("kernel_size", "stride", "padding", "dilation")
+            ]
+            odd = (
+                isinstance(module.padding, str)
+                or any(one != other for one, other in shape)
+                or shape[3] != (1, 1)
+            )
             if odd or (module.ceil_mode if pool else module.padding_mode != "zeros"):
                 return found
             kernel, step, padding = (each[0] for each in shape[:3])
-            reach, before, stride = reach + (kernel - 1) * stride, before + padding * stride, stride * step
+            reach, before, stride = (
+                reach + (kernel - 1) * stride,
+                before + padding * stride,
+                stride * step,
+            )
             if pool:
                 found.append(Chain(count, stride, reach, before))
         elif not isinstance(module, nn.ReLU | nn.BatchNorm2d | nn.Identity):
@@ -62,12 +88,18 @@ def chains(features: nn.Sequential) -> list[Chain]:
 
 @torch.no_grad()
 def windowed_logits(
-    model: nn.Module, image: Tensor, windows: Sequence[Window], baseline: float | Tensor, target: int, chunk: int = 8
+    model: nn.Module,
+    image: Tensor,
+    windows: Sequence[Window],
+    baseline: float | Tensor,
+    target: int,
+    chunk: int = 8,
 ) -> Tensor:
-    """The logit `target` of `image` (C, H, W) with each of `windows` in turn filled with `baseline`, a number or a colour
-    (C, 1, 1): (M,), float64.
+    """The logit `target` of `image` (C, H, W) with each of `windows` in turn filled with
+    `baseline`, a number or a colour (C, 1, 1): (M,), float64.
 
-    model: as from `evaluator.evaluator`; chunk: images in memory at a time, which changes nothing else.
+    model: as from `evaluator.evaluator`; chunk: images in memory at a time, which changes nothing
+    else.
     """
     image = image.to(dtype_of(model))
     chain = _best(model, image, windows)
@@ -84,9 +116,13 @@ def windowed_logits(
 
 
 def _features(model: nn.Module) -> nn.Sequential | None:
-    """The layers of a network made as `regard.models.backbones` makes it; of another nobody knows what follows what."""
+    """The layers of a network made as `regard.models.backbones` makes it; of another nobody knows
+    what follows what.
+    """
     parts = dict(model.named_children())
-    known = list(parts) == ["features", "pool", "flatten", "head"] and isinstance(model, nn.Sequential)
+    known = list(parts) == ["features", "pool", "flatten", "head"] and isinstance(
+        model, nn.Sequential
+    )
     return parts["features"] if known and isinstance(parts["features"], nn.Sequential) else None
 
 
@@ -96,17 +132,24 @@ def _best(model: nn.Module, image: Tensor, windows: Sequence[Window]) -> Chain |
     if features is None:
         return None
     height, width = image.shape[-2:]
-    widest = max(max(down.stop - down.start, across.stop - across.start) for down, across in windows)
+    widest = max(
+        max(down.stop - down.start, across.stop - across.start) for down, across in windows
+    )
     fit = [
         chain
         for chain in chains(features)
-        if height % chain.stride == width % chain.stride == 0 and chain.side(widest) ** 2 <= LARGEST * height * width
+        if height % chain.stride == width % chain.stride == 0
+        and chain.side(widest) ** 2 <= LARGEST * height * width
     ]
     return fit[-1] if fit and fit[-1].side(widest) <= min(height, width) else None
 
 
-def _from_crops(model: nn.Sequential, chain: Chain, seen: Tensor, windows: Sequence[Window], whole: Tensor) -> Tensor:
-    widest = max(max(down.stop - down.start, across.stop - across.start) for down, across in windows)
+def _from_crops(
+    model: nn.Sequential, chain: Chain, seen: Tensor, windows: Sequence[Window], whole: Tensor
+) -> Tensor:
+    widest = max(
+        max(down.stop - down.start, across.stop - across.start) for down, across in windows
+    )
     side, places = chain.side(widest), []
     for window in windows:
         axes = []
@@ -116,7 +159,10 @@ def _from_crops(model: nn.Sequential, chain: Chain, seen: Tensor, windows: Seque
             axes.append((first, last, min(needed, size - side)))
         places.append(axes)
     crops = torch.stack(
-        [one[:, top : top + side, left : left + side] for one, ((_, _, top), (_, _, left)) in zip(seen, places)]
+        [
+            one[:, top : top + side, left : left + side]
+            for one, ((_, _, top), (_, _, left)) in zip(seen, places)
+        ]
     )
     made = model.features[: chain.count](crops.contiguous(memory_format=torch.channels_last))
     features = whole.expand(len(seen), -1, -1, -1).clone(memory_format=torch.channels_last)
@@ -129,19 +175,29 @@ def _from_crops(model: nn.Sequential, chain: Chain, seen: Tensor, windows: Seque
 
 
 TILE = 4  # outputs along the side of a tile
-WORTH = 0.3  # of the pixels that whole passes would show the first layers; more is not worth the cutting
+# of the pixels that whole passes would show the first layers; more is not worth the cutting
+WORTH = 0.3
 
-KEPT = 4  # chunks of images whose outputs of a chain, a small part of all that a chunk takes, may be kept
+# chunks of images whose outputs of a chain, a small part of all that a chunk takes, may be kept
+KEPT = 4
 
 
 @torch.no_grad()
 def masked_logits(
-    model: nn.Module, image: Tensor, baseline: Tensor, segments: Tensor, masks: Tensor, target: int, chunk: int = 32
+    model: nn.Module,
+    image: Tensor,
+    baseline: Tensor,
+    segments: Tensor,
+    masks: Tensor,
+    target: int,
+    chunk: int = 32,
 ) -> Tensor:
-    """The logit `target` of `image` with the segments that a mask leaves out replaced by `baseline`: (M,), image's dtype.
+    """The logit `target` of `image` with the segments that a mask leaves out replaced by
+    `baseline`: (M,), image's dtype.
 
-    model: as from `evaluator.evaluator`; image, baseline: (C, H, W); segments: int64 (H, W), 0 .. S - 1; masks: bool (M, S), True
-    where a segment of the image is kept; chunk: images in memory at a time, which changes nothing else.
+    model: as from `evaluator.evaluator`; image, baseline: (C, H, W); segments: int64 (H, W), 0 .. S
+    - 1; masks: bool (M, S), True where a segment of the image is kept; chunk: images in memory at a
+    time, which changes nothing else.
     """
     image, baseline = image.to(dtype_of(model)), baseline.to(dtype_of(model))
     segments, masks = segments.to(image.device), masks.to(image.device)
@@ -154,8 +210,8 @@ def masked_logits(
 
 @dataclass
 class Tile:
-    """Outputs of a chain [top, bottom) x [left, right), the crop they look at, and the ways it is shown: patterns bool (P, S),
-    and which of them (M,) each mask gives."""
+    """Outputs of a chain [top, bottom) x [left, right), the crop they look at, and the ways it is
+    shown: patterns bool (P, S), and which of them (M,) each mask gives."""
 
     outputs: tuple[int, int, int, int]
     crop: Window
@@ -164,17 +220,24 @@ class Tile:
 
 
 def _tiles(chain: Chain, segments: Tensor, masks: Tensor, chunk: int) -> list[Tile] | None:
-    """The tiles of a chain's outputs; None where the chain does not fit the image, or where there are too many ways to gain
-    or to keep: what the chain gives for all of them takes no more memory than for KEPT chunks of images."""
+    """The tiles of a chain's outputs; None where the chain does not fit the image, or where there
+    are too many ways to gain or to keep: what the chain gives for all of them takes no more memory
+    than for KEPT chunks of images."""
     height, width = segments.shape
-    side = -(-((TILE - 1) * chain.stride + chain.reach + chain.stride - 1) // chain.stride) * chain.stride
+    side = (
+        -(-((TILE - 1) * chain.stride + chain.reach + chain.stride - 1) // chain.stride)
+        * chain.stride
+    )
     if height % chain.stride or width % chain.stride or side > min(height, width):
         return None
     found, pixels = [], 0
     for top in range(0, height // chain.stride, TILE):
         for left in range(0, width // chain.stride, TILE):
             start = [
-                min(max(0, (first * chain.stride - chain.before) // chain.stride * chain.stride), size - side)
+                min(
+                    max(0, (first * chain.stride - chain.before) // chain.stride * chain.stride),
+                    size - side,
+                )
                 for first, size in ((top, height), (left, width))
             ]
             crop = (slice(start[0], start[0] + side), slice(start[1], start[1] + side))
@@ -191,17 +254,23 @@ def _tiles(chain: Chain, segments: Tensor, masks: Tensor, chunk: int) -> list[Ti
     return found
 
 
-def _from_tiles(model, chain: Chain, tiles: list[Tile], image, baseline, segments, target: int, chunk: int) -> Tensor:
+def _from_tiles(
+    model, chain: Chain, tiles: list[Tile], image, baseline, segments, target: int, chunk: int
+) -> Tensor:
     first, bank = model.features[: chain.count], []
     side = tiles[0].crop[0].stop - tiles[0].crop[0].start
-    many = max(1, chunk * image[0].numel() // side**2)  # crops take as much memory as the images of a chunk
+    many = max(
+        1, chunk * image[0].numel() // side**2
+    )  # crops take as much memory as the images of a chunk
     for tile in tiles:
         top, bottom, left, right = tile.outputs
         down, across = (part.start // chain.stride for part in tile.crop)
         made = []
         for patterns in tile.patterns.split(many):
             kept = patterns[:, segments[tile.crop]][:, None]
-            seen = torch.where(kept, image[(slice(None), *tile.crop)], baseline[(slice(None), *tile.crop)])
+            seen = torch.where(
+                kept, image[(slice(None), *tile.crop)], baseline[(slice(None), *tile.crop)]
+            )
             given = first(seen.contiguous(memory_format=torch.channels_last))
             made.append(given[:, :, top - down : bottom - down, left - across : right - across])
         bank.append(torch.cat(made))

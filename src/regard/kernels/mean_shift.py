@@ -1,8 +1,10 @@
-"""Mean shift (Comaniciu and Meer 2002) with a flat kernel on points of up to three dimensions, such as (x, y, value).
+"""Mean shift (Comaniciu and Meer 2002) with a flat kernel on points of up to three dimensions, such
+as (x, y, value).
 
-All pairs of a position and a point are looked at, a tile at a time, so that memory grows with the number of points and
-not with its square; on CUDA a Triton kernel keeps the tile on the chip. The stopping rule, the merging of modes and the
-labels are those of scikit-learn's MeanShift. Paths that meet in the same position go on as one.
+All pairs of a position and a point are looked at, a tile at a time, so that memory grows with the
+number of points and not with its square; on CUDA a Triton kernel keeps the tile on the chip. The
+stopping rule, the merging of modes and the labels are those of scikit-learn's MeanShift. Paths that
+meet in the same position go on as one.
 """
 
 import torch
@@ -12,13 +14,22 @@ TILE = 1 << 22  # pairs in memory at a time
 
 
 def mean_shift(points: Tensor, bandwidth: float, max_iter: int = 300) -> tuple[Tensor, Tensor]:
-    """Cluster points (N, D), D at most 3, by flat-kernel mean shift; bandwidth is the radius of the window, > 0.
+    """Cluster points (N, D), D at most 3, by flat-kernel mean shift; bandwidth is the radius of the
+    window, > 0.
 
-    Returns labels (N,) int64, in the order of the input, and modes (K, D) float64, the most populous first.
-    Raises ValueError for another shape, no or non-finite points, and a bandwidth that is not positive.
+    Returns labels (N,) int64, in the order of the input, and modes (K, D) float64, the most
+    populous first. Raises ValueError for another shape, no or non-finite points, and a bandwidth
+    that is not positive.
     """
-    if points.ndim != 2 or not 1 <= points.shape[1] <= 3 or not len(points) or not torch.isfinite(points).all():
-        raise ValueError(f"mean shift clusters finite points (N, D), D from 1 to 3, not {tuple(points.shape)}")
+    if (
+        points.ndim != 2
+        or not 1 <= points.shape[1] <= 3
+        or not len(points)
+        or not torch.isfinite(points).all()
+    ):
+        raise ValueError(
+            f"mean shift clusters finite points (N, D), D from 1 to 3, not {tuple(points.shape)}"
+        )
     if not bandwidth > 0:
         raise ValueError(f"the bandwidth of mean shift must be positive, not {bandwidth}")
     points = points.double()
@@ -39,14 +50,19 @@ def mean_shift(points: Tensor, bandwidth: float, max_iter: int = 300) -> tuple[T
 
 
 def window_sums(points: Tensor, positions: Tensor, bandwidth: float) -> tuple[Tensor, Tensor]:
-    """Sum (M, D) and number (M,) of the points (N, D) within `bandwidth` of each position (M, D), float64."""
+    """Sum (M, D) and number (M,) of the points (N, D) within `bandwidth` of each position (M, D),
+    float64.
+    """
     if points.is_cuda:
-        from regard.kernels.mean_shift_triton import window_sums as on_chip  # Triton comes with CUDA builds alone
+        from regard.kernels.mean_shift_triton import (
+            window_sums as on_chip,
+        )  # Triton comes with CUDA builds alone
 
         return on_chip(points, positions, bandwidth)
     counted = torch.cat([points, torch.ones_like(points[:, :1])], dim=1)
     sums = [
-        _inside(points, part, bandwidth).double() @ counted for part in positions.split(max(1, TILE // len(points)))
+        _inside(points, part, bandwidth).double() @ counted
+        for part in positions.split(max(1, TILE // len(points)))
     ]
     found = torch.cat(sums)
     return found[:, :-1], found[:, -1]
@@ -54,13 +70,19 @@ def window_sums(points: Tensor, positions: Tensor, bandwidth: float) -> tuple[Te
 
 def _inside(points: Tensor, positions: Tensor, bandwidth: float) -> Tensor:
     """Which points (N, D) lie within `bandwidth` of which positions (M, D): bool (M, N)."""
-    squared = sum((position[:, None] - point[None, :]) ** 2 for position, point in zip(positions.T, points.T))
+    squared = sum(
+        (position[:, None] - point[None, :]) ** 2 for position, point in zip(positions.T, points.T)
+    )
     return squared <= bandwidth**2
 
 
 def _merge(centres: Tensor, counts: Tensor, bandwidth: float) -> Tensor:
-    """The centres that survive: from the most populous down, each removes all others within the bandwidth."""
-    centres, place = centres.unique(dim=0, return_inverse=True)  # ascending by the first coordinate, then the next
+    """The centres that survive: from the most populous down, each removes all others within the
+    bandwidth.
+    """
+    centres, place = centres.unique(
+        dim=0, return_inverse=True
+    )  # ascending by the first coordinate, then the next
     most = counts.new_zeros(len(centres)).scatter_reduce(0, place, counts, "amax")
     order = most.flip(0).argsort(descending=True, stable=True)
     remaining, modes = centres.flip(0)[order], []
@@ -74,5 +96,8 @@ def _nearest(points: Tensor, modes: Tensor) -> Tensor:
     """Index of the nearest mode (K, D) of each point (N, D)."""
     parts = points.split(max(1, TILE // len(modes)))
     return torch.cat(
-        [torch.cdist(part, modes, compute_mode="donot_use_mm_for_euclid_dist").argmin(1) for part in parts]
+        [
+            torch.cdist(part, modes, compute_mode="donot_use_mm_for_euclid_dist").argmin(1)
+            for part in parts
+        ]
     )

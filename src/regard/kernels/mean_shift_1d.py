@@ -1,9 +1,11 @@
-"""Mean shift (Comaniciu and Meer 2002) with a flat kernel on one-dimensional values, exact and fast.
+"""Mean shift (Comaniciu and Meer 2002) with a flat kernel on one-dimensional values, exact and
+fast.
 
-On sorted values a window is a run, its ends come from two binary searches and its mean from two prefix sums. Paths that
-meet stay together, so each distinct position is followed once. The stopping rule, the merging of modes and the
-labels are those of scikit-learn's MeanShift: the modes and labels are the same. (A value that lies within rounding of
-a window's end may fall on the other side of it, since a prefix sum and a direct sum round differently.)
+On sorted values a window is a run, its ends come from two binary searches and its mean from two
+prefix sums. Paths that meet stay together, so each distinct position is followed once. The stopping
+rule, the merging of modes and the labels are those of scikit-learn's MeanShift: the modes and
+labels are the same. (A value that lies within rounding of a window's end may fall on the other side
+of it, since a prefix sum and a direct sum round differently.)
 """
 
 import torch
@@ -11,21 +13,25 @@ from torch import Tensor
 
 from regard.kernels.sorting import ordered as sort
 
-RESOLUTION = 1e-8  # the smallest bandwidth that prefix sums resolve, as a share of the largest absolute value
+# the smallest bandwidth that prefix sums resolve, as a share of the largest absolute value
+RESOLUTION = 1e-8
 
 
 def mean_shift_1d(values: Tensor, bandwidth: float | Tensor, max_iter: int = 300) -> tuple:
-    """Cluster real values by flat-kernel mean shift; bandwidth is the half-width of the window, > 0.
+    """Cluster real values by flat-kernel mean shift; bandwidth is the half-width of the window, >
+    0.
 
-    values: (N,) gives labels (N,) int64, in the order of the input, and modes (K,) float64, the most populous first.
-    values: (B, N), with a bandwidth for all or (B,), gives labels (B, N) and a list of B mode tensors.
-    Raises ValueError for empty or non-finite values, another shape, and a bandwidth that is not positive or less than
-    RESOLUTION times the largest absolute value.
+    values: (N,) gives labels (N,) int64, in the order of the input, and modes (K,) float64, the
+    most populous first. values: (B, N), with a bandwidth for all or (B,), gives labels (B, N) and a
+    list of B mode tensors. Raises ValueError for empty or non-finite values, another shape, and a
+    bandwidth that is not positive or less than RESOLUTION times the largest absolute value.
     """
     if values.ndim == 2:
         widths = torch.as_tensor(bandwidth)
         if not len(values) or widths.numel() not in (1, len(values)):
-            raise ValueError(f"{len(values)} rows of values need one bandwidth or one each, not {widths.numel()}")
+            raise ValueError(
+                f"{len(values)} rows of values need one bandwidth or one each, not {widths.numel()}"
+            )
         widths = widths.expand(len(values))
         pairs = [mean_shift_1d(row, float(width), max_iter) for row, width in zip(values, widths)]
         return torch.stack([labels for labels, _ in pairs]), [modes for _, modes in pairs]
@@ -35,7 +41,8 @@ def mean_shift_1d(values: Tensor, bandwidth: float | Tensor, max_iter: int = 300
         raise ValueError("mean shift needs at least one value, all of them finite")
     if not bandwidth > 0 or bandwidth < RESOLUTION * float(values.abs().max()):
         raise ValueError(
-            f"the bandwidth of mean shift must be positive and at least {RESOLUTION} of the largest value, "
+            f"the bandwidth of mean shift must be positive and at least {RESOLUTION} of the "
+            "largest value, "
             f"not {bandwidth}"
         )
     ordered = sort(values.double())
@@ -45,7 +52,9 @@ def mean_shift_1d(values: Tensor, bandwidth: float | Tensor, max_iter: int = 300
 
 
 class _Runs:
-    """Sorted values (N,), of which a window is a run: its members and their sum are differences of prefix sums."""
+    """Sorted values (N,), of which a window is a run: its members and their sum are differences of
+    prefix sums.
+    """
 
     def __init__(self, ordered: Tensor):
         self.ordered = ordered
@@ -59,18 +68,26 @@ class _Runs:
         return total / count
 
     def ends(self, first: Tensor, last: Tensor) -> tuple[Tensor, Tensor]:
-        """Centres and counts of the windows that paths end in: the centres distinct, ascending and summed afresh, without
-        the rounding of the prefix sums, each with the largest count that has it."""
+        """Centres and counts of the windows that paths end in: the centres distinct, ascending and
+        summed afresh, without the rounding of the prefix sums, each with the largest count that has
+        it."""
         windows = torch.stack([first, last]).unique(dim=1)
         starts, stops = self.members[windows]
-        means = torch.stack([self.ordered[start:stop].mean() for start, stop in zip(starts.tolist(), stops.tolist())])
+        means = torch.stack(
+            [
+                self.ordered[start:stop].mean()
+                for start, stop in zip(starts.tolist(), stops.tolist())
+            ]
+        )
         centre, where = means.unique(return_inverse=True)
         count = torch.zeros(len(centre), dtype=torch.int64, device=centre.device)
         return centre, count.scatter_reduce(0, where, stops - starts, "amax")
 
 
 def _climb(ordered: Tensor, bandwidth: float, max_iter: int) -> tuple[Tensor, Tensor]:
-    """Where the path from every value ends: distinct end points, and how many values lie in the window there."""
+    """Where the path from every value ends: distinct end points, and how many values lie in the
+    window there.
+    """
     runs = _Runs(ordered)
     position, ends = runs.distinct, []
     for iteration in range(max_iter + 1):
@@ -87,15 +104,19 @@ def _climb(ordered: Tensor, bandwidth: float, max_iter: int) -> tuple[Tensor, Te
 
 
 def _window(distinct: Tensor, position: Tensor, bandwidth: float) -> tuple[Tensor, Tensor]:
-    """First and one-past-last index of the distinct values at a distance of at most `bandwidth` from each position.
+    """First and one-past-last index of the distinct values at a distance of at most `bandwidth`
+    from each position.
 
-    position +- bandwidth is rounded; the distances themselves decide about the value on either side of each end.
+    position +- bandwidth is rounded; the distances themselves decide about the value on either side
+    of each end.
     """
     beyond = distinct.new_full((1,), torch.inf)
     around = torch.cat([-beyond, distinct, beyond])  # so that value i - 1 is at i
     first = torch.searchsorted(distinct, position - bandwidth)
     first = (
-        first - (position - around.take(first) <= bandwidth).long() + (position - around.take(first + 1) > bandwidth)
+        first
+        - (position - around.take(first) <= bandwidth).long()
+        + (position - around.take(first + 1) > bandwidth)
     )
     last = torch.searchsorted(distinct, position + bandwidth, right=True)
     last = (
@@ -107,7 +128,9 @@ def _window(distinct: Tensor, position: Tensor, bandwidth: float) -> tuple[Tenso
 
 
 def _merge(centres: Tensor, counts: Tensor, bandwidth: float) -> Tensor:
-    """The centres that survive: from the most populous down, each removes all others within the bandwidth."""
+    """The centres that survive: from the most populous down, each removes all others within the
+    bandwidth.
+    """
     by_value = centres.argsort(descending=True, stable=True)
     order = by_value[counts[by_value].argsort(descending=True, stable=True)]
     remaining, modes = centres[order], []
@@ -125,11 +148,11 @@ def _nearest(values: Tensor, modes: Tensor) -> Tensor:
 
 
 def bandwidth_1d(values: Tensor, quantile: float = 0.3) -> float:
-    """scikit-learn's `estimate_bandwidth` of values (N,): the mean distance to the k-th nearest value, itself counted.
+    """scikit-learn's `estimate_bandwidth` of values (N,): the mean distance to the k-th nearest
+    value, itself counted.
 
-    k = floor(N * quantile), at least 1. The k nearest of a value are a run of the sorted values; a binary search finds
-    it.
-    Raises ValueError for no values or a quantile outside (0, 1].
+    k = floor(N * quantile), at least 1. The k nearest of a value are a run of the sorted values; a
+    binary search finds it. Raises ValueError for no values or a quantile outside (0, 1].
     """
     if values.numel() == 0:
         raise ValueError("a bandwidth needs at least one value")
@@ -141,14 +164,19 @@ def bandwidth_1d(values: Tensor, quantile: float = 0.3) -> float:
     count, index = len(ordered), torch.arange(len(ordered), device=values.device)
     k = max(1, int(count * quantile))
     low, high = (index - k + 1).clamp(min=0), index.clamp(max=count - k)
-    while (low < high).any():  # the run starts where reaching left stops being the larger of the two distances
+    while (
+        low < high
+    ).any():  # the run starts where reaching left stops being the larger of the two distances
         middle = (low + high) // 2
         left_is_larger = ordered - ordered.take(middle) > ordered.take(middle + k - 1) - ordered
         low, high = (
             torch.where(left_is_larger & (low < high), middle + 1, low),
             torch.where(left_is_larger, high, middle),
         )
-    reach = lambda start: torch.maximum(ordered - ordered.take(start), ordered.take(start + k - 1) - ordered)
+
+    def reach(start):
+        return torch.maximum(ordered - ordered.take(start), ordered.take(start + k - 1) - ordered)
+
     before = (low - 1).clamp(min=0)
     before = torch.where(before + k - 1 >= index, before, low)
     return float(torch.minimum(reach(low), reach(before)).mean())

@@ -1,4 +1,6 @@
-"""The window sums of `regard.kernels.mean_shift` as a Triton kernel: no pair of a position and a point leaves the chip."""
+"""The window sums of `regard.kernels.mean_shift` as a Triton kernel: no pair of a position and a
+point leaves the chip.
+"""
 
 import torch
 import triton
@@ -9,7 +11,9 @@ POSITIONS, POINTS = 32, 128  # of a tile
 
 
 @triton.jit
-def _window_sums(points, positions, sums, n, m, squared, POSITIONS: tl.constexpr, POINTS: tl.constexpr):
+def _window_sums(
+    points, positions, sums, n, m, squared, POSITIONS: tl.constexpr, POINTS: tl.constexpr
+):
     within = tl.load(squared)
     row = tl.program_id(0) * POSITIONS + tl.arange(0, POSITIONS)
     x = tl.load(positions + row, mask=row < m, other=0.0)
@@ -37,9 +41,13 @@ def _window_sums(points, positions, sums, n, m, squared, POSITIONS: tl.constexpr
 def window_sums(points: Tensor, positions: Tensor, bandwidth: float) -> tuple[Tensor, Tensor]:
     """As `regard.kernels.mean_shift.window_sums`, on the device of the points."""
     n, m, dimensions = len(points), len(positions), points.shape[1]
-    by_axis = lambda given: torch.nn.functional.pad(given.double(), (0, 3 - dimensions)).T.contiguous()
+
+    def by_axis(given):
+        return torch.nn.functional.pad(given.double(), (0, 3 - dimensions)).T.contiguous()
+
     sums = torch.empty(4, m, dtype=torch.float64, device=points.device)
-    # the squared bandwidth as an array of one: a number given to a kernel is rounded to single precision
+    # the squared bandwidth as an array of one: a number given to a kernel is rounded to single
+    # precision
     squared = torch.full((1,), bandwidth**2, dtype=torch.float64, device=points.device)
     _window_sums[(triton.cdiv(m, POSITIONS),)](
         by_axis(points), by_axis(positions), sums, n, m, squared, POSITIONS=POSITIONS, POINTS=POINTS

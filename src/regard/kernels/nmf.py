@@ -1,8 +1,11 @@
-"""Non-negative matrix factorisation V = W H + rest, least squares, by hierarchical alternating least squares (HALS).
+"""Non-negative matrix factorisation V = W H + rest, least squares, by hierarchical alternating
+least squares (HALS).
 
-Each column of W is moved to its optimum with all else fixed, then each row of H (Cichocki and Phan 2009). What V is needed for, V H'
-and W' V, costs most, so two sweeps are made with each (Gillis and Glineur 2012). V may come in parts and is never held as a whole: a part gives its share of W' W and W' V, and H needs nothing else. Several
-problems of the same V (other starts, other weights of its rows) go through it together.
+Each column of W is moved to its optimum with all else fixed, then each row of H (Cichocki and Phan
+2009). What V is needed for, V H' and W' V, costs most, so two sweeps are made with each (Gillis and
+Glineur 2012). V may come in parts and is never held as a whole: a part gives its share of W' W and
+W' V, and H needs nothing else. Several problems of the same V (other starts, other weights of its
+rows) go through it together.
 """
 
 from collections.abc import Iterable, Iterator
@@ -19,7 +22,8 @@ class Factors(NamedTuple):
     """What `nmf` gives."""
 
     dictionary: Tensor  # H (B, K, C), rows of length one; a component that nothing needs is zero
-    errors: Tensor  # (iterations, B), float64: the norm of V - W H over that of V after each iteration on all rows
+    # (iterations, B), float64: the norm of V - W H over that of V after each iteration on all rows
+    errors: Tensor
 
 
 def nmf(
@@ -31,33 +35,42 @@ def nmf(
 ) -> Factors:
     """Fit V = W H + rest, all three non-negative but the rest, from starts of H.
 
-    values: V (n, C), float, or an iterable of parts (n_i, C) that can be gone through again and again; start: (B, K, C), non-negative,
-    for B fits of K components each, on the device to compute on; weights: (B, n), how much each row counts in each fit, as in a
-    bootstrap of patients. Stops when an iteration lowers no fit's error by more than `tolerance` of it, or after `iterations`.
+    values: V (n, C), float, or an iterable of parts (n_i, C) that can be gone through again and
+    again; start: (B, K, C), non-negative, for B fits of K components each, on the device to compute
+    on; weights: (B, n), how much each row counts in each fit, as in a bootstrap of patients. Stops
+    when an iteration lowers no fit's error by more than `tolerance` of it, or after `iterations`.
     Raises ValueError for other shapes, for negative or non-finite values, and for a V of zeros.
     """
     if start.ndim != 3 or not torch.isfinite(start).all() or (start < 0).any():
-        raise ValueError(f"the starts of H must be finite and non-negative (B, K, C), not {tuple(start.shape)}")
+        raise ValueError(
+            f"the starts of H must be finite and non-negative (B, K, C), not {tuple(start.shape)}"
+        )
     total = _checked(values, start, weights)
     dictionary, errors = _fit(values, start.clone(), weights, iterations, tolerance, total)
     length = dictionary.norm(dim=2, keepdim=True)
     return Factors(dictionary / torch.where(length > 0, length, 1.0), torch.stack(errors))
 
 
-def nonnegative(values: Tensor, dictionary: Tensor, sweeps: int = 200, tolerance: float = 1e-6) -> Tensor:
-    """W (n, K), non-negative, of V (n, C) for a fixed H (K, C): least squares row by row, by coordinate descent.
+def nonnegative(
+    values: Tensor, dictionary: Tensor, sweeps: int = 200, tolerance: float = 1e-6
+) -> Tensor:
+    """W (n, K), non-negative, of V (n, C) for a fixed H (K, C): least squares row by row, by
+    coordinate descent.
 
-    Stops when a sweep changes no weight by more than `tolerance` of the largest. A zero row of H has the weight 0.
-    Raises ValueError for other shapes.
+    Stops when a sweep changes no weight by more than `tolerance` of the largest. A zero row of H
+    has the weight 0. Raises ValueError for other shapes.
     """
     if values.ndim != 2 or dictionary.ndim != 2 or values.shape[1] != dictionary.shape[1]:
         raise ValueError(
-            f"values (n, C) need a dictionary (K, C), not {tuple(values.shape)}, {tuple(dictionary.shape)}"
+            f"values (n, C) need a dictionary (K, C), not {tuple(values.shape)}, "
+            f"{tuple(dictionary.shape)}"
         )
     found = [values.new_zeros(0, len(dictionary))]
     gram = (dictionary @ dictionary.T)[None]
     for part in _parts(values):
-        weights = torch.zeros(1, len(dictionary), len(part), dtype=values.dtype, device=values.device)
+        weights = torch.zeros(
+            1, len(dictionary), len(part), dtype=values.dtype, device=values.device
+        )
         product = (dictionary @ part.T)[None]
         for _ in range(sweeps):
             before = weights.clone()
@@ -69,23 +82,32 @@ def nonnegative(values: Tensor, dictionary: Tensor, sweeps: int = 200, tolerance
 
 
 def nndsvda(values: Tensor | Iterable[Tensor], k: int) -> Tensor:
-    """A start of H (k, C) for V (n, C), or its parts, from its singular vectors: of each the positive or the negative side,
-    whichever weighs more, and what is zero set to the mean of V (NNDSVDa, Boutsidis and Gallopoulos 2008).
+    """A start of H (k, C) for V (n, C), or its parts, from its singular vectors: of each the
+    positive or the negative side, whichever weighs more, and what is zero set to the mean of V
+    (NNDSVDa, Boutsidis and Gallopoulos 2008).
 
     Raises ValueError for a k that is not from 1 to the number of columns.
     """
     gram, total, count = 0.0, 0.0, 0
     for part in _parts(values):
-        gram, total, count = gram + (part.T @ part).double(), total + part.sum().double(), count + part.numel()
+        gram, total, count = (
+            gram + (part.T @ part).double(),
+            total + part.sum().double(),
+            count + part.numel(),
+        )
     if not 1 <= k <= len(gram):
-        raise ValueError(f"a factorisation of {len(gram)} columns has from 1 to {len(gram)} components, not {k}")
+        raise ValueError(
+            f"a factorisation of {len(gram)} columns has from 1 to {len(gram)} components, not {k}"
+        )
     squares, right = torch.linalg.eigh(gram)
     singular, right = squares.flip(0)[:k].clamp(min=0).sqrt(), right.flip(1)[:, :k]
     sides = torch.zeros(
         2, k, dtype=torch.float64, device=gram.device
     )  # squared length of u's positive and negative side
     for part in _parts(values):
-        left = (part @ right.to(part)).double() / singular.clamp(min=torch.finfo(torch.float64).tiny)
+        left = (part @ right.to(part)).double() / singular.clamp(
+            min=torch.finfo(torch.float64).tiny
+        )
         sides += torch.stack([left.clamp(min=0).square().sum(0), left.clamp(max=0).square().sum(0)])
     rows = []
     for place in range(k):
@@ -95,7 +117,9 @@ def nndsvda(values: Tensor | Iterable[Tensor], k: int) -> Tensor:
             continue
         sizes = [float(sides[side, place].sqrt() * both[side].norm()) for side in range(2)]
         chosen = both[sizes[1] > sizes[0]]
-        rows.append(torch.sqrt(singular[place] * max(sizes)) * chosen / chosen.norm().clamp(min=1e-300))
+        rows.append(
+            torch.sqrt(singular[place] * max(sizes)) * chosen / chosen.norm().clamp(min=1e-300)
+        )
     found = torch.stack(rows)
     return torch.where(found < 1e-6, total / count, found).to(next(iter(_parts(values))).dtype)
 
@@ -110,23 +134,41 @@ def _checked(values: Tensor | Iterable[Tensor], start: Tensor, weights: Tensor |
     size = []
     for part in _parts(values):
         if part.ndim != 2 or part.shape[1] != start.shape[2]:
-            raise ValueError(f"parts of V must be (n, {start.shape[2]}) as the starts of H, not {tuple(part.shape)}")
+            raise ValueError(
+                f"parts of V must be (n, {start.shape[2]}) as the starts of H, not "
+                f"{tuple(part.shape)}"
+            )
         low, high = part.aminmax()
         if not 0 <= low <= high < torch.inf:
-            raise ValueError("V has a negative or non-finite value: factorise what comes after a ReLU")
+            raise ValueError(
+                "V has a negative or non-finite value: factorise what comes after a ReLU"
+            )
         squares = part.to(start.device).square().sum(1).double()
         size.append(squares)
     size = torch.cat(size) if size else torch.zeros(0)
     if weights is not None and weights.shape != (len(start), len(size)):
-        raise ValueError(f"weights must be (fits, rows), {(len(start), len(size))}, not {tuple(weights.shape)}")
-    total = size.sum().expand(len(start)) if weights is None else (weights.to(size) * size).sum(dim=1)
+        raise ValueError(
+            f"weights must be (fits, rows), {(len(start), len(size))}, not {tuple(weights.shape)}"
+        )
+    total = (
+        size.sum().expand(len(start)) if weights is None else (weights.to(size) * size).sum(dim=1)
+    )
     if not (total > 0).all():
         raise ValueError("V is zero, so there is nothing to factorise")
     return total
 
 
-def _fit(values, dictionary: Tensor, weights: Tensor | None, iterations: int, tolerance: float, total: Tensor):
-    """HALS from `dictionary` (B, K, C): the new one, and the error after each iteration. total: squared norm of V."""
+def _fit(
+    values,
+    dictionary: Tensor,
+    weights: Tensor | None,
+    iterations: int,
+    tolerance: float,
+    total: Tensor,
+):
+    """HALS from `dictionary` (B, K, C): the new one, and the error after each iteration. total:
+    squared norm of V.
+    """
     stored, errors, last = [], [], torch.full_like(total, torch.inf)
     ahead, momentum, most = dictionary, torch.full_like(total, 0.5), torch.ones_like(total)
     for iteration in range(iterations):
@@ -153,7 +195,8 @@ def _fit(values, dictionary: Tensor, weights: Tensor | None, iterations: int, to
         better = error < last
         if (last - error <= tolerance * error).all() and better.all():
             break
-        # one step further in the direction of this one, ever bolder, until that was too far (Ang and Gillis 2019)
+        # one step further in the direction of this one, ever bolder, until that was too far (Ang
+        # and Gillis 2019)
         most = torch.where(better, (1.01 * most).clamp(max=1), momentum)
         step = torch.where(better, momentum, 0.0)[:, None, None].to(dictionary)
         ahead = (dictionary + step * (dictionary - before)).clamp(min=0)
@@ -163,8 +206,9 @@ def _fit(values, dictionary: Tensor, weights: Tensor | None, iterations: int, to
 
 
 def _descend(factor: Tensor, gram: Tensor, product: Tensor, sweeps: int) -> None:
-    """Coordinate descent, in place, of (B, K, m) `factor` towards the non-negative X with the least <X, gram X> - 2 <X, product>:
-    each row to its optimum with the others fixed; to zero where its gram is zero."""
+    """Coordinate descent, in place, of (B, K, m) `factor` towards the non-negative X with the least
+    <X, gram X> - 2 <X, product>: each row to its optimum with the others fixed; to zero where its
+    gram is zero."""
     size = gram.diagonal(dim1=1, dim2=2)[..., None]
     scale = torch.where(size > 0, 1 / size.clamp(min=torch.finfo(factor.dtype).tiny), 0.0)
     wanted, others = product * scale, gram * scale

@@ -5,17 +5,18 @@ from torch import Tensor
 
 
 def otsu(values: Tensor, bins: int = 256) -> Tensor:
-    """The threshold of each row of values (B, N) that best parts it in two: (B,), float64, as scikit-image's
-    `threshold_otsu` of the row in float64.
+    """The threshold of each row of values (B, N) that best parts it in two: (B,), float64, as
+    scikit-image's `threshold_otsu` of the row in float64.
 
-    The middle of that one of `bins` bins of equal width, from the least to the largest value, behind which a cut makes
-    the variance between the two classes largest, the first of several. Values of -inf take no part; a row with none
-    that does has threshold NaN, one whose values are all equal has that value.
-    Raises ValueError for other shapes, NaN, inf and fewer than two bins.
+    The middle of that one of `bins` bins of equal width, from the least to the largest value,
+    behind which a cut makes the variance between the two classes largest, the first of several.
+    Values of -inf take no part; a row with none that does has threshold NaN, one whose values are
+    all equal has that value. Raises ValueError for other shapes, NaN, inf and fewer than two bins.
     """
     if values.ndim != 2 or bins < 2:
         raise ValueError(
-            f"Otsu's threshold needs values (B, N) and two bins or more, not {tuple(values.shape)}, {bins}"
+            "Otsu's threshold needs values (B, N) and two bins or more, not "
+            f"{tuple(values.shape)}, {bins}"
         )
     if values.isnan().any() or (values == torch.inf).any():
         raise ValueError("Otsu's threshold needs values without NaN or inf")
@@ -25,7 +26,9 @@ def otsu(values: Tensor, bins: int = 256) -> Tensor:
     high = values.amax(dim=1, keepdim=True)
     parted = among.any(dim=1, keepdim=True) & (high > low)
     low, high = torch.where(parted, low, 0.0), torch.where(parted, high, 1.0)
-    edges = low + torch.arange(bins + 1, device=values.device, dtype=torch.float64) * ((high - low) / bins)
+    edges = low + torch.arange(bins + 1, device=values.device, dtype=torch.float64) * (
+        (high - low) / bins
+    )
     edges[:, -1:] = high
     place = (torch.searchsorted(edges, values.contiguous(), right=True) - 1).clamp(0, bins - 1)
     counts = torch.zeros_like(edges[:, :bins]).scatter_add_(1, place, among.double())
@@ -36,4 +39,6 @@ def otsu(values: Tensor, bins: int = 256) -> Tensor:
     between = below[:, :-1] * above[:, 1:] * (mean_below[:, :-1] - mean_above[:, 1:]) ** 2
     threshold = middles.gather(1, between.nan_to_num(nan=-1.0).argmax(dim=1, keepdim=True))
     equal = values.amax(dim=1, keepdim=True)
-    return torch.where(parted, threshold, torch.where(among.any(dim=1, keepdim=True), equal, torch.nan))[:, 0]
+    return torch.where(
+        parted, threshold, torch.where(among.any(dim=1, keepdim=True), equal, torch.nan)
+    )[:, 0]

@@ -1,7 +1,7 @@
 """LRP-epsilon in one backward pass.
 
-LRP-epsilon (Bach et al. 2015, eq. 58; Montavon et al. 2019, table 10.1) sends the relevance R_j of output j of a linear
-layer z_j = sum_i a_i w_ij + b_j to its inputs as
+LRP-epsilon (Bach et al. 2015, eq. 58; Montavon et al. 2019, table 10.1) sends the relevance R_j of
+output j of a linear layer z_j = sum_i a_i w_ij + b_j to its inputs as
 
     R_i = sum_j a_i w_ij / (z_j + epsilon sign(z_j)) R_j .
 
@@ -9,13 +9,14 @@ Write R = activation x G. Through a ReLU G is masked as a gradient is, and throu
 
     G_i = sum_j w_ij [z_j / (z_j + epsilon sign(z_j))] G_j ,
 
-which is the ordinary backward pass with the gradient of every z_j scaled by the factor in brackets: relevance is input
-x G, with no further forward pass. Batch norm in eval mode is a linear layer and treated as one; sums, concatenations
-and pooling hand G on as autograd does, that is in proportion to their inputs. With epsilon = 0 this is gradient x
-input.
+which is the ordinary backward pass with the gradient of every z_j scaled by the factor in brackets:
+relevance is input x G, with no further forward pass. Batch norm in eval mode is a linear layer and
+treated as one; sums, concatenations and pooling hand G on as autograd does, that is in proportion
+to their inputs. With epsilon = 0 this is gradient x input.
 
-The factor is |z| / (|z| + epsilon), which needs no z where a ReLU follows: its output a has a / (a + epsilon), and that is
-zero where the ReLU's own derivative is. So layer and ReLU cost one pass over memory, as a ReLU alone does.
+The factor is |z| / (|z| + epsilon), which needs no z where a ReLU follows: its output a has a / (a
++ epsilon), and that is zero where the ReLU's own derivative is. So layer and ReLU cost one pass
+over memory, as a ReLU alone does.
 """
 
 import torch
@@ -23,7 +24,8 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 LINEAR = (nn.Linear, nn.modules.conv._ConvNd, nn.modules.batchnorm._BatchNorm)
-# everything else that autograd treats as LRP does: proportional (sums, pools), gating (ReLU), or mere wiring
+# everything else that autograd treats as LRP does: proportional (sums, pools), gating (ReLU), or
+# mere wiring
 PASSING = (
     nn.ReLU,
     nn.MaxPool2d,
@@ -52,9 +54,26 @@ WIRING_FUNCTIONS = {
         "view",
         "squeeze",
     ),
-    *("unsqueeze", "permute", "contiguous", "to", "sum", "gather", "select", "__getitem__", "requires_grad_"),
+    *(
+        "unsqueeze",
+        "permute",
+        "contiguous",
+        "to",
+        "sum",
+        "gather",
+        "select",
+        "__getitem__",
+        "requires_grad_",
+    ),
 }
-INQUIRIES = {"register_hook", "size", "dim", "numel", "element_size", "stride"}  # that compute nothing
+INQUIRIES = {
+    "register_hook",
+    "size",
+    "dim",
+    "numel",
+    "element_size",
+    "stride",
+}  # that compute nothing
 PASSING_FUNCTIONS = RELU_FUNCTIONS | SUM_FUNCTIONS | POOL_FUNCTIONS | WIRING_FUNCTIONS
 
 
@@ -72,7 +91,10 @@ def refuse_unknown(model: nn.Module) -> None:
     """Raise ValueError that names the first module no rule covers, or that is not in eval mode."""
     for name, module in model.named_modules():
         if module.training:
-            raise ValueError(f"module {name or 'model'} is in training mode; call model.eval() before explaining it")
+            raise ValueError(
+                f"module {name or 'model'} is in training mode; call model.eval() before "
+                "explaining it"
+            )
         if not list(module.children()) and not isinstance(module, LINEAR + PASSING):
             raise ValueError(
                 f"LRP has no rule for module {name!r} ({type(module).__name__}); known are "
@@ -81,7 +103,9 @@ def refuse_unknown(model: nn.Module) -> None:
 
 
 class _Share(torch.autograd.Function):
-    """Identity or ReLU forward; backward the gradient times |z| / (|z| + size), size (N, 1, ...) > 0."""
+    """Identity or ReLU forward; backward the gradient times |z| / (|z| + size), size (N, 1, ...) >
+    0.
+    """
 
     @staticmethod
     def forward(context, z: Tensor, size: Tensor, rectify: bool, in_place: bool) -> Tensor:
@@ -98,8 +122,12 @@ class _Share(torch.autograd.Function):
     def backward(context, gradient: Tensor) -> tuple[Tensor, None, None, None]:
         z, size = context.saved_tensors
         shared = torch.empty_like(gradient)
-        at_once = len(z) if z.is_cuda else 1  # on a CPU what is between stays in the cache, image by image
-        for part, given, own, out in zip(*(whole.split(at_once) for whole in (z, gradient, size, shared))):
+        at_once = (
+            len(z) if z.is_cuda else 1
+        )  # on a CPU what is between stays in the cache, image by image
+        for part, given, own, out in zip(
+            *(whole.split(at_once) for whole in (z, gradient, size, shared))
+        ):
             factor = part.abs()
             factor.div_(factor + own)
             torch.mul(factor, given, out=out)
@@ -107,8 +135,8 @@ class _Share(torch.autograd.Function):
 
 
 class _Epsilon(TorchFunctionMode):
-    """While a network runs, the outputs of its linear layers are `pending`: the function that takes one up decides whether
-    its ReLU can be had with it. Refuses functions that no rule covers."""
+    """While a network runs, the outputs of its linear layers are `pending`: the function that takes
+    one up decides whether its ReLU can be had with it. Refuses functions that no rule covers."""
 
     def __init__(self, epsilon: float, relative: bool):
         super().__init__()
@@ -123,11 +151,14 @@ class _Epsilon(TorchFunctionMode):
             return found
         if name in RELU_FUNCTIONS and arguments and getattr(arguments[0], "pending", False):
             return self.share(
-                arguments[0], True, name == "relu_" or named.get("inplace", len(arguments) > 1 and arguments[1])
+                arguments[0],
+                True,
+                name == "relu_" or named.get("inplace", len(arguments) > 1 and arguments[1]),
             )
         in_place = name.startswith("__i") or (name.endswith("_") and not name.endswith("__"))
         output = function(
-            *self.taken(arguments, in_place), **{key: self.taken(value, in_place) for key, value in named.items()}
+            *self.taken(arguments, in_place),
+            **{key: self.taken(value, in_place) for key, value in named.items()},
         )
         if name in LINEAR_FUNCTIONS:
             output.pending = self.epsilon > 0
@@ -141,25 +172,34 @@ class _Epsilon(TorchFunctionMode):
         return self.share(value, False, in_place) if getattr(value, "pending", False) else value
 
     def share(self, z: Tensor, rectify: bool, in_place: bool) -> Tensor:
-        size = torch.full((len(z), *[1] * (z.ndim - 1)), self.epsilon, dtype=z.dtype, device=z.device)
+        size = torch.full(
+            (len(z), *[1] * (z.ndim - 1)), self.epsilon, dtype=z.dtype, device=z.device
+        )
         if self.relative:  # root mean square over the layer, of each image on its own
             size *= (
-                torch.linalg.vector_norm(z.detach(), dim=tuple(range(1, z.ndim)), keepdim=True) / z[0].numel() ** 0.5
+                torch.linalg.vector_norm(z.detach(), dim=tuple(range(1, z.ndim)), keepdim=True)
+                / z[0].numel() ** 0.5
             )
-        size.clamp_(min=torch.finfo(z.dtype).tiny)  # a layer that is zero throughout hands nothing on
+        size.clamp_(
+            min=torch.finfo(z.dtype).tiny
+        )  # a layer that is zero throughout hands nothing on
         shared = _Share.apply(z, size, rectify, in_place)
         shared.pending = False
         return shared
 
 
-def relevance(model: nn.Module, images: Tensor, targets: Tensor, epsilon: float, relative: bool = False) -> Tensor:
-    """LRP-epsilon relevance of the target logits, signed, at the input: (N, C, H, W) for images (N, C, H, W).
+def relevance(
+    model: nn.Module, images: Tensor, targets: Tensor, epsilon: float, relative: bool = False
+) -> Tensor:
+    """LRP-epsilon relevance of the target logits, signed, at the input: (N, C, H, W) for images (N,
+    C, H, W).
 
-    model: in eval mode, left as it was; targets: int64 (N,) indices of logits; epsilon: stabiliser >= 0, absolute, or
-    with `relative` in units of the root mean square of each layer's output, taken for each image on its own.
-    Equals zennit's Epsilon rule on convolution, dense and unmerged batch-norm layers with Norm(1e-12) on sums and average
-    pools; ReLUs and sums may be modules or functions, in place or not.
-    Raises ValueError for a module or a function no rule covers and for a negative epsilon.
+    model: in eval mode, left as it was; targets: int64 (N,) indices of logits; epsilon: stabiliser
+    >= 0, absolute, or with `relative` in units of the root mean square of each layer's output,
+    taken for each image on its own. Equals zennit's Epsilon rule on convolution, dense and unmerged
+    batch-norm layers with Norm(1e-12) on sums and average pools; ReLUs and sums may be modules or
+    functions, in place or not. Raises ValueError for a module or a function no rule covers and for
+    a negative epsilon.
     """
     refuse_unknown(model)
     if not epsilon >= 0:

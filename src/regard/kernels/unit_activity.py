@@ -1,7 +1,8 @@
-"""What each unit does over a whole data set, in one pass: its largest activations, where they are, and a quantile, exactly.
+"""What each unit does over a whole data set, in one pass: its largest activations, where they are,
+and a quantile, exactly.
 
-A data set's activations need not fit in memory: of each unit only the values above the quantile are kept, and the images where it is
-strongest.
+A data set's activations need not fit in memory: of each unit only the values above the quantile are
+kept, and the images where it is strongest.
 """
 
 from collections.abc import Iterable
@@ -17,19 +18,26 @@ class Activity(NamedTuple):
     """Of U units over N images."""
 
     threshold: Tensor  # (U,), the value that a share of all locations lies above
-    largest: Tensor  # (U, k), the largest activation in each of the k images where the unit is strongest, descending
+    # (U, k), the largest activation in each of the k images where the unit is strongest, descending
+    largest: Tensor
     images: Tensor  # (U, k), int64, the numbers of these images
 
 
-def activity(parts: Iterable[Tensor], locations: int, share: float = 0.005, images: int = 64) -> Activity:
+def activity(
+    parts: Iterable[Tensor], locations: int, share: float = 0.005, images: int = 64
+) -> Activity:
     """The activity of units from parts (n, U, h, w) of all their maps, in the order of the images.
 
-    locations: of all parts together, N h w, so that it is known how many values to keep; share: above the threshold, as in Network
-    Dissection (Bau et al. 2017); images: at most so many are kept of each unit, of equally strong ones the first. Memory is that of a part
-    and of U share locations values. Raises ValueError for a share outside (0, 1), and for parts that have not so many locations.
+    locations: of all parts together, N h w, so that it is known how many values to keep; share:
+    above the threshold, as in Network Dissection (Bau et al. 2017); images: at most so many are
+    kept of each unit, of equally strong ones the first. Memory is that of a part and of U share
+    locations values. Raises ValueError for a share outside (0, 1), and for parts that have not so
+    many locations.
     """
     if not 0 < share < 1:
-        raise ValueError(f"the share of locations above the threshold must be above 0 and below 1, not {share}")
+        raise ValueError(
+            f"the share of locations above the threshold must be above 0 and below 1, not {share}"
+        )
     keep = max(1, int(share * locations))
     kept = largest = places = None
     seen = begin = 0
@@ -42,9 +50,14 @@ def activity(parts: Iterable[Tensor], locations: int, share: float = 0.005, imag
         number = torch.arange(begin, begin + len(part), device=part.device).expand(units, -1)
         begin += len(part)
         if largest is not None:
-            strongest, number = torch.cat([largest, strongest], dim=1), torch.cat([places, number], dim=1)
+            strongest, number = (
+                torch.cat([largest, strongest], dim=1),
+                torch.cat([places, number], dim=1),
+            )
         order = strongest.argsort(dim=1, descending=True, stable=True)[:, :images]
         largest, places = strongest.gather(1, order), number.gather(1, order)
     if seen != locations:
-        raise ValueError(f"the parts have {seen} locations, not the {locations} that were announced")
+        raise ValueError(
+            f"the parts have {seen} locations, not the {locations} that were announced"
+        )
     return Activity(kept.amin(dim=1), largest, places)

@@ -1,4 +1,6 @@
-"""Augmentation: small random changes of training images that leave the label true, named and off where it would not be."""
+"""Augmentation: small random changes of training images that leave the label true, named and off
+where it would not be.
+"""
 
 import math
 from collections.abc import Mapping
@@ -13,11 +15,20 @@ from regard.models.preprocessing import IMAGENET, Preprocessing
 STAINS = ((0.65, 0.70, 0.29), (0.07, 0.99, 0.11), (0.27, 0.57, 0.78))
 
 
-OPTIONS = {"shift": float, "zoom": float, "contrast": float, "mirror": bool, "turn": bool, "stain": float}
+OPTIONS = {
+    "shift": float,
+    "zoom": float,
+    "contrast": float,
+    "mirror": bool,
+    "turn": bool,
+    "stain": float,
+}
 
 
 def check(options: Mapping) -> None:
-    """Raise ValueError for an option that is none of OPTIONS, or whose value is not of its type, 0 or more."""
+    """Raise ValueError for an option that is none of OPTIONS, or whose value is not of its type, 0
+    or more.
+    """
     for name, value in options.items():
         if name not in OPTIONS:
             raise ValueError(f"augment has no option {name!r}; it has {', '.join(OPTIONS)}")
@@ -38,29 +49,43 @@ def augment(
     stain: float = 0.0,
     taken: Preprocessing = IMAGENET,
 ) -> Tensor:
-    """Each of the normalised images (N, 3, H, W) moved, zoomed, with its contrast changed, and as the options say.
+    """Each of the normalised images (N, 3, H, W) moved, zoomed, with its contrast changed, and as
+    the options say.
 
-    shift: the largest move as a share of the width; zoom, contrast: the largest relative change; mirror: left and right
-    swapped or not, which is wrong where laterality matters; turn: by 0, 90, 180 or 270 degrees, for tissue that has no
-    upright (never upside down otherwise: depth has a meaning); stain: the largest relative change of the amount of
-    haematoxylin and of eosin, in optical density (Tellez et al. 2018); taken: how the images were made from pixels.
+    shift: the largest move as a share of the width; zoom, contrast: the largest relative change;
+    mirror: left and right swapped or not, which is wrong where laterality matters; turn: by 0, 90,
+    180 or 270 degrees, for tissue that has no upright (never upside down otherwise: depth has a
+    meaning); stain: the largest relative change of the amount of haematoxylin and of eosin, in
+    optical density (Tellez et al. 2018); taken: how the images were made from pixels.
     """
-    draw = lambda: torch.rand(len(images), generator=generator) * 2 - 1
+
+    def draw():
+        return torch.rand(len(images), generator=generator) * 2 - 1
+
     side, scale = torch.sign(draw()), 1 + zoom * draw()
     side = side if mirror else torch.ones_like(side)
     right, down, gain = 2 * shift * draw(), 2 * shift * draw(), 1 + contrast * draw()
     zero = torch.zeros(len(images))
-    affine = torch.stack([torch.stack([side * scale, zero, right], 1), torch.stack([zero, scale, down], 1)], 1)
+    affine = torch.stack(
+        [torch.stack([side * scale, zero, right], 1), torch.stack([zero, scale, down], 1)], 1
+    )
     if turn:
         angle = torch.randint(4, (len(images),), generator=generator) * (math.pi / 2)
         cosine, sine = angle.cos().round(), angle.sin().round()
-        affine = torch.stack([torch.stack([cosine, -sine], 1), torch.stack([sine, cosine], 1)], 1) @ affine
+        affine = (
+            torch.stack([torch.stack([cosine, -sine], 1), torch.stack([sine, cosine], 1)], 1)
+            @ affine
+        )
     grid = functional.affine_grid(affine.to(images.device), list(images.shape), align_corners=False)
     moved = functional.grid_sample(images, grid, padding_mode="border", align_corners=False)
     if stain:
-        moved = stained(moved, 1 + stain * torch.stack([draw(), draw()], 1).to(images.device), taken)
+        moved = stained(
+            moved, 1 + stain * torch.stack([draw(), draw()], 1).to(images.device), taken
+        )
     gain = gain.to(images.device).view(-1, 1, 1, 1)
-    if taken != IMAGENET:  # contrast is about the mean colour of ImageNet, which is 0 in its own input
+    if (
+        taken != IMAGENET
+    ):  # contrast is about the mean colour of ImageNet, which is 0 in its own input
         middle = taken.normalised(IMAGENET.pictures(torch.zeros_like(images[:1, :, :1, :1])))
         return (moved * gain + middle * (1 - gain)).contiguous(memory_format=torch.channels_last)
     return (moved * gain).contiguous(memory_format=torch.channels_last)

@@ -1,9 +1,11 @@
-"""The networks: a torchvision feature extractor, a global pool and one linear layer, so that CAM is exact.
+"""The networks: a torchvision feature extractor, a global pool and one linear layer, so that CAM is
+exact.
 
-A network is a plain `nn.Sequential(features, pool, flatten, head)`. As in Zhou et al. (CVPR 2016) a VGG loses its last
-max pool and its dense layers, so that the last feature map keeps 1/16 of the input's resolution; ResNet and DenseNet,
-which end in a global pool and a linear layer by themselves, keep 1/32. All features end in a ReLU. Parameters are named
-as torchvision names them, below `features` and `head`.
+A network is a plain `nn.Sequential(features, pool, flatten, head)`. As in Zhou et al. (CVPR 2016) a
+VGG loses its last max pool and its dense layers, so that the last feature map keeps 1/16 of the
+input's resolution; ResNet and DenseNet, which end in a global pool and a linear layer by
+themselves, keep 1/32. All features end in a ReLU. Parameters are named as torchvision names them,
+below `features` and `head`.
 """
 
 import hashlib
@@ -27,9 +29,13 @@ from regard.models.preprocessing import IMAGENET, Preprocessing
 
 def _vgg(configuration: str, batch_norm: bool):
     def features(width: float) -> tuple[nn.Module, int]:
-        layers = [v if v == "M" else max(1, round(v * width)) for v in models.vgg.cfgs[configuration]]
+        layers = [
+            v if v == "M" else max(1, round(v * width)) for v in models.vgg.cfgs[configuration]
+        ]
         extractor = models.vgg.make_layers(layers[:-1], batch_norm=batch_norm)
-        for module in extractor.modules():  # as torchvision does; with torch's default nothing reaches the last layer
+        for module in (
+            extractor.modules()
+        ):  # as torchvision does; with torch's default nothing reaches the last layer
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
                 nn.init.zeros_(module.bias)
@@ -48,19 +54,25 @@ def _squeezenet(version: str):
 
 
 class Residual(nn.Module):
-    """ReLU(convolutions(x) + shortcut(x)), the block of a ResNet (He et al., CVPR 2016), on (N, C, H, W).
+    """ReLU(convolutions(x) + shortcut(x)), the block of a ResNet (He et al., CVPR 2016), on (N, C,
+    H, W).
 
-    Parameters as in torchvision's blocks, whose one ReLU serves all layers; here each layer has its own, so that a hook
-    on it sees one activation. The first 3 x 3 convolution takes the stride, as there ("ResNet v1.5").
+    Parameters as in torchvision's blocks, whose one ReLU serves all layers; here each layer has its
+    own, so that a hook on it sees one activation. The first 3 x 3 convolution takes the stride, as
+    there ("ResNet v1.5").
     """
 
-    def __init__(self, channels: int, outputs: tuple[int, ...], kernels: tuple[int, ...], stride: int):
+    def __init__(
+        self, channels: int, outputs: tuple[int, ...], kernels: tuple[int, ...], stride: int
+    ):
         super().__init__()
         self.depth = len(kernels)
         inputs = (channels, *outputs)
         for layer, (kernel, given, wanted) in enumerate(zip(kernels, inputs, outputs), 1):
             step = stride if layer == kernels.index(3) + 1 else 1
-            self.add_module(f"conv{layer}", nn.Conv2d(given, wanted, kernel, step, kernel // 2, bias=False))
+            self.add_module(
+                f"conv{layer}", nn.Conv2d(given, wanted, kernel, step, kernel // 2, bias=False)
+            )
             self.add_module(f"bn{layer}", nn.BatchNorm2d(wanted))
             self.add_module(f"relu{layer}", nn.ReLU())
         self.downsample = None
@@ -87,7 +99,9 @@ class Residual(nn.Module):
 
 def _resnet(blocks: tuple[int, int, int, int], kernels: tuple[int, ...], expansion: int):
     def features(width: float) -> tuple[nn.Module, int]:
-        scaled = lambda number: max(1, round(number * width))
+        def scaled(number):
+            return max(1, round(number * width))
+
         channels = scaled(64)
         parts = OrderedDict(
             conv1=nn.Conv2d(3, channels, 7, 2, 3, bias=False),
@@ -100,7 +114,11 @@ def _resnet(blocks: tuple[int, int, int, int], kernels: tuple[int, ...], expansi
             outputs = (*[inner] * (len(kernels) - 1), inner * expansion)
             layer = []
             for block in range(number):
-                layer.append(Residual(channels, outputs, kernels, stride=2 if stage > 0 and block == 0 else 1))
+                layer.append(
+                    Residual(
+                        channels, outputs, kernels, stride=2 if stage > 0 and block == 0 else 1
+                    )
+                )
                 channels = outputs[-1]
             parts[f"layer{stage + 1}"] = nn.Sequential(*layer)
         extractor = nn.Sequential(parts)
@@ -114,9 +132,13 @@ def _resnet(blocks: tuple[int, int, int, int], kernels: tuple[int, ...], expansi
 
 def _densenet(blocks: tuple[int, int, int, int], growth: int, stem: int):
     def features(width: float) -> tuple[nn.Module, int]:
-        scaled = lambda number: max(1, round(number * width))
+        def scaled(number):
+            return max(1, round(number * width))
+
         extractor = models.DenseNet(scaled(growth), blocks, scaled(stem)).features
-        extractor.add_module("relu5", nn.ReLU())  # torchvision applies it as a function, outside of the features
+        extractor.add_module(
+            "relu5", nn.ReLU()
+        )  # torchvision applies it as a function, outside of the features
         return extractor, extractor.norm5.num_features
 
     return features
@@ -150,21 +172,22 @@ def build(
     """A classifier with `classes` logits, float32, in eval mode.
 
     width: factor on the number of channels; 1 gives torchvision's network.
-    weights: "imagenet" (torchvision's, downloaded or from its cache), "fractal" (ours, in data/weights), None or "none"
-    (random), or the path of a state dict (.safetensors, or .pth read with weights_only), in any floating-point type.
-    Keys are torchvision's or those of `write`.
-    whole: False loads the features alone, and the linear head is drawn from `seed`, as is everything without weights.
-    True loads the head too ("head.*", "fc.*" or "classifier.*"), so that an existing classifier is explained
-    unchanged. A head with one logit z, of a sigmoid, becomes for two classes the head with the logits (-z/2, z/2), whose
-    softmax gives the second class the same probability, softmax((-z/2, z/2))[1] = 1 / (1 + exp(-z)), and whose signed maps of
-    the two classes are each other's negative. Not those of lrp-alpha2beta1, whose rule counts
+    weights: "imagenet" (torchvision's, downloaded or from its cache), "fractal" (ours, in
+    data/weights), None or "none" (random), or the path of a state dict (.safetensors, or .pth read
+    with weights_only), in any floating-point type. Keys are torchvision's or those of `write`.
+    whole: False loads the features alone, and the linear head is drawn from `seed`, as is
+    everything without weights. True loads the head too ("head.*", "fc.*" or "classifier.*"), so
+    that an existing classifier is explained unchanged. A head with one logit z, of a sigmoid,
+    becomes for two classes the head with the logits (-z/2, z/2), whose softmax gives the second
+    class the same probability, softmax((-z/2, z/2))[1] = 1 / (1 + exp(-z)), and whose signed maps
+    of the two classes are each other's negative. Not those of lrp-alpha2beta1, whose rule counts
     twice what speaks for a logit and once what speaks against; and `gradient`, an absolute value,
-    has one map for both.
-    preprocessing: how the network's input is made from pixels; it stays with the model, for `inputs` and for all that hides pixels.
-    A VGG that was trained with its last max pool computes something else here, unless pool is "max" and the sides of
-    the image are multiples of 32: the largest of the maxima is the maximum.
-    Raises ValueError for an unknown name, pool and width and for weights that do not fit, FileNotFoundError for a
-    missing file, OSError for ImageNet weights that cannot be had.
+    has one map for both. preprocessing: how the network's input is made from pixels; it stays with
+    the model, for `inputs` and for all that hides pixels. A VGG that was trained with its last max
+    pool computes something else here, unless pool is "max" and the sides of the image are multiples
+    of 32: the largest of the maxima is the maximum. Raises ValueError for an unknown name, pool and
+    width and for weights that do not fit, FileNotFoundError for a missing file, OSError for
+    ImageNet weights that cannot be had.
     """
     if name not in BACKBONES:
         raise ValueError(f"unknown backbone {name!r}; known are {sorted(BACKBONES)}")
@@ -181,8 +204,12 @@ def build(
         head = nn.Linear(channels, classes)
     for module in features.modules():
         if isinstance(module, nn.ReLU):
-            module.inplace = False  # attribution reads what a layer gave before the activation changed it
-    model = nn.Sequential(OrderedDict(features=features, pool=POOLS[pool](1), flatten=nn.Flatten(), head=head))
+            module.inplace = (
+                False  # attribution reads what a layer gave before the activation changed it
+            )
+    model = nn.Sequential(
+        OrderedDict(features=features, pool=POOLS[pool](1), flatten=nn.Flatten(), head=head)
+    )
     if not random:
         state, description = _source(name, weights, width)
         problem = f"weights {weights} do not fit backbone {name}"
@@ -191,7 +218,10 @@ def build(
         if whole:
             for key, wanted in {"name": name, "width": width, "pool": pool}.items():
                 if description.get(key, wanted) != wanted:
-                    raise ValueError(f"{problem}: the file was written for {key} {description[key]}, not {wanted}")
+                    raise ValueError(
+                        f"{problem}: the file was written for {key} {description[key]}, not "
+                        f"{wanted}"
+                    )
             _load_head(model, state, problem)
     model.preprocessing = preprocessing
     return model.eval()
@@ -200,9 +230,9 @@ def build(
 def check_whole(
     weights: str | Path, classes: Sequence[str], kind: str, preprocessing: Preprocessing = IMAGENET
 ) -> None:
-    """Raise ValueError when a classifier's file says that it tells apart other `classes`, in another order, or of
-    another `kind` ("label" or "findings"), or takes its input in another way. A file of other origin says nothing, and is taken at its
-    word."""
+    """Raise ValueError when a classifier's file says that it tells apart other `classes`, in
+    another order, or of another `kind` ("label" or "findings"), or takes its input in another way.
+    A file of other origin says nothing, and is taken at its word."""
     path = Path(weights) if Path(weights).is_absolute() else project.root() / weights
     if path.suffix != ".safetensors" or not path.is_file():
         return
@@ -210,7 +240,10 @@ def check_whole(
     own = inputs_of.description(preprocessing)
     for key, wanted in {"classes": list(classes), "kind": kind, "preprocessing": own}.items():
         if description.get(key, wanted) != wanted:
-            raise ValueError(f"weights {weights}: the file was written for {key} {description[key]}, not {wanted}")
+            raise ValueError(
+                f"weights {weights}: the file was written for {key} {description[key]}, not "
+                f"{wanted}"
+            )
 
 
 def weights_path(name: str, width: float) -> Path:
@@ -219,18 +252,28 @@ def weights_path(name: str, width: float) -> Path:
 
 
 def _source(name: str, weights: str | Path, width: float) -> tuple[dict[str, Tensor], dict]:
-    """The state dict that `weights` names, and the description in its file, {} where there is none."""
+    """The state dict that `weights` names, and the description in its file, {} where there is
+    none.
+    """
     if weights == "imagenet":
         if width != 1.0:
-            raise ValueError(f"ImageNet weights exist at width 1.0 only, not {width}; use weights=fractal or a path")
+            raise ValueError(
+                f"ImageNet weights exist at width 1.0 only, not {width}; use weights=fractal or a "
+                "path"
+            )
         return _imagenet(name), {}
     path = weights_path(name, width) if weights == "fractal" else Path(weights)
     if not path.is_absolute():
         path = project.root() / path
     if not path.is_file():
-        made = "" if weights != "fractal" else f" ('fractal' exists for {', '.join(_pretrained()) or 'no network'})"
+        made = (
+            ""
+            if weights != "fractal"
+            else f" ('fractal' exists for {', '.join(_pretrained()) or 'no network'})"
+        )
         raise FileNotFoundError(
-            f"no weights file {path}; give weights as 'imagenet', 'fractal'{made} or the path of a state dict"
+            f"no weights file {path}; give weights as 'imagenet', 'fractal'{made} or the path of "
+            "a state dict"
         )
     return checkpoints.read(path)
 
@@ -238,32 +281,48 @@ def _source(name: str, weights: str | Path, width: float) -> tuple[dict[str, Ten
 def _pretrained() -> list[str]:
     """The networks of our own weights files, e.g. "vgg19_bn at width 0.25"."""
     files = sorted((project.root() / "data" / "weights").glob("*-width*-fractal.safetensors"))
-    return [file.name.removesuffix("-fractal.safetensors").replace("-width", " at width ") for file in files]
+    return [
+        file.name.removesuffix("-fractal.safetensors").replace("-width", " at width ")
+        for file in files
+    ]
 
 
 def _imagenet(name: str) -> dict[str, Tensor]:
-    """Torchvision's first ImageNet weights of a network: which ones it calls DEFAULT has changed before."""
+    """Torchvision's first ImageNet weights of a network: which ones it calls DEFAULT has changed
+    before.
+    """
     chosen = models.get_model_weights(name).IMAGENET1K_V1
     try:
-        return chosen.get_state_dict(progress=False, check_hash=True, map_location="cpu", weights_only=True)
+        return chosen.get_state_dict(
+            progress=False, check_hash=True, map_location="cpu", weights_only=True
+        )
     except (OSError, RuntimeError, UnpicklingError) as error:
         cache = Path(torch.hub.get_dir(), "checkpoints", chosen.url.rsplit("/", 1)[-1])
         raise OSError(
-            f"ImageNet weights of {name} can neither be downloaded nor read as {cache} ({type(error).__name__}); put "
+            f"ImageNet weights of {name} can neither be downloaded nor read as {cache} "
+            f"({type(error).__name__}); put "
             "the file there, or give weights as 'fractal' or the path of a state dict"
         ) from None
 
 
 def _load_features(model: nn.Sequential, state: dict[str, Tensor], problem: str) -> None:
     wanted = model.features.state_dict()
-    given = {key.removeprefix("features."): value for key, value in state.items() if key.startswith("features.")}
+    given = {
+        key.removeprefix("features."): value
+        for key, value in state.items()
+        if key.startswith("features.")
+    }
     for key, value in wanted.items():
-        if key.endswith(".num_batches_tracked"):  # not in files of before 2018, and nothing depends on it
+        if key.endswith(
+            ".num_batches_tracked"
+        ):  # not in files of before 2018, and nothing depends on it
             given.setdefault(key, value)
         if key not in given:
             raise ValueError(f"{problem}: they lack features.{key}")
         if given[key].shape != value.shape:
-            raise ValueError(f"{problem}: features.{key} is {tuple(given[key].shape)}, not {tuple(value.shape)}")
+            raise ValueError(
+                f"{problem}: features.{key} is {tuple(given[key].shape)}, not {tuple(value.shape)}"
+            )
         if value.is_floating_point():
             _refuse_other_numbers(f"{problem}: features.{key}", given[key])
     # torchvision's VGG ends in a max pool without parameters, so nothing given may be left over
@@ -274,7 +333,11 @@ def _load_features(model: nn.Sequential, state: dict[str, Tensor], problem: str)
 
 
 def _load_head(model: nn.Sequential, state: dict[str, Tensor], problem: str) -> None:
-    other = sorted(key for key in state if not key.startswith("features.") and key not in ("head.weight", "head.bias"))
+    other = sorted(
+        key
+        for key in state
+        if not key.startswith("features.") and key not in ("head.weight", "head.bias")
+    )
     if other:
         raise ValueError(f"{problem}: its head is one linear layer, and they have {other[0]}")
     for key in ("weight", "bias"):
@@ -282,14 +345,17 @@ def _load_head(model: nn.Sequential, state: dict[str, Tensor], problem: str) -> 
         given = state.get(f"head.{key}")
         if given is None:
             raise ValueError(
-                f"{problem}: they lack head.{key}, so they are no whole classifier; a network that is not trained "
+                f"{problem}: they lack head.{key}, so they are no whole classifier; a network "
+                "that is not trained "
                 "here needs `weights`, the path of all its weights"
             )
         _refuse_other_numbers(f"{problem}: head.{key}", given)
         if len(wanted) == 2 and given.shape == (1, *wanted.shape[1:]):
             given = torch.cat([-given / 2, given / 2])  # logits (-z/2, z/2)
         if given.shape != wanted.shape:
-            raise ValueError(f"{problem}: head.{key} is {tuple(given.shape)}, not {tuple(wanted.shape)}")
+            raise ValueError(
+                f"{problem}: head.{key} is {tuple(given.shape)}, not {tuple(wanted.shape)}"
+            )
         wanted.data.copy_(given)
 
 
@@ -301,23 +367,34 @@ def _refuse_other_numbers(what: str, given: Tensor) -> None:
 
 
 def inputs(images: Tensor, model: nn.Module | None = None) -> Tensor:
-    """Grey (N, H, W) or colour (N, H, W, 3) uint8 images as normalised float32 network input (N, 3, H, W).
+    """Grey (N, H, W) or colour (N, H, W, 3) uint8 images as normalised float32 network input (N, 3,
+    H, W).
 
-    model: whose preprocessing is meant (`build`); ImageNet's without, or for a model that was given none.
+    model: whose preprocessing is meant (`build`); ImageNet's without, or for a model that was given
+    none.
 
     Raises ValueError for another type or shape.
     """
     if not isinstance(images, Tensor):
-        raise ValueError(f"images must be a torch tensor, not {type(images).__name__}; use torch.from_numpy")
-    if images.dtype != torch.uint8 or not (images.ndim == 3 or images.ndim == 4 and images.shape[-1] == 3):
-        raise ValueError(f"images must be uint8 (N, H, W) or (N, H, W, 3), not {images.dtype} {tuple(images.shape)}")
+        raise ValueError(
+            f"images must be a torch tensor, not {type(images).__name__}; use torch.from_numpy"
+        )
+    if images.dtype != torch.uint8 or not (
+        images.ndim == 3 or images.ndim == 4 and images.shape[-1] == 3
+    ):
+        raise ValueError(
+            f"images must be uint8 (N, H, W) or (N, H, W, 3), not {images.dtype} "
+            f"{tuple(images.shape)}"
+        )
     colour = images[..., None].expand(*images.shape, 3) if images.ndim == 3 else images
     scaled = colour.permute(0, 3, 1, 2).float() / 255
     return inputs_of.of(model).normalised(scaled).contiguous(memory_format=torch.channels_last)
 
 
 def digest(model: nn.Module) -> str:
-    """A short hash of the parameters and buffers, by name: two models built alike with equal digests give equal outputs."""
+    """A short hash of the parameters and buffers, by name: two models built alike with equal
+    digests give equal outputs.
+    """
     sha = hashlib.sha256()
     for key, value in sorted(model.state_dict().items()):
         sha.update(key.encode())
@@ -326,22 +403,28 @@ def digest(model: nn.Module) -> str:
 
 
 def write(model: nn.Sequential, path: Path, **description) -> None:
-    """Save a trained classifier as safetensors; `description` holds what `build` needs (name, width, pool) and more, to which
-    the model's preprocessing is added."""
+    """Save a trained classifier as safetensors; `description` holds what `build` needs (name,
+    width, pool) and more, to which the model's preprocessing is added."""
     description |= {"preprocessing": inputs_of.description(inputs_of.of(model))}
     state = {key: value.detach().cpu().contiguous() for key, value in model.state_dict().items()}
-    Path(path).write_bytes(save(state, metadata={"description": json.dumps(description, sort_keys=True)}))
+    Path(path).write_bytes(
+        save(state, metadata={"description": json.dumps(description, sort_keys=True)})
+    )
 
 
 def description(path: Path) -> dict:
-    """What `write` was told of a classifier: name, width, pool, classes and more, read without its weights. Raises as `read`."""
+    """What `write` was told of a classifier: name, width, pool, classes and more, read without its
+    weights. Raises as `read`.
+    """
     if not Path(path).is_file():
         raise FileNotFoundError(f"no model file {path}: run the training stage first")
     try:
         with safe_open(path, "pt") as file:
             return json.loads(file.metadata()["description"])
     except (SafetensorError, KeyError, TypeError, ValueError):
-        raise ValueError(f"{path} is not a model written by regard.models.backbones.write") from None
+        raise ValueError(
+            f"{path} is not a model written by regard.models.backbones.write"
+        ) from None
 
 
 def read(path: Path) -> tuple[nn.Sequential, dict]:
@@ -351,6 +434,8 @@ def read(path: Path) -> tuple[nn.Sequential, dict]:
     """
     told = description(path)
     taken = inputs_of.described(told)
-    model = build(told["name"], len(told["classes"]), None, told["width"], told["pool"], preprocessing=taken)
+    model = build(
+        told["name"], len(told["classes"]), None, told["width"], told["pool"], preprocessing=taken
+    )
     model.load_state_dict(load_file(path))
     return model, told

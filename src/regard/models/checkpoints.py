@@ -1,4 +1,6 @@
-"""Weights as people save them: files opened without running code, wrappers taken off, keys as `regard.models.backbones` has them."""
+"""Weights as people save them: files opened without running code, wrappers taken off, keys as
+`regard.models.backbones` has them.
+"""
 
 import json
 import re
@@ -15,7 +17,8 @@ WRAPPERS = ("module", "_orig_mod")  # of torch.nn.DataParallel and of torch.comp
 
 
 def read(path: Path) -> tuple[dict[str, Tensor], dict]:
-    """The state dict in `path`, as it was saved, and the description that `regard.models.backbones.write` noted in it, {} for other files.
+    """The state dict in `path`, as it was saved, and the description that
+    `regard.models.backbones.write` noted in it, {} for other files.
 
     Raises ValueError for a file that cannot be read as safetensors or with `weights_only=True`, for
     one without a state dict or with several, and for a weight that is not finite, sparse or without
@@ -32,8 +35,10 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict]:
         objects = re.search(r"GLOBAL ([\w.]+)", str(error))
         beside = f"it holds Python objects beside the weights ({objects[1]}); " if objects else ""
         raise ValueError(
-            f"weights file {path} cannot be read ({type(error).__name__}); {beside}it must be a state dict "
-            "saved as .safetensors, or as .pth that loads with weights_only=True: torch.save(model.state_dict(), path)"
+            f"weights file {path} cannot be read ({type(error).__name__}); {beside}it must be a "
+            "state dict "
+            "saved as .safetensors, or as .pth that loads with weights_only=True: "
+            "torch.save(model.state_dict(), path)"
         ) from None
     state = _unwrapped(content, path)
     for key, value in state.items():
@@ -41,12 +46,17 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict]:
             said = "has no values (device 'meta')" if value.is_meta else "is a sparse tensor"
             raise ValueError(f"weights file {path}: {key} {said}; save a dense tensor on the CPU")
         if value.is_floating_point() and not torch.isfinite(value).all():
-            raise ValueError(f"weights file {path}: {key} has NaN or infinite values; the training that made it diverged")
+            raise ValueError(
+                f"weights file {path}: {key} has NaN or infinite values; the training that made "
+                "it diverged"
+            )
     return state, described
 
 
 def _description(metadata: Mapping[str, str] | None) -> dict:
-    """What `regard.models.backbones.write` noted in a safetensors file; {} for a file of other origin."""
+    """What `regard.models.backbones.write` noted in a safetensors file; {} for a file of other
+    origin.
+    """
     try:
         noted = json.loads((metadata or {})["description"])
     except (KeyError, ValueError):
@@ -60,7 +70,11 @@ def _state(content: object) -> dict[str, Tensor]:
         return {}
     tensors = {key: value for key, value in content.items() if isinstance(value, Tensor)}
     beside = [value for key, value in content.items() if key not in tensors]
-    return tensors if all(isinstance(one, str | int | float | list | tuple | None) for one in beside) else {}
+    return (
+        tensors
+        if all(isinstance(one, str | int | float | list | tuple | None) for one in beside)
+        else {}
+    )
 
 
 def _states(content: object, name: str = "") -> dict[str, dict[str, Tensor]]:
@@ -82,17 +96,26 @@ def _unwrapped(content: object, path: Path) -> dict[str, Tensor]:
     """The state dict that `content` is, or the one it holds, however deep."""
     found = _states(content)
     if len(found) > 1:  # what has no layer's matrix is no network: losses, metrics, a queue
-        found = {name: state for name, state in found.items() if any(map(_of_layer, state, state.values()))}
+        found = {
+            name: state
+            for name, state in found.items()
+            if any(map(_of_layer, state, state.values()))
+        }
     if len(found) == 1:
         return next(iter(found.values()))
     said = f"several, {', '.join(found)}; save one of them by itself" if found else "none"
-    raise ValueError(f"weights file {path} is not a state dict, and holds {said}: it must map parameter names to tensors")
+    raise ValueError(
+        f"weights file {path} is not a state dict, and holds {said}: it must map parameter names "
+        "to tensors"
+    )
 
 
 def renamed(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """A state dict with torchvision's keys, or ours already, with ours: `features.*`, and `head.*` for a linear layer.
+    """A state dict with torchvision's keys, or ours already, with ours: `features.*`, and `head.*`
+    for a linear layer.
 
-    ResNets have no prefix there; a DenseNet file of before 2018 says norm.1 for norm1. Other keys stay as they are.
+    ResNets have no prefix there; a DenseNet file of before 2018 says norm.1 for norm1. Other keys
+    stay as they are.
     """
     bare = not any(key.startswith("features.") for key in state)
     found = {}
@@ -106,30 +129,47 @@ def renamed(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def fitted(state: Mapping[str, Tensor], wanted: set[str], problem: str) -> dict[str, Tensor]:
-    """`state` with the keys of `renamed`, freed of what wraps a network: components WRAPPERS, and one name before all of its keys,
-    such as Lightning's `model.`; what stands beside it (a loss, a metric) is left out and said on stderr.
+    """`state` with the keys of `renamed`, freed of what wraps a network: components WRAPPERS, and
+    one name before all of its keys, such as Lightning's `model.`; what stands beside it (a loss, a
+    metric) is left out and said on stderr.
 
-    wanted: keys of the network. Where no prefix makes the keys fit, they stay as they are. Raises ValueError that begins with `problem`
-    where two networks would fit.
+    wanted: keys of the network. Where no prefix makes the keys fit, they stay as they are. Raises
+    ValueError that begins with `problem` where two networks would fit.
     """
-    plain = {".".join(part for part in key.split(".") if part not in WRAPPERS): value for key, value in state.items()}
+    plain = {
+        ".".join(part for part in key.split(".") if part not in WRAPPERS): value
+        for key, value in state.items()
+    }
     best = _shared(plain, wanted, renamed)
     prefixes = sorted({key[: match.end()] for key in plain for match in re.finditer(r"\.", key)})
     fits = {prefix: _shared(_below(plain, prefix), wanted, renamed) for prefix in prefixes}
-    better = [prefix for prefix, count in fits.items() if count > best and count == max(fits.values())]
-    better = [one for one in better if not any(one != other and one.startswith(other) for other in better)]
+    better = [
+        prefix for prefix, count in fits.items() if count > best and count == max(fits.values())
+    ]
+    better = [
+        one for one in better if not any(one != other and one.startswith(other) for other in better)
+    ]
     if not better:
         return renamed(plain)
     if len(better) > 1:
-        raise ValueError(f"{problem}: they hold two networks, {better[0]}* and {better[1]}*; save one of them by itself")
+        raise ValueError(
+            f"{problem}: they hold two networks, {better[0]}* and {better[1]}*; save one of them "
+            "by itself"
+        )
     inside = _below(plain, better[0])
     if beside := [key for key in plain if not key.startswith(better[0])]:
-        print(f"{problem.split(' do not')[0]}: {len(beside)} entries beside {better[0]}* are left out, {beside[0]} among them", file=sys.stderr)
+        print(
+            f"{problem.split(' do not')[0]}: {len(beside)} entries beside {better[0]}* are left "
+            f"out, {beside[0]} among them",
+            file=sys.stderr,
+        )
     return renamed(inside)
 
 
 def _below(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
+    return {
+        key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)
+    }
 
 
 def _shared(state: Mapping[str, Tensor], wanted: set[str], rename: Callable) -> int:

@@ -32,8 +32,8 @@ def predictions(
     classes: Sequence[str],
     kind: str,
 ) -> pd.DataFrame:
-    """One row per case and class or finding: case, patient, split, data, target, truth (1, 0, blank), probability,
-    threshold (blank where the likeliest class is called), called (bool)."""
+    """One row per case and class or finding: case, patient, split, data, target, truth (1, 0,
+    blank), probability, threshold (blank where the likeliest class is called), called (bool)."""
     chosen, values = called(scores, thresholds, kind), targets.numpy()
     rows = []
     for place, name in enumerate(classes):
@@ -41,7 +41,9 @@ def predictions(
             truth, said, cut = values[:, place], chosen[:, place], thresholds[place]
         else:
             truth, said = np.where(values < 0, np.nan, values == place), chosen == place
-            cut = np.nan if thresholds is None else thresholds[0] if place == 1 else 1 - thresholds[0]
+            cut = (
+                np.nan if thresholds is None else thresholds[0] if place == 1 else 1 - thresholds[0]
+            )
         rows.append(
             table[["case", "patient", "split", "data"]].assign(
                 target=name, truth=truth, probability=scores[:, place], threshold=cut, called=said

@@ -1,4 +1,6 @@
-"""What a classifier achieves on the test patients, per class or finding, with intervals over patients."""
+"""What a classifier achieves on the test patients, per class or finding, with intervals over
+patients.
+"""
 
 from __future__ import annotations
 
@@ -19,15 +21,21 @@ MEAN = "mean of all"  # the target of the AUROC that is averaged over findings o
 HARDLY_KNOWN = 0.6  # a target is flagged when its AUROC could be lower than this
 
 
-def one_against_rest(targets: Tensor, scores: np.ndarray) -> list[tuple[int, np.ndarray, np.ndarray]]:
-    """Per target that can be told: its place, whether each known case is positive (bool), and the cases' scores.
+def one_against_rest(
+    targets: Tensor, scores: np.ndarray
+) -> list[tuple[int, np.ndarray, np.ndarray]]:
+    """Per target that can be told: its place, whether each known case is positive (bool), and the
+    cases' scores.
 
-    targets: int (N,), -1 unknown, or float (N, findings), NaN unknown; scores: (N, classes) or (N, findings). Of two
-    classes only the second is a target, the positive one.
+    targets: int (N,), -1 unknown, or float (N, findings), NaN unknown; scores: (N, classes) or (N,
+    findings). Of two classes only the second is a target, the positive one.
     """
     values = targets.numpy()
     if targets.is_floating_point():
-        return [(place, *_told(values[:, place], scores[:, place], 1)) for place in range(values.shape[1])]
+        return [
+            (place, *_told(values[:, place], scores[:, place], 1))
+            for place in range(values.shape[1])
+        ]
     whole = np.where(values < 0, np.nan, values)
     places = [1] if scores.shape[1] == 2 else range(scores.shape[1])
     return [(place, *_told(whole, scores[:, place], place)) for place in places]
@@ -38,8 +46,11 @@ def _told(values: np.ndarray, scores: np.ndarray, positive: int) -> tuple[np.nda
     return values[known] == positive, scores[known]
 
 
-def auroc(positive: np.ndarray, scores: np.ndarray, weights: np.ndarray | None = None) -> float | np.ndarray:
-    """Area under the ROC curve of bool `positive` (N,) and scores (N,); NaN where one class has no weight.
+def auroc(
+    positive: np.ndarray, scores: np.ndarray, weights: np.ndarray | None = None
+) -> float | np.ndarray:
+    """Area under the ROC curve of bool `positive` (N,) and scores (N,); NaN where one class has no
+    weight.
 
     weights: of the cases, (N,) or (draws, N), which gives (draws,). Ties count one half.
     """
@@ -52,8 +63,11 @@ def auroc(positive: np.ndarray, scores: np.ndarray, weights: np.ndarray | None =
     return float(found[0]) if single else found
 
 
-def auprc(positive: np.ndarray, scores: np.ndarray, weights: np.ndarray | None = None) -> float | np.ndarray:
-    """Average precision: the precision at each score, weighted by the gain in recall; NaN without a positive case.
+def auprc(
+    positive: np.ndarray, scores: np.ndarray, weights: np.ndarray | None = None
+) -> float | np.ndarray:
+    """Average precision: the precision at each score, weighted by the gain in recall; NaN without a
+    positive case.
 
     Arguments as for `auroc`. Its chance level is the share of positive cases.
     """
@@ -71,8 +85,12 @@ def _weights(positive: np.ndarray, weights: np.ndarray | None) -> tuple[np.ndarr
     return np.atleast_2d(weights), weights.ndim == 1
 
 
-def _by_score(positive: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Weight of the positive and of the negative cases at each distinct score, ascending: (draws, scores) each."""
+def _by_score(
+    positive: np.ndarray, scores: np.ndarray, weights: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Weight of the positive and of the negative cases at each distinct score, ascending: (draws,
+    scores) each.
+    """
     order = np.argsort(scores, kind="stable")
     starts = np.flatnonzero(np.diff(scores[order], prepend=-np.inf) > 0)
     weights, positive = weights[:, order], positive[order]
@@ -80,10 +98,14 @@ def _by_score(positive: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> 
 
 
 def called(scores: np.ndarray, thresholds: np.ndarray | None, kind: str) -> np.ndarray:
-    """What is called at the thresholds: class indices (N,), or bool (N, findings). Without thresholds the likeliest."""
+    """What is called at the thresholds: class indices (N,), or bool (N, findings). Without
+    thresholds the likeliest.
+    """
     if kind == "findings":
         return scores >= thresholds
-    return scores.argmax(axis=1) if thresholds is None else (scores[:, 1] >= thresholds[0]).astype(int)
+    return (
+        scores.argmax(axis=1) if thresholds is None else (scores[:, 1] >= thresholds[0]).astype(int)
+    )
 
 
 def performance(
@@ -96,20 +118,27 @@ def performance(
     draws: int,
     seed: int,
 ) -> pd.DataFrame:
-    """AUROC, AUPRC, accuracy, sensitivity and specificity of each target with 95 % intervals over patients.
+    """AUROC, AUPRC, accuracy, sensitivity and specificity of each target with 95 % intervals over
+    patients.
 
-    The target of two classes is the second; of more each against the rest, with the accuracy of "all classes"; of
-    findings each, from the cases where it is known. Of three targets or more, and of findings, also the mean AUROC, as
-    MEAN (each target counts alike; undefined in a resample where one of them is).
-    Intervals of areas are percentiles of `draws` resamples of the patients. Those of shares (accuracy, sensitivity, specificity)
-    are Wilson's, of as many independent cases as the patients are worth: cases of one patient resemble one another, so n is the
-    number of cases over the design effect (see `statistics.mean_intervals`). None has an interval with fewer than FEWEST patients.
-    n_cases, n_patients: those a value is taken over (of the sensitivity the positive ones); n_positive: of one target;
-    n_draws: the resamples an interval is made of, `draws` less those in which the value is undefined, 0 for Wilson's; flagged: of a
-    target, and of the mean, whose AUROC could be less than HARDLY_KNOWN, or has no interval. Columns PERFORMANCE.
+    The target of two classes is the second; of more each against the rest, with the accuracy of
+    "all classes"; of findings each, from the cases where it is known. Of three targets or more, and
+    of findings, also the mean AUROC, as MEAN (each target counts alike; undefined in a resample
+    where one of them is). Intervals of areas are percentiles of `draws` resamples of the patients.
+    Those of shares (accuracy, sensitivity, specificity) are Wilson's, of as many independent cases
+    as the patients are worth: cases of one patient resemble one another, so n is the number of
+    cases over the design effect (see `statistics.mean_intervals`). None has an interval with fewer
+    than FEWEST patients. n_cases, n_patients: those a value is taken over (of the sensitivity the
+    positive ones); n_positive: of one target; n_draws: the resamples an interval is made of,
+    `draws` less those in which the value is undefined, 0 for Wilson's; flagged: of a target, and of
+    the mean, whose AUROC could be less than HARDLY_KNOWN, or has no interval. Columns PERFORMANCE.
     """
     chosen, rows, together = called(scores, thresholds, kind), [], []
-    whole = targets.numpy() if kind == "findings" else np.where(targets.numpy() < 0, np.nan, targets.numpy())
+    whole = (
+        targets.numpy()
+        if kind == "findings"
+        else np.where(targets.numpy() < 0, np.nan, targets.numpy())
+    )
     for place, positive, score in one_against_rest(targets, scores):
         known = ~np.isnan(whole[:, place] if kind == "findings" else whole)
         said = chosen[known, place] if kind == "findings" else chosen[known] == place
@@ -120,13 +149,18 @@ def performance(
             "sensitivity": (said, positive),
             "specificity": (~said, ~positive),
         }
-        own = [_area(classes[place], name, measure, every, whose, draws, seed) for name, measure in areas.items()]
+        own = [
+            _area(classes[place], name, measure, every, whose, draws, seed)
+            for name, measure in areas.items()
+        ]
         own += [_share(classes[place], name, *right, whose) for name, right in shares.items()]
         rows += _flagged([row | {"n_positive": int(positive.sum())} for row in own])
         together.append((positive, score, known))
     if kind == "findings" or len(classes) > 2:
         told = ~np.isnan(whole).reshape(len(whole), -1).all(axis=1)
-        rows += _flagged([_area(MEAN, "auroc", partial(_mean_area, together), told, patients, draws, seed)])
+        rows += _flagged(
+            [_area(MEAN, "auroc", partial(_mean_area, together), told, patients, draws, seed)]
+        )
     if kind == "label" and len(classes) > 2:
         known = ~np.isnan(whole)
         rows.append(_share("all classes", "accuracy", chosen == whole, known, patients))
@@ -140,14 +174,26 @@ def _flagged(rows: list[dict]) -> list[dict]:
 
 
 def _mean_area(targets: Sequence[tuple], weights: np.ndarray) -> np.ndarray:
-    """The mean AUROC of targets (positive, scores, known) under weights (draws, N) of all cases: (draws,)."""
-    return np.mean([auroc(positive, scores, weights[:, known]) for positive, scores, known in targets], axis=0)
+    """The mean AUROC of targets (positive, scores, known) under weights (draws, N) of all cases:
+    (draws,).
+    """
+    return np.mean(
+        [auroc(positive, scores, weights[:, known]) for positive, scores, known in targets], axis=0
+    )
 
 
 def _area(
-    target: str, metric: str, measure: Callable, inside: np.ndarray, patients: np.ndarray, draws: int, seed: int
+    target: str,
+    metric: str,
+    measure: Callable,
+    inside: np.ndarray,
+    patients: np.ndarray,
+    draws: int,
+    seed: int,
 ) -> dict:
-    """A row of the table, of `measure` (function of weights), which is taken over the cases `inside`."""
+    """A row of the table, of `measure` (function of weights), which is taken over the cases
+    `inside`.
+    """
     usable = []
 
     def counted(weights: np.ndarray) -> np.ndarray:
@@ -162,14 +208,22 @@ def _area(
     return _described(target, metric, (value, low, high), inside, patients) | {"n_draws": n_draws}
 
 
-def _share(target: str, metric: str, right: np.ndarray, inside: np.ndarray, patients: np.ndarray) -> dict:
-    """A row of the table, of the share of `right` among the cases `inside`, with Wilson's interval: no resamples."""
+def _share(
+    target: str, metric: str, right: np.ndarray, inside: np.ndarray, patients: np.ndarray
+) -> dict:
+    """A row of the table, of the share of `right` among the cases `inside`, with Wilson's interval:
+    no resamples.
+    """
     values = np.where(inside, right, np.nan)[:, None]
     found = statistics.mean_intervals(values, patients, 1, 0, np.array([True]))
-    return _described(target, metric, [float(end[0]) for end in found], inside, patients) | {"n_draws": 0}
+    return _described(target, metric, [float(end[0]) for end in found], inside, patients) | {
+        "n_draws": 0
+    }
 
 
-def _described(target: str, metric: str, found: Sequence[float], inside: np.ndarray, patients: np.ndarray) -> dict:
+def _described(
+    target: str, metric: str, found: Sequence[float], inside: np.ndarray, patients: np.ndarray
+) -> dict:
     row = {"target": target, "metric": metric} | dict(zip(("value", "ci_low", "ci_high"), found))
     return row | {"n_cases": int(inside.sum()), "n_patients": len(set(patients[inside]))}
 
@@ -179,6 +233,11 @@ def curves(
 ) -> dict[str, dict[str, tuple[np.ndarray, np.ndarray]]]:
     """Per target and network the (positive, scores) that a ROC curve is drawn from."""
     return {
-        classes[place]: {name: (positive, one_against_rest(targets, found)[row][2]) for name, found in scores.items()}
-        for row, (place, positive, _) in enumerate(one_against_rest(targets, next(iter(scores.values()))))
+        classes[place]: {
+            name: (positive, one_against_rest(targets, found)[row][2])
+            for name, found in scores.items()
+        }
+        for row, (place, positive, _) in enumerate(
+            one_against_rest(targets, next(iter(scores.values())))
+        )
     }

@@ -1,4 +1,6 @@
-"""How pixels become network input: a linear rescaling of 0..255, then a mean and a deviation per channel."""
+"""How pixels become network input: a linear rescaling of 0..255, then a mean and a deviation per
+channel.
+"""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -11,7 +13,9 @@ MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # ImageNet's, as torch
 
 
 class Preprocessing(NamedTuple):
-    """The input of a network from pixels x of 0..255: (low + (high - low) x / 255 - mean) / std, per channel of three."""
+    """The input of a network from pixels x of 0..255: (low + (high - low) x / 255 - mean) / std,
+    per channel of three.
+    """
 
     mean: tuple[float, float, float] = MEAN
     std: tuple[float, float, float] = STD
@@ -24,13 +28,21 @@ class Preprocessing(NamedTuple):
         return (self.low + (self.high - self.low) * level - mean) / std
 
     def pictures(self, images: Tensor) -> Tensor:
-        """Colours (N, 3, H, W), unclipped, 0 for black and 1 for white, of network inputs (N, 3, H, W), in their type."""
-        mean, std = (torch.tensor(values, dtype=torch.float64).to(images).view(1, 3, 1, 1) for values in (self.mean, self.std))
+        """Colours (N, 3, H, W), unclipped, 0 for black and 1 for white, of network inputs (N, 3, H,
+        W), in their type.
+        """
+        mean, std = (
+            torch.tensor(values, dtype=torch.float64).to(images).view(1, 3, 1, 1)
+            for values in (self.mean, self.std)
+        )
         return (images * std + mean - self.low) / (self.high - self.low)
 
     def normalised(self, pictures: Tensor) -> Tensor:
         """Network inputs (N, 3, H, W) of colours (N, 3, H, W), the inverse of `pictures`."""
-        mean, std = (torch.tensor(values, dtype=torch.float64).to(pictures).view(1, 3, 1, 1) for values in (self.mean, self.std))
+        mean, std = (
+            torch.tensor(values, dtype=torch.float64).to(pictures).view(1, 3, 1, 1)
+            for values in (self.mean, self.std)
+        )
         return (self.low + (self.high - self.low) * pictures - mean) / std
 
 
@@ -38,13 +50,16 @@ IMAGENET = Preprocessing()
 
 
 def preprocessing(
-    mean: Sequence[float] | float = MEAN, std: Sequence[float] | float = STD, range: Sequence[float] = (0.0, 1.0)
+    mean: Sequence[float] | float = MEAN,
+    std: Sequence[float] | float = STD,
+    range: Sequence[float] = (0.0, 1.0),
 ) -> Preprocessing:
     """What params.yaml says of a network's input, checked.
 
-    mean, std: one number, or one per colour channel, in units of `range`; range: what black and white are before them, such as
-    (0, 1), (0, 255) or (-1024, 1024). Raises ValueError for anything that is no finite number, another count, a deviation that is not
-    positive and a range that does not rise.
+    mean, std: one number, or one per colour channel, in units of `range`; range: what black and
+    white are before them, such as (0, 1), (0, 255) or (-1024, 1024). Raises ValueError for anything
+    that is no finite number, another count, a deviation that is not positive and a range that does
+    not rise.
     """
     found = {}
     for name, value in (("mean", mean), ("std", std), ("range", range)):
@@ -53,21 +68,33 @@ def preprocessing(
         if (
             not isinstance(numbers, list | tuple)
             or len(numbers) not in wanted
-            or not all(isinstance(one, int | float) and not isinstance(one, bool) for one in numbers)
+            or not all(
+                isinstance(one, int | float) and not isinstance(one, bool) for one in numbers
+            )
             or not np.isfinite(numbers).all()
         ):
-            count = "two numbers" if name == "range" else "one number, or one for each of the three colour channels"
+            count = (
+                "two numbers"
+                if name == "range"
+                else "one number, or one for each of the three colour channels"
+            )
             raise ValueError(f"`{name}` of a network's input must be {count}, not {value!r}")
-        found[name] = tuple(float(one) for one in numbers) * (3 // len(numbers) if name != "range" else 1)
+        found[name] = tuple(float(one) for one in numbers) * (
+            3 // len(numbers) if name != "range" else 1
+        )
     if min(found["std"]) <= 0:
         raise ValueError(f"`std` of a network's input must be above 0, not {std!r}")
     if not found["range"][0] < found["range"][1]:
-        raise ValueError(f"`range` of a network's input must rise from black to white, not {list(range)!r}")
+        raise ValueError(
+            f"`range` of a network's input must rise from black to white, not {list(range)!r}"
+        )
     return Preprocessing(found["mean"], found["std"], *found["range"])
 
 
 def described(told: dict) -> Preprocessing:
-    """The preprocessing in the description of a stored network, ImageNet's in one that says nothing of it."""
+    """The preprocessing in the description of a stored network, ImageNet's in one that says nothing
+    of it.
+    """
     return preprocessing(**told.get("preprocessing", {}))
 
 
@@ -77,13 +104,16 @@ def description(of: Preprocessing) -> dict:
 
 
 def of(model: nn.Module | None) -> Preprocessing:
-    """The preprocessing that `model` was given (`model.preprocessing`), ImageNet's for one that was given none."""
+    """The preprocessing that `model` was given (`model.preprocessing`), ImageNet's for one that was
+    given none.
+    """
     return getattr(model, "preprocessing", IMAGENET)
 
 
 def unit(model: nn.Module | None, images: Tensor) -> Tensor | float:
-    """What one unit of ImageNet's network input is in inputs (N, C, H, W) of `model`: (1, 3, 1, 1), so that noise and contrast mean the
-    same for every network; 1 for images of another number of channels, whose scale nobody stated."""
+    """What one unit of ImageNet's network input is in inputs (N, C, H, W) of `model`: (1, 3, 1, 1),
+    so that noise and contrast mean the same for every network; 1 for images of another number of
+    channels, whose scale nobody stated."""
     if images.shape[1] != 3:
         return 1.0
     taken = of(model)
@@ -92,11 +122,13 @@ def unit(model: nn.Module | None, images: Tensor) -> Tensor | float:
 
 
 def shade(model: nn.Module | None, images: Tensor, value: float = 0.0) -> Tensor | float:
-    """The colour that is `value` of ImageNet's network input, 0 its mean colour, in inputs (N, C, H, W) of `model`: (1, 3, 1, 1); `value`
-    itself for images of another number of channels."""
+    """The colour that is `value` of ImageNet's network input, 0 its mean colour, in inputs (N, C,
+    H, W) of `model`: (1, 3, 1, 1); `value` itself for images of another number of channels."""
     if images.shape[1] != 3:
         return value
     taken = of(model)
-    mean, std, grey = (torch.tensor(each, dtype=torch.float64) for each in (taken.mean, taken.std, MEAN))
+    mean, std, grey = (
+        torch.tensor(each, dtype=torch.float64) for each in (taken.mean, taken.std, MEAN)
+    )
     middle = (taken.low + (taken.high - taken.low) * grey - mean) / std
     return middle.to(images).view(1, 3, 1, 1) + value * unit(model, images)

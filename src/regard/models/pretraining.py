@@ -1,9 +1,11 @@
-"""Pre-training without natural images: a network learns to tell apart fractals that are drawn from formulas.
+"""Pre-training without natural images: a network learns to tell apart fractals that are drawn from
+formulas.
 
-After Kataoka et al., "Pre-training without Natural Images" (ACCV 2020; IJCV 2022): a category is one iterated function
-system (IFS), and its instances vary the system's parameters and the patch that is drawn at each point. The systems are
-sampled by their singular values after Anderson and Farrell, "Improving Fractal Pre-training" (WACV 2022), which keeps
-to well-spread shapes. Every image depends on (seed, category, instance) only, however many are drawn.
+After Kataoka et al., "Pre-training without Natural Images" (ACCV 2020; IJCV 2022): a category is
+one iterated function system (IFS), and its instances vary the system's parameters and the patch
+that is drawn at each point. The systems are sampled by their singular values after Anderson and
+Farrell, "Improving Fractal Pre-training" (WACV 2022), which keeps to well-spread shapes. Every
+image depends on (seed, category, instance) only, however many are drawn.
 """
 
 import inspect
@@ -21,14 +23,25 @@ from tqdm import tqdm
 from regard.models import backbones
 
 MAPS = (2, 8)  # fewest and most affine maps in a system, as in Kataoka et al.
-FILL = 0.2  # a category must visit more than this share of the pixels (the filling rate of Kataoka et al.) ...
-FILL_SIZE, FILL_POINTS = 64, 16384  # ... of a square frame of FILL_SIZE pixels, in FILL_POINTS points
-WEIGHTS = (0.8, 1.2)  # range of the factor on one coefficient of all maps that makes an instance (Kataoka et al.)
+# a category must visit more than this share of the pixels (the filling rate of Kataoka et al.) ...
+FILL = 0.2
+FILL_SIZE, FILL_POINTS = (
+    64,
+    16384,
+)  # ... of a square frame of FILL_SIZE pixels, in FILL_POINTS points
+WEIGHTS = (
+    0.8,
+    1.2,
+)  # range of the factor on one coefficient of all maps that makes an instance (Kataoka et al.)
 LARGEST = 0.95  # largest singular value of a map after it was varied, so that every map contracts
-WALKERS, WARM_UP = 1024, 20  # points that are moved at once, and the steps they make towards the attractor unrecorded
+WALKERS, WARM_UP = (
+    1024,
+    20,
+)  # points that are moved at once, and the steps they make towards the attractor unrecorded
 
-# Network -> how its committed weights were made: arguments of `write` that differ from the defaults. The defaults are
-# vgg19_bn's; the others take as many epochs as one CPU thread does in about five minutes, drawing the images included.
+# Network -> how its committed weights were made: arguments of `write` that differ from the
+# defaults. The defaults are vgg19_bn's; the others take as many epochs as one CPU thread does in
+# about five minutes, drawing the images included.
 SCHEDULES = {
     "vgg19_bn": {},
     "vgg16_bn": {"epochs": 3, "threads": 1, "dtype": torch.float16},
@@ -38,7 +51,8 @@ SCHEDULES = {
 
 
 def category(seed: int, index: int) -> np.ndarray:
-    """The system of category `index`: affine maps (maps, 2, 3) of the plane, x -> a[:, :2] @ x + a[:, 2], contracting.
+    """The system of category `index`: affine maps (maps, 2, 3) of the plane, x -> a[:, :2] @ x +
+    a[:, 2], contracting.
 
     Systems are drawn until one fills more than FILL of its frame.
     """
@@ -53,8 +67,9 @@ def category(seed: int, index: int) -> np.ndarray:
 def _sample(generator: np.random.Generator) -> np.ndarray:
     """Affine maps (maps, 2, 3) with singular values below LARGEST and translations in [-1, 1].
 
-    The sum over the maps of (larger + 2 * smaller singular value) lies between (5 + maps) / 2 and (6 + maps) / 2, where
-    Anderson and Farrell found the well-spread fractals: neither dust nor a filled blob.
+    The sum over the maps of (larger + 2 * smaller singular value) lies between (5 + maps) / 2 and
+    (6 + maps) / 2, where Anderson and Farrell found the well-spread fractals: neither dust nor a
+    filled blob.
     """
     number = generator.integers(MAPS[0], MAPS[1] + 1)
     while True:
@@ -62,7 +77,9 @@ def _sample(generator: np.random.Generator) -> np.ndarray:
         smaller = generator.uniform(0, larger)
         if (5 + number) / 2 <= (larger + 2 * smaller).sum() <= (6 + number) / 2:
             break
-    scales = np.stack([larger, smaller * generator.choice((-1, 1), number)], axis=1)  # -1: the map also reflects
+    scales = np.stack(
+        [larger, smaller * generator.choice((-1, 1), number)], axis=1
+    )  # -1: the map also reflects
     left, right = (_rotations(generator.uniform(0, 2 * np.pi, number)) for _ in range(2))
     linear = left * scales[:, None] @ right
     return np.concatenate([linear, generator.uniform(-1, 1, (number, 2, 1))], axis=2)
@@ -75,7 +92,9 @@ def _rotations(angles: np.ndarray) -> np.ndarray:
 
 
 def _vary(maps: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-    """`maps` with one of the six coefficients, the same one in all maps, scaled by a factor in WEIGHTS; contracting."""
+    """`maps` with one of the six coefficients, the same one in all maps, scaled by a factor in
+    WEIGHTS; contracting.
+    """
     varied = maps.copy()
     varied[:, generator.integers(2), generator.integers(3)] *= generator.uniform(*WEIGHTS)
     norms = np.linalg.norm(varied[:, :, :2], ord=2, axis=(1, 2))
@@ -84,11 +103,16 @@ def _vary(maps: np.ndarray, generator: np.random.Generator) -> np.ndarray:
 
 
 def _visits(maps: np.ndarray, generator: np.random.Generator, size: int, points: int) -> np.ndarray:
-    """Visits per pixel, int64 (size, size), of at least `points` points of the chaos game, scaled to fill the frame."""
-    # a map is taken in proportion to the area it covers; the floor lets a nearly singular map draw its line
+    """Visits per pixel, int64 (size, size), of at least `points` points of the chaos game, scaled
+    to fill the frame.
+    """
+    # a map is taken in proportion to the area it covers; the floor lets a nearly singular map draw
+    # its line
     areas = np.abs(np.linalg.det(maps[:, :, :2])) + 0.01
     steps = WARM_UP + -(-points // WALKERS)
-    choices = np.searchsorted(np.cumsum(areas / areas.sum())[:-1], generator.random((steps, WALKERS)))
+    choices = np.searchsorted(
+        np.cumsum(areas / areas.sum())[:-1], generator.random((steps, WALKERS))
+    )
     (a, b, c), (d, e, f) = maps.transpose(1, 2, 0)
     x, y = np.zeros((2, WALKERS))
     path = np.empty((2, steps, WALKERS))
@@ -101,12 +125,15 @@ def _visits(maps: np.ndarray, generator: np.random.Generator, size: int, points:
     return np.bincount(row * size + column, minlength=size * size).reshape(size, size)
 
 
-def render(maps: np.ndarray, generator: np.random.Generator, size: int = 112, points: int = 32768) -> np.ndarray:
-    """One instance of the system `maps` (maps, 2, 3) as a grey image, uint8 (size, size), black where no point came.
+def render(
+    maps: np.ndarray, generator: np.random.Generator, size: int = 112, points: int = 32768
+) -> np.ndarray:
+    """One instance of the system `maps` (maps, 2, 3) as a grey image, uint8 (size, size), black
+    where no point came.
 
-    The system is varied, and one random 3 x 3 patch is drawn at each of `points` points (patch rendering). The
-    grey is the logarithm of the number of times a pixel was drawn, 255 the most: the paper draws in black and white,
-    but the features are for grey textures.
+    The system is varied, and one random 3 x 3 patch is drawn at each of `points` points (patch
+    rendering). The grey is the logarithm of the number of times a pixel was drawn, 255 the most:
+    the paper draws in black and white, but the features are for grey textures.
     """
     counts = _visits(_vary(maps, generator), generator, size, points)
     patch = generator.integers(0, 2, (3, 3))
@@ -116,21 +143,26 @@ def render(maps: np.ndarray, generator: np.random.Generator, size: int = 112, po
 
 
 def dataset(seed: int, categories: int, instances: int, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """All instances of all categories, in order: uint8 (categories * instances, size, size), and int64 labels."""
+    """All instances of all categories, in order: uint8 (categories * instances, size, size), and
+    int64 labels.
+    """
     images = np.empty((categories, instances, size, size), np.uint8)
     for index in tqdm(range(categories), desc="fractals", unit="category", disable=None):
         maps = category(seed, index)
         for instance in range(instances):
             # 1 + instance: 0 draws the category itself
-            images[index, instance] = render(maps, np.random.default_rng((seed, index, 1 + instance)), size)
+            images[index, instance] = render(
+                maps, np.random.default_rng((seed, index, 1 + instance)), size
+            )
     return images.reshape(-1, size, size), np.repeat(np.arange(categories), instances)
 
 
 def _augment(images: Tensor, crop: int, generator: torch.Generator) -> Tensor:
     """Random views of uint8 (N, H, W) images: uint8 (N, crop, crop).
 
-    Crop, turn by a multiple of 90 degrees, flip; contrast and brightness; speckle-like multiplicative noise with grains
-    of one and two pixels, so that texture alone does not carry the answer; inversion of half the images.
+    Crop, turn by a multiple of 90 degrees, flip; contrast and brightness; speckle-like
+    multiplicative noise with grains of one and two pixels, so that texture alone does not carry the
+    answer; inversion of half the images.
     """
     number, height, width = images.shape
     tops, lefts, turns, flips = (
@@ -167,27 +199,38 @@ def pretrain(
     seed: int = 0,
     threads: int = 2,
 ) -> tuple[nn.Sequential, list[dict]]:
-    """A network that tells `categories` fractals apart, in eval mode on the CPU, and one dictionary per epoch.
+    """A network that tells `categories` fractals apart, in eval mode on the CPU, and one dictionary
+    per epoch.
 
-    Each has epoch, loss (mean cross-entropy in training) and held_out_accuracy (share of right answers, 0 to 1, on the
-    centre crops of the last tenth of each category's instances, at least one, that training never saw). AdamW with a
-    one-cycle learning rate that peaks at `learning_rate`, in bfloat16 autocast. Runs on a GPU if there is one, else on
-    `threads` CPU threads, where the same arguments give the same bits on the same machine.
+    Each has epoch, loss (mean cross-entropy in training) and held_out_accuracy (share of right
+    answers, 0 to 1, on the centre crops of the last tenth of each category's instances, at least
+    one, that training never saw). AdamW with a one-cycle learning rate that peaks at
+    `learning_rate`, in bfloat16 autocast. Runs on a GPU if there is one, else on `threads` CPU
+    threads, where the same arguments give the same bits on the same machine.
     """
-    images, labels = (torch.from_numpy(array) for array in dataset(seed, categories, instances, size))
+    images, labels = (
+        torch.from_numpy(array) for array in dataset(seed, categories, instances, size)
+    )
     held_out = torch.arange(len(labels)) % instances >= instances - max(1, instances // 10)
     margin = (size - crop) // 2
-    centres, answers = images[held_out, margin : margin + crop, margin : margin + crop], labels[held_out]
+    centres, answers = (
+        images[held_out, margin : margin + crop, margin : margin + crop],
+        labels[held_out],
+    )
     images, labels = images[~held_out], labels[~held_out]
 
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    model = backbones.build(name, categories, None, width, seed=seed).to(device, memory_format=torch.channels_last)
+    model = backbones.build(name, categories, None, width, seed=seed).to(
+        device, memory_format=torch.channels_last
+    )
     optimizer = torch.optim.AdamW(model.parameters(), learning_rate, weight_decay=weight_decay)
     steps = epochs * -(-len(images) // batch)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, learning_rate, steps)
     generator = torch.Generator().manual_seed(seed)
     threads_before = torch.get_num_threads()
-    torch.set_num_threads(threads)  # the order of sums, and so their rounding, depends on the number of threads
+    torch.set_num_threads(
+        threads
+    )  # the order of sums, and so their rounding, depends on the number of threads
     history = []
     try:
         progress = tqdm(range(1, epochs + 1), desc="pre-training", unit="epoch", disable=None)
@@ -204,9 +247,12 @@ def pretrain(
                 schedule.step()
                 total += loss.item() * len(targets)
             if epoch == epochs:
-                # the running statistics are of the last few batches, under changing weights: take them afresh from all
+                # the running statistics are of the last few batches, under changing weights: take
+                # them afresh from all
                 with torch.autocast(device.type, torch.bfloat16):
-                    torch.optim.swa_utils.update_bn(_batches(images, labels, crop, batch, generator, device), model)
+                    torch.optim.swa_utils.update_bn(
+                        _batches(images, labels, crop, batch, generator, device), model
+                    )
             history.append(
                 {
                     "epoch": epoch,
@@ -221,37 +267,53 @@ def pretrain(
 
 
 def _batches(
-    images: Tensor, labels: Tensor, crop: int, batch: int, generator: torch.Generator, device: torch.device
+    images: Tensor,
+    labels: Tensor,
+    crop: int,
+    batch: int,
+    generator: torch.Generator,
+    device: torch.device,
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """One pass over the images in random order: augmented network input (N, 3, crop, crop), and labels (N,)."""
+    """One pass over the images in random order: augmented network input (N, 3, crop, crop), and
+    labels (N,).
+    """
     for chosen in torch.randperm(len(images), generator=generator).split(batch):
         views = _augment(images[chosen], crop, generator)
         yield backbones.inputs(views.to(device)), labels[chosen].to(device)
 
 
 @torch.no_grad()
-def _accuracy(model: nn.Module, images: Tensor, labels: Tensor, batch: int, device: torch.device) -> float:
-    """The share of uint8 (N, H, W) images, 0 to 1, whose largest logit in eval mode is that of their label."""
+def _accuracy(
+    model: nn.Module, images: Tensor, labels: Tensor, batch: int, device: torch.device
+) -> float:
+    """The share of uint8 (N, H, W) images, 0 to 1, whose largest logit in eval mode is that of
+    their label.
+    """
     model.eval()
     right = 0
     for chosen, answers in zip(images.split(batch), labels.split(batch), strict=True):
         with torch.autocast(device.type, torch.bfloat16):
-            right += (model(backbones.inputs(chosen.to(device))).argmax(1).cpu() == answers).sum().item()
+            right += (
+                (model(backbones.inputs(chosen.to(device))).argmax(1).cpu() == answers).sum().item()
+            )
     return right / len(labels)
 
 
 def write(path: Path, dtype: torch.dtype = torch.float32, **settings) -> dict:
-    """Pre-train with `settings` (those of `pretrain`) and save the features as `dtype`, for `backbones.build`.
+    """Pre-train with `settings` (those of `pretrain`) and save the features as `dtype`, for
+    `backbones.build`.
 
-    The safetensors metadata's `description` is the JSON of what is returned: the source, all settings with their
-    defaults, and the held-out accuracy (before rounding to `dtype`). The file appears at `path` only when it is whole.
-    Raises ValueError for features that `dtype` cannot hold.
+    The safetensors metadata's `description` is the JSON of what is returned: the source, all
+    settings with their defaults, and the held-out accuracy (before rounding to `dtype`). The file
+    appears at `path` only when it is whole. Raises ValueError for features that `dtype` cannot
+    hold.
     """
     arguments = inspect.signature(pretrain).bind(**settings)
     arguments.apply_defaults()
     model, history = pretrain(**arguments.arguments)
     description = arguments.arguments | {
-        "source": "fractals drawn by regard.fractals, after Kataoka et al., Pre-training without Natural Images",  # as the committed files say
+        # as the committed files say
+        "source": "fractals drawn by regard.fractals, after Kataoka et al., Pre-training without Natural Images",
         "held_out_accuracy": history[-1]["held_out_accuracy"],
     }
     features = {
@@ -263,18 +325,23 @@ def write(path: Path, dtype: torch.dtype = torch.float32, **settings) -> dict:
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(path.name + ".part")
-    aside.write_bytes(save(features, metadata={"description": json.dumps(description, sort_keys=True)}))
+    aside.write_bytes(
+        save(features, metadata={"description": json.dumps(description, sort_keys=True)})
+    )
     aside.replace(path)
     return description
 
 
 def write_committed(name: str) -> Path:
-    """Make the file in data/weights that `backbones.build` loads as "fractal" at width 0.25, and return its path.
+    """Make the file in data/weights that `backbones.build` loads as "fractal" at width 0.25, and
+    return its path.
 
     Raises ValueError for a network without a schedule.
     """
     if name not in SCHEDULES:
-        raise ValueError(f"no pre-training schedule for {name!r}; there is one for {', '.join(SCHEDULES)}")
+        raise ValueError(
+            f"no pre-training schedule for {name!r}; there is one for {', '.join(SCHEDULES)}"
+        )
     width = inspect.signature(pretrain).parameters["width"].default
     path = backbones.weights_path(name, width)
     write(path, name=name, **SCHEDULES[name])

@@ -9,7 +9,9 @@ from torch.nn import functional
 
 
 class Field(NamedTuple):
-    """Location i of a layer, along either axis, is centred on pixel first + stride * i, pixel centres being whole numbers."""
+    """Location i of a layer, along either axis, is centred on pixel first + stride * i, pixel
+    centres being whole numbers.
+    """
 
     stride: float
     first: float
@@ -18,9 +20,10 @@ class Field(NamedTuple):
 def field(model: nn.Module, layer: str, size: int) -> Field:
     """The field of `layer` (a name of `model.named_modules()`), for square inputs of `size` pixels.
 
-    Found on a copy whose convolutions pass on the middle of their kernel alone and whose maxima are means: what a location then
-    depends on lies symmetrically about its centre, so the centre of its gradient is exact. Raises ValueError for a layer that is not
-    there, gives no maps, or maps of less than two by two locations.
+    Found on a copy whose convolutions pass on the middle of their kernel alone and whose maxima are
+    means: what a location then depends on lies symmetrically about its centre, so the centre of its
+    gradient is exact. Raises ValueError for a layer that is not there, gives no maps, or maps of
+    less than two by two locations.
     """
     plain = copy.deepcopy(model).cpu().float().eval()
     for name, module in list(plain.named_modules()):
@@ -35,7 +38,10 @@ def field(model: nn.Module, layer: str, size: int) -> Field:
     image = torch.ones(1, 3, size, size, requires_grad=True)
     maps = output(plain, image, layer)
     if maps.ndim != 4 or min(maps.shape[2:]) < 2:
-        raise ValueError(f"layer {layer!r} gives {tuple(maps.shape)}: it has no map of two by two locations or more")
+        raise ValueError(
+            f"layer {layer!r} gives {tuple(maps.shape)}: it has no map of two by two locations or "
+            "more"
+        )
     middle, centres = maps.shape[2] // 2, []
     for place in (middle - 1, middle):
         (reach,) = torch.autograd.grad(maps[0, :, place, middle].sum(), image, retain_graph=True)
@@ -50,17 +56,25 @@ def _middle(convolution: nn.Conv2d) -> None:
     down, across = convolution.kernel_size
     with torch.no_grad():
         convolution.weight.zero_()
-        rows, columns = slice((down - 1) // 2, down // 2 + 1), slice((across - 1) // 2, across // 2 + 1)
+        rows, columns = (
+            slice((down - 1) // 2, down // 2 + 1),
+            slice((across - 1) // 2, across // 2 + 1),
+        )
         convolution.weight[:, :, rows, columns] = 1 / convolution.weight.shape[1]
         if convolution.bias is not None:
             convolution.bias.zero_()
 
 
 def output(model: nn.Module, images: Tensor, layer: str) -> Tensor:
-    """What `layer` gives for `images`. Raises ValueError for a layer that is not there or takes no part."""
+    """What `layer` gives for `images`. Raises ValueError for a layer that is not there or takes no
+    part.
+    """
     modules = dict(model.named_modules())
     if layer not in modules:
-        raise ValueError(f"the network has no layer {layer!r}; it has {', '.join(name for name in modules if name)}")
+        raise ValueError(
+            f"the network has no layer {layer!r}; it has "
+            f"{', '.join(name for name in modules if name)}"
+        )
     found = []
     handle = modules[layer].register_forward_hook(lambda module, given, gave: found.append(gave))
     try:
@@ -73,14 +87,20 @@ def output(model: nn.Module, images: Tensor, layer: str) -> Tensor:
 
 
 def enlarge(maps: Tensor, size: int, field: Field) -> Tensor:
-    """Maps (N, K, h, w) of a layer at `size` x `size` pixels: bilinear between the centres of the receptive fields, beyond the
-    outermost centres as at these."""
+    """Maps (N, K, h, w) of a layer at `size` x `size` pixels: bilinear between the centres of the
+    receptive fields, beyond the outermost centres as at these."""
     pixels = torch.arange(size, dtype=torch.float64, device=maps.device)
     grids = []
     for cells in maps.shape[2:]:
         place = (pixels - field.first) / field.stride
-        grids.append((2 * place + 1) / cells - 1)  # as grid_sample counts, the outer edges of the map at -1 and 1
+        grids.append(
+            (2 * place + 1) / cells - 1
+        )  # as grid_sample counts, the outer edges of the map at -1 and 1
     grid = torch.stack(torch.meshgrid(*grids, indexing="ij")[::-1], dim=-1).to(maps.dtype)
     return functional.grid_sample(
-        maps, grid.expand(len(maps), -1, -1, -1), mode="bilinear", padding_mode="border", align_corners=False
+        maps,
+        grid.expand(len(maps), -1, -1, -1),
+        mode="bilinear",
+        padding_mode="border",
+        align_corners=False,
     )

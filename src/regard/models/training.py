@@ -1,4 +1,6 @@
-"""Transfer learning of a classifier: one class per image, or several findings each present, absent or unknown."""
+"""Transfer learning of a classifier: one class per image, or several findings each present, absent
+or unknown.
+"""
 
 import copy
 import functools
@@ -22,16 +24,24 @@ from regard.models.performance import auroc, one_against_rest
 def predict(model: nn.Module, images: Tensor, batch: int = 32) -> Tensor:
     """Logits (N, classes), float32 on the CPU, of uint8 images (N, H, W) or (N, H, W, 3)."""
     device = next(model.parameters()).device
-    return torch.cat([model(backbones.inputs(part.to(device), model)).float().cpu() for part in images.split(batch)])
+    return torch.cat(
+        [
+            model(backbones.inputs(part.to(device), model)).float().cpu()
+            for part in images.split(batch)
+        ]
+    )
 
 
 def targets(table: pd.DataFrame, classes: Sequence[str], kind: str) -> Tensor:
-    """What the network is to say: int64 (N,) class indices, -1 unknown, or float32 (N, findings) 1, 0 or NaN unknown.
+    """What the network is to say: int64 (N,) class indices, -1 unknown, or float32 (N, findings) 1,
+    0 or NaN unknown.
 
     kind: "label" (one class per image, in the column label) or "findings" (a column each).
     """
     if kind == "findings":
-        return torch.from_numpy(table[list(classes)].apply(pd.to_numeric).to_numpy(np.float32, copy=True))
+        return torch.from_numpy(
+            table[list(classes)].apply(pd.to_numeric).to_numpy(np.float32, copy=True)
+        )
     places = {name: place for place, name in enumerate(classes)}
     return torch.tensor([places.get(label, -1) for label in table["label"]])
 
@@ -42,7 +52,8 @@ def known(targets: Tensor) -> Tensor:
 
 
 def loss(logits: Tensor, targets: Tensor, weights: Tensor | None = None) -> Tensor:
-    """Mean loss over the known targets, zero where none is: cross-entropy, or binary cross-entropy for findings.
+    """Mean loss over the known targets, zero where none is: cross-entropy, or binary cross-entropy
+    for findings.
 
     weights: of each class, or of each finding's positive cases.
     """
@@ -59,15 +70,16 @@ def loss(logits: Tensor, targets: Tensor, weights: Tensor | None = None) -> Tens
 def balancing(targets: Tensor, classes: Sequence[str]) -> Tensor:
     """Weights that make every class, or each finding's presence and absence, count alike.
 
-    Classes: N / (classes x count), of the known ones; findings: absent / present. Raises ValueError where a class has
-    no case, or a finding none with it or none without.
+    Classes: N / (classes x count), of the known ones; findings: absent / present. Raises ValueError
+    where a class has no case, or a finding none with it or none without.
     """
     if targets.is_floating_point():
         present, absent = (targets == 1).sum(0), (targets == 0).sum(0)
         for name, counts in zip(classes, zip(present, absent)):
             if min(counts) == 0:
                 raise ValueError(
-                    f"class_weights: no training case is {'with' if not counts[0] else 'without'} {name!r}"
+                    f"class_weights: no training case is {'with' if not counts[0] else 'without'} "
+                    f"{name!r}"
                 )
         return absent / present
     counts = torch.bincount(targets[targets >= 0], minlength=len(classes))
@@ -77,7 +89,11 @@ def balancing(targets: Tensor, classes: Sequence[str]) -> Tensor:
     return counts.sum() / (len(classes) * counts)
 
 
-BLANKS = {"ignore": torch.nan, "zeros": 0.0, "ones": 1.0}  # U-Ignore, U-Zeros, U-Ones (Irvin et al. 2019)
+BLANKS = {
+    "ignore": torch.nan,
+    "zeros": 0.0,
+    "ones": 1.0,
+}  # U-Ignore, U-Zeros, U-Ones (Irvin et al. 2019)
 
 
 def fit(
@@ -100,22 +116,27 @@ def fit(
     augment: Mapping = MappingProxyType({}),
     report=lambda row: None,
 ) -> pd.DataFrame:
-    """Train `model` in place on the rows where split is "train"; keep the epoch with the lowest loss on "tune".
+    """Train `model` in place on the rows where split is "train"; keep the epoch with the lowest
+    loss on "tune".
 
-    images: uint8 (N, H, W) or (N, H, W, 3); targets: as from `targets`; split: (N,) names; classes: of the logits.
-    class_weights: "none" or "balanced" (see `balancing`); blank: what an unknown finding counts as in training,
-    "ignore", "zeros" or "ones" (the tuning loss is of the known ones always); augment: the options of
-    `regard.models.augmentation.augment`. frozen: train the linear head alone, with the features (batch norm included) as they
-    are. Stops after `patience` epochs without a lower tuning loss. `report` is
-    called with each row of the history (epoch, train_loss, tune_loss, tune_auroc, the mean over classes or findings),
-    which is returned. Raises ValueError for an unknown option, without a training case, and when the loss is no number any more.
+    images: uint8 (N, H, W) or (N, H, W, 3); targets: as from `targets`; split: (N,) names; classes:
+    of the logits. class_weights: "none" or "balanced" (see `balancing`); blank: what an unknown
+    finding counts as in training, "ignore", "zeros" or "ones" (the tuning loss is of the known ones
+    always); augment: the options of `regard.models.augmentation.augment`. frozen: train the linear
+    head alone, with the features (batch norm included) as they are. Stops after `patience` epochs
+    without a lower tuning loss. `report` is called with each row of the history (epoch, train_loss,
+    tune_loss, tune_auroc, the mean over classes or findings), which is returned. Raises ValueError
+    for an unknown option, without a training case, and when the loss is no number any more.
     """
     if blank not in BLANKS or class_weights not in ("none", "balanced"):
         raise ValueError(
-            f"blank is {blank!r} and class_weights {class_weights!r}; known are {', '.join(BLANKS)}, and none, balanced"
+            f"blank is {blank!r} and class_weights {class_weights!r}; known are "
+            f"{', '.join(BLANKS)}, and none, balanced"
         )
     if not (split == "train").any():
-        raise ValueError("no case is in the split 'train': such a set is for an existing network (train: false)")
+        raise ValueError(
+            "no case is in the split 'train': such a set is for an existing network (train: false)"
+        )
     device = next(model.parameters()).device
     change = functools.partial(augmentation.augment, **augment, taken=preprocessing.of(model))
     learned = targets.nan_to_num(BLANKS[blank]) if targets.is_floating_point() else targets
@@ -139,7 +160,9 @@ def fit(
             model.features.eval()
         losses = []
         for rows in train[torch.randperm(len(train), generator=generator)].split(batch):
-            inputs = change(backbones.inputs(images[rows].to(device), model), generator).contiguous(memory_format=layout)
+            inputs = change(backbones.inputs(images[rows].to(device), model), generator).contiguous(
+                memory_format=layout
+            )
             with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
                 logits = model(inputs)
             error = loss(logits.float(), learned[rows].to(device), weights)
@@ -152,7 +175,10 @@ def fit(
         logits = predict(model, images[tune])
         tune_loss = loss(logits, targets[tune], None if weights is None else weights.cpu()).item()
         if not np.isfinite(tune_loss):
-            raise ValueError(f"training diverged in epoch {epoch}: the tuning loss is {tune_loss}; lower learning_rate")
+            raise ValueError(
+                f"training diverged in epoch {epoch}: the tuning loss is {tune_loss}; lower "
+                "learning_rate"
+            )
         history.append(
             {
                 "epoch": epoch,
@@ -181,21 +207,27 @@ def out_of_fold(
     report: Callable[[str], Callable[[dict], None]] = lambda name: lambda row: None,
     **fitting,
 ) -> tuple[np.ndarray, np.ndarray | None]:
-    """Probabilities (N, classes) of every case from a network that saw none of its patient's images, and thresholds.
+    """Probabilities (N, classes) of every case from a network that saw none of its patient's
+    images, and thresholds.
 
-    build: gives a network to train, the same each time; patients (N,) fall into `folds` folds of about as many cases of each class
-    (or combination of findings), and a quarter of the others tunes: epoch and threshold of a fold come from its own training
-    patients. fitting: of `fit`. The thresholds are those of each case's network: (1, N) for two classes, (N, findings), None for more
-    classes; `performance.called` takes them. Raises ValueError for fewer than two folds, and what `fit` and `thresholds` raise.
+    build: gives a network to train, the same each time; patients (N,) fall into `folds` folds of
+    about as many cases of each class (or combination of findings), and a quarter of the others
+    tunes: epoch and threshold of a fold come from its own training patients. fitting: of `fit`. The
+    thresholds are those of each case's network: (1, N) for two classes, (N, findings), None for
+    more classes; `performance.called` takes them. Raises ValueError for fewer than two folds, and
+    what `fit` and `thresholds` raise.
     """
     from sklearn.model_selection import StratifiedGroupKFold
 
     if folds < 2:
         raise ValueError(f"out-of-fold predictions need at least two folds, not {folds}")
     names = [str(row) for row in targets.tolist()]
-    parts = lambda rows, count: StratifiedGroupKFold(count, shuffle=True, random_state=fitting["seed"]).split(
-        rows, [names[row] for row in rows], patients[rows]
-    )
+
+    def parts(rows, count):
+        return StratifiedGroupKFold(count, shuffle=True, random_state=fitting["seed"]).split(
+            rows, [names[row] for row in rows], patients[rows]
+        )
+
     everything = np.arange(len(images))
     found, cuts = np.full((len(images), len(fitting["classes"])), np.nan), None
     for number, (rest, held) in enumerate(parts(everything, folds), start=1):
@@ -217,15 +249,21 @@ def out_of_fold(
 
 def _mean_auroc(targets: Tensor, logits: Tensor) -> float:
     kind = "findings" if targets.is_floating_point() else "label"
-    found = [auroc(positive, score) for _, positive, score in one_against_rest(targets, probabilities(logits, kind))]
+    found = [
+        auroc(positive, score)
+        for _, positive, score in one_against_rest(targets, probabilities(logits, kind))
+    ]
     return float(np.nanmean(found)) if not np.isnan(found).all() else float("nan")
 
 
 def reporter(name: str, epochs: int) -> Callable[[dict], None]:
-    """What `fit` calls after each epoch: a line under DVC, where no bar can be drawn, else a bar."""
+    """What `fit` calls after each epoch: a line under DVC, where no bar can be drawn, else a
+    bar.
+    """
     if os.environ.get("REGARD_STAGE"):
         return lambda row: print(
-            f"{name}: epoch {row['epoch'] + 1} of at most {epochs}, training loss {row['train_loss']:.3f}, "
+            f"{name}: epoch {row['epoch'] + 1} of at most {epochs}, training loss "
+            f"{row['train_loss']:.3f}, "
             f"tuning loss {row['tune_loss']:.3f}, AUROC {row['tune_auroc']:.3f}"
         )
     from tqdm.auto import tqdm
@@ -240,12 +278,17 @@ def reporter(name: str, epochs: int) -> Callable[[dict], None]:
 
 
 def probabilities(logits: Tensor, kind: str) -> np.ndarray:
-    """Probabilities (N, classes), float64, of logits: of one class per image (they sum to one) or of each finding."""
+    """Probabilities (N, classes), float64, of logits: of one class per image (they sum to one) or
+    of each finding.
+    """
     return (logits.double().sigmoid() if kind == "findings" else logits.double().softmax(1)).numpy()
 
 
-def thresholds(targets: Tensor, probabilities: np.ndarray, classes: Sequence[str], kind: str) -> np.ndarray | None:
-    """Youden's threshold of the second of two classes, or of each finding, from its known cases; None for more classes.
+def thresholds(
+    targets: Tensor, probabilities: np.ndarray, classes: Sequence[str], kind: str
+) -> np.ndarray | None:
+    """Youden's threshold of the second of two classes, or of each finding, from its known cases;
+    None for more classes.
 
     Raises ValueError where the cases are all with a class or finding, or all without it.
     """
@@ -255,18 +298,25 @@ def thresholds(targets: Tensor, probabilities: np.ndarray, classes: Sequence[str
     for place, positive, score in one_against_rest(targets, probabilities):
         if len(set(positive)) < 2:
             raise ValueError(
-                f"{classes[place]!r} has no threshold: of the tuning cases that are known all have it, or none"
+                f"{classes[place]!r} has no threshold: of the tuning cases that are known all "
+                "have it, or none"
             )
         found.append(youden_threshold(positive.astype(int), score))
     return np.array(found)
 
 
 def youden_threshold(labels: np.ndarray, scores: np.ndarray) -> float:
-    """The score at and above which a case is called positive: the largest sensitivity + specificity (Youden 1950).
+    """The score at and above which a case is called positive: the largest sensitivity + specificity
+    (Youden 1950).
 
-    Between this and the next lower observed score the midpoint is taken, since all in between are as good.
+    Between this and the next lower observed score the midpoint is taken, since all in between are
+    as good.
     """
     false_positive, true_positive, thresholds = roc_curve(labels, scores, drop_intermediate=False)
     chosen = thresholds[np.argmax(true_positive - false_positive)]
     lower = scores[scores < chosen]
-    return float((chosen + lower.max()) / 2) if len(lower) and np.isfinite(chosen) else float(min(chosen, 1.0))
+    return (
+        float((chosen + lower.max()) / 2)
+        if len(lower) and np.isfinite(chosen)
+        else float(min(chosen, 1.0))
+    )

@@ -29,24 +29,36 @@ GENERATORS = {
     "prostate": prostate,
     "ultrasound": ultrasound,
 }
-PHANTOMS = {study: generator.draw for study, generator in GENERATORS.items()}  # study -> draw(seed) -> iterator of Case
-SEEDS = {study: generator.SEED for study, generator in GENERATORS.items()}  # study -> seed of the set that ships
+PHANTOMS = {
+    study: generator.draw for study, generator in GENERATORS.items()
+}  # study -> draw(seed) -> iterator of Case
+SEEDS = {
+    study: generator.SEED for study, generator in GENERATORS.items()
+}  # study -> seed of the set that ships
 
 
 def draw(study: str, seed: int | None = None) -> cases.Cases:
-    """All phantoms of a study, in memory; `seed` None is the committed draw. Raises ValueError for an unknown study."""
+    """All phantoms of a study, in memory; `seed` None is the committed draw. Raises ValueError for
+    an unknown study.
+    """
     if study not in PHANTOMS:
         raise ValueError(f"no phantom for study {study!r}; there are: {', '.join(PHANTOMS)}")
     drawn = list(PHANTOMS[study](SEEDS[study] if seed is None else seed))
     rows = [
-        {"case": case.case, "patient": case.patient, "image": f"images/{case.case}.png"} | case.labels | case.columns
+        {"case": case.case, "patient": case.patient, "image": f"images/{case.case}.png"}
+        | case.labels
+        | case.columns
         for case in drawn
     ]
     structures = sorted({structure for case in drawn for structure in case.regions})
-    regions = {structure: [case.regions.get(structure) for case in drawn] for structure in structures}
+    regions = {
+        structure: [case.regions.get(structure) for case in drawn] for structure in structures
+    }
     return cases.Cases(pd.DataFrame(rows).astype(str), [case.image for case in drawn], regions)
 
 
 def write(study: str, folder: str | Path, seed: int | None = None) -> None:
-    """Draw a study's phantoms into `folder`, as `cases.write` does: whole or not at all, a DATASHEET.md there kept."""
+    """Draw a study's phantoms into `folder`, as `cases.write` does: whole or not at all, a
+    DATASHEET.md there kept.
+    """
     cases.write(draw(study, seed), folder)

@@ -32,7 +32,9 @@ def grid(step):
 
 
 def outline(rng, waviness, notches=0, corners=0.0):
-    """Radius over 128 angles, about 1: harmonics, inward folds (`notches`) and straight runs between corners."""
+    """Radius over 128 angles, about 1: harmonics, inward folds (`notches`) and straight runs
+    between corners.
+    """
     angle, order = ANGLES[:-1], np.arange(2, 8)[:, None]
     waves = np.cos(order * angle + rng.uniform(0, 2 * np.pi, (6, 1)))
     edge = 1 + (waviness / order * rng.standard_normal((6, 1)) * waves).sum(axis=0)
@@ -48,22 +50,31 @@ def outline(rng, waviness, notches=0, corners=0.0):
 
 
 def relative(step, centre, radius, aspect, tilt, outline):
-    """The window around a gland, as slices, and in it the distance from its centre relative to its outline (1)."""
+    """The window around a gland, as slices, and in it the distance from its centre relative to its
+    outline (1).
+    """
     reach = radius * np.sqrt(aspect) * outline.max() + 22
     window = tuple(
-        slice(*np.clip([int((place - reach) / step), int((place + reach) / step) + 1], 0, SIZE * FINE))
+        slice(
+            *np.clip([int((place - reach) / step), int((place + reach) / step) + 1], 0, SIZE * FINE)
+        )
         for place in centre
     )
     rows, columns = grid(step)
     down, right = rows[window[0]] - centre[0], columns[window[1]] - centre[1]
-    down, right = down * np.cos(tilt) - right * np.sin(tilt), right * np.cos(tilt) + down * np.sin(tilt)
+    down, right = (
+        down * np.cos(tilt) - right * np.sin(tilt),
+        right * np.cos(tilt) + down * np.sin(tilt),
+    )
     down, right = down * np.sqrt(aspect) / radius, right / np.sqrt(aspect) / radius
     edge = np.interp(np.arctan2(down, right), ANGLES, np.append(outline, outline[0]))
     return window, np.hypot(down, right) / edge
 
 
 def darts(rng, where, spacing):
-    """Points (n, 2) of `where`, as sample indices in random order, no two nearer than `spacing` samples."""
+    """Points (n, 2) of `where`, as sample indices in random order, no two nearer than `spacing`
+    samples.
+    """
     reach = int(np.ceil(spacing))
     offsets = np.arange(-reach, reach + 1)
     disc = np.hypot(offsets[:, None], offsets) < spacing
@@ -71,7 +82,9 @@ def darts(rng, where, spacing):
     places = rng.permutation(np.flatnonzero(where))
     places = places[: int(15 * len(places) / spacing**2) + 1]  # more would seldom find room
     kept = []
-    for row, column in zip(*(axis.tolist() for axis in np.unravel_index(places, where.shape)), strict=True):
+    for row, column in zip(
+        *(axis.tolist() for axis in np.unravel_index(places, where.shape)), strict=True
+    ):
         if not taken[row + reach, column + reach]:
             taken[row : row + 2 * reach + 1, column : column + 2 * reach + 1] |= disc
             kept.append((row, column))
@@ -79,10 +92,12 @@ def darts(rng, where, spacing):
 
 
 def nuclei(rng, target, points, half, ratio, angle, step, strength, vesicular=0.0):
-    """Stamp elliptic nuclei into `target` (haematoxylin), in place, the darker one winning where two meet.
+    """Stamp elliptic nuclei into `target` (haematoxylin), in place, the darker one winning where
+    two meet.
 
-    half: mean half axis; ratio: long / short axis; angle: of the long axis at each point, from the columns' direction;
-    vesicular: 0 dense chromatin, 1 cleared chromatin with a rim and a nucleolus.
+    half: mean half axis; ratio: long / short axis; angle: of the long axis at each point, from the
+    columns' direction; vesicular: 0 dense chromatin, 1 cleared chromatin with a rim and a
+    nucleolus.
     """
     count = len(points)
     if not count:
@@ -99,8 +114,14 @@ def nuclei(rng, target, points, half, ratio, angle, step, strength, vesicular=0.
     relative = np.hypot(along / long[:, None, None], across / short[:, None, None])
     share = np.clip((1 - relative) * short[:, None, None] + 0.5, 0, 1)
     clear = np.clip(vesicular + rng.normal(0, 0.12, (count, 1, 1)), 0, 1)
-    spot = (along - rng.normal(0, 0.6, (count, 1, 1))) ** 2 + (across - rng.normal(0, 0.5, (count, 1, 1))) ** 2
-    body = 1 - clear * (0.62 - 0.32 * relative**4) + clear * 1.2 * np.exp(-0.5 * spot * (step / 1.2) ** 2)
+    spot = (along - rng.normal(0, 0.6, (count, 1, 1))) ** 2 + (
+        across - rng.normal(0, 0.5, (count, 1, 1))
+    ) ** 2
+    body = (
+        1
+        - clear * (0.62 - 0.32 * relative**4)
+        + clear * 1.2 * np.exp(-0.5 * spot * (step / 1.2) ** 2)
+    )
     value = (share * body * strength * rng.lognormal(0, 0.2, (count, 1, 1))).astype(np.float32)
     padded = np.pad(target, reach)
     rows = points[:, 0, None, None] + np.arange(2 * reach + 1)[:, None]

@@ -1,16 +1,21 @@
-"""Breast H&E phantoms: stroma, ducts, fat and lymphocytes around one focus of epithelium, benign or malignant.
+"""Breast H&E phantoms: stroma, ducts, fat and lymphocytes around one focus of epithelium, benign or
+malignant.
 
-Every image holds one focus. Where it lies, its size and its outline are drawn without the label; the class acts on the
-image through the cells and the architecture of the focus alone: label -> SIGNS -> nuclei and their arrangement ->
-image. Tissue is built as two maps of optical density, haematoxylin and eosin, and then looked at through a slide
-scanner. Arrays are (down, across); lengths are in micrometres; diameters of nuclei are those of a disc of equal area.
+Every image holds one focus. Where it lies, its size and its outline are drawn without the label;
+the class acts on the image through the cells and the architecture of the focus alone: label ->
+SIGNS -> nuclei and their arrangement -> image. Tissue is built as two maps of optical density,
+haematoxylin and eosin, and then looked at through a slide scanner. Arrays are (down, across);
+lengths are in micrometres; diameters of nuclei are those of a disc of equal area.
 
 Sources
-    Stains      Ruifrok & Johnston 2001, Anal. Quant. Cytol. Histol. 23(4):291-299; Macenko et al. 2009,
+    Stains      Ruifrok & Johnston 2001, Anal. Quant. Cytol. Histol. 23(4):291-299; Macenko et al.
+    2009,
                 IEEE International Symposium on Biomedical Imaging, 1107-1110.
-    Signs       Elston & Ellis 1991, Histopathology 19(5):403-410 (tubules, nuclear pleomorphism, mitoses);
+    Signs       Elston & Ellis 1991, Histopathology 19(5):403-410 (tubules, nuclear pleomorphism,
+    mitoses);
                 Wolberg et al. 1995, Hum. Pathol. 26(7):792-796 (size, shape and texture of nuclei).
-    Tissue      Hoda et al. (eds) 2020, Rosen's Breast Pathology, 5th edition, Wolters Kluwer (normal breast).
+    Tissue      Hoda et al. (eds) 2020, Rosen's Breast Pathology, 5th edition, Wolters Kluwer
+    (normal breast).
 """
 
 from collections.abc import Iterator
@@ -30,7 +35,8 @@ MARGIN = 16  # samples beyond each side of the image, for the blur and for cells
 MALIGNANT = 0.56  # share of malignant patients, set so that enough of them come into every split
 IMAGES = {1: 0.93, 2: 0.07}  # per patient
 
-# Difficulty. Each sign is drawn independently given the class: P(value | benign), P(value | malignant).
+# Difficulty. Each sign is drawn independently given the class: P(value | benign), P(value |
+# malignant).
 SIGNS = {
     "size": {"small": (0.74, 0.06), "medium": (0.22, 0.28), "large": (0.04, 0.66)},
     "pleomorphism": {"slight": (0.78, 0.10), "moderate": (0.18, 0.34), "marked": (0.04, 0.56)},
@@ -41,21 +47,36 @@ SIGNS = {
 }
 OVERLAP = 0.0  # 0: SIGNS as it stands; 1: both classes draw from the mean of the two columns
 
-# Mean and standard deviation of what each sign sets, so that neighbouring values blend into each other.
+# Mean and standard deviation of what each sign sets, so that neighbouring values blend into each
+# other.
 DIAMETER = {"small": (6.7, 0.4), "medium": (8.8, 0.6), "large": (11.8, 0.8)}  # um
-SPREAD = {"slight": (0.07, 0.02), "moderate": (0.17, 0.03), "marked": (0.28, 0.04)}  # of log diameter, cell to cell
-DENSITY = {"fine": (0.68, 0.05), "vesicular": (0.52, 0.05), "hyperchromatic": (0.98, 0.08)}  # optical density
+SPREAD = {
+    "slight": (0.07, 0.02),
+    "moderate": (0.17, 0.03),
+    "marked": (0.28, 0.04),
+}  # of log diameter, cell to cell
+DENSITY = {
+    "fine": (0.68, 0.05),
+    "vesicular": (0.52, 0.05),
+    "hyperchromatic": (0.98, 0.08),
+}  # optical density
 PITCH = {"spaced": (1.50, 0.10), "crowded": (1.14, 0.06)}  # distance between nuclei, in diameters
 
 # Haematoxylin and eosin: optical density in red, green and blue, of unit length.
 RUIFROK = np.array([[0.650, 0.704, 0.286], [0.072, 0.990, 0.105]])
 MACENKO = np.array([[0.5626, 0.7201, 0.4062], [0.2159, 0.8012, 0.5581]])
-# Laboratories: share of the second pair of stain vectors, strength of either stain, sigma of the blur (um), side of a
-# pixel (um), and the colour of an empty slide.
+# Laboratories: share of the second pair of stain vectors, strength of either stain, sigma of the
+# blur (um), side of a pixel (um), and the colour of an empty slide.
 SITES = {
-    "A": dict(mix=0.45, haematoxylin=0.95, eosin=0.80, blur=0.70, pixel=1.00, white=(244, 242, 245)),
-    "B": dict(mix=0.65, haematoxylin=1.10, eosin=0.95, blur=0.80, pixel=1.08, white=(240, 236, 240)),
-    "C": dict(mix=0.85, haematoxylin=0.85, eosin=1.00, blur=0.90, pixel=1.16, white=(246, 241, 239)),
+    "A": dict(
+        mix=0.45, haematoxylin=0.95, eosin=0.80, blur=0.70, pixel=1.00, white=(244, 242, 245)
+    ),
+    "B": dict(
+        mix=0.65, haematoxylin=1.10, eosin=0.95, blur=0.80, pixel=1.08, white=(240, 236, 240)
+    ),
+    "C": dict(
+        mix=0.85, haematoxylin=0.85, eosin=1.00, blur=0.90, pixel=1.16, white=(246, 241, 239)
+    ),
 }
 ARTEFACTS = {"none": 0.82, "fold": 0.09, "defocus": 0.09}
 
@@ -74,8 +95,9 @@ def draw(seed: int, patients: int = 235) -> Iterator[Case]:
 def draw_patient(seed: int, index: int) -> Iterator[Case]:
     """Yield 1 or 2 images of one patient's tissue, which depend on `seed` and `index` only.
 
-    Images are uint8 (128, 128, 3). The region "tumour" is bool (128, 128): the inside of the outline of a malignant
-    focus, its stroma and lumens included; all False where the focus is benign.
+    Images are uint8 (128, 128, 3). The region "tumour" is bool (128, 128): the inside of the
+    outline of a malignant focus, its stroma and lumens included; all False where the focus is
+    benign.
     """
     rng = np.random.default_rng([seed, index])
     patient = sample(rng)
@@ -100,17 +122,24 @@ def draw_patient(seed: int, index: int) -> Iterator[Case]:
 def probabilities(sign: str, label: str) -> dict[str, float]:
     """P(value | label) of a sign after OVERLAP; the two columns of SIGNS mixed."""
     share = OVERLAP / 2 if label == "benign" else 1 - OVERLAP / 2
-    return {value: (1 - share) * benign + share * malignant for value, (benign, malignant) in SIGNS[sign].items()}
+    return {
+        value: (1 - share) * benign + share * malignant
+        for value, (benign, malignant) in SIGNS[sign].items()
+    }
 
 
 def sample(rng: np.random.Generator) -> dict:
-    """Draw what all images of one patient share: site, artefacts, stains, tissue, label, signs and what they set."""
+    """Draw what all images of one patient share: site, artefacts, stains, tissue, label, signs and
+    what they set.
+    """
 
     def choose(table):
         return str(rng.choice(list(table), p=np.array(list(table.values())) / sum(table.values())))
 
     site = str(rng.choice(list(SITES)))
-    artefacts = [choose(ARTEFACTS) for _ in range(int(choose(IMAGES)))]  # before the label, so independent of it
+    artefacts = [
+        choose(ARTEFACTS) for _ in range(int(choose(IMAGES)))
+    ]  # before the label, so independent of it
     mix = SITES[site]["mix"] + rng.normal(0, 0.10)
     vectors = (1 - mix) * RUIFROK + mix * MACENKO + rng.normal(0, 0.02, (2, 3))
     slide = dict(
@@ -124,11 +153,22 @@ def sample(rng: np.random.Generator) -> dict:
         strands=rng.uniform(0.35, 1.25),  # contrast between fibres: hyaline to coarse
         loose=rng.uniform(-2.6, -0.9),  # level of the fibres below which the stroma gapes
         fibroblasts=rng.uniform(0.5, 2.0),  # per 1000 um2
-        fat=rng.uniform(0.2, 0.75) if rng.random() < 0.3 else 0.0,  # share of the field it reaches into
-        lymphocytes=float(rng.choice([0, 1, 2], p=[0.55, 0.3, 0.15])),  # scattered only, some, dense
-        cytoplasm=(rng.uniform(0.10, 0.24), rng.uniform(0.26, 0.46)),  # haematoxylin, eosin of epithelium
-        retraction=rng.uniform(0, 0.8) if rng.random() < 0.4 else 0.0,  # shrinkage clefts around epithelium
-        epithelium=Cells(rng.normal(6.9, 0.35), rng.uniform(0.05, 0.10), rng.normal(0.70, 0.06), "fine", 1.05),
+        fat=rng.uniform(0.2, 0.75)
+        if rng.random() < 0.3
+        else 0.0,  # share of the field it reaches into
+        lymphocytes=float(
+            rng.choice([0, 1, 2], p=[0.55, 0.3, 0.15])
+        ),  # scattered only, some, dense
+        cytoplasm=(
+            rng.uniform(0.10, 0.24),
+            rng.uniform(0.26, 0.46),
+        ),  # haematoxylin, eosin of epithelium
+        retraction=rng.uniform(0, 0.8)
+        if rng.random() < 0.4
+        else 0.0,  # shrinkage clefts around epithelium
+        epithelium=Cells(
+            rng.normal(6.9, 0.35), rng.uniform(0.05, 0.10), rng.normal(0.70, 0.06), "fine", 1.05
+        ),
     )
 
     label = "malignant" if rng.random() < MALIGNANT else "benign"
@@ -140,13 +180,25 @@ def sample(rng: np.random.Generator) -> dict:
         chromatin=signs["chromatin"],
         pitch=rng.normal(*PITCH[signs["crowding"]]),
     )
-    return dict(site=site, artefacts=artefacts, slide=slide, tissue=tissue, label=label, signs=signs, cells=cells)
+    return dict(
+        site=site,
+        artefacts=artefacts,
+        slide=slide,
+        tissue=tissue,
+        label=label,
+        signs=signs,
+        cells=cells,
+    )
 
 
-def scan(haematoxylin: np.ndarray, eosin: np.ndarray, vectors: np.ndarray, blur: float, white) -> np.ndarray:
-    """Image, float (128, 128, 3), 0 to 255, of two stain maps: Beer-Lambert, blur (sigma in samples), block means.
+def scan(
+    haematoxylin: np.ndarray, eosin: np.ndarray, vectors: np.ndarray, blur: float, white
+) -> np.ndarray:
+    """Image, float (128, 128, 3), 0 to 255, of two stain maps: Beer-Lambert, blur (sigma in
+    samples), block means.
 
-    A scanner's JPEG keeps colour at half the resolution of brightness; so does this, without its blocks.
+    A scanner's JPEG keeps colour at half the resolution of brightness; so does this, without its
+    blocks.
     """
     density = haematoxylin[..., None] * vectors[0] + eosin[..., None] * vectors[1]
     light = np.array(white) * np.exp(-np.log(10) * density)
@@ -158,7 +210,9 @@ def scan(haematoxylin: np.ndarray, eosin: np.ndarray, vectors: np.ndarray, blur:
 
 
 def _view(rng, patient, artefact):
-    """One image of a patient's tissue and the inside of its focus: uint8 (128, 128, 3) and bool (128, 128)."""
+    """One image of a patient's tissue and the inside of its focus: uint8 (128, 128, 3) and bool
+    (128, 128).
+    """
     slide, site = patient["slide"], SITES[patient["site"]]
     step, length = site["pixel"] / FINE, SIZE * FINE + 2 * MARGIN
     place = (np.arange(length) + 0.5 - MARGIN) * step
@@ -175,15 +229,26 @@ def _view(rng, patient, artefact):
     if artefact == "fold":  # tissue lying double along a band
         angle, offset = optics.uniform(0, np.pi), optics.uniform(0.15, 0.85) * SIZE * site["pixel"]
         middle = SIZE * site["pixel"] / 2
-        across = (tissue.rows - middle) * np.cos(angle) + (tissue.columns - middle) * np.sin(angle) + middle - offset
+        across = (
+            (tissue.rows - middle) * np.cos(angle)
+            + (tissue.columns - middle) * np.sin(angle)
+            + middle
+            - offset
+        )
         width = optics.uniform(4, 9) * (1 + 0.25 * tissue.field(optics, 15))
         band = width - np.abs(across + 4 * tissue.field(optics, 20))
         thickness = thickness + optics.uniform(0.6, 1.0) * expit(band)
     elif artefact == "defocus":
         blur *= optics.uniform(1.8, 2.4)
-    maps = (stain * thickness for stain in (tissue.haematoxylin * slide["haematoxylin"], tissue.eosin * slide["eosin"]))
+    maps = (
+        stain * thickness
+        for stain in (tissue.haematoxylin * slide["haematoxylin"], tissue.eosin * slide["eosin"])
+    )
     image = scan(*maps, slide["vectors"], blur, site["white"])
-    inside_pixels = outline[MARGIN:-MARGIN, MARGIN:-MARGIN].reshape(SIZE, FINE, SIZE, FINE).mean(axis=(1, 3)) > 0
+    inside_pixels = (
+        outline[MARGIN:-MARGIN, MARGIN:-MARGIN].reshape(SIZE, FINE, SIZE, FINE).mean(axis=(1, 3))
+        > 0
+    )
     return np.rint(image).astype(np.uint8), inside_pixels
 
 
@@ -196,34 +261,56 @@ def _outline(rng, tissue):
 
 
 def _surround(rng, tissue, outline, recipe):
-    """Ordinary breast tissue, painted without knowledge of the class: stroma, fat, ducts, vessels, lymphocytes."""
+    """Ordinary breast tissue, painted without knowledge of the class: stroma, fat, ducts, vessels,
+    lymphocytes.
+    """
     field = SIZE * FINE * tissue.step
-    # Fibres run along one direction that a smooth field bends; anisotropic texture is looked up along them.
+    # Fibres run along one direction that a smooth field bends; anisotropic texture is looked up
+    # along them.
     turn, bend = rng.uniform(0, np.pi), rng.uniform(2, 14) * tissue.field(rng, rng.uniform(16, 40))
     along = tissue.rows * np.sin(turn) + tissue.columns * np.cos(turn)
     across = tissue.rows * np.cos(turn) - tissue.columns * np.sin(turn) + bend
     where = (across / tissue.step, along / tissue.step)
 
     def fibres(thin, long):
-        return ndimage.map_coordinates(tissue.field(rng, thin, long), where, order=1, mode="grid-wrap")
+        return ndimage.map_coordinates(
+            tissue.field(rng, thin, long), where, order=1, mode="grid-wrap"
+        )
 
     bundles, strands = fibres(2.6, 22), fibres(0.8, 12)
-    short, grain = fibres(0.55, 3.5), tissue.field(rng, 0.9)  # keep the strands from looking like silk
+    short, grain = (
+        fibres(0.55, 3.5),
+        tissue.field(rng, 0.9),
+    )  # keep the strands from looking like silk
     patches = tissue.field(rng, 14)
     eosin = recipe["collagen"] * (
-        1 + 0.12 * patches + 0.09 * grain + recipe["strands"] * (0.13 * bundles + 0.12 * strands + 0.15 * short)
+        1
+        + 0.12 * patches
+        + 0.09 * grain
+        + recipe["strands"] * (0.13 * bundles + 0.12 * strands + 0.15 * short)
     )
     gap = expit((recipe["loose"] + 0.5 * patches - bundles - 0.5 * strands - 0.4 * short) / 0.25)
     tissue.paint(1.0, 0.06 + 0.015 * strands, np.maximum(eosin, 0.05))
     tissue.paint(0.92 * gap, 0.01, 0.03)
 
-    fat = _fat(rng, tissue, outline, recipe["fat"]) if recipe["fat"] else np.full(outline.shape, -9.0)
+    fat = (
+        _fat(rng, tissue, outline, recipe["fat"]) if recipe["fat"] else np.full(outline.shape, -9.0)
+    )
     texture = tissue.field(rng, 0.55)
     fibroblast = Cells(rng.uniform(4.6, 5.6), 0.15, rng.normal(0.75, 0.06), "fine", 1)
     spacing = np.sqrt(1000 / recipe["fibroblasts"] / 2)
     for centre in tissues.scatter(rng, tissue, -fat, spacing):
         angle = _flow(tissue, across, centre)
-        tissues.nucleus(rng, tissue, texture, centre, fibroblast, angle + rng.normal(0, 0.15), rng.uniform(2.4, 4.5), True)
+        tissues.nucleus(
+            rng,
+            tissue,
+            texture,
+            centre,
+            fibroblast,
+            angle + rng.normal(0, 0.15),
+            rng.uniform(2.4, 4.5),
+            True,
+        )
 
     taken = [np.maximum(outline, fat)]
     ducts = int(rng.choice([0, 1, 2, 3, 5], p=[0.12, 0.28, 0.28, 0.2, 0.12]))
@@ -252,8 +339,14 @@ def _surround(rng, tissue, outline, recipe):
 
     lymphocyte = Cells(rng.uniform(5.3, 6.2), 0.07, rng.normal(0.95, 0.06), "hyperchromatic", 1.2)
     free = -np.max(taken, axis=0) - 2  # they stay out of epithelium and fat
-    dense = tissue.field(rng, 12) + 0.6 * tissue.field(rng, 3) - {0: 9, 1: 1.4, 2: 0.7}[recipe["lymphocytes"]]
-    crowd = tissues.scatter(rng, tissue, np.minimum(free, dense), 1.0 * lymphocyte.diameter, tries=10, limit=250)
+    dense = (
+        tissue.field(rng, 12)
+        + 0.6 * tissue.field(rng, 3)
+        - {0: 9, 1: 1.4, 2: 0.7}[recipe["lymphocytes"]]
+    )
+    crowd = tissues.scatter(
+        rng, tissue, np.minimum(free, dense), 1.0 * lymphocyte.diameter, tries=10, limit=250
+    )
     single = tissues.scatter(rng, tissue, free, rng.uniform(25, 60))
     for centre in np.concatenate([crowd, single]):
         tissues.nucleus(rng, tissue, texture, centre, lymphocyte, rng.uniform(0, np.pi), 1.1)
@@ -262,13 +355,19 @@ def _surround(rng, tissue, outline, recipe):
 def _flow(tissue, across, centre):
     """Direction of the fibres at a position: along the lines of equal `across`."""
     step = tissue.step
-    right = tissue.at(across, centre[0], centre[1] + 2 * step) - tissue.at(across, centre[0], centre[1] - 2 * step)
-    down = tissue.at(across, centre[0] + 2 * step, centre[1]) - tissue.at(across, centre[0] - 2 * step, centre[1])
+    right = tissue.at(across, centre[0], centre[1] + 2 * step) - tissue.at(
+        across, centre[0], centre[1] - 2 * step
+    )
+    down = tissue.at(across, centre[0] + 2 * step, centre[1]) - tissue.at(
+        across, centre[0] - 2 * step, centre[1]
+    )
     return np.arctan2(-right, down)
 
 
 def _fat(rng, tissue, outline, reach):
-    """Fat cells over the part of the field beyond a wavy line; returns the distance (um) into the fat."""
+    """Fat cells over the part of the field beyond a wavy line; returns the distance (um) into the
+    fat.
+    """
     field, turn = SIZE * FINE * tissue.step, rng.uniform(0, 2 * np.pi)
     side = (tissue.rows - field / 2) * np.sin(turn) + (tissue.columns - field / 2) * np.cos(turn)
     level = side - (0.5 - reach) * field * 0.9 + 7 * tissue.field(rng, 16)
@@ -276,7 +375,10 @@ def _fat(rng, tissue, outline, reach):
     spacing = rng.uniform(30, 45)
     centres = tissues.scatter(rng, tissue, np.ones(level.shape), spacing)
     wobble = 1.5 * tissue.field(rng, 8)
-    points = np.stack(np.broadcast_arrays(tissue.rows[::2] + 0 * wobble[::2, ::2], tissue.columns[:, ::2]), axis=-1)
+    points = np.stack(
+        np.broadcast_arrays(tissue.rows[::2] + 0 * wobble[::2, ::2], tissue.columns[:, ::2]),
+        axis=-1,
+    )
     first, second = np.moveaxis(cKDTree(centres).query(points, k=2)[0], -1, 0)
     wall = ndimage.zoom(second - first, 2, order=1)[: len(level), : len(level)] / 2 + 0.3 * wobble
     inside = np.minimum(wall - 0.4, level)
@@ -294,9 +396,13 @@ def _fill(rng, tissue, outline, patient):
         for centre in tissues.scatter(rng, tissue, outline - 0.5 * radius, 1.7 * radius, tries=40):
             place = tissues.window(tissue, centre, 2.5 * radius + 8)
             part, wall = tissue.crop(place), outline[place]
-            level = tissues.lobed(rng, part, centre, radius * rng.uniform(0.85, 1.15), 0.13, rng.lognormal(0, 0.3))
+            level = tissues.lobed(
+                rng, part, centre, radius * rng.uniform(0.85, 1.15), 0.13, rng.lognormal(0, 0.3)
+            )
             level, lining = np.minimum(level, wall - 1), rng.uniform(0.8, 1.15)
-            tissues.duct(rng, part, texture[place], level, cells, recipe, lining, sheath=False, wall=wall)
+            tissues.duct(
+                rng, part, texture[place], level, cells, recipe, lining, sheath=False, wall=wall
+            )
     else:
         if signs["architecture"] == "nests":  # islands or cords with stroma between them
             scale, stretch = rng.uniform(6.5, 9.5), rng.uniform(1, 2.2)
@@ -308,17 +414,29 @@ def _fill(rng, tissue, outline, patient):
         mottle = tissue.field(rng, 1.6)
         tissue.paint(0.9 * recipe["retraction"] * np.exp(-((level + 1.2) ** 2) / 2), 0.01, 0.05)
         share = expit(level / 0.5)
-        tissue.paint(share, haematoxylin * (1 + 0.25 * mottle), eosin * (1 + 0.12 * mottle + 0.1 * texture))
-        for centre in tissues.scatter(rng, tissue, np.minimum(inner, islands), cells.pitch * cells.diameter * 0.9):
-            tissues.nucleus(rng, tissue, texture, centre, cells, rng.uniform(0, np.pi), wall=outline)
+        tissue.paint(
+            share, haematoxylin * (1 + 0.25 * mottle), eosin * (1 + 0.12 * mottle + 0.1 * texture)
+        )
+        for centre in tissues.scatter(
+            rng, tissue, np.minimum(inner, islands), cells.pitch * cells.diameter * 0.9
+        ):
+            tissues.nucleus(
+                rng, tissue, texture, centre, cells, rng.uniform(0, np.pi), wall=outline
+            )
     if signs["mitoses"] == "present":
         plate = Cells(0.70 * cells.diameter, 0.15, 1.25, "hyperchromatic", 1)
         for centre in tissues.scatter(rng, tissue, inner - 2, rng.uniform(26, 48)):
             place = tissues.window(tissue, centre, cells.diameter)
-            reach = np.hypot(tissue.rows[place[0]] - centre[0], tissue.columns[:, place[1]] - centre[1])
+            reach = np.hypot(
+                tissue.rows[place[0]] - centre[0], tissue.columns[:, place[1]] - centre[1]
+            )
             clear = np.minimum(0.65 * cells.diameter - reach, outline[place] - 0.5)
             tissue.paint(expit(clear / 0.6), 0.08, recipe["cytoplasm"][1], place)
             angle = rng.uniform(0, np.pi)
-            apart = rng.choice([0, 0.3]) * cells.diameter * np.array([np.cos(angle), -np.sin(angle)])
+            apart = (
+                rng.choice([0, 0.3]) * cells.diameter * np.array([np.cos(angle), -np.sin(angle)])
+            )
             for shift in (-apart, apart) if apart.any() else (apart,):
-                tissues.nucleus(rng, tissue, 4 * texture, centre + shift, plate, angle, 2.4, wall=outline)
+                tissues.nucleus(
+                    rng, tissue, 4 * texture, centre + shift, plate, angle, 2.4, wall=outline
+                )

@@ -1,14 +1,17 @@
-"""Mammogram phantoms: patches of one breast in CC or MLO view, normal or with a mass, calcifications, or both.
+"""Mammogram phantoms: patches of one breast in CC or MLO view, normal or with a mass,
+calcifications, or both.
 
-The class acts on the image through the findings' BI-RADS descriptors alone: label -> FINDINGS, SIGNS -> outline and
-margin of the mass, particles and spread of the calcifications -> image. Site, view, side, breast density, anatomy,
-size and position of the findings, distractors and burnt-in markers are drawn without the label. Lengths are in mm, x
-from the chest wall towards the nipple, y downwards from the nipple's level; tissue is in units of display range.
+The class acts on the image through the findings' BI-RADS descriptors alone: label -> FINDINGS,
+SIGNS -> outline and margin of the mass, particles and spread of the calcifications -> image. Site,
+view, side, breast density, anatomy, size and position of the findings, distractors and burnt-in
+markers are drawn without the label. Lengths are in mm, x from the chest wall towards the nipple, y
+downwards from the nipple's level; tissue is in units of display range.
 
 Sources
-    Parenchyma   Burgess et al. 2001, Med. Phys. 28(4):419-437: power spectrum of mammograms about 1 / frequency^3.
-    Descriptors  ACR BI-RADS Atlas, 5th edition, 2013 (mammography lexicon, breast composition).
-    Direction of the tables of signs: Liberman et al. 1998, AJR 171:35-40; Burnside et al. 2007, Radiology 242:388-395.
+    Parenchyma   Burgess et al. 2001, Med. Phys. 28(4):419-437: power spectrum of mammograms about 1
+    / frequency^3. Descriptors  ACR BI-RADS Atlas, 5th edition, 2013 (mammography lexicon, breast
+    composition). Direction of the tables of signs: Liberman et al. 1998, AJR 171:35-40; Burnside et
+    al. 2007, Radiology 242:388-395.
 """
 
 from collections.abc import Iterator
@@ -23,9 +26,15 @@ from regard.phantoms.breasts import FINE, SIZE, power_law
 from regard.phantoms.letters import GLYPHS
 
 SEED = 2021  # the committed set, and nothing else: look at other seeds while developing
-LABELS = {"normal": 0.24, "benign": 0.38, "malignant": 0.38}  # exams; also the order from best to worst
+LABELS = {
+    "normal": 0.24,
+    "benign": 0.38,
+    "malignant": 0.38,
+}  # exams; also the order from best to worst
 PATCHES = {1: 0.80, 2: 0.20}  # patches per exam; a second one is of the other view
-SEEN_AGAIN = 0.7  # chance that the second patch shows the findings; else it is a normal patch of that exam
+SEEN_AGAIN = (
+    0.7  # chance that the second patch shows the findings; else it is a normal patch of that exam
+)
 VIEWS = {"CC": 0.5, "MLO": 0.5}
 DENSITIES = {"a": 0.15, "b": 0.38, "c": 0.35, "d": 0.12}
 
@@ -33,19 +42,41 @@ DENSITIES = {"a": 0.15, "b": 0.38, "c": 0.35, "d": 0.12}
 FINDINGS = {"mass": (0.36, 0.33), "calcification": (0.30, 0.27), "both": (0.34, 0.40)}
 SIGNS = {
     "mass_shape": {"oval": (0.68, 0.08), "round": (0.22, 0.06), "irregular": (0.10, 0.86)},
-    "mass_margin": {"circumscribed": (0.72, 0.05), "obscured": (0.22, 0.17), "spiculated": (0.06, 0.78)},
-    "calcification_morphology": {"punctate": (0.84, 0.06), "pleomorphic": (0.10, 0.50), "linear": (0.06, 0.44)},
+    "mass_margin": {
+        "circumscribed": (0.72, 0.05),
+        "obscured": (0.22, 0.17),
+        "spiculated": (0.06, 0.78),
+    },
+    "calcification_morphology": {
+        "punctate": (0.84, 0.06),
+        "pleomorphic": (0.10, 0.50),
+        "linear": (0.06, 0.44),
+    },
     "calcification_distribution": {"clustered": (0.88, 0.24), "segmental": (0.12, 0.76)},
 }
-VISIBILITY = (
-    1.4  # scales the radiodensity that masses and calcifications add (and with it the reach of the latter's region)
-)
-OVERLAP = 0.0  # 0: FINDINGS and SIGNS as they stand; 1: both classes draw from the mean of the two columns
+# scales the radiodensity that masses and calcifications add (and with it the reach of the latter's
+# region)
+VISIBILITY = 1.4
+# 0: FINDINGS and SIGNS as they stand; 1: both classes draw from the mean of the two columns
+OVERLAP = 0.0
 
-# Mean and standard deviation of what the signs set, so that neighbouring values blend into each other.
-IRREGULARITY = {"oval": (0.03, 0.015), "round": (0.025, 0.012), "irregular": (0.17, 0.05)}  # of the radius
-ASPECT = {"oval": (0.68, 0.07), "round": (0.93, 0.04), "irregular": (0.78, 0.11)}  # short / long axis
-EDGE = {"circumscribed": 0.3, "obscured": 0.5, "spiculated": 0.7}  # mm over which the border of the mass fades
+# Mean and standard deviation of what the signs set, so that neighbouring values blend into each
+# other.
+IRREGULARITY = {
+    "oval": (0.03, 0.015),
+    "round": (0.025, 0.012),
+    "irregular": (0.17, 0.05),
+}  # of the radius
+ASPECT = {
+    "oval": (0.68, 0.07),
+    "round": (0.93, 0.04),
+    "irregular": (0.78, 0.11),
+}  # short / long axis
+EDGE = {
+    "circumscribed": 0.3,
+    "obscured": 0.5,
+    "spiculated": 0.7,
+}  # mm over which the border of the mass fades
 
 # Breast composition: threshold shift of the glandular tissue, and the words of the report.
 GLAND = {"a": -3.0, "b": -1.7, "c": -0.4, "d": 1.1}
@@ -55,8 +86,9 @@ COMPOSITION = {
     "c": "The breast is heterogeneously dense.",
     "d": "The breast is extremely dense.",
 }
-# Presets: side of a pixel (mm), contrast and gamma of the display, sharpness (blur sigma, mm), noise (grey levels,
-# before smoothing), grey of the air. A and B are digital detectors, C is digitised film.
+# Presets: side of a pixel (mm), contrast and gamma of the display, sharpness (blur sigma, mm),
+# noise (grey levels, before smoothing), grey of the air. A and B are digital detectors, C is
+# digitised film.
 SITES = {
     "A": dict(pixel=0.50, contrast=1.12, gamma=1.10, blur=0.16, noise=2.0, air=0),
     "B": dict(pixel=0.50, contrast=1.00, gamma=0.95, blur=0.20, noise=2.5, air=3),
@@ -79,20 +111,28 @@ def draw(seed: int, patients: int = 360) -> Iterator[Case]:
 def draw_patient(seed: int, index: int) -> Iterator[Case]:
     """Yield the 1 or 2 patches of one patient's exam, which depend on `seed` and `index` only.
 
-    Images are uint8 (160, 160). The regions are bool (160, 160), all False where the patch has no such finding:
-    "mass", the pixels of which the body of the mass, without spicules, makes up more than half; "calcification", the
-    convex hull of the particles of the cluster or segment and one pixel around it.
+    Images are uint8 (160, 160). The regions are bool (160, 160), all False where the patch has no
+    such finding: "mass", the pixels of which the body of the mass, without spicules, makes up more
+    than half; "calcification", the convex hull of the particles of the cluster or segment and one
+    pixel around it.
     """
     rng = np.random.default_rng([seed, index])
     patient = sample(rng)
     for number, (patch, source) in enumerate(zip(patient["patches"], rng.spawn(2)), start=1):
         image, regions = _patch(source, patient, patch)
         signs = dict.fromkeys(SIGNS, "none") | (patient["signs"] if patch["shows"] else {})
-        view = {"view": patch["view"], "laterality": patient["laterality"], "density": patient["density"]}
+        view = {
+            "view": patch["view"],
+            "laterality": patient["laterality"],
+            "density": patient["density"],
+        }
         yield Case(
             case=f"p{index:03d}-{number}",
             patient=f"p{index:03d}",
-            labels={"label": patient["label"] if patch["shows"] else "normal", "exam_label": patient["label"]},
+            labels={
+                "label": patient["label"] if patch["shows"] else "normal",
+                "exam_label": patient["label"],
+            },
             image=image,
             regions=regions,
             columns={"site": patient["site"], "pixel_mm": f"{SITES[patient['site']]['pixel']:.5f}"}
@@ -106,7 +146,10 @@ def draw_patient(seed: int, index: int) -> Iterator[Case]:
 def probabilities(table: dict[str, tuple[float, float]], label: str) -> dict[str, float]:
     """P(value | label) after OVERLAP: the benign and the malignant column of a table mixed."""
     share = OVERLAP / 2 if label == "benign" else 1 - OVERLAP / 2
-    return {value: (1 - share) * benign + share * malignant for value, (benign, malignant) in table.items()}
+    return {
+        value: (1 - share) * benign + share * malignant
+        for value, (benign, malignant) in table.items()
+    }
 
 
 def report(
@@ -118,7 +161,9 @@ def report(
     calcification_morphology: str,
     calcification_distribution: str,
 ) -> str:
-    """Sentences in BI-RADS words, of the drawn attributes alone: a description without assessment or label."""
+    """Sentences in BI-RADS words, of the drawn attributes alone: a description without assessment
+    or label.
+    """
     side = {"L": "Left", "R": "Right"}[laterality]
     sentences = [f"{side} breast, {view} view.", COMPOSITION[density]]
     article = "a" if mass_shape == "round" else "an"
@@ -128,22 +173,33 @@ def report(
         words = {"pleomorphic": "fine pleomorphic", "linear": "fine linear"}.get(
             calcification_morphology, calcification_morphology
         )
-        sentences.append(f"There are {words} calcifications in a {calcification_distribution} distribution.")
+        sentences.append(
+            f"There are {words} calcifications in a {calcification_distribution} distribution."
+        )
     if mass_shape == calcification_morphology == "none":
         sentences.append("There is no mass and there are no suspicious calcifications.")
     return " ".join(sentences)
 
 
 def sample(rng: np.random.Generator) -> dict:
-    """Draw what the patches of one patient share, and which there are: all that is drawn before any image."""
+    """Draw what the patches of one patient share, and which there are: all that is drawn before any
+    image.
+    """
 
     def choose(table):
         return str(rng.choice(list(table), p=np.array(list(table.values())) / sum(table.values())))
 
-    site, laterality, density = str(rng.choice(list(SITES))), str(rng.choice(["L", "R"])), choose(DENSITIES)
+    site, laterality, density = (
+        str(rng.choice(list(SITES))),
+        str(rng.choice(["L", "R"])),
+        choose(DENSITIES),
+    )
     first = choose(VIEWS)
     views = [first, "MLO" if first == "CC" else "CC"][: int(choose(PATCHES))]
-    patches = [dict(view=view, artefact=choose(ARTEFACTS), again=bool(rng.random() < SEEN_AGAIN)) for view in views]
+    patches = [
+        dict(view=view, artefact=choose(ARTEFACTS), again=bool(rng.random() < SEEN_AGAIN))
+        for view in views
+    ]
     breast = dict(
         depth=rng.uniform(50, 80),  # mm from chest wall to nipple
         height=rng.uniform(0.80, 1.05),  # half height / depth
@@ -182,8 +238,8 @@ def sample(rng: np.random.Generator) -> dict:
 def _patch(rng, patient, patch):
     """One patch: uint8 image and its regions.
 
-    Anatomy, findings, noise and marker each have a random source of their own, so that the same breast can be drawn
-    with other findings.
+    Anatomy, findings, noise and marker each have a random source of their own, so that the same
+    breast can be drawn with other findings.
     """
     anatomy, finding, noise, burn = rng.spawn(4)
     preset = SITES[patient["site"]]
@@ -197,18 +253,27 @@ def _patch(rng, patient, patch):
         added, share = _mass(finding, patient, x - x[centre], y - y[centre], step)
         tissue += added * np.clip(inside / 6, 0, 1)
         regions["mass"] = breasts.pixels(share * (inside > 0)) > 0.5
-        away = np.rint(finding.normal(0, 4, 2) / step).astype(int)  # calcifications lie in the mass or near it
-        centre = tuple(np.clip(np.add(centre, away), *np.array([0.2, 0.8]) * SIZE * FINE).astype(int))
+        away = np.rint(finding.normal(0, 4, 2) / step).astype(
+            int
+        )  # calcifications lie in the mass or near it
+        centre = tuple(
+            np.clip(np.add(centre, away), *np.array([0.2, 0.8]) * SIZE * FINE).astype(int)
+        )
     if patch["shows"] and "calcification_morphology" in patient["signs"]:
         added = _calcifications(finding, patient, x, y, centre, inside, step)
         tissue += added
-        regions["calcification"] = ndimage.binary_dilation(convex_hull_image(breasts.pixels(added) > 0.04))
+        regions["calcification"] = ndimage.binary_dilation(
+            convex_hull_image(breasts.pixels(added) > 0.04)
+        )
 
-    # The breast thins towards the skin; processing evens most of it out. Scatter and detector blur what is left.
+    # The breast thins towards the skin; processing evens most of it out. Scatter and detector blur
+    # what is left.
     rim = 1 - np.clip(inside / 9, 0, 1)
     tissue = np.where(inside > 0, tissue * np.sqrt(np.clip(1 - 0.75 * rim**2, 0, 1)), 0)
     tissue = breasts.pixels(ndimage.gaussian_filter(tissue, preset["blur"] / step))
-    tissue += 0.5 * (tissue - ndimage.gaussian_filter(tissue, 1.5 / preset["pixel"]))  # edge enhancement
+    tissue += 0.5 * (
+        tissue - ndimage.gaussian_filter(tissue, 1.5 / preset["pixel"])
+    )  # edge enhancement
     light = preset["contrast"] * np.clip(tissue, 0, None) ** preset["gamma"]
     light = light / (1 + light**5) ** 0.2  # shoulder of the display: nothing is cut off abruptly
     grain = ndimage.gaussian_filter(noise.normal(0, preset["noise"], (SIZE, SIZE)), 0.6)
@@ -218,18 +283,30 @@ def _patch(rng, patient, patch):
         grey, regions = grey[:, ::-1], {name: mask[:, ::-1] for name, mask in regions.items()}
     grey = np.clip(grey, 0, 255)
     if patch["artefact"] == "marker":
-        _marker(burn, grey, f"{patient['laterality']} {patch['view']}", patient["laterality"] == "R", inside[:, -1])
-    return np.rint(grey).astype(np.uint8), {name: np.ascontiguousarray(mask) for name, mask in regions.items()}
+        _marker(
+            burn,
+            grey,
+            f"{patient['laterality']} {patch['view']}",
+            patient["laterality"] == "R",
+            inside[:, -1],
+        )
+    return np.rint(grey).astype(np.uint8), {
+        name: np.ascontiguousarray(mask) for name, mask in regions.items()
+    }
 
 
 def _mass(rng, patient, x, y, step):
-    """Radiodensity that the mass adds, and its share of each sample, 0 to 1; x and y are relative to its centre.
+    """Radiodensity that the mass adds, and its share of each sample, 0 to 1; x and y are relative
+    to its centre.
 
     A view turns and presses the mass: the same signs and lobes in slightly other proportions.
     """
     mass, margin = patient["mass"], patient["signs"]["mass_margin"]
     mottle, ragged = power_law(rng, step, 3.0, 12), power_law(rng, step, 2.6, 5)
-    whole, near = np.zeros((2, *x.shape)), np.ix_(np.abs(y[:, 0]) < 34, np.abs(x[0]) < 34)  # it reaches no farther
+    whole, near = (
+        np.zeros((2, *x.shape)),
+        np.ix_(np.abs(y[:, 0]) < 34, np.abs(x[0]) < 34),
+    )  # it reaches no farther
     x, y, mottle, ragged = x[near], y[near], mottle[near], ragged[near]
     size, aspect = patient["size"] * rng.lognormal(0, 0.06), mass["aspect"] * rng.lognormal(0, 0.04)
     long, short = size / np.sqrt(aspect) / 2, size * np.sqrt(aspect) / 2
@@ -244,13 +321,17 @@ def _mass(rng, patient, x, y, step):
         for order, (cosine, sine) in zip(orders, lobes, strict=True)
     )
     radius = np.hypot(right / long, down / short) / np.maximum(edge, 0.35)
-    outside = (radius - 1) * np.hypot(x, y) / np.maximum(radius, 0.05)  # mm to the outline along the ray
+    outside = (
+        (radius - 1) * np.hypot(x, y) / np.maximum(radius, 0.05)
+    )  # mm to the outline along the ray
     soft = EDGE[margin]
     share = expit(-(outside + 0.9 * soft * ragged) / (0.45 * soft))
     dome = np.sqrt(np.clip(1 - np.minimum(radius, 1) ** 2, 0, 1))
     level = rng.uniform(0.30, 0.44)
     added = share * level * (0.40 + 0.6 * dome + 0.10 * mottle)
-    if margin == "obscured":  # gland lies over one side of it: the border is lost there, not elsewhere
+    if (
+        margin == "obscured"
+    ):  # gland lies over one side of it: the border is lost there, not elsewhere
         side = np.exp(1.5 * (np.cos(np.arctan2(y, x) - rng.uniform(-np.pi, np.pi)) - 1))
         faded = level * expit(-(outside + 1.5 * mottle) / 2.2) * (0.45 + 0.45 * dome)
         added += side * (faded - added)
@@ -258,18 +339,26 @@ def _mass(rng, patient, x, y, step):
     if margin == "spiculated":
         way, away = np.arctan2(y, x), np.hypot(x, y)
         for _ in range(rng.integers(13, 22)):
-            direction, length, wide = rng.uniform(-np.pi, np.pi), rng.uniform(4, 14), rng.uniform(0.35, 0.60)
+            direction, length, wide = (
+                rng.uniform(-np.pi, np.pi),
+                rng.uniform(4, 14),
+                rng.uniform(0.35, 0.60),
+            )
             off = np.angle(np.exp(1j * (way - direction))) + rng.normal(0, 0.03) * outside
             taper = np.clip(1 - outside / length, 0, 1)
             spicule = np.exp(-0.5 * (off * away / (wide * (0.5 + 0.8 * taper))) ** 2) * taper**0.5
             added += rng.uniform(0.16, 0.38) * spicule * (1 - share) * (np.abs(off) < 1)
-        added += 0.05 * np.exp(-np.clip(outside, 0, None) / 3) * (1 - share)  # the tissue around is drawn together
+        added += (
+            0.05 * np.exp(-np.clip(outside, 0, None) / 3) * (1 - share)
+        )  # the tissue around is drawn together
     whole[0][near], whole[1][near] = VISIBILITY * added, share
     return whole
 
 
 def _calcifications(rng, patient, x, y, centre, inside, step):
-    """Radiodensity that the calcifications add: particles in a group, or along the ducts of a segment."""
+    """Radiodensity that the calcifications add: particles in a group, or along the ducts of a
+    segment.
+    """
     morphology = patient["signs"]["calcification_morphology"]
     clustered = patient["signs"]["calcification_distribution"] == "clustered"
     middle = x[centre], y[centre]
@@ -288,7 +377,10 @@ def _calcifications(rng, patient, x, y, centre, inside, step):
         row = int(centre[0] + (along * np.sin(duct) + across * np.cos(duct)) / step)
         column = int(centre[1] + (along * np.cos(duct) - across * np.sin(duct)) / step)
         reach = int(4.5 / step)
-        if not (8 <= row < x.shape[0] - 8 and 8 <= column < x.shape[1] - 8) or inside[row, column] < 4:
+        if (
+            not (8 <= row < x.shape[0] - 8 and 8 <= column < x.shape[1] - 8)
+            or inside[row, column] < 4
+        ):
             continue
         box = slice(max(row - reach, 0), row + reach), slice(max(column - reach, 0), column + reach)
         at = rng.uniform(-0.5, 0.5, 2) * step
@@ -301,9 +393,13 @@ def _calcifications(rng, patient, x, y, centre, inside, step):
 
 
 def _particle(rng, morphology, duct, right, down):
-    """One calcification around (0, 0), 0 to about 1: a dot, a crushed-stone grain, or a branching cast of a duct."""
+    """One calcification around (0, 0), 0 to about 1: a dot, a crushed-stone grain, or a branching
+    cast of a duct.
+    """
     if morphology == "punctate":
-        return rng.uniform(0.55, 0.95) * expit((rng.uniform(0.34, 0.52) - np.hypot(right, down)) / 0.08)
+        return rng.uniform(0.55, 0.95) * expit(
+            (rng.uniform(0.34, 0.52) - np.hypot(right, down)) / 0.08
+        )
     grain = np.zeros(right.shape)
     if morphology == "pleomorphic":
         size = rng.lognormal(np.log(0.60), 0.35)
@@ -328,7 +424,9 @@ def _particle(rng, morphology, duct, right, down):
 
 
 def _marker(rng, grey, text, right, inside):
-    """Side and view in lead letters, opposite the chest wall, in the corner with more air, burnt in; in place."""
+    """Side and view in lead letters, opposite the chest wall, in the corner with more air, burnt
+    in; in place.
+    """
     row = int(rng.integers(4, 14) if inside[0] < inside[-1] else rng.integers(SIZE - 18, SIZE - 9))
     column = int(rng.integers(4, 10)) if right else SIZE - 4 * len(text) - int(rng.integers(4, 10))
     for place, letter in enumerate(text):
@@ -338,4 +436,8 @@ def _marker(rng, grey, text, right, inside):
                     grey[row + down, column + 4 * place + over] = 225
 
 
-LETTERS = GLYPHS | {"C": "011 100 100 100 011", "M": "101 111 111 101 101", "O": "111 101 101 101 111"}
+LETTERS = GLYPHS | {
+    "C": "011 100 100 100 011",
+    "M": "101 111 111 101 101",
+    "O": "111 101 101 101 111",
+}

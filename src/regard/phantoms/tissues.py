@@ -17,12 +17,18 @@ class Tissue(NamedTuple):
     columns: np.ndarray  # um, (1, n)
     step: float  # um between samples
 
-    def field(self, rng: np.random.Generator, down: float, across: float | None = None) -> np.ndarray:
-        """Gaussian random field of the tissue's shape, smoothed by Gaussians of the given sigmas in um."""
+    def field(
+        self, rng: np.random.Generator, down: float, across: float | None = None
+    ) -> np.ndarray:
+        """Gaussian random field of the tissue's shape, smoothed by Gaussians of the given sigmas in
+        um.
+        """
         across = down if across is None else across
         return random_field(rng, self.eosin.shape, down / self.step, across / self.step)
 
-    def paint(self, share: np.ndarray, haematoxylin, eosin, place=(slice(None), slice(None))) -> None:
+    def paint(
+        self, share: np.ndarray, haematoxylin, eosin, place=(slice(None), slice(None))
+    ) -> None:
         """Replace a share, 0 to 1, of what is there."""
         for stain, value in ((self.haematoxylin, haematoxylin), (self.eosin, eosin)):
             stain[place] += share * (value - stain[place])
@@ -30,7 +36,12 @@ class Tissue(NamedTuple):
     def at(self, level: np.ndarray, row: float, column: float) -> float:
         """Value of a map at the sample nearest to a position in um; the border's value outside."""
         down, right = (row - self.rows[0, 0]) / self.step, (column - self.columns[0, 0]) / self.step
-        return float(level[min(max(int(down), 0), level.shape[0] - 1), min(max(int(right), 0), level.shape[1] - 1)])
+        return float(
+            level[
+                min(max(int(down), 0), level.shape[0] - 1),
+                min(max(int(right), 0), level.shape[1] - 1),
+            ]
+        )
 
     def crop(self, place: tuple[slice, slice]) -> "Tissue":
         """A part of the tissue; painting there paints here."""
@@ -49,10 +60,16 @@ class Cells(NamedTuple):
     aspect: float = 1.25  # long axis / short axis
 
 
-def random_field(rng: np.random.Generator, shape: tuple[int, int], down: float, across: float) -> np.ndarray:
-    """Periodic Gaussian random field, mean 0 and variance 1, smoothed by Gaussians of the given sigmas in samples."""
+def random_field(
+    rng: np.random.Generator, shape: tuple[int, int], down: float, across: float
+) -> np.ndarray:
+    """Periodic Gaussian random field, mean 0 and variance 1, smoothed by Gaussians of the given
+    sigmas in samples.
+    """
     rows, columns = fft.fftfreq(shape[0])[:, None], fft.rfftfreq(shape[1])
-    transfer = np.exp(-2 * (np.pi * rows * down) ** 2) * np.exp(-2 * (np.pi * columns * across) ** 2)
+    transfer = np.exp(-2 * (np.pi * rows * down) ** 2) * np.exp(
+        -2 * (np.pi * columns * across) ** 2
+    )
     transfer[0, 0] = 0
     smooth = fft.irfft2(fft.rfft2(rng.standard_normal(shape)) * transfer, shape)
     return smooth / smooth.std()
@@ -92,7 +109,9 @@ def scatter(rng, tissue, level, spacing, tries=5.0, limit=900):
 
 
 def nucleus(rng, tissue, texture, centre, cells, angle, aspect=None, smooth=False, wall=None):
-    """Paint one nucleus of the given kind into the tissue, pressed flat where it meets a wall (a level in um)."""
+    """Paint one nucleus of the given kind into the tissue, pressed flat where it meets a wall (a
+    level in um).
+    """
     spread = cells.spread
     radius = cells.diameter / 2 * np.exp(np.clip(rng.normal(0, spread), -2 * spread, 2 * spread))
     density = cells.density * np.exp(rng.normal(0, 0.08 + 0.5 * spread))
@@ -109,8 +128,12 @@ def nucleus(rng, tissue, texture, centre, cells, angle, aspect=None, smooth=Fals
     turn, edge = np.arctan2(short, long), 1.0
     if not smooth:  # irregular outlines go with pleomorphism
         for order in (2, 3, 5):
-            edge = edge + (0.04 + 0.45 * spread) / order * rng.normal() * np.cos(order * turn + rng.uniform(0, 6.28))
-    depth = (edge - np.hypot(long, short) / radius) * radius / np.sqrt(aspect)  # um below the membrane
+            edge = edge + (0.04 + 0.45 * spread) / order * rng.normal() * np.cos(
+                order * turn + rng.uniform(0, 6.28)
+            )
+    depth = (
+        (edge - np.hypot(long, short) / radius) * radius / np.sqrt(aspect)
+    )  # um below the membrane
     if wall is not None:
         depth = np.minimum(depth, wall[place] - 0.5)
     share = expit(depth / 0.28)
@@ -125,7 +148,9 @@ def nucleus(rng, tissue, texture, centre, cells, angle, aspect=None, smooth=Fals
     else:
         body = 0.95 + 0.15 * np.exp(-((np.maximum(depth, 0) / 0.8) ** 2)) + 0.20 * grain
     stain, under = density * body * share, tissue.haematoxylin[place]
-    under[:] = np.maximum(stain, under * (1 - 0.6 * share)) + 0.25 * np.minimum(stain, under)  # overlap darkens
+    under[:] = np.maximum(stain, under * (1 - 0.6 * share)) + 0.25 * np.minimum(
+        stain, under
+    )  # overlap darkens
     tissue.eosin[place] *= 1 - 0.45 * share
 
 
@@ -142,14 +167,20 @@ def window(tissue, centre, reach):
 
 
 def duct(rng, tissue, texture, level, cells, recipe, lining, sheath, wall=None):
-    """A duct or gland where level > 0: `lining` rows of nuclei around a lumen, in a sheath of myoepithelium or none."""
+    """A duct or gland where level > 0: `lining` rows of nuclei around a lumen, in a sheath of
+    myoepithelium or none.
+    """
     thick = cells.diameter * cells.pitch * lining + 2.5
     haematoxylin, eosin = recipe["cytoplasm"]
     tissue.paint(0.9 * recipe["retraction"] * np.exp(-((level + 1.2) ** 2) / 2), 0.01, 0.05)
     if sheath:  # loose stroma and a basement membrane around it
         tissue.paint(0.35 * np.exp(-0.5 * ((level + 5) / 3) ** 2), 0.05, 0.6 * recipe["collagen"])
-        tissue.paint(0.5 * np.exp(-0.5 * ((level + 0.6) / 0.6) ** 2), 0.06, recipe["collagen"] + 0.2)
-    tissue.paint(expit(level / 0.4), haematoxylin * (1 + 0.2 * texture), eosin * (1 + 0.12 * texture))
+        tissue.paint(
+            0.5 * np.exp(-0.5 * ((level + 0.6) / 0.6) ** 2), 0.06, recipe["collagen"] + 0.2
+        )
+    tissue.paint(
+        expit(level / 0.4), haematoxylin * (1 + 0.2 * texture), eosin * (1 + 0.12 * texture)
+    )
     secretion = rng.uniform(0.12, 0.5) if rng.random() < 0.2 else 0.02
     ragged = level - thick + 0.7 * texture
     tissue.paint(expit(ragged / 0.5), 0.01, secretion * (1 + 0.08 * texture))
@@ -157,7 +188,16 @@ def duct(rng, tissue, texture, level, cells, recipe, lining, sheath, wall=None):
     down, right = np.gradient(level)
     for centre in scatter(rng, tissue, band, cells.pitch * cells.diameter * 0.88, tries=20):
         inward = np.arctan2(tissue.at(down, *centre), tissue.at(right, *centre))
-        nucleus(rng, tissue, texture, centre, cells, inward + rng.normal(0, 0.25), cells.aspect * 1.15, wall=wall)
+        nucleus(
+            rng,
+            tissue,
+            texture,
+            centre,
+            cells,
+            inward + rng.normal(0, 0.25),
+            cells.aspect * 1.15,
+            wall=wall,
+        )
     if sheath:
         flat = cells._replace(diameter=4.8, density=0.8, chromatin="fine", spread=0.12)
         for centre in scatter(rng, tissue, 0.5 - np.abs(level - 0.8), rng.uniform(8, 12)):

@@ -24,7 +24,14 @@ from regard.core import project
 PACKAGE = "regard"
 ON_IMPORT = "<on import>"  # the statements of a module that may do more than define a name
 FUNCTIONS_AND_CLASSES = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
-SCOPES = FUNCTIONS_AND_CLASSES | ast.Lambda | ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
+SCOPES = (
+    FUNCTIONS_AND_CLASSES
+    | ast.Lambda
+    | ast.ListComp
+    | ast.SetComp
+    | ast.DictComp
+    | ast.GeneratorExp
+)
 
 
 class Definition(NamedTuple):
@@ -109,7 +116,7 @@ def modules(source: Path) -> dict[str, Module]:
 def reached(
     every: dict[str, Module], start: Iterable[Definition], cells: Iterable[ast.Module] = ()
 ) -> dict[str, str]:
-    """"module:name" -> SHA-256 of every definition that `start` and the notebook cells reach.
+    """ "module:name" -> SHA-256 of every definition that `start` and the notebook cells reach.
 
     Raises ValueError for a name of this package that is imported and not defined.
     """
@@ -149,10 +156,14 @@ def _next(one: Definition, every: dict[str, Module]) -> list[Definition]:
 
 
 def _run_with(name: str, module: Module) -> set[str]:
-    """The modules that run when a module is imported: the packages around it, and what it imports."""
+    """The modules that run when a module is imported: the packages around it, and what it
+    imports.
+    """
     parts = name.split(".")
     above = {".".join(parts[:count]) for count in range(1, len(parts))}
-    return above | {one.module for targets in module.imported.values() for one in targets if one.module}
+    return above | {
+        one.module for targets in module.imported.values() for one in targets if one.module
+    }
 
 
 def _module(tree: ast.Module, known: set[str]) -> Module:
@@ -210,21 +221,25 @@ def _imports(tree: ast.AST, known: set[str]) -> Iterable[tuple[str, Definition]]
             for alias in node.names:
                 if ours and (node.level or alias.name == "*"):
                     said = f"{'.' * node.level}{node.module or ''} import {alias.name}"
-                    raise ValueError(f"from {said}: write out the module's full name and what is imported")
+                    raise ValueError(
+                        f"from {said}: write out the module's full name and what is imported"
+                    )
                 whole = f"{node.module}.{alias.name}"
-                target = Definition(whole, "") if whole in known else Definition(node.module, alias.name)
+                target = (
+                    Definition(whole, "") if whole in known else Definition(node.module, alias.name)
+                )
                 yield alias.asname or alias.name, target if ours else Definition("", alias.name)
         elif isinstance(node, ast.Import):
             for alias in node.names:
                 if (ours := alias.name.split(".")[0] == PACKAGE) and not alias.asname:
-                    raise ValueError(f"import {alias.name}: write `from ... import` or `import ... as`")
+                    raise ValueError(
+                        f"import {alias.name}: write `from ... import` or `import ... as`"
+                    )
                 bound = alias.asname or alias.name.split(".")[0]
                 yield bound, Definition(alias.name, "") if ours else Definition("", bound)
 
 
-def _used(
-    node: ast.AST, here: Module, module: str, every: dict[str, Module]
-) -> list[Definition]:
+def _used(node: ast.AST, here: Module, module: str, every: dict[str, Module]) -> list[Definition]:
     """The definitions that a statement reads; `here` and `module` are where it stands."""
     names = {name: list(targets) for name, targets in here.imported.items()}
     for name, target in _imports(node, set(every)):
@@ -288,7 +303,9 @@ def _text(node: object) -> str:
         return f"[{', '.join(map(_text, node))}]"
     if not isinstance(node, ast.AST):
         return repr(node)
-    given = [(name, value) for name, value in ast.iter_fields(node) if value is not None and value != []]
+    given = [
+        (name, value) for name, value in ast.iter_fields(node) if value is not None and value != []
+    ]
     return f"{type(node).__name__}({', '.join(f'{name}={_text(value)}' for name, value in given)})"
 
 
@@ -300,7 +317,10 @@ def _parsed(text: str, where: str) -> ast.Module:
     except SyntaxError as error:
         raise ValueError(f"{where}, line {error.lineno}: {error.msg}") from None
     for node in ast.walk(tree):
-        if isinstance(node, ast.Module | FUNCTIONS_AND_CLASSES) and ast.get_docstring(node, False) is not None:
+        if (
+            isinstance(node, ast.Module | FUNCTIONS_AND_CLASSES)
+            and ast.get_docstring(node, False) is not None
+        ):
             del node.body[0]
             if not node.body and not isinstance(node, ast.Module):
                 node.body = [ast.Pass()]

@@ -10,24 +10,41 @@ from regard.core.columns import CONCEPTS
 
 
 def write() -> None:
-    """Gather results/study/*/ in results/summary.csv, pairs.csv, performance.csv, trust.csv, concepts.csv and claims.csv, studies by name."""
+    """Gather results/study/*/ in results/summary.csv, pairs.csv, performance.csv, trust.csv,
+    concepts.csv and claims.csv, studies by name.
+    """
     root = project.root()
     known = project.parameters(root)["studies"]
     folders = [
-        folder for folder in sorted((root / "results" / "study").glob("*/compare")) if folder.parent.name in known
+        folder
+        for folder in sorted((root / "results" / "study").glob("*/compare"))
+        if folder.parent.name in known
     ]
     if not folders:
         raise FileNotFoundError("no results/study/*/compare: run the studies first (dvc repro)")
     gathered = {
-        name: pd.concat([tables.read(folder / f"{name}.csv") for folder in folders]) for name in ("summary", "pairs")
+        name: pd.concat([tables.read(folder / f"{name}.csv") for folder in folders])
+        for name in ("summary", "pairs")
     }
     for name, stage in (("performance", "train"), ("trust", "examine")):
-        gathered[name] = pd.concat([tables.read(folder.parent / stage / f"{name}.csv") for folder in folders])
-    found = [folder.parent / stage / "told.csv" for folder in folders for stage in ("compare", "clusters", "units")]
+        gathered[name] = pd.concat(
+            [tables.read(folder.parent / stage / f"{name}.csv") for folder in folders]
+        )
+    found = [
+        folder.parent / stage / "told.csv"
+        for folder in folders
+        for stage in ("compare", "clusters", "units")
+    ]
     told = [tables.read(file) for file in found if file.is_file()]
     gathered["concepts"] = pd.concat(told) if told else pd.DataFrame(columns=CONCEPTS)
-    told = {folder.parent.name: json.loads((folder / "settings.json").read_text()) for folder in folders}
-    published = {study: settings["published"] for study, settings in told.items() if settings.get("published")}
+    told = {
+        folder.parent.name: json.loads((folder / "settings.json").read_text()) for folder in folders
+    }
+    published = {
+        study: settings["published"]
+        for study, settings in told.items()
+        if settings.get("published")
+    }
     gathered["claims"] = claims(
         *(gathered[name] for name in ("summary", "pairs", "performance", "concepts")), published
     )

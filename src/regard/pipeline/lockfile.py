@@ -86,7 +86,9 @@ def _mend_lock(root: Path) -> str:
         )
     fault = broken(text, good if good is not None else _committed(root))
     if fault and not broken(text) and (text == _committed(root) or _shortened(text, good, root)):
-        fault = ""  # an earlier commit with fewer stages, or stages taken out that there are no more
+        fault = (
+            ""  # an earlier commit with fewer stages, or stages taken out that there are no more
+        )
     if not fault:
         atomic.write_text(root / GOOD, text)
         return ""

@@ -1,7 +1,8 @@
-"""The Jupyter kernel in which a notebook runs: this very Python, whatever kernels are registered on the machine.
+"""The Jupyter kernel in which a notebook runs: this very Python, whatever kernels are registered on
+the machine.
 
-`jupyter` finds a kernel by its name, in folders that JUPYTER_PATH and the user's home name first. A kernel called
-`python3` there may be another Python, without this project's packages.
+`jupyter` finds a kernel by its name, in folders that JUPYTER_PATH and the user's home name first. A
+kernel called `python3` there may be another Python, without this project's packages.
 """
 
 import importlib.util
@@ -17,11 +18,16 @@ from jupyter_client.kernelspec import NATIVE_KERNEL_NAME, KernelSpec, KernelSpec
 from jupyter_client.manager import AsyncKernelManager
 from traitlets import default
 
-IGNORED = ("PYTHONSTARTUP", "PYTHONWARNINGS")  # IPython runs the first; the second can turn a warning into an error
+IGNORED = (
+    "PYTHONSTARTUP",
+    "PYTHONWARNINGS",
+)  # IPython runs the first; the second can turn a warning into an error
 
 
 class OwnKernelSpecs(KernelSpecManager):
-    """The kernels of this machine, of which `python3` is always `sys.executable`. Voila is told of it in voila.json."""
+    """The kernels of this machine, of which `python3` is always `sys.executable`. Voila is told of
+    it in voila.json.
+    """
 
     def find_kernel_specs(self) -> dict[str, str]:
         """Name of each kernel -> folder of its logos."""
@@ -44,15 +50,19 @@ class OwnKernelManager(AsyncKernelManager):
 
 @contextmanager
 def private() -> Iterator[dict[str, str]]:
-    """How to reach one kernel: traits `transport` and `ip` of a KernelManager, valid until the block ends.
+    """How to reach one kernel: traits `transport` and `ip` of a KernelManager, valid until the
+    block ends.
 
-    TCP ports of kernels that start at the same time can collide; sockets in a private folder cannot. The address of a
-    socket has about a hundred bytes, so a long TMPDIR cannot hold one, and some file systems have none: the first
-    folder that holds a socket is taken, and TCP where there is none.
+    TCP ports of kernels that start at the same time can collide; sockets in a private folder
+    cannot. The address of a socket has about a hundred bytes, so a long TMPDIR cannot hold one, and
+    some file systems have none: the first folder that holds a socket is taken, and TCP where there
+    is none.
     """
     for parent in (tempfile.gettempdir(), os.environ.get("XDG_RUNTIME_DIR"), "/tmp", "/dev/shm"):
         with suppress(OSError):
-            folder = tempfile.TemporaryDirectory(prefix="regard-", dir=parent, ignore_cleanup_errors=True)
+            folder = tempfile.TemporaryDirectory(
+                prefix="regard-", dir=parent, ignore_cleanup_errors=True
+            )
             if _holds_a_socket(Path(folder.name)):
                 break
             folder.cleanup()
@@ -64,7 +74,9 @@ def private() -> Iterator[dict[str, str]]:
 
 
 def _holds_a_socket(folder: Path) -> bool:
-    """Whether a socket can lie in `folder` under a name as long as those of a kernel's five sockets, kernel-1 and so on."""
+    """Whether a socket can lie in `folder` under a name as long as those of a kernel's five
+    sockets, kernel-1 and so on.
+    """
     path = folder / "kernel-0"
     with socket.socket(socket.AF_UNIX) as probe:
         try:
@@ -77,17 +89,23 @@ def _holds_a_socket(folder: Path) -> bool:
 
 @contextmanager
 def plain_environment(variables: dict[str, str]) -> Iterator[None]:
-    """Environment variables of a kernel: `variables`, and nothing of what a user's own Python sessions begin with.
+    """Environment variables of a kernel: `variables`, and nothing of what a user's own Python
+    sessions begin with.
 
-    IPython's start-up files and settings, PYTHONSTARTUP and matplotlib's settings are the user's, and would change
-    results; all text is UTF-8, whatever the locale. What was there before is put back at the end.
+    IPython's start-up files and settings, PYTHONSTARTUP and matplotlib's settings are the user's,
+    and would change results; all text is UTF-8, whatever the locale. What was there before is put
+    back at the end.
     """
     before = dict(os.environ)
     matplotlib = Path(importlib.util.find_spec("matplotlib").origin).parent
     with tempfile.TemporaryDirectory(prefix="regard-", ignore_cleanup_errors=True) as folder:
         for name in IGNORED:
             os.environ.pop(name, None)
-        own = {"IPYTHONDIR": folder, "PYTHONUTF8": "1", "MATPLOTLIBRC": str(matplotlib / "mpl-data" / "matplotlibrc")}
+        own = {
+            "IPYTHONDIR": folder,
+            "PYTHONUTF8": "1",
+            "MATPLOTLIBRC": str(matplotlib / "mpl-data" / "matplotlibrc"),
+        }
         os.environ.update(own | variables)
         try:
             yield

@@ -1,7 +1,8 @@
-"""Run one notebook through papermill as a pipeline stage, so that the same inputs give the same bytes.
+"""Run one notebook through papermill as a pipeline stage, so that the same inputs give the same
+bytes.
 
-Papermill's own output holds times, random ids and paths; a finished run keeps code, results and tags alone. A stage's
-folder appears when its notebook has run to the end, and not before.
+Papermill's own output holds times, random ids and paths; a finished run keeps code, results and
+tags alone. A stage's folder appears when its notebook has run to the end, and not before.
 """
 
 import os
@@ -12,8 +13,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-# The one grammar with which jsonschema would check internationalised web addresses takes longer to build than everything
-# else a stage imports, and notebooks hold none.
+# The one grammar with which jsonschema would check internationalised web addresses takes longer to
+# build than everything else a stage imports, and notebooks hold none.
 sys.modules.setdefault("rfc3987_syntax", None)
 
 import nbformat  # noqa: E402
@@ -23,7 +24,9 @@ from filelock import FileLock, Timeout  # noqa: E402
 from regard.core import project  # noqa: E402
 from regard.pipeline import settings
 
-_ADDRESS = re.compile(r" at 0x[0-9a-f]+")  # of an object in memory, as its default representation says
+_ADDRESS = re.compile(
+    r" at 0x[0-9a-f]+"
+)  # of an object in memory, as its default representation says
 _ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -39,7 +42,8 @@ class AlreadyRunning(RuntimeError):
 
 
 def write_settings(study: str, target: Path) -> None:
-    """Write what params.yaml tells each stage of `study`, resolved, as target/<stage>.yaml; stages depend on these.
+    """Write what params.yaml tells each stage of `study`, resolved, as target/<stage>.yaml; stages
+    depend on these.
 
     Raises what `regard.pipeline.settings.study` does.
     """
@@ -51,7 +55,9 @@ def write_settings(study: str, target: Path) -> None:
 
 
 def strip(source: Path, target: Path) -> None:
-    """Copy a notebook without outputs, counts and metadata but tags: saving it in Jupyter changes nothing here."""
+    """Copy a notebook without outputs, counts and metadata but tags: saving it in Jupyter changes
+    nothing here.
+    """
     notebook = nbformat.read(source, as_version=4)
     for cell in notebook.cells:
         if cell.cell_type == "code":
@@ -62,7 +68,9 @@ def strip(source: Path, target: Path) -> None:
 
 
 def _keep_tags(notebook: nbformat.NotebookNode) -> None:
-    """Fixed cell ids, tags as the only cell metadata, and the language as the only notebook metadata."""
+    """Fixed cell ids, tags as the only cell metadata, and the language as the only notebook
+    metadata.
+    """
     for index, cell in enumerate(notebook.cells):
         tags = cell.metadata.get("tags")
         cell.metadata = {"tags": list(tags)} if tags else {}
@@ -74,7 +82,9 @@ def _keep_tags(notebook: nbformat.NotebookNode) -> None:
 
 
 def _clean_outputs(notebook: nbformat.NotebookNode) -> None:
-    """Drop what differs from run to run: stderr (progress bars, warnings), widget views, addresses, counts."""
+    """Drop what differs from run to run: stderr (progress bars, warnings), widget views, addresses,
+    counts.
+    """
     for cell in notebook.cells:
         if cell.cell_type != "code":
             continue
@@ -95,10 +105,16 @@ def _clean_outputs(notebook: nbformat.NotebookNode) -> None:
 
 
 def _joined(outputs: list) -> list:
-    """Prints that follow one another as one output: how they were cut depends on the speed of the machine."""
+    """Prints that follow one another as one output: how they were cut depends on the speed of the
+    machine.
+    """
     joined = []
     for output in outputs:
-        if joined and output.output_type == joined[-1].output_type == "stream" and output.name == joined[-1].name:
+        if (
+            joined
+            and output.output_type == joined[-1].output_type == "stream"
+            and output.name == joined[-1].name
+        ):
             joined[-1].text += output.text
         else:
             joined.append(output)
@@ -106,14 +122,17 @@ def _joined(outputs: list) -> list:
 
 
 def run(notebook: str, output: Path, parameters: dict) -> None:
-    """Execute build/notebooks/`notebook`.ipynb; its results and the executed copy appear together in folder `output`.
+    """Execute build/notebooks/`notebook`.ipynb; its results and the executed copy appear together
+    in folder `output`.
 
-    A file MEASURED that it wrote goes to results/costs/<study>.csv: times differ from run to run, and a stage's output
-    must not. The notebook is given `parameters` and `output` (a folder that is renamed to `output` when all cells have
-    run). It runs in `sys.executable`, whatever kernels are registered.
+    A file MEASURED that it wrote goes to results/costs/<study>.csv: times differ from run to run,
+    and a stage's output must not. The notebook is given `parameters` and `output` (a folder that is
+    renamed to `output` when all cells have run). It runs in `sys.executable`, whatever kernels are
+    registered.
 
     Raises StageFailed, which names the cell, when a cell fails; the half-run copy stays as
-    build/failed/<notebook>-<stage folder>.failed.ipynb. Raises AlreadyRunning while another process makes `output`.
+    build/failed/<notebook>-<stage folder>.failed.ipynb. Raises AlreadyRunning while another process
+    makes `output`.
     """
     root = project.root()
     inside = (root / output).relative_to(root / "results")
@@ -123,11 +142,14 @@ def run(notebook: str, output: Path, parameters: dict) -> None:
         failed.unlink(missing_ok=True)
         executed = partial / f"{notebook}.ipynb"
         told = parameters | {"output": str(partial.relative_to(root))}
-        if (error := _execute(root / "build" / "notebooks" / executed.name, executed, told)) is not None:
+        if (
+            error := _execute(root / "build" / "notebooks" / executed.name, executed, told)
+        ) is not None:
             executed.replace(failed)
             reason = _ESCAPES.sub("", f"{error.ename}: {error.evalue}").strip().replace("\n", " ")
             raise StageFailed(
-                f"{notebook} ({', '.join(map(str, parameters.values()))}), cell {error.cell_index}: "
+                f"{notebook} ({', '.join(map(str, parameters.values()))}), cell "
+                f"{error.cell_index}: "
                 f"{reason} [half-run copy: {failed.relative_to(root)}]"
             )
         _finish(executed)
@@ -138,7 +160,9 @@ def run(notebook: str, output: Path, parameters: dict) -> None:
 
 
 def _execute(source: Path, executed: Path, parameters: dict) -> Exception | None:
-    """Run a notebook in this Python, in the project's root; returns papermill's error when a cell failed."""
+    """Run a notebook in this Python, in the project's root; returns papermill's error when a cell
+    failed.
+    """
     import papermill  # slow to import, and needed here alone
     from papermill.exceptions import PapermillExecutionError
     from traitlets.config import Config
@@ -151,13 +175,16 @@ def _execute(source: Path, executed: Path, parameters: dict) -> Exception | None
         "REGARD_STAGE": "1",  # no bar can be drawn under DVC
         # OpenMP threads that spin while they wait slow each other down tenfold on a busy machine
         "OMP_WAIT_POLICY": "PASSIVE",
-        "PYTHONPATH": os.pathsep.join([str(root / "src"), *filter(None, [os.environ.get("PYTHONPATH")])]),
+        "PYTHONPATH": os.pathsep.join(
+            [str(root / "src"), *filter(None, [os.environ.get("PYTHONPATH")])]
+        ),
         "MPLBACKEND": "agg",
     }
     with notebook_kernel.plain_environment(variables), notebook_kernel.private() as address:
         client = {
             "kernel_manager_class": notebook_kernel.OwnKernelManager,
-            # all files are written when the last cell has run; taking the interpreter down politely costs three seconds
+            # all files are written when the last cell has run; taking the interpreter down politely
+            # costs three seconds
             "shutdown_kernel": "immediate",
         }
         try:
@@ -179,7 +206,8 @@ def _execute(source: Path, executed: Path, parameters: dict) -> Exception | None
 
 @contextmanager
 def replaced(output: Path) -> Iterator[Path]:
-    """A folder to fill, which becomes the folder `output` (from the project's root) when all has gone well, and else nothing.
+    """A folder to fill, which becomes the folder `output` (from the project's root) when all has
+    gone well, and else nothing.
 
     Raises AlreadyRunning while another process makes `output`.
     """
@@ -190,8 +218,8 @@ def replaced(output: Path) -> Iterator[Path]:
 
 @contextmanager
 def _made(output: Path, partial: Path) -> Iterator[Path]:
-    """The empty folder `partial`, by one process at a time; it takes the place of `output` when all has gone well, and
-    else goes. The system frees the lock of a process that was killed."""
+    """The empty folder `partial`, by one process at a time; it takes the place of `output` when all
+    has gone well, and else goes. The system frees the lock of a process that was killed."""
     partial.parent.mkdir(parents=True, exist_ok=True)
     holder = partial.with_name(f"{partial.name}.pid")
     lock = FileLock(partial.with_name(f"{partial.name}.lock"))
@@ -202,12 +230,16 @@ def _made(output: Path, partial: Path) -> Iterator[Path]:
         with suppress(FileNotFoundError):  # it may just have ended, or just begun
             other = holder.read_text(encoding="utf-8") or other
         name = output.relative_to(project.root())
-        raise AlreadyRunning(f"process {other} is making {name}: wait until it has ended, or end it") from None
+        raise AlreadyRunning(
+            f"process {other} is making {name}: wait until it has ended, or end it"
+        ) from None
     try:
         holder.write_text(str(os.getpid()), encoding="utf-8")
         output.parent.mkdir(parents=True, exist_ok=True)
         if not os.access(output.parent, os.W_OK):  # better said before the work than after it
-            raise PermissionError(f"{output.parent} cannot be written to: change its owner or its permissions")
+            raise PermissionError(
+                f"{output.parent} cannot be written to: change its owner or its permissions"
+            )
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir()
         yield partial
@@ -222,7 +254,9 @@ def _made(output: Path, partial: Path) -> Iterator[Path]:
 def _finish(path: Path) -> None:
     notebook = nbformat.read(path, as_version=4)
     _clean_outputs(notebook)
-    for cell in notebook.cells:  # papermill's own cell names the partial folder, which is gone when this is read
+    for cell in (
+        notebook.cells
+    ):  # papermill's own cell names the partial folder, which is gone when this is read
         if "injected-parameters" in cell.metadata.get("tags", []):
             cell.source = cell.source.replace('"build/partial/', '"results/')
     _keep_tags(notebook)

@@ -9,15 +9,21 @@ REFERENCE = "paper/reference/full/figures"  # what the published paper shows
 
 
 def compile() -> None:
-    """Compile paper/paper.typ twice: to paper/paper.pdf from the committed results of the profile `full`, and to results/paper.pdf
-    from those of this run.
+    """Compile paper/paper.typ twice: to paper/paper.pdf from the committed results of the profile
+    `full`, and to results/paper.pdf from those of this run.
 
-    Raises RuntimeError (typst.TypstError) with Typst's message when the source does not compile, FileNotFoundError without figures.
+    Raises RuntimeError (typst.TypstError) with Typst's message when the source does not compile,
+    FileNotFoundError without figures.
     """
     root = project.root()
-    for figures, target in ((REFERENCE, "paper/paper.pdf"), ("results/figures", "results/paper.pdf")):
+    for figures, target in (
+        (REFERENCE, "paper/paper.pdf"),
+        ("results/figures", "results/paper.pdf"),
+    ):
         if not (root / figures / "paper.json").is_file():
-            raise FileNotFoundError(f"no {figures}/paper.json: run the stage that makes it (dvc repro figures) first")
+            raise FileNotFoundError(
+                f"no {figures}/paper.json: run the stage that makes it (dvc repro figures) first"
+            )
         _write(root, figures, root / target)
 
 

@@ -11,7 +11,13 @@ from regard.data import cases, reference_regions
 
 STAGES = ("prepare", "train", "attribute", "select", "examine", "compare", "clusters", "units")
 STUDY = ("like", "root", "published", "profiles")  # what a study says beside its stages
-TAKEN = ("other", "shortcut", "artefact", "finding", "expert")  # names of regions and outlines beside the structures
+TAKEN = (
+    "other",
+    "shortcut",
+    "artefact",
+    "finding",
+    "expert",
+)  # names of regions and outlines beside the structures
 
 
 def shape(params: Mapping) -> None:
@@ -20,27 +26,55 @@ def shape(params: Mapping) -> None:
     top = {"profile", "seed", "profiles", "studies", *STAGES}
     _known(params, top, "", "block")
     if missing := sorted(top - set(params)):
-        raise KeyError(f"params.yaml has no block {missing[0]!r}; the committed file shows what belongs there")
+        raise KeyError(
+            f"params.yaml has no block {missing[0]!r}; the committed file shows what belongs there"
+        )
     for name in ("profiles", "studies", *STAGES):
         _is_block(params[name], name)
     if not params["studies"]:
         raise ValueError("params.yaml: `studies` names no study")
     if not isinstance(params["profile"], str):
-        raise ValueError(f"params.yaml: `profile` must be the name of a profile, not {params['profile']!r:.100}")
-    if isinstance(params["seed"], bool) or not isinstance(params["seed"], int) or params["seed"] < 0:
-        raise ValueError(f"params.yaml: `seed` must be a whole number, 0 or more, not {params['seed']!r:.100}")
-    asked = {f"profiles, {name}": blocks for name, blocks in params["profiles"].items() if blocks is not None}
+        raise ValueError(
+            f"params.yaml: `profile` must be the name of a profile, not {params['profile']!r:.100}"
+        )
+    if (
+        isinstance(params["seed"], bool)
+        or not isinstance(params["seed"], int)
+        or params["seed"] < 0
+    ):
+        raise ValueError(
+            f"params.yaml: `seed` must be a whole number, 0 or more, not {params['seed']!r:.100}"
+        )
+    asked = {
+        f"profiles, {name}": blocks
+        for name, blocks in params["profiles"].items()
+        if blocks is not None
+    }
     for name, entries in params["studies"].items():
         if entries is None:
-            raise ValueError(f"params.yaml: study {name!r} is empty; it needs a `root`, or another study it is `like`")
+            raise ValueError(
+                f"params.yaml: study {name!r} is empty; it needs a `root`, or another study it is "
+                "`like`"
+            )
         _is_block(entries, f"study {name!r}")
         if not isinstance(entries.get("like", ""), str | None):
-            raise ValueError(f"params.yaml: study {name!r}: `like` must be the name of a study, not {entries['like']!r:.100}")
-        _known(entries, {*STAGES, *STUDY, *project.COMMON, *itertools.chain(*project.TOLD.values())}, f"study {name!r}")
+            raise ValueError(
+                f"params.yaml: study {name!r}: `like` must be the name of a study, not "
+                f"{entries['like']!r:.100}"
+            )
+        _known(
+            entries,
+            {*STAGES, *STUDY, *project.COMMON, *itertools.chain(*project.TOLD.values())},
+            f"study {name!r}",
+        )
         asked[f"study {name!r}"] = {stage: entries[stage] for stage in STAGES if stage in entries}
         own = entries.get("profiles", {})
         _is_block(own, f"study {name!r}, profiles")
-        asked |= {f"study {name!r}, profiles, {profile}": blocks for profile, blocks in own.items() if blocks is not None}
+        asked |= {
+            f"study {name!r}, profiles, {profile}": blocks
+            for profile, blocks in own.items()
+            if blocks is not None
+        }
     for where, blocks in asked.items():
         _is_block(blocks, where)
         _known(blocks, {*STAGES}, where)
@@ -51,7 +85,11 @@ def shape(params: Mapping) -> None:
 
 def _is_block(value: object, where: str) -> None:
     if not isinstance(value, Mapping):
-        hint = "is empty: take the line out, or indent what belongs to it" if value is None else f"is {value!r:.100}"
+        hint = (
+            "is empty: take the line out, or indent what belongs to it"
+            if value is None
+            else f"is {value!r:.100}"
+        )
         raise ValueError(f"params.yaml: {where} {hint}, where a block of names and values belongs")
 
 
@@ -61,8 +99,14 @@ def _known(entries: Mapping, allowed: set[str], where: str, called: str = "knob"
     for name in entries:
         if name not in allowed:
             close = difflib.get_close_matches(str(name), sorted(allowed), n=1)
-            hint = f"did you mean {close[0]!r}?" if close else f"known are {', '.join(sorted(allowed))}"
-            raise KeyError(f"params.yaml{f': {where}' if where else ''} has no {called} {name!r}; {hint}")
+            hint = (
+                f"did you mean {close[0]!r}?"
+                if close
+                else f"known are {', '.join(sorted(allowed))}"
+            )
+            raise KeyError(
+                f"params.yaml{f': {where}' if where else ''} has no {called} {name!r}; {hint}"
+            )
 
 
 def study(name: str, params: dict | None = None) -> None:
@@ -101,15 +145,24 @@ def _profile(name: str, params: dict) -> None:
         _table(survey, f"study {name!r}, units: there is no `survey`")
     for stage in ("units", "clusters"):
         if unknown := [each for each in params[stage]["studies"] if each not in params["studies"]]:
-            raise ValueError(f"params.yaml: {stage}: `studies` names {unknown[0]!r}, which is no study of this file")
+            raise ValueError(
+                f"params.yaml: {stage}: `studies` names {unknown[0]!r}, which is no study of this "
+                "file"
+            )
 
 
 def _target(settings: Mapping, stage: str, classes: Sequence[str]) -> None:
     """Raise ValueError when a stage is to explain another class or finding than those that the
     network tells apart."""
-    if settings["study"] in settings["studies"] and settings["target"] and settings["target"] not in classes:
+    if (
+        settings["study"] in settings["studies"]
+        and settings["target"]
+        and settings["target"] not in classes
+    ):
         where = f"params.yaml: study {settings['study']!r}, {stage}:"
-        raise ValueError(f"{where} `target` is {settings['target']!r}; known are {', '.join(classes)}")
+        raise ValueError(
+            f"{where} `target` is {settings['target']!r}; known are {', '.join(classes)}"
+        )
 
 
 def _table(path: str, missing: str) -> None:
@@ -126,10 +179,13 @@ def comparison(settings: Mapping, prepare: Mapping) -> None:
     name = settings["study"]
     known = reference_regions.names(prepare["regions"], prepare["structures"])
     if settings["together"]:
-        reference_regions.check_parts(settings["together"], known, f"study {name!r}, compare, together")
+        reference_regions.check_parts(
+            settings["together"], known, f"study {name!r}, compare, together"
+        )
     if settings["around"] and prepare["regions"] != "mass":
         raise ValueError(
-            f"params.yaml: study {name!r}, compare: `around` is for `regions: mass`, not {prepare['regions']!r}"
+            f"params.yaml: study {name!r}, compare: `around` is for `regions: mass`, not "
+            f"{prepare['regions']!r}"
         )
     localisation.around({key: prepare[key] for key in localisation.KNOBS}, settings["around"])
     for tolerance in settings["tolerances"]:
@@ -138,7 +194,8 @@ def comparison(settings: Mapping, prepare: Mapping) -> None:
         _table(settings["readings"], f"study {name!r}, compare: there is no table `readings`")
     if settings["published"] and settings["published"] not in PUBLISHED:
         raise KeyError(
-            f"params.yaml: study {name!r} has published {settings['published']!r}; known are {', '.join(PUBLISHED)}"
+            f"params.yaml: study {name!r} has published {settings['published']!r}; known are "
+            f"{', '.join(PUBLISHED)}"
         )
 
 
@@ -150,7 +207,11 @@ def endpoint(settings: Mapping, prepare: Mapping, select: Mapping, attribute: Ma
         "score": ["pointing", "mass", "iou"],
         "region": ["", prepare["expert"], settings["together"]],
         "stratum": ["all", "correct"],
-        "selection": [""] if primary["score"] != "iou" else [*rules, ""] if primary.get("method") else rules,
+        "selection": [""]
+        if primary["score"] != "iou"
+        else [*rules, ""]
+        if primary.get("method")
+        else rules,
         "method": ["", *maps],
         "first": [*maps, *rules],
         "second": [*maps, *rules],
@@ -159,7 +220,8 @@ def endpoint(settings: Mapping, prepare: Mapping, select: Mapping, attribute: Ma
         if name in primary and primary[name] not in values:
             may = " or ".join(map(repr, dict.fromkeys(values)))
             raise ValueError(
-                f"params.yaml: study {settings['study']!r}, compare: `primary.{name}` is {primary[name]!r:.100}, "
+                f"params.yaml: study {settings['study']!r}, compare: `primary.{name}` is "
+                f"{primary[name]!r:.100}, "
                 f"of which nothing is compared; beside score {primary['score']!r} it may be {may}"
             )
 
@@ -168,7 +230,9 @@ def named_layers(name: str, params: dict) -> None:
     """Raise ValueError when a study names a layer that its network has not."""
     from regard.pipeline import layers  # which no stage but one needs
 
-    attribute, train, clusters = (project.settings(name, stage, params) for stage in ("attribute", "train", "clusters"))
+    attribute, train, clusters = (
+        project.settings(name, stage, params) for stage in ("attribute", "train", "clusters")
+    )
     layers.check(attribute, train, clusters if name in params["clusters"]["studies"] else None)
 
 
@@ -192,27 +256,42 @@ def attribution(settings: Mapping, pool: str) -> None:
     for knob, known in (("methods", METHODS), ("nulls", NULLS)):
         for name, parameters in settings[knob].items():
             if not isinstance(parameters, Mapping):
-                raise ValueError(f"{where} {name!r} must be a block of parameters, {{}} for none, not {parameters!r}")
+                raise ValueError(
+                    f"{where} {name!r} must be a block of parameters, {{}} for none, not "
+                    f"{parameters!r}"
+                )
             check_parameters(f"{where} {name!r}", known[name.split("@")[0]], parameters)
             knobs.check_parameters(f"{where} {name!r}", parameters)
     if any(name.split("@")[0] == "cam" for name in settings["methods"]) and pool != "avg":
-        raise ValueError(f"{where} cam needs `pool: avg`, not {pool!r}; leave it out with `methods: {{cam: null}}`")
+        raise ValueError(
+            f"{where} cam needs `pool: avg`, not {pool!r}; leave it out with `methods: {{cam: "
+            f"null}}`"
+        )
     names = [name for name in maps_of(settings) if name not in settings["nulls"]]
     for name in names:
         if names.count(name) > 1 or name.endswith("@"):
-            raise ValueError(f"{where} {name!r} needs a label of its own behind the @, which no preset has")
+            raise ValueError(
+                f"{where} {name!r} needs a label of its own behind the @, which no preset has"
+            )
     for name in settings["tuned"]:
         if name not in names:
-            raise ValueError(f"{where} `tuned` has no map {name!r}; those of this study are {', '.join(names)}")
+            raise ValueError(
+                f"{where} `tuned` has no map {name!r}; those of this study are {', '.join(names)}"
+            )
         if name.split("@")[0] in PERTURBATION and settings["subset"]:
-            raise ValueError(f"{where} {name!r} explains a subset of the cases and cannot be `tuned`; set `subset: 0`")
+            raise ValueError(
+                f"{where} {name!r} explains a subset of the cases and cannot be `tuned`; set "
+                "`subset: 0`"
+            )
 
 
 def maps_of(attribute: Mapping) -> list[str]:
     """The names of a study's maps; attribute: the settings of that stage."""
     from regard.attribution import PRESETS
 
-    presets = [f"{method}@{preset}" for preset in attribute["presets"] for method in PRESETS[preset]]
+    presets = [
+        f"{method}@{preset}" for preset in attribute["presets"] for method in PRESETS[preset]
+    ]
     return [*attribute["methods"], *attribute["nulls"], *presets]
 
 
@@ -229,7 +308,9 @@ def selection(settings: Mapping, attribute: Mapping) -> None:
             knobs.check_parameters(f"{where} {name!r}", parameters)
     for name in settings["swept"]:
         if name not in maps:
-            raise ValueError(f"{where} `swept` has no map {name!r}; those of this study are {', '.join(maps)}")
+            raise ValueError(
+                f"{where} `swept` has no map {name!r}; those of this study are {', '.join(maps)}"
+            )
     try:
         found = variants(settings["selections"], settings["sweep"])
     except ValueError as error:
@@ -253,13 +334,17 @@ def targets(settings: Mapping) -> tuple[list[str], str]:
     for key in ("labels", "excluded_labels", "findings", "structures"):
         value = settings[key]
         if not isinstance(value, list) or not all(isinstance(name, str) and name for name in value):
-            refuse(f"`{key}` must be a list of names (text: a number or yes needs quotes), not {value!r}")
+            refuse(
+                f"`{key}` must be a list of names (text: a number or yes needs quotes), not "
+                f"{value!r}"
+            )
         if len(set(value)) != len(value):
             refuse(f"`{key}` names something twice: {', '.join(value)}")
     labels, findings, structures = settings["labels"], settings["findings"], settings["structures"]
     if bool(findings) == bool(labels):
         refuse(
-            "either `labels` or `findings` must be named, and not both (a list taken over by `like` is emptied with [])"
+            "either `labels` or `findings` must be named, and not both (a list taken over by "
+            "`like` is emptied with [])"
         )
     if labels and len(labels) < 2:
         refuse(f"`labels` must be two or more, the negative one first, not {labels}")
@@ -267,7 +352,10 @@ def targets(settings: Mapping) -> tuple[list[str], str]:
         refuse("`excluded_labels` goes with `labels`, not with `findings` (emptied with [])")
     for name in findings:
         if name in cases.RESERVED:
-            refuse(f"a finding cannot be called {name!r}, a column of cases.csv with a meaning of its own")
+            refuse(
+                f"a finding cannot be called {name!r}, a column of cases.csv with a meaning of "
+                "its own"
+            )
 
     rule, expert = settings["regions"], settings["expert"]
     if rule not in reference_regions.RULES:
@@ -277,19 +365,29 @@ def targets(settings: Mapping) -> tuple[list[str], str]:
     for name in structures:
         if name in TAKEN or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", name):
             refuse(
-                f"a structure cannot be called {name!r}: letters, digits, '_' and '-', and none of {', '.join(TAKEN)}"
+                f"a structure cannot be called {name!r}: letters, digits, '_' and '-', and none "
+                f"of {', '.join(TAKEN)}"
             )
     if rule == "mass" and len(structures) != 1:
-        refuse(f"`regions: mass` builds its regions around one structure, not {', '.join(structures)}")
+        refuse(
+            f"`regions: mass` builds its regions around one structure, not {', '.join(structures)}"
+        )
     if (expert == "finding") != (rule == "findings"):
-        refuse("`expert: finding` and `regions: findings` go together, each finding having a region of its own")
+        refuse(
+            "`expert: finding` and `regions: findings` go together, each finding having a region "
+            "of its own"
+        )
     if rule == "findings" and not findings:
         refuse("`regions: findings` is for a study with `findings`; this one has `labels`")
     if rule == "findings" and (missing := [name for name in findings if name not in structures]):
         refuse(f"`structures` lacks the finding {missing[0]!r}, so it would have no region")
     if not expert:
         refuse("`expert` is empty: name the region that the expert would point at")
-    reference_regions.check_parts(expert, reference_regions.names(rule, structures), f"study {settings['study']!r}, prepare, expert")
+    reference_regions.check_parts(
+        expert,
+        reference_regions.names(rule, structures),
+        f"study {settings['study']!r}, prepare, expert",
+    )
 
     strength, followed = settings["shortcut"], settings["shortcut_finding"]
     if isinstance(strength, bool) or not isinstance(strength, int | float):

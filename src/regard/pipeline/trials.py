@@ -1,4 +1,6 @@
-"""Train a study's network again: on other draws of its phantoms, to settle how hard they are; or from other seeds."""
+"""Train a study's network again: on other draws of its phantoms, to settle how hard they are; or
+from other seeds.
+"""
 
 from collections.abc import Callable, Iterable, Sequence
 
@@ -26,10 +28,11 @@ def run(
 ) -> pd.DataFrame:
     """Test AUROC of each target: columns draw, seed, start, target, auroc, epoch.
 
-    draws: seeds of the phantoms, none for the study's own set; seeds: of the network and its training, none for the
-    study's own (the split stays that of params.yaml); starts: from STARTS, the study's weights or random ones. epoch:
-    the one that was kept. `report` is called with a line for each network. Raises ValueError for an unknown start, and what
-    reading the study's set raises.
+    draws: seeds of the phantoms, none for the study's own set; seeds: of the network and its
+    training, none for the study's own (the split stays that of params.yaml); starts: from STARTS,
+    the study's weights or random ones. epoch: the one that was kept. `report` is called with a line
+    for each network. Raises ValueError for an unknown start, and what reading the study's set
+    raises.
     """
     if unknown := set(starts) - set(STARTS):
         raise ValueError(f"unknown start {sorted(unknown)[0]!r}; known are {', '.join(STARTS)}")
@@ -37,12 +40,24 @@ def run(
     classes, kind = checks.targets(prepare)
     if not settings["train"] or prepare["shortcut"]:
         raise ValueError(
-            f"trials train a study's network on its images as they are: {study!r} has `train: false` or a `shortcut`"
+            f"trials train a study's network on its images as they are: {study!r} has `train: "
+            "false` or a `shortcut`"
         )
     augmentation.check(settings["augment"])
     device, rows = hardware.deterministic(), []
-    keys = ("epochs", "learning_rate", "weight_decay", "batch", "patience", "class_weights", "blank", "augment")
-    fitting = {key: settings[key] for key in keys} | {"dtype": hardware.precision(device, settings["precision"])}
+    keys = (
+        "epochs",
+        "learning_rate",
+        "weight_decay",
+        "batch",
+        "patience",
+        "class_weights",
+        "blank",
+        "augment",
+    )
+    fitting = {key: settings[key] for key in keys} | {
+        "dtype": hardware.precision(device, settings["precision"])
+    }
     scale = preprocessing(*(settings[key] for key in ("mean", "std", "range")))
     for draw, found in _sets(prepare, draws):
         images = torch.from_numpy(letterbox.squares([*found.images], prepare["size"]))
@@ -54,21 +69,41 @@ def run(
                 weights = settings["weights"] if start == "transfer" else None
                 form = (settings["width"], settings["pool"])
                 model = backbones.build(
-                    settings["backbone"], len(classes), weights, *form, seed=seed, preprocessing=scale
+                    settings["backbone"],
+                    len(classes),
+                    weights,
+                    *form,
+                    seed=seed,
+                    preprocessing=scale,
                 ).to(device)
                 frozen = settings["frozen"] and start == "transfer"
                 history = training.fit(
-                    model, images, targets, split, frozen=frozen, seed=seed, classes=classes, **fitting
+                    model,
+                    images,
+                    targets,
+                    split,
+                    frozen=frozen,
+                    seed=seed,
+                    classes=classes,
+                    **fitting,
                 )
                 scores = training.probabilities(training.predict(model, images[test]), kind)
                 areas = {
                     classes[at]: auroc(positive, score)
                     for at, positive, score in one_against_rest(targets[test], scores)
                 }
-                common = {"draw": draw, "seed": seed, "start": start, "epoch": int(history["tune_loss"].idxmin())}
+                common = {
+                    "draw": draw,
+                    "seed": seed,
+                    "start": start,
+                    "epoch": int(history["tune_loss"].idxmin()),
+                }
                 rows += [common | {"target": name, "auroc": area} for name, area in areas.items()]
                 said = ", ".join(f"{name} {area:.3f}" for name, area in areas.items())
-                report(f"draw {draw}, seed {seed}, {start}: {said} (mean {np.mean(list(areas.values())):.3f})")
+                report(
+                    f"draw {draw}, seed {seed}, {start}: {said} (mean "
+                    f"{np.mean(list(areas.values())):.3f})"
+                )
     return pd.DataFrame(rows)[["draw", "seed", "start", "target", "auroc", "epoch"]]
 
 

@@ -1,1 +1,3 @@
-"""What people bring: their tables, the names of their files, and what is said to them about both."""
+"""What people bring: their tables, the names of their files, and what is said to them about
+both.
+"""

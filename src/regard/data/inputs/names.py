@@ -1,4 +1,6 @@
-"""Names of files as people give them: with accents in either encoding, with backslashes, beside a system's own files."""
+"""Names of files as people give them: with accents in either encoding, with backslashes, beside a
+system's own files.
+"""
 
 import os
 import unicodedata
@@ -8,17 +10,22 @@ from pathlib import Path, PurePosixPath
 
 from regard.data.inputs.words import quoted
 
-# What macOS, Windows and network drives write beside people's files; hidden files and Office's locks are told by their start.
+# What macOS, Windows and network drives write beside people's files; hidden files and Office's
+# locks are told by their start.
 JUNK = ("thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx", "icon\r", "@eadir")
 
 
 def is_junk(name: str) -> bool:
-    """Whether a file or folder of this name is a file system's own, or hidden: no reader looks at it."""
+    """Whether a file or folder of this name is a file system's own, or hidden: no reader looks at
+    it.
+    """
     return name.startswith((".", "~$")) or name.lower() in JUNK
 
 
 def composed(text: str) -> str:
-    """`text` in Unicode's form NFC: macOS writes an accent as a character of its own (NFD), most tables do not."""
+    """`text` in Unicode's form NFC: macOS writes an accent as a character of its own (NFD), most
+    tables do not.
+    """
     return unicodedata.normalize("NFC", text)
 
 
@@ -28,10 +35,11 @@ def entries(folder: Path) -> list[Path]:
 
 
 def below(folder: Path, *patterns: str) -> list[Path]:
-    """The files and folders in `folder` or below it whose last parts fit one of the glob `patterns`, in order.
+    """The files and folders in `folder` or below it whose last parts fit one of the glob
+    `patterns`, in order.
 
-    The case of letters does not count, and neither does how accents are encoded; what `is_junk`, or lies in such a
-    folder, is left out. Linked folders are not entered.
+    The case of letters does not count, and neither does how accents are encoded; what `is_junk`, or
+    lies in such a folder, is left out. Linked folders are not entered.
     """
     wanted = [PurePosixPath(composed(pattern).lower()).parts for pattern in patterns]
     return sorted(
@@ -54,8 +62,8 @@ def _walk(folder: Path) -> Iterator[Path]:
 def find(folder: Path, name: str) -> Path:
     """`folder / name` as the file system spells it; where nothing is there, as it is given.
 
-    A name is also found where its accents are encoded in the other form, and with "/" for each backslash of Windows.
-    Raises ValueError where several files answer to the name.
+    A name is also found where its accents are encoded in the other form, and with "/" for each
+    backslash of Windows. Raises ValueError where several files answer to the name.
     """
     slashed = name.replace("\\", "/")
     found: list[Path] = []
@@ -65,7 +73,8 @@ def find(folder: Path, name: str) -> Path:
                 found.append(path)
     if len(found) > 1:
         raise ValueError(
-            f"{quoted(name)} could be either of two files in {folder}, whose names differ in the encoding of accents "
+            f"{quoted(name)} could be either of two files in {folder}, whose names differ in the "
+            "encoding of accents "
             "or in backslashes alone"
         )
     return found[0] if found else folder / slashed
@@ -85,7 +94,9 @@ def _spellings(place: Path, part: str) -> list[Path]:
     if found := [place / form for form in forms if os.path.lexists(place / form)]:
         return found
     there = place.iterdir() if place.is_dir() else ()
-    return [entry for entry in there if composed(entry.name) == composed(part)]  # encoded in a mixture of both
+    return [
+        entry for entry in there if composed(entry.name) == composed(part)
+    ]  # encoded in a mixture of both
 
 
 def _same(one: Path, other: Path) -> bool:
@@ -96,17 +107,23 @@ def _same(one: Path, other: Path) -> bool:
 
 
 def alike(folder: Path, name: str) -> Path | None:
-    """What is in `folder` under `name` but for the case of letters and the encoding of accents; None for nothing."""
+    """What is in `folder` under `name` but for the case of letters and the encoding of accents;
+    None for nothing.
+    """
     wanted = composed(name).casefold()
     there = folder.iterdir() if folder.is_dir() else ()
-    return next((entry for entry in sorted(there) if composed(entry.name).casefold() == wanted), None)
+    return next(
+        (entry for entry in sorted(there) if composed(entry.name).casefold() == wanted), None
+    )
 
 
 def optional(folder: Path, name: str, meaning: str, directory: bool = False) -> Path | None:
-    """`folder / name`, a file (or a directory), or None where nothing is there under that name or one like it.
+    """`folder / name`, a file (or a directory), or None where nothing is there under that name or
+    one like it.
 
-    Raises ValueError for another kind of entry and for a name that differs in the case of its letters, which would be
-    passed over; FileNotFoundError for a link to nothing. meaning: what it holds, for the message.
+    Raises ValueError for another kind of entry and for a name that differs in the case of its
+    letters, which would be passed over; FileNotFoundError for a link to nothing. meaning: what it
+    holds, for the message.
     """
     found = folder / name if os.path.lexists(folder / name) else alike(folder, name)
     if found is None:
@@ -116,5 +133,7 @@ def optional(folder: Path, name: str, meaning: str, directory: bool = False) -> 
     if found.is_dir() != directory:
         raise ValueError(f"{found}, {meaning}, must be a {'folder' if directory else 'file'}")
     if found.name != name:
-        raise ValueError(f"{found} must be called {name} to be read as {meaning}; rename it or move it away")
+        raise ValueError(
+            f"{found} must be called {name} to be read as {meaning}; rename it or move it away"
+        )
     return found

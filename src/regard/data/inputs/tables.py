@@ -1,4 +1,6 @@
-"""Tables that people write, CSV or Excel: every cell as stripped text, and nothing shifted, lost or renamed."""
+"""Tables that people write, CSV or Excel: every cell as stripped text, and nothing shifted, lost or
+renamed.
+"""
 
 import csv
 import io
@@ -17,20 +19,26 @@ BLANK = " \t\r\n\f\v\u00a0\u2007\u202f\ufeff\u200b\u200e\u200f"
 
 
 def read(path: Path, rows: bool = True, unnamed: bool = True) -> pd.DataFrame:
-    """The table in `path`, all cells text; its index `row` counts the rows as a spreadsheet does, the header being 1.
+    """The table in `path`, all cells text; its index `row` counts the rows as a spreadsheet does,
+    the header being 1.
 
-    Cells are stripped and in Unicode's form NFC. Blank rows are left out; so are columns without a name, with a remark
-    where they hold anything. A CSV is UTF-8 and separated by commas, or by semicolons or tabs where its header is (Excel in
-    much of Europe). Raises FileNotFoundError for a missing file; ValueError for an unreadable one, a row that has more
-    or fewer cells than the header, a column name that stands twice, with `rows` a table without rows, and
-    without `unnamed` a column without a name that holds something.
+    Cells are stripped and in Unicode's form NFC. Blank rows are left out; so are columns without a
+    name, with a remark where they hold anything. A CSV is UTF-8 and separated by commas, or by
+    semicolons or tabs where its header is (Excel in much of Europe). Raises FileNotFoundError for a
+    missing file; ValueError for an unreadable one, a row that has more or fewer cells than the
+    header, a column name that stands twice, with `rows` a table without rows, and without `unnamed`
+    a column without a name that holds something.
     """
     if not path.is_file():
-        raise FileNotFoundError(f"no {path}" if not path.is_symlink() else f"{path} is a link to nothing")
+        raise FileNotFoundError(
+            f"no {path}" if not path.is_symlink() else f"{path} is a link to nothing"
+        )
     try:
         cells = _excel(path) if path.suffix.lower() == ".xlsx" else _csv(path)
     except Exception as error:  # csv, pandas and openpyxl raise whatever they meet
-        raise ValueError(f"{path} is not a readable table: {' '.join(str(error).split())}") from None
+        raise ValueError(
+            f"{path} is not a readable table: {' '.join(str(error).split())}"
+        ) from None
     cells = [[composed(cell.strip(BLANK)) for cell in row] for row in cells]
     if not cells or not any(cells[0]):
         raise ValueError(f"{path} is not a readable table: its first row, the header, is blank")
@@ -38,7 +46,9 @@ def read(path: Path, rows: bool = True, unnamed: bool = True) -> pd.DataFrame:
     filled = {number: row for number, row in enumerate(body, start=2) if any(row)}
     _check_widths(path, len(header), filled)
     if twice := [name for at, name in enumerate(header) if name and name in header[:at]]:
-        raise ValueError(f"{path} has two columns {quoted(twice[0])}; every column needs a name of its own")
+        raise ValueError(
+            f"{path} has two columns {quoted(twice[0])}; every column needs a name of its own"
+        )
     if rows and not filled:
         raise ValueError(f"{path} has a header but no rows")
     index = pd.Index(filled, name="row", dtype=int)
@@ -52,20 +62,27 @@ def read(path: Path, rows: bool = True, unnamed: bool = True) -> pd.DataFrame:
 
 
 def lacking(path: Path, found: pd.DataFrame, columns: list[str]) -> None:
-    """Raise ValueError, with the columns that are there, where the table `found` of `path` lacks one of `columns`."""
+    """Raise ValueError, with the columns that are there, where the table `found` of `path` lacks
+    one of `columns`.
+    """
     for column in columns:
         if column not in found:
             raise ValueError(f"{path} has no column {column!r}; it has {joined(found.columns)}")
 
 
 def _check_widths(path: Path, width: int, rows: dict[int, list[str]]) -> None:
-    """Raise ValueError for rows of another number of cells than the header: their cells would be shifted or lost."""
+    """Raise ValueError for rows of another number of cells than the header: their cells would be
+    shifted or lost.
+    """
     other = {number: len(row) for number, row in rows.items() if len(row) != width}
     if not other:
         return
     number, count = next(iter(other.items()))
     if len(other) == len(rows) and len(set(other.values())) == 1:
-        raise ValueError(f"{path}: rows have {count} cells, the header {width}; is there a comma too many or too few?")
+        raise ValueError(
+            f"{path}: rows have {count} cells, the header {width}; is there a comma too many or "
+            "too few?"
+        )
     raise ValueError(f"{path} row {number}: the row has {count} cells, the header {width}")
 
 
@@ -86,7 +103,9 @@ def _csv(path: Path) -> list[list[str]]:
         raise ValueError("it holds NUL characters, which no text has")
     lines = io.StringIO(text, newline="").readlines()
     start = lines[0].rstrip("\r\n") if lines else ""
-    separator = max(",;" if "," in start else ",;\t", key=start.count)  # the comma where none is more frequent
+    separator = max(
+        ",;" if "," in start else ",;\t", key=start.count
+    )  # the comma where none is more frequent
     if start.lower().startswith("sep=") and len(start) == 5:
         lines, separator = lines[1:], start[4]
     rows: list[list[str]] = []

@@ -1,4 +1,6 @@
-"""What is said to people about their files: cells are quoted short, a remark is one line on stderr."""
+"""What is said to people about their files: cells are quoted short, a remark is one line on
+stderr.
+"""
 
 import reprlib
 import sys
@@ -16,13 +18,21 @@ def quoted(value: object) -> str:
 
 
 def short(text: object) -> str:
-    """`text` without quotation marks, in one line of at most LONGEST characters: a name that is part of a sentence."""
+    """`text` without quotation marks, in one line of at most LONGEST characters: a name that is
+    part of a sentence.
+    """
     text = " ".join(str(text).split())
-    return text if len(text) <= LONGEST else f"{text[: LONGEST // 2 - 2]}...{text[-(LONGEST // 2) + 2 :]}"
+    return (
+        text
+        if len(text) <= LONGEST
+        else f"{text[: LONGEST // 2 - 2]}...{text[-(LONGEST // 2) + 2 :]}"
+    )
 
 
 def joined(names: Iterable[object], count: int = 30) -> str:
-    """`names` joined by commas, for a message: long ones shortened, and no more than `count` of them."""
+    """`names` joined by commas, for a message: long ones shortened, and no more than `count` of
+    them.
+    """
     called = [short(name) for name in names]
     more = [f"and {len(called) - count} more"] if len(called) > count else []
     return ", ".join([*called[:count], *more])
