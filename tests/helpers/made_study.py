@@ -122,6 +122,5 @@ def run(folder, notebook, monkeypatch):
                 ),
                 names,
             )
-    return {
-        path.stem: tables.read(path) for path in (folder / "build/by-hand" / notebook).glob("*.csv")
-    }
+    filled = folder / "build" / "by-hand" / "made" / SMALL[notebook][1]
+    return {path.stem: tables.read(path) for path in filled.glob("*.csv")}

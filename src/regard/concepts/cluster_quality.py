@@ -3,11 +3,13 @@ and whom they go with.
 """
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 import pandas as pd
 import torch
-from sklearn.metrics import r2_score
+from scipy.stats.contingency import crosstab
+from sklearn.metrics import adjusted_rand_score, r2_score
 from torch import Tensor
 
 from regard.core import statistics
@@ -15,31 +17,46 @@ from regard.models.performance import auroc
 
 
 def contingency(labels: np.ndarray, truth: np.ndarray, clusters: int, classes: int) -> np.ndarray:
-    """How many pixels have each cluster and each class, int (clusters, classes); labels, truth:
-    ints of one shape, a truth of -1 is not counted."""
-    known = truth >= 0
-    return np.bincount(
-        labels[known] * classes + truth[known], minlength=clusters * classes
-    ).reshape(clusters, classes)
+    """How many pixels each cluster shares with each class.
 
+    Parameters
+    ----------
+    labels, truth : ndarray
+        Ints of one shape: the cluster and the class of each pixel. A class of -1 is not counted.
+    clusters, classes : int
+        How many of each there may be.
 
-def adjusted_rand(table: np.ndarray) -> np.ndarray:
-    """Adjusted Rand index (Hubert and Arabie 1985) of tables of counts (..., clusters, classes):
-    (...). NaN where it is undefined.
+    Returns
+    -------
+    ndarray
+        Counts, int (clusters, classes).
     """
+    levels = (np.arange(clusters), np.arange(classes))
+    return crosstab(labels.ravel(), truth.ravel(), levels=levels).count
 
-    def pairs(counts):
-        return counts.astype(float) * (counts - 1) / 2
 
-    total = pairs(table.sum((-2, -1)))
-    both, rows, columns = (
-        pairs(table).sum((-2, -1)),
-        pairs(table.sum(-1)).sum(-1),
-        pairs(table.sum(-2)).sum(-1),
-    )
-    with np.errstate(invalid="ignore", divide="ignore"):
-        expected = rows * columns / total
-        return (both - expected) / ((rows + columns) / 2 - expected)
+def adjusted_rand(labels: np.ndarray, truth: np.ndarray) -> float:
+    """Adjusted Rand index of two partitions of the pixels: 0 by chance, 1 for equal partitions.
+
+    Parameters
+    ----------
+    labels, truth : ndarray
+        Ints of one shape: the cluster and the class of each pixel. A class of -1 is not counted.
+
+    Returns
+    -------
+    float
+        NaN where all pixels lie in one cluster and in one class, and for no pixel.
+
+    References
+    ----------
+    Hubert and Arabie, Journal of Classification 2 (1985) 193-218.
+    """
+    known = truth >= 0
+    labels, truth = labels[known], truth[known]
+    if len(np.unique(labels)) < 2 and len(np.unique(truth)) < 2:
+        return float("nan")
+    return float(adjusted_rand_score(truth, labels))
 
 
 def best_iou(table: np.ndarray) -> np.ndarray:
@@ -120,9 +137,7 @@ def fidelity(
         variance = weights @ output**2 / total - mean**2
         return 1 - weights @ (output - said) ** 2 / total / variance
 
-    def telling(weights):
-        return auroc(np.asarray(positive)[known] == 1, said[known], weights)
-
+    telling = partial(auroc, np.asarray(positive)[known] == 1, said[known])
     measures = {"R squared": (squared, np.ones_like(known)), "AUROC": (telling, known)}
     found = []
     for name, (measure, some) in measures.items():
@@ -161,7 +176,7 @@ def of_slides(
     for name, aggregate in AGGREGATES.items():
         scores = np.array([aggregate(output[member == at]) for at in np.flatnonzero(known)])
         value, low, high = statistics.interval(
-            lambda weights: auroc(has[known] == 1, scores, weights), whose, draws, seed
+            partial(auroc, has[known] == 1, scores), whose, draws, seed
         )
         row = {
             "measure": f"AUROC of slides, {name}",

@@ -47,6 +47,12 @@ def locations(maps: Tensor) -> Tensor:
     return maps.permute(0, 2, 3, 1).flatten(0, 2)
 
 
+def of_images(vectors: Tensor, chosen: np.ndarray) -> Tensor:
+    """Of vectors (N h w, K) as of `locations` those of the images `chosen`, bool (N,)."""
+    of_each = vectors.view(len(chosen), -1, vectors.shape[1])
+    return of_each[torch.from_numpy(chosen)].flatten(0, 1)
+
+
 def as_maps(vectors: Tensor, shape: Sequence[int]) -> Tensor:
     """Vectors (N h w, K) as maps (N, K, h, w): `locations` turned round. shape: (h, w)."""
     return vectors.view(-1, *shape, vectors.shape[1]).permute(0, 3, 1, 2)
@@ -80,7 +86,7 @@ def _nearest(values: Tensor, rows: Tensor) -> Tensor:
 
 
 # name -> weights (n, K) of values (n, C) for rows (K, C) of length one
-CODINGS = {
+CODINGS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "non-negative": kernels.nonnegative,  # least squares without negative weights
     "nearest": _nearest,  # one row for each location
     "linear": lambda values, rows: values @ rows.T,  # orthogonal rows, weights of either sign
@@ -185,7 +191,7 @@ def colours(images: np.ndarray, shape: Sequence[int]) -> Tensor:
     each location of a map (h, w): what clusters of colour are made from."""
     density = -torch.log((torch.from_numpy(images).float() + 1) / 256)
     density = density[:, None] if density.ndim == 3 else density.permute(0, 3, 1, 2)
-    return locations(nn.functional.adaptive_avg_pool2d(density, tuple(shape)))
+    return locations(nn.functional.adaptive_avg_pool2d(density, (shape[0], shape[1])))
 
 
 def by_colour(values: Tensor, k: int, seed: int = 0) -> Callable[[Tensor], Tensor]:
@@ -216,14 +222,26 @@ def contrast(classes: Sequence[str], kind: str, target: str = "") -> Tensor:
     return found
 
 
+def head(model: nn.Module) -> nn.Linear:
+    """The linear head of a network of `models.backbones`."""
+    found = model.get_submodule("head")
+    assert isinstance(found, nn.Linear)
+    return found
+
+
+def logits(model: nn.Module, maps: Tensor) -> Tensor:
+    """The logits (N, classes) that the pool and the head make of feature maps (N, C, h, w)."""
+    for name in ("pool", "flatten", "head"):
+        maps = model.get_submodule(name)(maps)
+    return maps
+
+
 @torch.no_grad()
 def outputs(model: nn.Sequential, maps: Tensor, towards: Tensor) -> Tensor:
     """The contrast `towards` (classes,) of the logits (N,), float64, when feature maps (N, C, h, w)
     are put in the place of what `model.features` gives."""
     device = next(model.parameters()).device
-    parts = [
-        model.head(model.flatten(model.pool(part.to(device)))).cpu() for part in maps.split(256)
-    ]
+    parts = [logits(model, part.to(device)).cpu() for part in maps.split(256)]
     return torch.cat(parts).double() @ towards.double()
 
 
