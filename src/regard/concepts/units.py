@@ -7,7 +7,7 @@ the image; the network takes the mean, whose influence adds up to the logit.
 """
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import numpy as np
 import pandas as pd
@@ -15,9 +15,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from regard.concepts import clusters
 from regard.models.receptive_field import Field, enlarge
 
-AMOUNTS = {
+AMOUNTS: dict[str, Callable[[Tensor], Tensor]] = {
     "max": lambda maps: maps.flatten(2).amax(dim=2),  # as published
     "mean": lambda maps: maps.flatten(2).mean(dim=2),  # what an average pool hands to the head
 }
@@ -38,13 +39,14 @@ def dense(model: nn.Sequential, images: Tensor, cells: tuple[int, int] = (1, 1))
             "a network is made fully convolutional here if it ends in an average pool and a "
             "linear head"
         )
-    maps = model.features(images)
+    maps = model.get_submodule("features")(images)
     if cells[0] > maps.shape[2] or cells[1] > maps.shape[3]:
         raise ValueError(
             f"windows of {cells} locations do not fit into a map of {tuple(maps.shape[2:])}"
         )
     windows = functional.avg_pool2d(maps, cells, stride=1)
-    return functional.conv2d(windows, model.head.weight[:, :, None, None], model.head.bias)
+    head = clusters.head(model)
+    return functional.conv2d(windows, head.weight[:, :, None, None], head.bias)
 
 
 def influence(maps: Tensor, head: Tensor, amount: str = "max") -> Tensor:
@@ -121,10 +123,8 @@ def removed(model: nn.Sequential, maps: Tensor, units: Sequence[int], towards: T
     without = maps.clone()
     without[:, list(units)] = 0
 
-    def logits(some):
-        return model.head(model.flatten(model.pool(some))).double() @ towards.double()
-
-    return logits(maps) - logits(without)
+    with_all, with_fewer = (clusters.logits(model, some).double() for some in (maps, without))
+    return with_all @ towards.double() - with_fewer @ towards.double()
 
 
 def alike(means: Tensor, units: Sequence[int], seed: int) -> list[int]:
