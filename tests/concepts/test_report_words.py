@@ -146,7 +146,7 @@ def test_a_dealt_report_has_what_others_have():
     found = report_words.of_others(stands, np.array(["a", "a", "b", "c"]))
     np.testing.assert_allclose(found, [[0.5, 1], [0.5, 1], [1, 1 / 3], [2 / 3, 1 / 3]])
     assert np.isnan(report_words.of_others(stands, np.array(["a"] * 4))).all()
-    with pytest.raises(ValueError, match="two patients, at least"):
+    with pytest.raises(ValueError, match="at least two patients"):
         report_words.beyond(stands, stands, stands[0], np.array(["a"] * 4), 10, 10, 0)
     with pytest.raises(TypeError, match="a list of texts"):
         report_words.written("mass")

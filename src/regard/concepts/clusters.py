@@ -1,9 +1,9 @@
 """Clusters of activations, a global explanation (after Bajger et al. 2025, arXiv 2511.14558).
 
-What a layer says at every location of all tiles is V (locations x channels), non-negative after a
-ReLU. V = W H + rest: the rows of H are K prototypes, W says how much of each is at a location. H is
-learned from training patients; the weights of other tiles are found with H fixed. The claim that
-such clusters explain a network stands beside what other dictionaries of K rows do.
+The activations of a layer at all locations of all tiles are V (locations x channels), non-negative
+after a ReLU. V = W H + residual: the rows of H are K prototypes, W is the weight of each at a
+location. H is learned from training patients; the weights of other tiles are found with H fixed.
+Other dictionaries with K rows are the baseline of the claim that such clusters explain a network.
 """
 
 from collections.abc import Callable, Sequence
@@ -22,10 +22,27 @@ from regard.models import receptive_field
 def activations(
     model: nn.Module, images: Tensor, layer: str = "features", batch: int = 32
 ) -> Tensor:
-    """What `layer` gives (N, C, h, w), float32, on the CPU, for normalised images (N, 3, H, W).
+    """The activations of a layer.
 
-    Raises ValueError for a layer that is not there, and one that gives negative values: clusters
-    need what comes after a ReLU.
+    Parameters
+    ----------
+    images : Tensor
+        Normalised, float32 (N, 3, H, W).
+    layer : str
+        A name of `model.named_modules()`.
+    batch : int
+        Images that go through the network at a time.
+
+    Returns
+    -------
+    Tensor
+        Float32 (N, C, h, w), on the CPU.
+
+    Raises
+    ------
+    ValueError
+        For a layer that does not exist, that gives no maps, or that gives negative values: clusters
+        need a layer after a ReLU.
     """
     device = next(model.parameters()).device
     parts = [
@@ -43,26 +60,33 @@ def activations(
 
 
 def locations(maps: Tensor) -> Tensor:
-    """Maps (N, C, h, w) as vectors (N h w, C), image after image, row after row."""
+    """Maps (N, C, h, w) as vectors (N h w, C): image by image, row by row."""
     return maps.permute(0, 2, 3, 1).flatten(0, 2)
 
 
 def of_images(vectors: Tensor, chosen: np.ndarray) -> Tensor:
-    """Of vectors (N h w, K) as of `locations` those of the images `chosen`, bool (N,)."""
+    """The vectors of the images `chosen`, bool (N,), of all vectors (N h w, K) of `locations`."""
     of_each = vectors.view(len(chosen), -1, vectors.shape[1])
     return of_each[torch.from_numpy(chosen)].flatten(0, 1)
 
 
 def as_maps(vectors: Tensor, shape: Sequence[int]) -> Tensor:
-    """Vectors (N h w, K) as maps (N, K, h, w): `locations` turned round. shape: (h, w)."""
+    """Vectors (N h w, K) as maps (N, K, h, w), the inverse of `locations`. shape: (h, w)."""
     return vectors.view(-1, *shape, vectors.shape[1]).permute(0, 3, 1, 2)
 
 
 @dataclass(frozen=True)
 class Dictionary:
-    """K rows that vectors are put together from, and how.
+    """K rows, of which vectors are weighted sums.
 
-    rows: (K, C); coding: a name in CODINGS; origin: (C,), what no row at all stands for.
+    Attributes
+    ----------
+    rows : Tensor
+        (K, C).
+    coding : str
+        A name in CODINGS: how weights are found.
+    origin : Tensor
+        (C,): the vector whose weights are all zero.
     """
 
     rows: Tensor
@@ -79,7 +103,7 @@ class Dictionary:
 
 
 def _nearest(values: Tensor, rows: Tensor) -> Tensor:
-    """The row with the largest cosine, as long as it fits best."""
+    """The row with the largest cosine, with the length that fits best."""
     fits = values @ rows.T
     best = fits.argmax(dim=1, keepdim=True)
     return torch.zeros_like(fits).scatter_(1, best, fits.gather(1, best))
@@ -113,7 +137,7 @@ def kmeans(values: Tensor, k: int, seed: int | None = None) -> Dictionary:
 
 
 def pca(values: Tensor, k: int, seed: int | None = None) -> Dictionary:
-    """Principal components, each turned so that its largest entry is positive."""
+    """Principal components, with signs that make the largest entry of each positive."""
     from sklearn.decomposition import PCA
 
     found = PCA(k, svd_solver="full").fit(values.double().numpy())
@@ -126,7 +150,7 @@ def pca(values: Tensor, k: int, seed: int | None = None) -> Dictionary:
 
 
 def random(values: Tensor, k: int, seed: int | None = None) -> Dictionary:
-    """Random non-negative rows, that know nothing of the vectors but their number of channels."""
+    """Random non-negative rows, which depend on the vectors by their number of channels alone."""
     rows = _random(1, k, values, seed or 0)[0]
     return Dictionary(
         rows / rows.norm(dim=1, keepdim=True), "non-negative", torch.zeros(values.shape[1])
@@ -154,10 +178,23 @@ DICTIONARIES: dict[str, Callable[..., Dictionary]] = {
 def refits(
     values: Tensor, k: int, patients: np.ndarray, fits: int, seed: int
 ) -> tuple[Tensor, Tensor]:
-    """Rows H (fits, k, C) of factorisations from random starts, and of resamples of patients from
-    NNDSVDa.
+    """Factorisations from random starts, and of bootstrap samples of the patients from NNDSVDa.
 
-    patients: (n,), whose each location is. All fits of a kind go through `values` together.
+    Parameters
+    ----------
+    values : Tensor
+        V (n, C).
+    k : int
+        Rows of each factorisation.
+    patients : ndarray
+        (n,): the patient of each location.
+    fits, seed : int
+        How many of each kind, and their seed.
+
+    Returns
+    -------
+    tuple of Tensor
+        H of either kind, (fits, k, C) each.
     """
     starts = kernels.nmf(values, _random(fits, k, values, seed)).dictionary
     names, member = np.unique(patients, return_inverse=True)
@@ -170,8 +207,20 @@ def refits(
 
 
 def matched(rows: Tensor, others: Tensor) -> tuple[float, np.ndarray]:
-    """The mean cosine of rows (K, C) with as many others, each with one partner so that the sum is
-    largest (Kuhn 1955), and the partner of each. A row of zeros has the cosine 0."""
+    """The mean cosine of rows with their partners among as many others.
+
+    Parameters
+    ----------
+    rows, others : Tensor
+        (K, C) each. A row of zeros has the cosine 0.
+
+    Returns
+    -------
+    float
+        The mean cosine of the assignment with the largest sum (Kuhn 1955).
+    ndarray
+        (K,): the partner of each row.
+    """
     unit = [each / each.norm(dim=1, keepdim=True).clamp(min=1e-12) for each in (rows, others)]
     cosine = (unit[0] @ unit[1].T).numpy()
     first, partner = linear_sum_assignment(-cosine)
@@ -179,8 +228,8 @@ def matched(rows: Tensor, others: Tensor) -> tuple[float, np.ndarray]:
 
 
 def explained(values: Tensor, dictionary: Dictionary, weights: Tensor) -> float:
-    """The share of the squared norm of `values` (n, C) that the weights (n, K) of a dictionary
-    account for.
+    """The share of the squared norm of `values` (n, C) that a dictionary with weights (n, K)
+    explains.
     """
     rest = (values - dictionary.decode(weights)).double().square().sum()
     return float(1 - rest / values.double().square().sum())
@@ -188,15 +237,16 @@ def explained(values: Tensor, dictionary: Dictionary, weights: Tensor) -> float:
 
 def colours(images: np.ndarray, shape: Sequence[int]) -> Tensor:
     """The mean optical density (N h w, channels) of uint8 images (N, H, W) or (N, H, W, 3) around
-    each location of a map (h, w): what clusters of colour are made from."""
+    each location of a map (h, w), for clusters of colours.
+    """
     density = -torch.log((torch.from_numpy(images).float() + 1) / 256)
     density = density[:, None] if density.ndim == 3 else density.permute(0, 3, 1, 2)
     return locations(nn.functional.adaptive_avg_pool2d(density, (shape[0], shape[1])))
 
 
 def by_colour(values: Tensor, k: int, seed: int = 0) -> Callable[[Tensor], Tensor]:
-    """A function that gives each vector (n, channels) the weight one for the nearest of k clusters
-    of `values`: (n, k).
+    """A function from vectors (n, channels) to weights (n, k): one for the nearest of k clusters of
+    `values`, zero for the others.
     """
     from sklearn.cluster import KMeans
 
@@ -207,9 +257,27 @@ def by_colour(values: Tensor, k: int, seed: int = 0) -> Callable[[Tensor], Tenso
 
 
 def contrast(classes: Sequence[str], kind: str, target: str = "") -> Tensor:
-    """The weights (classes,) that make one number of a network's logits: of findings that of
-    `target`; of classes that of `target` less the mean of the others. Without a target the last is
-    meant. Raises ValueError for an unknown target."""
+    """The weights that make one number of a network's logits.
+
+    Parameters
+    ----------
+    classes : sequence of str
+        The names of the logits.
+    kind : str
+        "findings": the logit of the target alone. Else: minus the mean of the other logits.
+    target : str
+        One of the classes; empty: the last.
+
+    Returns
+    -------
+    Tensor
+        (classes,).
+
+    Raises
+    ------
+    ValueError
+        For an unknown target.
+    """
     target = target or classes[-1]
     if target not in classes:
         raise ValueError(f"the network knows no {target!r}; it knows {', '.join(classes)}")
@@ -238,27 +306,46 @@ def logits(model: nn.Module, maps: Tensor) -> Tensor:
 
 @torch.no_grad()
 def outputs(model: nn.Sequential, maps: Tensor, towards: Tensor) -> Tensor:
-    """The contrast `towards` (classes,) of the logits (N,), float64, when feature maps (N, C, h, w)
-    are put in the place of what `model.features` gives."""
+    """The contrast `towards` (classes,) of the logits when feature maps (N, C, h, w) replace the
+    output of `model.features`: float64 (N,).
+    """
     device = next(model.parameters()).device
     parts = [logits(model, part.to(device)).cpu() for part in maps.split(256)]
     return torch.cat(parts).double() @ towards.double()
 
 
 def contributions(dictionary: Dictionary, head: Tensor) -> Tensor:
-    """H_k . w (K,): what one unit of a cluster adds to the output wherever it stands, before the
-    pool. head: w (C,), the contrast of the head's weights."""
+    """H_k . w (K,): what one unit of a cluster adds to the output at any location, before the pool.
+    head: w (C,), the contrast of the head's weights.
+    """
     return dictionary.rows @ head
 
 
 def predicted_removal(
     maps: Tensor, weights: Tensor, dictionary: Dictionary, head: Tensor, pool: str
 ) -> Tensor:
-    """What the removal of each cluster should take from the output (N, K), to first order.
+    """By how much the removal of each cluster should lower the output, to first order.
 
-    An average pool is linear: the mean weight of the cluster times H_k . w. Of a max pool each
-    channel counts where its maximum lies: the weight there times H_kc w_c, added up over the
-    channels c. maps: (N, C, h, w); weights: (N h w, K); head: w (C,).
+    Parameters
+    ----------
+    maps : Tensor
+        (N, C, h, w): the activations.
+    weights : Tensor
+        (N h w, K): of the clusters.
+    head : Tensor
+        w (C,): the contrast of the head's weights.
+    pool : str
+        "avg" or "max".
+
+    Returns
+    -------
+    Tensor
+        (N, K).
+
+    Notes
+    -----
+    An average pool is linear: the mean weight of the cluster times H_k . w. With a max pool each
+    channel c counts at its maximum: the sum over c of the weight there times H_kc w_c.
     """
     codes = as_maps(weights, maps.shape[2:]).flatten(2)
     if pool == "avg":
@@ -276,9 +363,23 @@ def removal(
     towards: Tensor,
     shuffled: int | None = None,
 ) -> Tensor:
-    """How much the output falls (N, K), float64, when a cluster's share W_k H_k is taken from the
-    activations, which stay non-negative. shuffled: a seed; the channels of each H_k are dealt out
-    anew, a control that takes as much away."""
+    """How much the output falls when a cluster's share W_k H_k is subtracted from the activations,
+    which stay non-negative.
+
+    Parameters
+    ----------
+    maps, weights
+        As of `predicted_removal`.
+    towards : Tensor
+        (classes,): of `contrast`.
+    shuffled : int or None
+        A seed: the channels of each H_k are permuted, a control of the same size.
+
+    Returns
+    -------
+    Tensor
+        Float64 (N, K).
+    """
     whole, found, values = outputs(model, maps, towards), [], locations(maps)
     for k in range(weights.shape[1]):
         row = dictionary.rows[k]

@@ -1,14 +1,14 @@
-"""Which concept a unit responds to: the words of reports by AUROC, drawn structures by IoU.
+"""Which concept a unit responds to: words of reports by AUROC, annotated structures by IoU.
 
-A unit that is excited by all that is malignant tells every word that malignant images have. So
-words are told among images of one class: only pairs of images of the same class count, one with the
-word and one without. Of many units and concepts some go together by chance: words, and regions, are
-dealt out anew among patients, words within classes, and what the best of all units then reaches
-(Westfall and Young 1993) is what a unit must exceed; p values are multiplied by the number of
-concepts that were tried.
+A unit that responds to all malignant images predicts every word that is frequent in malignant
+images. So only pairs of images of the same class are compared, one with the word and one without.
+Among many units and concepts some agree by chance. So words (within classes) and annotations are
+permuted among patients, and a unit must exceed the best of all units (Westfall and Young 1993). The
+p values are multiplied by the number of concepts that were tried.
 """
 
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -20,12 +20,24 @@ from regard.core import statistics
 from regard.core.seeds import seed_of
 
 LEVEL = 0.05  # an adjusted p below it is a match
-FEWEST = 5  # patients with a word, and without, of whom it takes so many to try it
+FEWEST = 5  # patients with a word, and without it, are needed to test it
+COLUMNS = ("kind", "value", "overall", "chance", "p", "n_cases", "n_positive")  # beside the names
 
 
 def unit_aurocs(amounts: np.ndarray, present: np.ndarray) -> np.ndarray:
-    """AUROC of each unit, amounts (n, U), for each of several labels, bool (D, n): (D, U); ties
-    count one half, NaN for a label without both sides.
+    """AUROC of each unit for each of several labels; ties count one half.
+
+    Parameters
+    ----------
+    amounts : ndarray
+        (n, U): the activation of each unit on each image.
+    present : ndarray
+        Bool (D, n): D labels of the images.
+
+    Returns
+    -------
+    ndarray
+        (D, U); NaN for a label that all images have, or none.
     """
     ranks, with_it = rankdata(amounts, axis=0), present.sum(axis=1, keepdims=True).astype(float)
     pairs = with_it * (present.shape[1] - with_it)
@@ -34,10 +46,22 @@ def unit_aurocs(amounts: np.ndarray, present: np.ndarray) -> np.ndarray:
 
 
 def within(amounts: np.ndarray, present: np.ndarray, groups: np.ndarray) -> np.ndarray:
-    """`unit_aurocs` over pairs of the same group (n,) alone, all groups together: (D, U); NaN
-    without such a pair.
+    """`unit_aurocs` of pairs of images of the same group, all groups together.
+
+    Parameters
+    ----------
+    amounts, present : ndarray
+        As of `unit_aurocs`.
+    groups : ndarray
+        (n,): the group of each image.
+
+    Returns
+    -------
+    ndarray
+        (D, U); NaN without such a pair.
     """
-    right = pairs = 0.0
+    right = np.zeros((len(present), amounts.shape[1]))
+    pairs = np.zeros((len(present), 1))
     for group in np.unique(groups):
         inside = groups == group
         with_it = present[:, inside].sum(axis=1, keepdims=True).astype(float)
@@ -56,68 +80,100 @@ def words(
     draws: int,
     seed: int,
 ) -> pd.DataFrame:
-    """How well each unit's amount tells which images of a class have a word in their report.
+    """How well each unit predicts, among images of a class, which reports contain a word.
 
-    amounts: (n, len(units)); written: bool, a column for each word; classes: (n,), what the network
-    tells apart. A word that describes a finding is told among the images whose report has that
-    finding: else each unit for masses would be one for their shape. A row for each unit and word:
-    unit, concept, kind ("word"), value (AUROC within classes), overall (AUROC of all these images),
-    chance (0.5), p (of the largest over all units, words dealt among patients within classes),
-    n_cases, n_positive. Words that fewer than FEWEST patients have, or lack, in classes with both,
-    are left out.
+    Parameters
+    ----------
+    amounts : ndarray
+        (n, len(units)): the activation of each unit on each image.
+    written : DataFrame
+        Bool, a column per word. A word that describes a finding is tested among the images whose
+        report has that finding; else each unit for masses would be one for their shape.
+    units : sequence of int
+        The numbers of the units.
+    patients, classes : ndarray
+        (n,): the patient and the class of each image.
+    draws, seed : int
+        Of the permutation of words among patients, within classes.
 
-    Raises ValueError for amounts that are not finite, and of another number of units.
+    Returns
+    -------
+    DataFrame
+        A row per unit and word: unit, concept, kind ("word"), value (AUROC within classes), overall
+        (AUROC of all these images), chance (0.5), p (of the largest AUROC of all units), n_cases,
+        n_positive. A word is left out when fewer than FEWEST patients have it, or lack it, in
+        classes with both.
+
+    Raises
+    ------
+    ValueError
+        For amounts that are not finite, and of another number of units.
     """
     if amounts.shape[1] != len(units) or not np.isfinite(amounts).all():
         raise ValueError(
             f"amounts {amounts.shape} must be finite, a column for each of {len(units)} units"
         )
-    rows, patients, classes = [], np.asarray(patients, str), np.asarray(classes, str)
+    patients, classes = np.asarray(patients, str), np.asarray(classes, str)
+    parts = []
     for word in written:
-        finding = WORDS[word].finding if word in WORDS else ""
-        told = written[finding].to_numpy(copy=True) if finding else np.ones(len(written), bool)
-        both = (
-            pd.Series(written[word].to_numpy()[told])
-            .groupby(classes[told])
-            .transform("nunique")
-            .to_numpy()
-            > 1
-        )
-        told[told] = both
-        present = written[word].to_numpy()[told]
-        if min(len(set(patients[told][present])), len(set(patients[told][~present]))) < FEWEST:
-            continue
-        given = amounts[told], classes[told]
-        own, overall = (
-            within(given[0], present[None], given[1])[0],
-            unit_aurocs(given[0], present[None])[0],
-        )
-        dealt = _within_classes(patients[told], given[1], draws, seed_of(seed, word))
-        best = within(given[0], present[dealt], given[1]).max(axis=1)
-        counted = {"n_cases": int(told.sum()), "n_positive": int(present.sum())}
-        for unit, value, marginal in zip(units, own, overall):
-            row = {
-                "unit": unit,
-                "concept": word,
-                "kind": "word",
-                "value": value,
-                "overall": marginal,
-                "chance": 0.5,
-            }
-            rows.append(row | {"p": _beyond(value, best)} | counted)
-    return pd.DataFrame(rows)
+        images = _comparable(written, word, classes)
+        present = written[word].to_numpy()[images]
+        whose = patients[images]
+        if min(len(set(whose[present])), len(set(whose[~present]))) >= FEWEST:
+            table = _word(
+                amounts[images], present, whose, classes[images], draws, seed_of(seed, word)
+            )
+            parts.append(table.assign(unit=list(units), concept=word))
+    columns = ["unit", "concept", *COLUMNS]
+    return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame()
+
+
+def _comparable(written: pd.DataFrame, word: str, classes: np.ndarray) -> np.ndarray:
+    """The images among which a word is tested, bool (n,): those with the finding that it describes,
+    of classes in which some have the word and some do not.
+    """
+    finding = WORDS[word].finding if word in WORDS else ""
+    images = written[finding].to_numpy(copy=True) if finding else np.ones(len(written), bool)
+    present = pd.Series(written[word].to_numpy()[images])
+    images[images] = (present.groupby(classes[images]).transform("nunique") > 1).to_numpy()
+    return images
+
+
+def _word(
+    amounts: np.ndarray,
+    present: np.ndarray,
+    patients: np.ndarray,
+    classes: np.ndarray,
+    draws: int,
+    seed: int,
+) -> pd.DataFrame:
+    """Of one word, `present` (n,), the columns COLUMNS, a row per unit."""
+    value = within(amounts, present[None], classes)[0]
+    permuted = present[_within_classes(patients, classes, draws, seed)]
+    best = within(amounts, permuted, classes).max(axis=1)
+    return pd.DataFrame(
+        {
+            "kind": "word",
+            "value": value,
+            "overall": unit_aurocs(amounts, present[None])[0],
+            "chance": 0.5,
+            "p": [_beyond(one, best) for one in value],
+            "n_cases": len(present),
+            "n_positive": int(present.sum()),
+        }
+    )
 
 
 def _within_classes(patients: np.ndarray, classes: np.ndarray, draws: int, seed: int) -> np.ndarray:
-    """For each draw and row (draws, n) the row whose words it is dealt, of the same class; a class
-    of one patient keeps its own.
+    """For each draw and row, int (draws, n), the row whose words it receives when words are
+    permuted among the patients of a class; a class of one patient keeps its own.
     """
     random, found = np.random.default_rng(seed), np.tile(np.arange(len(patients)), (draws, 1))
     for one in np.unique(classes):
         rows = np.flatnonzero(classes == one)
-        dealt = statistics.dealt(patients[rows], draws, random)
-        if dealt is not None:
-            found[:, rows] = rows[dealt]
+        permuted = statistics.dealt(patients[rows], draws, random)
+        if permuted is not None:
+            found[:, rows] = rows[permuted]
     return found
 
 
@@ -130,51 +186,76 @@ def masks(
     draws: int,
     seed: int,
 ) -> pd.DataFrame:
-    """How well each unit's masks cover a structure.
+    """How well each unit's masks cover an annotated structure.
 
-    of_units: for each unit its masks, bool (n, H, W); drawn: bool (n, H, W). Rows as of `words`,
-    kind "mask": value is the IoU over the images that have the structure, overall that over the
-    whole set, as in Network Dissection. Regions are dealt out among the images that have one: a
-    unit that responds to such images, wherever, covers nothing. chance is the mean IoU then. Empty
-    without FEWEST patients who have the structure.
+    Parameters
+    ----------
+    of_units : iterable of Tensor
+        For each unit its masks, bool (n, H, W).
+    drawn : Tensor
+        The annotations, bool (n, H, W).
+    structure : str
+        The name of the structure.
+    units : sequence of int
+        The numbers of the units.
+    patients : ndarray
+        (n,): the patient of each image.
+    draws, seed : int
+        Of the permutation of annotations among patients, within the images that have one: a unit
+        that responds to such images, wherever, covers nothing.
+
+    Returns
+    -------
+    DataFrame
+        Rows as of `words`, kind "mask". value: the IoU over the images that have the structure;
+        overall: over all images, as in Network Dissection; chance: the mean IoU of the
+        permutations. Empty when fewer than FEWEST patients have the structure.
     """
     having = drawn.flatten(1).any(dim=1)
     patients = np.asarray(patients, str)[having.numpy()]
     if len(set(patients)) < FEWEST:
         return pd.DataFrame()
     flat = drawn[having].flatten(1).float()
-    area = flat.sum(dim=1).double().numpy()
-    dealt = statistics.dealt(patients, draws, np.random.default_rng(seed_of(seed, structure)))
-    own, overall, shuffled = [], [], []
-    for each in of_units:
-        inside, shared = each[having], np.zeros((len(area), len(area)))
-        some = inside.flatten(1).any(dim=1)  # most images have no place above the threshold
-        shared[some.numpy()] = (
-            inside[some].flatten(1).float() @ flat.T
-        ).numpy()  # pixels of each mask and each region
-        total, whole = float(inside.sum()), float(each.sum())
-
-        def iou(both, regions, of):
-            return both / (of + regions - both)
-
-        own.append(iou(np.trace(shared), area.sum(), total))
-        overall.append(iou(np.trace(shared), area.sum(), whole))
-        shuffled.append(
-            iou(shared[np.arange(len(area)), dealt].sum(axis=1), area[dealt].sum(axis=1), total)
-        )
-    shuffled = np.stack(shuffled, axis=1)
-    best = shuffled.max(axis=1)
-    found = pd.DataFrame(
-        {
-            "unit": list(units),
-            "concept": structure,
-            "kind": "mask",
-            "value": own,
-            "overall": overall,
-        }
+    permuted = statistics.dealt(patients, draws, np.random.default_rng(seed_of(seed, structure)))
+    assert permuted is not None, "there are several patients"
+    covered = [_covered(each, having, flat, permuted) for each in of_units]
+    value, overall = ([getattr(one, name) for one in covered] for name in ("value", "overall"))
+    by_chance = np.stack([one.permuted for one in covered], axis=1)
+    best = by_chance.max(axis=1)
+    names = {"unit": list(units), "concept": structure, "kind": "mask"}
+    found = pd.DataFrame(names | {"value": value, "overall": overall})
+    p = [_beyond(one, best) for one in value]
+    return found.assign(
+        chance=by_chance.mean(axis=0), p=p, n_cases=len(drawn), n_positive=len(flat)
     )
-    found = found.assign(chance=shuffled.mean(axis=0), p=[_beyond(value, best) for value in own])
-    return found.assign(n_cases=len(drawn), n_positive=len(area))
+
+
+class _Covered(NamedTuple):
+    """IoU of a unit's masks with a structure: over the images that have it, over all images, and
+    with permuted annotations, (draws,).
+    """
+
+    value: float
+    overall: float
+    permuted: np.ndarray
+
+
+def _covered(masks: Tensor, having: Tensor, flat: Tensor, permuted: np.ndarray) -> _Covered:
+    """masks: bool (n, H, W); having: bool (n,), which images have the structure; flat: its
+    annotations there, float (m, H W); permuted: int (draws, m).
+    """
+    area = flat.sum(dim=1).double().numpy()
+    inside, shared = masks[having], np.zeros((len(area), len(area)))
+    some = inside.flatten(1).any(dim=1)  # most images have no location above the threshold
+    # pixels that each mask shares with each annotation
+    shared[some.numpy()] = (inside[some].flatten(1).float() @ flat.T).numpy()
+    own, total, whole = np.trace(shared), float(inside.sum()), float(masks.sum())
+    both = shared[np.arange(len(area)), permuted].sum(axis=1)
+    return _Covered(
+        own / (total + area.sum() - own),
+        own / (whole + area.sum() - own),
+        both / (total + area[permuted].sum(axis=1) - both),
+    )
 
 
 def _beyond(value: float, best: np.ndarray) -> float:
@@ -187,60 +268,64 @@ def _beyond(value: float, best: np.ndarray) -> float:
 def adjusted(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
     """The rows of `words` and of several `masks` together, with p_adjusted (Bonferroni over the
     words and structures tried) and matched, whether that is below LEVEL. Without a row, where
-    nothing could be tried, it has columns alone."""
-    columns = {
-        "unit": int,
-        "concept": str,
-        "kind": str,
-        "value": float,
-        "overall": float,
-        "chance": float,
-        "p": float,
-    }
+    nothing could be tried, it has columns alone.
+    """
+    numbers = dict.fromkeys(("value", "overall", "chance", "p"), float)
+    columns = {"unit": int, "concept": str, "kind": str} | numbers
     columns |= {"n_cases": int, "n_positive": int}
     some = [table for table in tables if len(table)]
-    table = (
-        pd.concat(some, ignore_index=True)
-        if some
-        else pd.DataFrame(columns=list(columns)).astype(columns)
-    )
+    empty = pd.DataFrame(columns=list(columns)).astype(columns)
+    table = pd.concat(some, ignore_index=True) if some else empty
     p = (table["p"] * table[["kind", "concept"]].drop_duplicates().shape[0]).clip(upper=1)
     return table.assign(p_adjusted=p, matched=p < LEVEL)
 
 
 def labels(table: pd.DataFrame) -> dict[int, str]:
-    """The label of each unit that matches something: of each finding, and of the breast, the word
-    that it matches best, a word that describes a finding before that finding itself; without a word
-    the structure it covers best. Best is the smallest p, then the largest value above chance.
-    table: rows of `adjusted`."""
+    """The label of each unit that matches something.
+
+    A label has one word for each finding, and one for the breast: the word that the unit matches
+    best, a word that describes a finding before that finding itself. Without a word it is the
+    structure that the unit covers best. Best is the smallest p, then the largest value above
+    chance.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Rows of `adjusted`.
+
+    Returns
+    -------
+    dict of int to str
+        Units and their labels; a unit without a match has none.
+    """
     matched = table[table["matched"]].assign(above=table["value"] - table["chance"])
     matched = matched.sort_values(["p", "above"], ascending=[True, False], kind="stable")
     found = {}
     for unit, rows in matched.groupby("unit"):
         said = rows[rows["kind"] == "word"]["concept"].tolist()
-        about = {
-            word: WORDS[word].finding or (word if WORDS[word].category == "finding" else "")
-            for word in said
-        }
-        best = {}
-        for word in sorted(
-            said, key=lambda word: not WORDS[word].finding
-        ):  # what describes comes first, else as sorted
-            best.setdefault(about[word], named(word))
+        best: dict[str, str] = {}
+        for word in sorted(said, key=_is_finding):  # descriptors first, else as sorted above
+            finding = WORDS[word].finding or (word if WORDS[word].category == "finding" else "")
+            best.setdefault(finding, named(word))
         found[int(unit)] = ", ".join(best.values()) or rows["concept"].iloc[0]
     return found
 
 
+def _is_finding(word: str) -> bool:
+    """Whether a word describes no other finding."""
+    return not WORDS[word].finding
+
+
 def top_share(amounts: np.ndarray, present: np.ndarray, count: int) -> np.ndarray:
-    """Of the `count` images that excite each unit most, amounts (n, U), the share that have a word,
-    bool (n,): (U,).
+    """The share of the `count` strongest images of each unit that have a word, (U,); amounts: (n,
+    U); present: bool (n,).
     """
     return present[np.argsort(-amounts, axis=0, kind="stable")[:count]].mean(axis=0)
 
 
 def groups(table: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
-    """For `words`, what units might tell that they ought not to: a bool column for each value of
-    the columns (n,) that are there, named "site A".
+    """Nuisance variables in the form that `words` takes: a bool column for each value of those of
+    the columns that exist, named "site A".
     """
     found = {}
     for name in columns:

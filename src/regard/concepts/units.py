@@ -1,9 +1,9 @@
 """Units of the last convolution, a global explanation (after DeepMiner: Wu et al. 2018, arXiv
 1805.12323, and 2021).
 
-A unit is a channel of the last feature map. On an image it has an activation a_u, and for a class c
-the head's weight w_cu: its influence is a_u w_cu. As published a_u is the largest activation over
-the image; the network takes the mean, whose influence adds up to the logit.
+A unit u is a channel of the last feature map. On an image it has an activation a_u, and for a class
+c the head's weight w_cu: its influence is a_u w_cu. As published a_u is the largest activation over
+the image. The network takes the mean; influences of means add up to the logit.
 """
 
 import re
@@ -20,19 +20,33 @@ from regard.models.receptive_field import Field, enlarge
 
 AMOUNTS: dict[str, Callable[[Tensor], Tensor]] = {
     "max": lambda maps: maps.flatten(2).amax(dim=2),  # as published
-    "mean": lambda maps: maps.flatten(2).mean(dim=2),  # what an average pool hands to the head
+    "mean": lambda maps: maps.flatten(2).mean(dim=2),  # what the head receives from an average pool
 }
 
 
 @torch.no_grad()
 def dense(model: nn.Sequential, images: Tensor, cells: tuple[int, int] = (1, 1)) -> Tensor:
-    """Logits (N, classes, h, w) of every window of `cells` locations of the last feature map of
-    whole images: the network made fully convolutional, its head a 1 x 1 convolution. As published
-    `cells` is (1, 1), a logit at every location; the classifier's own map at the size it was
-    trained on is a window as large as that map, and then the whole image gives its logits.
+    """The logits of every window of the last feature map: the network made fully convolutional, its
+    head a 1 x 1 convolution.
 
-    Raises ValueError for a network without an average pool, whose head is not linear in the
-    locations, and for windows larger than the map.
+    Parameters
+    ----------
+    images : Tensor
+        Normalised, (N, 3, H, W), of any size.
+    cells : tuple of int
+        The window's height and width in locations. As published (1, 1). A window as large as the
+        map of a training image gives the classifier's own logits.
+
+    Returns
+    -------
+    Tensor
+        (N, classes, h, w).
+
+    Raises
+    ------
+    ValueError
+        For a network without an average pool, whose head is not linear in the locations, and for
+        windows larger than the map.
     """
     if not isinstance(getattr(model, "pool", None), nn.AdaptiveAvgPool2d):
         raise ValueError(
@@ -50,10 +64,26 @@ def dense(model: nn.Sequential, images: Tensor, cells: tuple[int, int] = (1, 1))
 
 
 def influence(maps: Tensor, head: Tensor, amount: str = "max") -> Tensor:
-    """a_u w_u (N, U) of feature maps (N, U, h, w) for the weights (U,) of a class, or of one class
-    less another.
+    """The influence a_u w_u of each unit on each image.
 
-    amount: a name in AMOUNTS. Raises ValueError for another.
+    Parameters
+    ----------
+    maps : Tensor
+        The last feature maps, (N, U, h, w).
+    head : Tensor
+        (U,): the head's weights for a class, or a contrast of classes.
+    amount : str
+        A name in AMOUNTS: how a_u is computed.
+
+    Returns
+    -------
+    Tensor
+        (N, U).
+
+    Raises
+    ------
+    ValueError
+        For an unknown amount, and for other shapes.
     """
     if amount not in AMOUNTS:
         raise ValueError(f"unknown amount {amount!r} of a unit; known are {', '.join(AMOUNTS)}")
@@ -65,16 +95,28 @@ def influence(maps: Tensor, head: Tensor, amount: str = "max") -> Tensor:
 
 
 def top(influences: Tensor, count: int = 8) -> Tensor:
-    """The units (N, count), int64, of the largest influence on each image, of equal ones the
-    first.
+    """The `count` units of the largest influence on each image, int64 (N, count); of equal ones the
+    first. influences: (N, U).
     """
     return influences.argsort(dim=1, descending=True, stable=True)[:, :count]
 
 
 def ranking(influences: Tensor, count: int = 8) -> pd.DataFrame:
-    """Units by how many images they are among the `count` most influential of: unit, images,
-    influence (the mean over all images). Units that never are, are left out; of as frequent ones
-    the one of larger mean influence comes first."""
+    """Units ordered by the number of images on which they are among the most influential.
+
+    Parameters
+    ----------
+    influences : Tensor
+        (N, U).
+    count : int
+        The number of most influential units of each image.
+
+    Returns
+    -------
+    DataFrame
+        unit, images, influence (the mean over all images, which orders ties). A unit without such
+        an image is left out.
+    """
     often = torch.bincount(top(influences, count).flatten(), minlength=influences.shape[1])
     table = pd.DataFrame(
         {
@@ -90,8 +132,8 @@ def ranking(influences: Tensor, count: int = 8) -> pd.DataFrame:
 
 
 def coverage(influences: Tensor, labelled: Collection[int], count: int = 8) -> float:
-    """The share of the places among the `count` most influential units of each image that labelled
-    units take.
+    """The share of labelled units among the `count` most influential units of each image, over all
+    images. influences: (N, U).
     """
     known = torch.tensor(sorted(labelled), dtype=torch.int64)
     return float(torch.isin(top(influences, count), known).double().mean())
@@ -100,25 +142,46 @@ def coverage(influences: Tensor, labelled: Collection[int], count: int = 8) -> f
 def published_masks(
     maps: Tensor, largest: Tensor, size: int, field: Field, share: float = 0.2
 ) -> Tensor:
-    """Where each unit responds on its images, bool (n, size, size): its map (n, h, w) over the
-    largest activation (n,) that the unit has anywhere, enlarged, above `share` (Zhou et al. 2015;
-    DeepMiner). field: where the map's locations look (see regard.models.receptive_field); published
-    code enlarges maps by their corners, which in a ResNet puts them half a location off."""
+    """Where units respond: above a share of their largest activation.
+
+    Parameters
+    ----------
+    maps : Tensor
+        (n, h, w): a map of one unit each.
+    largest : Tensor
+        (n,): the largest activation of that unit on any image.
+    size : int
+        The side of the masks in pixels.
+    field : Field
+        Where in the image the locations look. Published code resizes maps by their corners, which
+        shifts them by half a location in a ResNet.
+    share : float
+        The threshold, from 0 to 1.
+
+    Returns
+    -------
+    Tensor
+        Bool (n, size, size).
+
+    References
+    ----------
+    Zhou et al., ICLR 2015; Wu et al., DeepMiner, arXiv 1805.12323 (2018).
+    """
     scaled = maps / largest.clamp(min=torch.finfo(maps.dtype).tiny)[:, None, None]
     return enlarge(scaled[:, None], size, field)[:, 0] > share
 
 
 def dissection_masks(maps: Tensor, thresholds: Tensor, size: int, field: Field) -> Tensor:
-    """The same by Network Dissection (Bau et al. 2017): enlarged, above the value (n,) that a small
-    share of all locations exceeds.
+    """Where units respond by Network Dissection (Bau et al. 2017): above the thresholds (n,), which
+    a small share of all locations exceeds. Otherwise as `published_masks`.
     """
     return enlarge(maps[:, None], size, field)[:, 0] > thresholds[:, None, None]
 
 
 @torch.no_grad()
 def removed(model: nn.Sequential, maps: Tensor, units: Sequence[int], towards: Tensor) -> Tensor:
-    """How much the contrast `towards` (classes,) of the logits falls (N,), float64, when these
-    units of the feature maps are zero.
+    """How much the contrast `towards` (classes,) of the logits falls when `units` of the feature
+    maps (N, U, h, w) are zero: float64 (N,).
     """
     without = maps.clone()
     without[:, list(units)] = 0
@@ -128,9 +191,22 @@ def removed(model: nn.Sequential, maps: Tensor, units: Sequence[int], towards: T
 
 
 def alike(means: Tensor, units: Sequence[int], seed: int) -> list[int]:
-    """For each of `units` another one that is about as active, or influential: drawn from the ten
-    nearest in mean (U,) that are neither among `units` nor taken, from a seed. Raises ValueError
-    where too few are left."""
+    """For each of `units` another one with a similar mean activation or influence.
+
+    Parameters
+    ----------
+    means : Tensor
+        (U,): of all units.
+    units : sequence of int
+        They are no candidates themselves.
+    seed : int
+        Each partner is sampled from the ten nearest candidates that are left.
+
+    Raises
+    ------
+    ValueError
+        When there are too few candidates.
+    """
     free = [unit for unit in range(len(means)) if unit not in set(units)]
     if len(free) < len(units):
         raise ValueError(f"{len(means)} units leave {len(free)} to stand beside {len(units)}")
@@ -142,15 +218,15 @@ def alike(means: Tensor, units: Sequence[int], seed: int) -> list[int]:
 
 
 def name(unit: int) -> str:
-    """A unit's number as text, of four digits, so that names sort as numbers do."""
+    """A unit's number as text with four digits, so that names sort like numbers."""
     return f"unit_{number(unit):04d}"
 
 
 def number(text: str | int) -> int:
-    """The number of a unit from any way to write it: 588, "588", "0588", "unit_588", "unit_0588".
+    """The number of a unit, written as 588, "588", "0588", "unit_588" or "unit_0588".
 
-    DeepMiner's notebook looked labels up by "unit_588" in a table that says "unit_0588", and lost
-    every unit below 1000. Raises ValueError for what is none.
+    DeepMiner's notebook looked up "unit_588" in a table with the key "unit_0588", and lost every
+    unit below 1000. Raises ValueError for another text.
     """
     found = re.fullmatch(r"(?:unit_)?(\d+)", str(text).strip())
     if not found:

@@ -112,8 +112,8 @@ def _fit_of_slides(
 def _best_tissue(labels: np.ndarray, tissue: Tissue, k: int) -> tuple[list[str], np.ndarray]:
     """The tissue with the largest IoU of each cluster, over all annotated tiles, and that IoU."""
     names = [*tissue.structures, "other"]
-    truth = np.stack([tissue.truth[place] for place in tissue.known])
-    counts = cluster_quality.contingency(labels[tissue.known], truth, k, len(names))
+    truth = np.stack(list(tissue.known.values()))
+    counts = cluster_quality.contingency(labels[list(tissue.known)], truth, k, len(names))
     union = counts.sum(1, keepdims=True) + counts.sum(0, keepdims=True) - counts
     overlap = counts / union.clip(min=1)
     return [names[best] for best in overlap.argmax(1)], overlap.max(1)
@@ -226,8 +226,8 @@ def earlier_layer(
         fits.soft_maps(cases, finer, code.weights).argmax(1),
         np.full(test.sum(), np.nan),
     )
-    for place in tissue.known:
-        indices[place] = cluster_quality.adjusted_rand(labels[place], tissue.truth[place])
+    for place, truth in tissue.known.items():
+        indices[place] = cluster_quality.adjusted_rand(labels[place], truth)
     patients, parts = cases.patients[test], []
     if tissue.known:
         scores = pd.DataFrame(

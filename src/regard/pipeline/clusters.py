@@ -96,9 +96,9 @@ class Tissue(NamedTuple):
     truth: list[np.ndarray | None]
 
     @property
-    def known(self) -> list[int]:
-        """The places, among the test tiles, of those that are annotated."""
-        return [place for place, truth in enumerate(self.truth) if truth is not None]
+    def known(self) -> dict[int, np.ndarray]:
+        """The tissue of the annotated tiles, by their place among the test tiles."""
+        return {place: truth for place, truth in enumerate(self.truth) if truth is not None}
 
 
 def slides(cases: Cases) -> np.ndarray:
@@ -258,9 +258,8 @@ def tissue_scores(
     rows, told = [], cases.table[cases.split("test")]
     for name, code in codes.items():
         strongest = soft_maps(cases, layer, code.weights).argmax(1)
-        for place in tissue.known:
-            labels, truth = strongest[place], tissue.truth[place]
-            assert truth is not None
+        for place, truth in tissue.known.items():
+            labels = strongest[place]
             counts = cluster_quality.contingency(
                 labels, truth, code.weights.shape[1], len(tissue.structures) + 1
             )

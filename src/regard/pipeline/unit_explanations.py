@@ -11,8 +11,8 @@ import pandas as pd
 from torch import Tensor
 
 from regard.concepts import report_words, unit_labels, units
+from regard.concepts.cluster_quality import weighted_auroc
 from regard.core import statistics
-from regard.models.performance import auroc
 from regard.pipeline.global_explanation import Cases
 from regard.pipeline.unit_names import Reports
 from regard.pipeline.units import Target, Units, seed
@@ -194,7 +194,7 @@ def agreement_with_reports(
     for name, rule in rules.items():
         if not rule.labels:
             continue
-        texts = [rule.says(place) for place in np.flatnonzero(found.places)]
+        texts = [rule.says(place) for place in np.flatnonzero(found.places).tolist()]
         said = report_words.written(texts)
         for scope, columns in _scopes(found.written).items():
             own, stands = said[columns].to_numpy(), found.written[columns].to_numpy()
@@ -291,7 +291,7 @@ def word_aurocs(
         sources |= {key: scaled[some][:, which].mean(1) for key, which in chosen.items() if which}
         counted = {"n_cases": len(present), "n_positive": int(present.sum())}
         for source, values in sources.items():
-            measure = partial(auroc, present, values)
+            measure = weighted_auroc(present, values)
             interval = statistics.interval(
                 measure, patients, settings["draws"], seed(cases, settings)
             )

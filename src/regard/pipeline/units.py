@@ -4,7 +4,6 @@ Units are ranked and named on the training and tuning patients. They are tested 
 patients.
 """
 
-from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -14,11 +13,11 @@ from torch import Tensor
 
 from regard import kernels
 from regard.concepts import clusters, units
+from regard.concepts.cluster_quality import weighted_auroc
 from regard.core import statistics
 from regard.core.seeds import seed_of
 from regard.kernels.unit_activity import Activity
 from regard.models import receptive_field
-from regard.models.performance import auroc
 from regard.pipeline.global_explanation import Cases
 
 POOLED, LARGEST = "pooled (the network)", "largest anywhere (as published)"
@@ -161,7 +160,7 @@ def class_scores(cases: Cases, scores: dict[str, Tensor], settings: dict) -> pd.
             present = cases.present(one)
             known = ~np.isnan(present) & test
             patients = cases.patients[known]
-            measure = partial(auroc, present[known] == 1, values[known, place].numpy())
+            measure = weighted_auroc(present[known] == 1, values[known, place].numpy())
             value, low, high = statistics.interval(
                 measure, patients, settings["draws"], settings["seed"]
             )
