@@ -236,7 +236,10 @@ def _said(path: Path) -> str:
         return f"what the reference was computed with is not known (no {path.name})"
     differing = environment.differences(json.loads(path.read_text()), environment.current())
     if not differing:
-        return "processor, instructions, precision, device, threads and versions are those of the reference"
+        return (
+            "processor, instructions, precision, device, threads and versions are those of the "
+            "reference"
+        )
     return "\n- ".join(
         ["This run was computed in other surroundings than the reference:", *differing]
     )

@@ -200,7 +200,8 @@ def _orders(known: Mapping, pairs: pd.DataFrame, summary: pd.DataFrame) -> list[
                 claim=told["claim"],
                 paper_value=np.nan,
                 setting=setting,
-                statistic=f"mean paired difference in {wanted['score']}, {wanted['first']} - {wanted['second']}",
+                statistic=f"mean paired difference in {wanted['score']}, "
+                f"{wanted['first']} - {wanted['second']}",
                 rule="above zero",
                 p_holm=rows["p_holm"],
                 chance=np.nan,

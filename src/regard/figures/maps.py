@@ -107,7 +107,7 @@ def selections(
     figure, axes = style.panels(len(images), len(regions) + 1, (1.4, 1.45))
     for row, image in enumerate(images):
         axes[row, 0].set_title(titles[row], fontsize=7)
-        for column, place in enumerate(axes[row]):
+        for place in axes[row]:
             style.picture(place, image)
             style.outline(place, outlines[row], OUTLINE_COLOUR)
         for place, (name, chosen) in zip(axes[row, 1:], regions.items()):

@@ -14,7 +14,7 @@ import pandas as pd
 from regard.claims import verdicts
 from regard.core import arrays, statistics, tables
 from regard.models import backbones, performance
-from regard.pipeline import figures
+from regard.pipeline import figures, study_figures
 from regard.pipeline.figures import STUDIES, Results
 
 VALUES = ["mean", "ci_low", "ci_high", "chance", "n_maps"]
@@ -110,12 +110,10 @@ def rules(results: Results, methods: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def ultrasound(
-    results: Results, hits: pd.DataFrame, settings: Mapping[str, Any]
-) -> dict[str, Any]:
+def ultrasound(results: Results, hits: pd.DataFrame, settings: Mapping[str, Any]) -> dict[str, Any]:
     """The network, the maps and the hit rates of the study `ultrasound`.
 
-    hits: of `figures.hits_by_region`; settings: of `figures.settings`.
+    hits: of `study_figures.hits_by_region`; settings: of `figures.settings`.
     """
     maps = arrays.read(results.of("ultrasound", "attribute") / "maps.nc")
     network = backbones.description(results.of("ultrasound", "train") / "model.safetensors")
@@ -125,7 +123,7 @@ def ultrasound(
         "settings": dict(settings),
         "tolerance": figures.tolerance(settings).removeprefix("tolerance="),
         "ultrasound": {
-            "regions": figures.regions_around(settings),
+            "regions": study_figures.regions_around(settings),
             "methods": list(maps.data_vars),
             "partly": [name for name in maps.data_vars if "subset" in maps[name].dims],
             "subset": int(maps.sizes["subset"]),
@@ -134,14 +132,12 @@ def ultrasound(
     }
 
 
-def selections(
-    rows: pd.DataFrame, rules: Mapping[str, Mapping[str, str]]
-) -> list[dict[str, Any]]:
+def selections(rows: pd.DataFrame, rules: Mapping[str, Mapping[str, str]]) -> list[dict[str, Any]]:
     """The overlap of the selections of some rules with the expert's region.
 
-    rows: of `figures.overlap`; rules: title -> values of its rows.
+    rows: of `study_figures.overlap`; rules: title -> values of its rows.
     """
-    shown = [figures.matching(rows, rule).index for rule in rules.values()]
+    shown = [study_figures.matching(rows, rule).index for rule in rules.values()]
     kept = rows[rows.index.isin([place for index in shown for place in index])]
     columns = ["method", "selection", "setting", *VALUES, "n_patients", "flagged"]
     return records(kept[columns])
