@@ -2,7 +2,12 @@
 
 import numpy as np
 import pytest
-from made_claims import EMPTY, LEFT_OUT, MEAN, NAN, ORDER, PAIR, POOLED
+from made_claims import EMPTY, LEFT_OUT, MEAN, NAN, ORDER, PAIR, POOLED, claims_by_hand
+
+
+@pytest.fixture
+def claimed(monkeypatch):
+    return claims_by_hand(monkeypatch)
 
 
 @pytest.mark.parametrize("turned", [False, True])

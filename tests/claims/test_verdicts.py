@@ -5,10 +5,26 @@ counts as no answer.
 import numpy as np
 import pandas as pd
 import pytest
-from made_claims import CONCEPT, MEAN, NAN, NONE, ORDER, PAIR, POOLED, REACHED, STUDY
+from made_claims import (
+    CONCEPT,
+    MEAN,
+    NAN,
+    NONE,
+    ORDER,
+    PAIR,
+    POOLED,
+    REACHED,
+    STUDY,
+    claims_by_hand,
+)
 
 from regard.claims import verdicts
 from regard.core import columns
+
+
+@pytest.fixture
+def claimed(monkeypatch):
+    return claims_by_hand(monkeypatch)
 
 
 def test_no_study_reproduces_a_paper():

@@ -1,7 +1,11 @@
 """Rows of the gathered tables of one study, for claims that are made by hand."""
 
-import pandas as pd
+from collections.abc import Callable
 
+import pandas as pd
+import pytest
+
+from regard.claims import verdicts
 from regard.core import columns
 from regard.evaluation import summary
 
@@ -79,3 +83,19 @@ CONCEPT = STUDY | {
 }
 CONCEPT |= {"p_holm": NAN}
 ORDER = {"claim": "cam over lrp", "row": {"selection": "otsu", "first": "cam", "second": "lrp"}}
+
+
+def claims_by_hand(monkeypatch: pytest.MonkeyPatch) -> Callable[..., pd.DataFrame]:
+    """The claims of a made-up paper about study s, from tables that are empty where they are not
+    given.
+    """
+
+    def found(paper: dict, **tables: list[dict]) -> pd.DataFrame:
+        monkeypatch.setitem(verdicts.PUBLISHED, "made", {"paper": "Made 2020"} | paper)
+        rows = {
+            name: pd.DataFrame(tables[name]) if name in tables else empty
+            for name, empty in NONE.items()
+        }
+        return verdicts.claims(**rows, published={"s": "made"})
+
+    return found
