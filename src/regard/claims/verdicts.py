@@ -1,6 +1,4 @@
-"""What the papers claim, beside what is found here: a verdict for each, from the tables, by a
-stated rule.
-"""
+"""A verdict for each claim of the papers, from the gathered tables, by a stated rule."""
 
 from collections.abc import Mapping
 
@@ -52,9 +50,9 @@ def verdict(
     flagged: bool = False,
     p: float = float("nan"),
 ) -> str:
-    """What an interval says of a claim: "holds", "does not hold" or "undecided", by one of RULES.
-    An order needs an adjusted p below SMALL as well, whichever way it goes; a value within an
-    interval wider than twice WIDE is undecided.
+    """The verdict of an interval on a claim by one of RULES: "holds", "does not hold" or
+    "undecided". An order, in either direction, also needs an adjusted p below SMALL. A value within
+    an interval wider than twice WIDE is undecided.
 
     "not tested" with fewer than TESTED_FROM patients; "undecided" without an interval or a value to
     compare with, and where the selected areas are too small or large to order anything (flagged). A
