@@ -56,11 +56,15 @@ def labels(folder: Path) -> pd.DataFrame:
     typed = [
         node.value
         for node in ast.parse(source).body
-        if isinstance(node, ast.Assign) and node.targets[0].id == "cleaned_unit_labels"
+        if isinstance(node, ast.Assign)
+        and isinstance(node.targets[0], ast.Name)
+        and node.targets[0].id == "cleaned_unit_labels"
+        and isinstance(node.value, ast.Dict)
     ][0]
     pairs = [
         (ast.literal_eval(key), ast.literal_eval(value))
         for key, value in zip(typed.keys, typed.values)
+        if key is not None
     ]
     often = Counter(key for key, _ in pairs)
     rows = [
@@ -183,7 +187,7 @@ def _right_answers(table: pd.DataFrame, draws: int, seed: int) -> list[tuple[str
     right, likelihood = table["said"].to_numpy() == cancer, table["likelihood"].to_numpy()
     wilson = stats.binomtest(int(right.sum()), len(right)).proportion_ci(method="wilson")
     area = statistics.interval(
-        lambda weights: auroc(cancer, likelihood, weights), exams, draws, seed
+        lambda weights: np.asarray(auroc(cancer, likelihood, weights)), exams, draws, seed
     )
     counts = len(table), len(set(exams))
     return [

@@ -1,6 +1,7 @@
 """A verdict for each claim of the papers, from the gathered tables, by a stated rule."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -94,7 +95,7 @@ def claims(
     """
     rows = []
     for study, name in sorted(published.items()):
-        known = PUBLISHED[name]
+        known: Any = PUBLISHED[name]
         ours = [table[table["study"] == study] for table in (summary, pairs, performance, concepts)]
         found = [
             *_figures(known, ours[2]),

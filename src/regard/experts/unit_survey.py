@@ -25,7 +25,7 @@ FORM = answer_table.Form(
     ("study", "network", "unit", "rater"),
     QUESTIONS,
     "notebooks/explore/survey.ipynb",
-    {"unit": (units.number, lambda unit: units.name(int(unit)))},
+    {"unit": (units.number, lambda unit: units.name(int(str(unit))))},
 )
 COLUMNS = FORM.columns
 

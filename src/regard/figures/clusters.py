@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from regard.figures.style import CHANCE_COLOUR, METHOD_COLOUR, NULL_COLOUR, REGION_COLOURS
 
 # Okabe and Ito's colours, then Tol's muted ones
-COLOURS = (
+COLOURS: tuple[str, ...] = (
     *REGION_COLOURS,
     "#332288",
     "#882255",

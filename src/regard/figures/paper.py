@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -145,9 +146,9 @@ def _similarities(axes: Axes, trust: pd.DataFrame, studies: Sequence[str]) -> No
     for number, study in enumerate(studies):
         shift = 0.12 * (number - (len(studies) - 1) / 2)
         own = trust[trust["study"] == study]
-        mark = {"marker": MARKERS[number % len(MARKERS)], "s": 14, "zorder": 3}
+        mark: dict[str, Any] = {"marker": MARKERS[number % len(MARKERS)], "s": 14, "zorder": 3}
         mark |= {"color": REGION_COLOURS[number % len(MARKERS)]}
-        ring = {"marker": "o", "s": 26, "zorder": 2}
+        ring: dict[str, Any] = {"marker": "o", "s": 26, "zorder": 2}
         ring |= {"facecolors": "none", "edgecolors": "#888888"}
         for rows, style in (
             (own[(own["check"] == "cascade") & whole.loc[own.index]], mark),
@@ -313,7 +314,9 @@ def steadiness(table: pd.DataFrame) -> Figure:
             side.tick_params(axis="both", length=0, labelsize=6)
             side.spines[:].set_visible(False)
     axes[-1].set_xlim(-FARTHEST - 0.5, FARTHEST + 0.5)
-    axes[-1].set_xlabel("distance from the first run, in arms of its own interval", fontsize=6.5)
+    axes[-1].set_xlabel(
+        "distance from the first run, relative to the end of its interval", fontsize=6.5
+    )
     handles = [axes[0].scatter([], [], **_rerun(same)) for same in (True, False)]
     labels = ["a rerun, the same verdict", "a rerun, another verdict"]
     figure.legend(handles, labels, loc="outside lower center", ncols=2, fontsize=6.5)

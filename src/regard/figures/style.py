@@ -59,7 +59,8 @@ def _settle(figure: Figure) -> None:
     figure.draw_without_rendering()
     figure.set_layout_engine("none")
     for place in figure.axes:
-        place.set_position([round(bound, 6) for bound in place.get_position(original=True).bounds])
+        left, bottom, width, height = place.get_position(original=True).bounds
+        place.set_position((round(left, 6), round(bottom, 6), round(width, 6), round(height, 6)))
 
 
 def colours(count: int) -> Sequence:

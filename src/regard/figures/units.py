@@ -64,11 +64,8 @@ def pages(
                     )
             place.set_title(said, fontsize=6, pad=1)
     handles = [
-        Line2D([], [], color=colour, linestyle=style, label=label)
-        for colour, style, label in (
-            (PUBLISHED, "solid", "above 0.2 of the largest"),
-            (DISSECTION, "dashed", "0.5 % of all places"),
-        )
+        Line2D([], [], color=PUBLISHED, linestyle="solid", label="above 0.2 of the largest"),
+        Line2D([], [], color=DISSECTION, linestyle="dashed", label="0.5 % of all places"),
     ]
     figure.legend(handles=handles, loc="outside lower center", ncols=2, fontsize=6)
     return figure

@@ -44,7 +44,11 @@ def write() -> None:
         study: known["published"] for study, known in settings.items() if known.get("published")
     }
     gathered["claims"] = claims(
-        *(gathered[name] for name in ("summary", "pairs", "performance", "concepts")), published
+        gathered["summary"],
+        gathered["pairs"],
+        gathered["performance"],
+        gathered["concepts"],
+        published,
     )
     for name, table in gathered.items():
         tables.write(table, root / "results" / f"{name}.csv")
