@@ -52,7 +52,7 @@ def test_explained_says_where_units_speak_and_where_they_are_silent():
     )
     assert (
         first.get_text() == "unit 3: rim"
-        and second.get_text() == "unit 9: calcification: nowhere as strong"
+        and second.get_text() == "unit 9: calcification: below its threshold"
     )
     assert [line[2] for line in drawn.curves(text)] == REGIONS[:2]
     heights = [each.get_position()[1] for each in text.texts]

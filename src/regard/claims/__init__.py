@@ -1,1 +1,1 @@
-"""What the papers claim, and what becomes of each claim here."""
+"""The claims of the papers, and the verdict of each claim on the results here."""

@@ -56,11 +56,15 @@ def labels(folder: Path) -> pd.DataFrame:
     typed = [
         node.value
         for node in ast.parse(source).body
-        if isinstance(node, ast.Assign) and node.targets[0].id == "cleaned_unit_labels"
+        if isinstance(node, ast.Assign)
+        and isinstance(node.targets[0], ast.Name)
+        and node.targets[0].id == "cleaned_unit_labels"
+        and isinstance(node.value, ast.Dict)
     ][0]
     pairs = [
         (ast.literal_eval(key), ast.literal_eval(value))
         for key, value in zip(typed.keys, typed.values)
+        if key is not None
     ]
     often = Counter(key for key, _ in pairs)
     rows = [
@@ -137,71 +141,94 @@ def _file(folder: Path, name: str) -> Path:
 
 
 def reanalysis(table: pd.DataFrame, draws: int = 10_000, seed: int = 1) -> pd.DataFrame:
-    """What the answers say, a row each: measure, value, ci_low, ci_high (over exams, whose images
-    are resampled together), n_cases, n_exams. table: of `answers`.
+    """The results of the readers' answers, a row for each measure.
 
-    "right, as if independent" has Wilson's interval of the answers one by one. "same answer to the
-    same text": how often the answer is the commonest one to its set of labels; "rule learned from
-    other exams": the commonest truth of that set among the other exams, all others where there is
-    none. The last rows: F1 of the words of the explanation with those of the report, less shuffled
-    reports and the commonest words.
+    "right, as if independent" has Wilson's interval of the single answers. "same answer to the
+    same text" is the share of answers that are the most frequent one to their set of labels. "rule
+    learned from other exams" answers each case by the most frequent truth of its set of labels in
+    the other exams, or of all other exams where the set does not occur. The last rows give F1 of
+    the words of the explanation with those of the report, less shuffled reports and the commonest
+    words.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Of `answers`.
+    draws : int
+        Bootstrap resamples, and permutations of the reports.
+    seed : int
+        Of both.
+
+    Returns
+    -------
+    DataFrame
+        measure, value, ci_low, ci_high (over exams, whose images are resampled together), n_cases,
+        n_exams.
     """
-    right = (table["said"] == table["cancer"]).to_numpy()
-    cancer, exams, text = table["cancer"].to_numpy(), table["exam"].to_numpy(), table["explanation"]
-    sets = text.str.split(" | ", regex=False).apply(lambda said: " | ".join(sorted(said)))
     seed = seed_of(seed, "deepminer")
+    measures = ["measure", "value", "ci_low", "ci_high", "n_cases", "n_exams"]
+    rows = [*_right_answers(table, draws, seed), *_answers_by_text(table, draws, seed)]
+    found = pd.DataFrame(rows, columns=measures)
+    against = _words_of_report(table, draws, seed)
+    return pd.concat([found, against[found.columns]], ignore_index=True)
 
-    def mean(values, inside=slice(None)):
-        return (
-            *statistics.mean_interval(values[inside].astype(float), exams[inside], draws, seed),
-            len(values[inside]),
-            len(set(exams[inside])),
-        )
 
-    rows = {
-        "right": mean(right),
-        "right, of cancers": mean(right, cancer),
-        "right, of benign": mean(right, ~cancer),
-    }
-    wilson = stats.binomtest(
-        int(right.sum()), len(right), 0.5, alternative="two-sided"
-    ).proportion_ci(method="wilson")
-    rows["right, as if independent"] = (
-        right.mean(),
-        wilson.low,
-        wilson.high,
-        len(right),
-        len(set(exams)),
-    )
-    rows["right, the network at 0.5"] = mean((table["likelihood"].to_numpy() > 0.5) == cancer)
+def _mean(
+    name: str, values: np.ndarray, exams: np.ndarray, draws: int, seed: int
+) -> tuple[str | float, ...]:
+    """A row of `reanalysis`: the mean of values, with its interval over exams."""
+    interval = statistics.mean_interval(values.astype(float), exams, draws, seed)
+    return name, *interval, len(values), len(set(exams))
+
+
+def _right_answers(table: pd.DataFrame, draws: int, seed: int) -> list[tuple[str | float, ...]]:
+    """How often readers, and the network, were right."""
+    cancer, exams = table["cancer"].to_numpy(), table["exam"].to_numpy()
+    right, likelihood = table["said"].to_numpy() == cancer, table["likelihood"].to_numpy()
+    wilson = stats.binomtest(int(right.sum()), len(right)).proportion_ci(method="wilson")
     area = statistics.interval(
-        lambda weights: auroc(cancer, table["likelihood"].to_numpy(), weights), exams, draws, seed
+        lambda weights: np.asarray(auroc(cancer, likelihood, weights)), exams, draws, seed
     )
-    rows["AUROC of the network"] = (*area, len(table), len(set(exams)))
-    usual = table["said"].groupby(sets).transform(lambda said: said.mean() >= 0.5)
-    rows["same answer to the same text"] = mean((usual == table["said"]).to_numpy())
-    rows["rule learned from other exams"] = mean(_learned(sets.to_numpy(), cancer, exams) == cancer)
-    rows["different texts"] = (sets.nunique(), np.nan, np.nan, len(table), len(set(exams)))
-    found = pd.DataFrame(
-        [
-            {"measure": name} | dict(zip(["value", "ci_low", "ci_high", "n_cases", "n_exams"], row))
-            for name, row in rows.items()
-        ]
-    )
-    said, stands = (
+    counts = len(table), len(set(exams))
+    return [
+        _mean("right", right, exams, draws, seed),
+        _mean("right, of cancers", right[cancer], exams[cancer], draws, seed),
+        _mean("right, of benign", right[~cancer], exams[~cancer], draws, seed),
+        ("right, as if independent", right.mean(), wilson.low, wilson.high, *counts),
+        _mean("right, the network at 0.5", (likelihood > 0.5) == cancer, exams, draws, seed),
+        ("AUROC of the network", *area, *counts),
+    ]
+
+
+def _answers_by_text(table: pd.DataFrame, draws: int, seed: int) -> list[tuple[str | float, ...]]:
+    """How far the set of labels that a reader saw decides the answer, and the truth."""
+    cancer, exams = table["cancer"].to_numpy(), table["exam"].to_numpy()
+    labels = table["explanation"].str.split(" | ", regex=False)
+    sets = labels.apply(lambda names: " | ".join(sorted(names)))
+    usual = table["said"].groupby(sets).transform(lambda answers: answers.mean() >= 0.5)
+    same = (usual == table["said"]).to_numpy()
+    learned = _learned(sets.to_numpy(), cancer, exams) == cancer
+    return [
+        _mean("same answer to the same text", same, exams, draws, seed),
+        _mean("rule learned from other exams", learned, exams, draws, seed),
+        ("different texts", sets.nunique(), np.nan, np.nan, len(table), len(set(exams))),
+    ]
+
+
+def _words_of_report(table: pd.DataFrame, draws: int, seed: int) -> pd.DataFrame:
+    """F1 of the words of the explanation with those of the report, less that of two controls."""
+    exams = table["exam"].to_numpy()
+    explained, reported = (
         report_words.written(table[column]).to_numpy() for column in ("explanation", "report")
     )
-    count = max(1, round(said.sum(axis=1).mean()))
-    prior = np.stack(
-        [report_words.commonest(stands[exams != exam], count) for exam in exams]
-    )  # of the other exams
-    against = report_words.beyond(said, stands, prior, exams, draws, draws, seed).rename(
-        columns={"n_patients": "n_exams"}
+    count = max(1, round(explained.sum(axis=1).mean()))
+    prior = np.stack(  # of the other exams
+        [report_words.commonest(reported[exams != exam], count) for exam in exams]
     )
-    against = against.assign(
+    against = report_words.beyond(explained, reported, prior, exams, draws, draws, seed)
+    return against.rename(columns={"n_patients": "n_exams"}).assign(
         measure="F1 with the report, less " + against["against"], value=against["difference"]
     )
-    return pd.concat([found, against[found.columns]], ignore_index=True)
 
 
 def expected(answers: pd.DataFrame, labels: pd.DataFrame) -> str:

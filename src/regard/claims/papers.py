@@ -1,8 +1,8 @@
-"""What the papers print: figures and orders to stand beside ours, never targets."""
+"""The figures and orders that the papers print, for comparison with ours; never targets."""
 
 from collections.abc import Mapping
 
-# of a claim that the paper does not make, and its own means nothing without: `asked_by`
+# `asked_by` of a control: a claim that the paper does not make, but its own claim depends on
 OURS = "Regard"
 
 # Alam et al. call its masks those of "the highest level of medical significance"; before whom it

@@ -1,5 +1,5 @@
-"""A rerun beside the committed reference, claim by claim: what came out again, what moved within
-its uncertainty, and what changed.
+"""A rerun beside the committed reference, claim by claim: which values are reproduced, which lie
+within the uncertainty, and which changed.
 """
 
 import json
@@ -32,7 +32,7 @@ SAME = 1e-5  # relative; tables have six digits
 
 
 def status(there: float, low: float, high: float, here: float) -> str:
-    """What became of a number: "reproduced" when it is the same to five digits, "within tolerance"
+    """The status of a number: "reproduced" when it is the same to five digits, "within tolerance"
     when it lies in the reference's own interval (over patients: as far as another sample of
     patients might have moved it), else "different". Without numbers on both sides "no number"; with
     one on one side alone "different"; without an interval a number is the same, or different."""
@@ -236,7 +236,10 @@ def _said(path: Path) -> str:
         return f"what the reference was computed with is not known (no {path.name})"
     differing = environment.differences(json.loads(path.read_text()), environment.current())
     if not differing:
-        return "processor, instructions, precision, device, threads and versions are those of the reference"
+        return (
+            "processor, instructions, precision, device, threads and versions are those of the "
+            "reference"
+        )
     return "\n- ".join(
         ["This run was computed in other surroundings than the reference:", *differing]
     )

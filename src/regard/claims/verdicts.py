@@ -1,8 +1,7 @@
-"""What the papers claim, beside what is found here: a verdict for each, from the tables, by a
-stated rule.
-"""
+"""A verdict for each claim of the papers, from the gathered tables, by a stated rule."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -52,9 +51,9 @@ def verdict(
     flagged: bool = False,
     p: float = float("nan"),
 ) -> str:
-    """What an interval says of a claim: "holds", "does not hold" or "undecided", by one of RULES.
-    An order needs an adjusted p below SMALL as well, whichever way it goes; a value within an
-    interval wider than twice WIDE is undecided.
+    """The verdict of an interval on a claim by one of RULES: "holds", "does not hold" or
+    "undecided". An order, in either direction, also needs an adjusted p below SMALL. A value within
+    an interval wider than twice WIDE is undecided.
 
     "not tested" with fewer than TESTED_FROM patients; "undecided" without an interval or a value to
     compare with, and where the selected areas are too small or large to order anything (flagged). A
@@ -96,7 +95,7 @@ def claims(
     """
     rows = []
     for study, name in sorted(published.items()):
-        known = PUBLISHED[name]
+        known: Any = PUBLISHED[name]
         ours = [table[table["study"] == study] for table in (summary, pairs, performance, concepts)]
         found = [
             *_figures(known, ours[2]),
@@ -200,7 +199,8 @@ def _orders(known: Mapping, pairs: pd.DataFrame, summary: pd.DataFrame) -> list[
                 claim=told["claim"],
                 paper_value=np.nan,
                 setting=setting,
-                statistic=f"mean paired difference in {wanted['score']}, {wanted['first']} - {wanted['second']}",
+                statistic=f"mean paired difference in {wanted['score']}, "
+                f"{wanted['first']} - {wanted['second']}",
                 rule="above zero",
                 p_holm=rows["p_holm"],
                 chance=np.nan,

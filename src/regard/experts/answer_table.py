@@ -1,5 +1,6 @@
-"""What people answer, in a plain table that several raters fill: a row for what is asked about and
-each rater, sorted, so that two versions can be compared line by line."""
+"""Answers of several raters in a plain table: a row for each object and rater, sorted, so that two
+versions can be compared line by line.
+"""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field

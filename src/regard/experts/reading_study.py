@@ -1,5 +1,5 @@
-"""What experts say of heat maps that they see without their names: the qualitative half of Alam et
-al. (2023), as a reading study.
+"""Experts' ratings of heat maps shown without the names of the methods: the qualitative part of
+Alam et al. (2023), as a reading study.
 
 A row is one rater's opinion of one map of one network, known by its digest.
 """
@@ -33,8 +33,9 @@ FORM = answer_table.Form(
 def order(
     maps: Sequence[tuple[str, str, str]], study: str, rater: str
 ) -> list[tuple[str, str, str]]:
-    """Maps (case, target, method) in a rater's own order, the same whenever that rater comes back:
-    dealt by lot, so that neither methods nor cases come in blocks."""
+    """Maps (case, target, method) in a rater's own order, the same in every session: a
+    random permutation, so that neither methods nor cases form blocks.
+    """
     shuffled = np.random.default_rng(seed_of(study, rater)).permutation(len(maps))
     return [maps[at] for at in shuffled]
 
@@ -105,9 +106,9 @@ def told(
     flips: int,
     seed: int,
 ) -> pd.DataFrame:
-    """Whether the first of each pair of methods is found more plausible than the second on the same
-    cases by the same rater, as rows of concepts.csv; of a pair that nobody rated both of a row
-    without a value. table: readings of one network."""
+    """Whether the first method of each pair is rated more plausible than the second, on the same
+    cases by the same rater: rows of concepts.csv. A pair without common ratings is a row without a
+    value. table: readings of one network."""
     some = rated(table).set_index(["case", "target", "rater", "method"])["plausibility"].unstack()
     rows, raters = [], set()
     for first, second in pairs:

@@ -1,7 +1,7 @@
-"""What experts say of units: DeepMiner's four questions, in a plain table that several raters fill.
+"""Experts' answers about units: DeepMiner's four questions, in a plain table of several raters.
 
-A row is one rater's answers about one unit of one network, known by its digest: after training
-again unit 7 is another one.
+A row is one rater's answers about one unit of one network, identified by its digest: retraining
+gives another unit 7.
 """
 
 from collections.abc import Mapping
@@ -25,7 +25,7 @@ FORM = answer_table.Form(
     ("study", "network", "unit", "rater"),
     QUESTIONS,
     "notebooks/explore/survey.ipynb",
-    {"unit": (units.number, lambda unit: units.name(int(unit)))},
+    {"unit": (units.number, lambda unit: units.name(int(str(unit))))},
 )
 COLUMNS = FORM.columns
 
@@ -103,7 +103,7 @@ def labels(table: pd.DataFrame) -> dict[int, str]:
     half of those who rated it, and who do not call it unrecognisable. Units without such a word,
     and those that fewer than two rated, have no label. table: answers about one network.
 
-    Put together by rule: in DeepMiner it was done by hand, without a record.
+    A rule combines the answers; DeepMiner combined them by hand, without a record.
     """
     found = {}
     for unit, rows in table.groupby("unit"):

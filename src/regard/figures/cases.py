@@ -90,8 +90,8 @@ def roc(
         ):
             false_positive, true_positive, _ = roc_curve(positive, scores)
             place.plot(false_positive, true_positive, color=colour, label=name)
-            if thresholds[name] is not None:
-                called = scores >= thresholds[name][row]
+            if (of_targets := thresholds[name]) is not None:
+                called = scores >= of_targets[row]
                 place.plot(
                     called[~positive].mean(),
                     called[positive].mean(),

@@ -1,6 +1,4 @@
-"""Figures of clusters of activations; as those of regard.figures.style, functions of data that
-return a matplotlib figure.
-"""
+"""Figures of clusters of activations: functions of data that return a figure."""
 
 from collections.abc import Mapping, Sequence
 
@@ -13,7 +11,7 @@ from matplotlib.lines import Line2D
 from regard.figures.style import CHANCE_COLOUR, METHOD_COLOUR, NULL_COLOUR, REGION_COLOURS
 
 # Okabe and Ito's colours, then Tol's muted ones
-COLOURS = (
+COLOURS: tuple[str, ...] = (
     *REGION_COLOURS,
     "#332288",
     "#882255",
@@ -33,8 +31,9 @@ def _panels(rows: int, columns: int, cell: tuple[float, float]) -> tuple[Figure,
 
 
 def sweep(table: pd.DataFrame) -> Figure:
-    """What hangs on the number of clusters K: a panel for each `panel` of the long table (K, panel,
-    line, value, low, high), a line for each `line`, with an interval where there is one."""
+    """Measures by the number of clusters K: a panel for each `panel` of the long table (K, panel,
+    line, value, low, high), a line for each `line`, with its interval where one is given.
+    """
     names = list(dict.fromkeys(table["panel"]))
     lowest = min(0, table[["value", "low"]].min().min())
     figure, axes = _panels(1, len(names), (7.4 / len(names), 2.5))
@@ -60,8 +59,8 @@ def gallery(
     rows: Sequence[tuple[str, Sequence[tuple[np.ndarray, np.ndarray, str]]]],
     colours: Sequence[str] = COLOURS,
 ) -> Figure:
-    """A row for each cluster: its title, and tiles (image, soft map of its size, what it is), the
-    map's half height outlined.
+    """A row for each cluster: its title, and tiles (image, weights of its size, title), outlined at
+    half the largest weight.
     """
     columns = max(len(tiles) for _, tiles in rows)
     figure, axes = _panels(len(rows), columns, (1.05, 1.2))
@@ -119,7 +118,7 @@ def segmentations(
 
 def dictionaries(table: pd.DataFrame, measures: Sequence[str], first: str) -> Figure:
     """Value and 95 % interval of each `dictionary`, a panel for each measure; `first` in colour,
-    what it is compared with grey.
+    the others grey.
     """
     names = list(dict.fromkeys(table["dictionary"]))
     figure, axes = _panels(
@@ -137,8 +136,8 @@ def dictionaries(table: pd.DataFrame, measures: Sequence[str], first: str) -> Fi
 
 
 def removals(predicted: np.ndarray, found: np.ndarray, shuffled: np.ndarray) -> Figure:
-    """What removing each cluster takes from the output, (N, K) each: against the prediction, and
-    beside what a shuffled cluster takes.
+    """The fall of the output when each cluster is removed, (N, K) each: against the predicted fall,
+    and beside the fall for a cluster with shuffled channels.
     """
     figure, axes = _panels(1, 2, (3.6, 2.7))
     place = axes[0, 0]
@@ -171,9 +170,10 @@ def removals(predicted: np.ndarray, found: np.ndarray, shuffled: np.ndarray) -> 
 
 
 def stitched(tiles: Mapping[str, tuple[np.ndarray, np.ndarray]], clusters: int) -> Figure:
-    """Tiles of one slide, name: (image, labels), side by side, above as they are and below by their
-    strongest cluster. Where a tile lay in its slide the sets do not say: they stand in the order of
-    the table, eight in a row."""
+    """Tiles of one slide, name: (image, labels), side by side, the images above and below them the
+    strongest cluster. The data sets do not give the position of a tile in its slide, so tiles
+    are in the order of the table, eight in a row.
+    """
     across = min(8, len(tiles))
     rows = -(-len(tiles) // across)
     figure, axes = _panels(2 * rows, across, (1.6, 1.7))

@@ -23,7 +23,7 @@ def heat_maps(
 
     Signed methods are drawn red for and blue against the class, symmetric about zero; methods
     without negative values from dark to bright. Each map is scaled by its own 98th percentile of
-    absolute values, for the eye alone. inches: the width of a picture; room: above it, for its
+    absolute values, for display only. inches: the width of a picture; room: above it, for its
     title.
     """
     figure, axes = style.panels(len(images), len(maps) + 1, (inches, inches + room))
@@ -52,9 +52,7 @@ def map_sheet(
     outlines: Sequence[np.ndarray | None],
     points: Mapping[str, Sequence],
 ) -> Figure:
-    """`heat_maps` turned round, for more kinds of maps than fit beside one another: a column per
-    image, a row per kind.
-    """
+    """`heat_maps` transposed, for many kinds of maps: a column per image, a row per kind."""
     figure, axes = style.panels(len(maps) + 1, len(images), (1.5, 1.5))
     for place, image, title in zip(axes[0], images, titles):
         style.picture(place, image)
@@ -107,7 +105,7 @@ def selections(
     figure, axes = style.panels(len(images), len(regions) + 1, (1.4, 1.45))
     for row, image in enumerate(images):
         axes[row, 0].set_title(titles[row], fontsize=7)
-        for column, place in enumerate(axes[row]):
+        for place in axes[row]:
             style.picture(place, image)
             style.outline(place, outlines[row], OUTLINE_COLOUR)
         for place, (name, chosen) in zip(axes[row, 1:], regions.items()):
@@ -125,8 +123,9 @@ def cascade(
     outline: np.ndarray | None = None,
 ) -> Figure:
     """A row per method: its map (levels, H, W) of one image as ever more layers, from the head down
-    to `levels`, are drawn anew. Red speaks for the class, blue against it; each map is scaled for
-    the eye by itself. outline: the expert's region on the image, bool (H, W)."""
+    to `levels`, are re-initialised. Red is evidence for the class, blue against it. Each map has
+    its own scale. outline: the expert's region on the image, bool (H, W).
+    """
     figure, axes = style.panels(len(maps), len(levels) + 1, (1.15, 1.15))
     for number, (row, (name, heats)) in enumerate(zip(axes, maps.items())):
         style.picture(row[0], image)

@@ -1,37 +1,38 @@
-"""Figures of all studies together, for the paper; as those of regard.figures.style, functions of
-data that return a matplotlib figure.
-"""
+"""Figures of all studies together, for the paper: functions of data that return a figure."""
 
 import itertools
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from regard.figures.style import CHANCE_COLOUR, METHOD_COLOUR, NULL_COLOUR, REGION_COLOURS
 
-MARKERS = (
-    "o",
-    "s",
-    "^",
-    "D",
-    "v",
-    "P",
-    "X",
-)  # as many as REGION_COLOURS; a study beyond them has those of the first again
+# as many as REGION_COLOURS; further studies repeat them from the first
+MARKERS = tuple("os^DvPX")
 WIDTH = 6.9  # inches, of both columns together
-FARTHEST = 5  # arms of an interval that are drawn
+FARTHEST = 5  # largest distance drawn, in half-widths of the interval
 
 
 def overview(table: pd.DataFrame, panels: Mapping[str, str], nulls: Sequence[str]) -> Figure:
     """Every map in every study: a panel for each score, a row for each map, a column for each
-    study. The number is the mean, its colour the mean less what chance would give, red above and
-    blue below; in brackets where a map was made of fewer cases than others of its study; null maps
-    in grey letters.
+    study.
 
-    table: study, method, score, mean, chance, n_maps, a row each; panels: score -> title.
+    The number is the mean. The colour is the mean less chance, red above chance and blue below.
+    Brackets mark maps of fewer cases than other maps of the study; names of null maps are grey.
+
+    Parameters
+    ----------
+    table : DataFrame
+        study, method, score, mean, chance, n_maps.
+    panels : mapping of str to str
+        Score -> title of its panel.
+    nulls : sequence of str
+        The names of the null maps.
     """
     studies, methods = list(dict.fromkeys(table["study"])), list(dict.fromkeys(table["method"]))
     methods = [name for name in methods if name not in nulls] + [
@@ -79,81 +80,29 @@ def overview(table: pd.DataFrame, panels: Mapping[str, str], nulls: Sequence[str
 
 
 def controls(hits: pd.DataFrame, trust: pd.DataFrame, nulls: Sequence[str]) -> Figure:
-    """Left: the hit rate less chance of each map, a line for each study, null maps grey, the best
-    of them named. Right: how similar the maps of each method are to those of a network all of whose
-    layers forgot what they learned, a mark for each study; the ring is what maps of different
-    images have in common.
+    """Left: the hit rate less chance of each map, a row for each study, null maps grey, the best
+    null map named. Right: the similarity of each method's maps to those of a network with all
+    layers re-initialised, a mark for each study; rings show the similarity of maps of different
+    images.
 
-    hits: study, method, mean, chance; trust: rows of trust.csv of one measure.
+    Parameters
+    ----------
+    hits : DataFrame
+        study, method, mean, chance.
+    trust : DataFrame
+        Rows of trust.csv of one measure.
+    nulls : sequence of str
+        The names of the null maps.
     """
     studies = list(dict.fromkeys(hits["study"]))
     figure = Figure(figsize=(WIDTH, 3.1), layout="constrained")
     left, right = figure.subplots(1, 2)
-    for row, study in enumerate(studies[::-1]):
-        own = hits[hits["study"] == study].assign(gained=lambda rows: rows["mean"] - rows["chance"])
-        null = own["method"].isin(nulls)
-        left.scatter(
-            own.loc[~null, "gained"], np.full((~null).sum(), row + 0.14), color=METHOD_COLOUR, s=16
-        )
-        left.scatter(
-            own.loc[null, "gained"], np.full(null.sum(), row - 0.14), color=NULL_COLOUR, s=16
-        )
-        for _, best in own[null & own["gained"].notna()].sort_values("gained")[-1:].iterrows():
-            place = best["gained"], row - 0.14
-            left.annotate(
-                best["method"], place, (0, -9), textcoords="offset points", fontsize=6, ha="center"
-            )
-    left.axvline(0, color=CHANCE_COLOUR, linewidth=0.8)
-    left.set_yticks(range(len(studies)), studies[::-1])
-    left.set(xlabel="hit rate less chance", ylim=(-0.5, len(studies) - 0.4))
-    levels = trust["level"].fillna("").str.extract(r"(\d+) of (\d+)")
-    whole = (levels[0] == levels[1]) & levels[0].notna()  # every layer drawn anew
-    methods = list(dict.fromkeys(trust.loc[trust["check"] == "cascade", "method"]))[::-1]
-    for number, study in enumerate(studies):
-        for check, marker, style in (
-            (
-                "cascade",
-                MARKERS[number % len(MARKERS)],
-                {"color": REGION_COLOURS[number % len(MARKERS)]},
-            ),
-            ("unrelated", "o", {"facecolors": "none", "edgecolors": "#888888"}),
-        ):
-            own = trust[
-                (trust["study"] == study)
-                & (trust["check"] == check)
-                & trust["method"].isin(methods)
-            ]
-            own = own[whole.loc[own.index]] if check == "cascade" else own
-            height = [
-                methods.index(name) + 0.12 * (number - (len(studies) - 1) / 2)
-                for name in own["method"]
-            ]
-            right.scatter(
-                own["mean"],
-                height,
-                marker=marker,
-                s=14 if check == "cascade" else 26,
-                linewidths=0.6,
-                zorder=3 if check == "cascade" else 2,
-                **style,
-            )
-    right.axvline(0, color="black", linewidth=0.5)
-    right.set_yticks(range(len(methods)), methods, fontsize=6.5)
-    right.set(
-        xlabel="rank correlation with maps of a re-initialised network",
-        xlim=(min(-0.6, trust["mean"].min()), 1.02),
-    )
+    _gains(left, hits, studies, nulls)
+    _similarities(right, trust, studies)
     styles = zip(studies, itertools.cycle(zip(REGION_COLOURS, MARKERS)))
     handles = [_dot(colour, study, marker) for study, (colour, marker) in styles]
-    ring = Line2D(
-        [],
-        [],
-        color="#888888",
-        marker="o",
-        fillstyle="none",
-        linestyle="",
-        label="maps of other images",
-    )
+    ring = Line2D([], [], color="#888888", marker="o", fillstyle="none", linestyle="")
+    ring.set_label("maps of other images")
     handles = [_dot(METHOD_COLOUR, "method"), _dot(NULL_COLOUR, "null map"), *handles, ring]
     figure.legend(
         handles=handles,
@@ -165,13 +114,63 @@ def controls(hits: pd.DataFrame, trust: pd.DataFrame, nulls: Sequence[str]) -> F
     return figure
 
 
-def cost_and_quality(table: pd.DataFrame) -> Figure:
-    """What a map of each method costs, in passes through the network, beside what it is worth: the
-    hit rate less chance, and by how much the probability falls faster as its most relevant pixels
-    are deleted than those of a map as smooth that knows nothing. A mark for each study, the mean
-    over studies as a line; methods by cost.
+def _gains(axes: Axes, hits: pd.DataFrame, studies: Sequence[str], nulls: Sequence[str]) -> None:
+    """The hit rate less chance of each map, methods above null maps in the row of a study."""
+    for row, study in enumerate(studies[::-1]):
+        own = hits[hits["study"] == study].assign(gained=lambda rows: rows["mean"] - rows["chance"])
+        null = own["method"].isin(nulls)
+        for shown, height, colour in (
+            (own[~null], row + 0.14, METHOD_COLOUR),
+            (own[null], row - 0.14, NULL_COLOUR),
+        ):
+            axes.scatter(shown["gained"], np.full(len(shown), height), color=colour, s=16)
+        for _, best in own[null & own["gained"].notna()].sort_values("gained")[-1:].iterrows():
+            place = best["gained"], row - 0.14
+            axes.annotate(
+                best["method"], place, (0, -9), textcoords="offset points", fontsize=6, ha="center"
+            )
+    axes.axvline(0, color=CHANCE_COLOUR, linewidth=0.8)
+    axes.set_yticks(range(len(studies)), studies[::-1])
+    axes.set(xlabel="hit rate less chance", ylim=(-0.5, len(studies) - 0.4))
 
-    table: method, study, passes, localises, faithful; undefined values are left out.
+
+def _similarities(axes: Axes, trust: pd.DataFrame, studies: Sequence[str]) -> None:
+    """The similarity of each method's maps after all layers were re-initialised, and to maps of
+    other images; a row for each method.
+    """
+    levels = trust["level"].fillna("").str.extract(r"(\d+) of (\d+)")
+    whole = (levels[0] == levels[1]) & levels[0].notna()  # every layer re-initialised
+    methods = list(dict.fromkeys(trust.loc[trust["check"] == "cascade", "method"]))[::-1]
+    lowest = min(-0.6, trust["mean"].min())
+    trust = trust[trust["method"].isin(methods)]
+    for number, study in enumerate(studies):
+        shift = 0.12 * (number - (len(studies) - 1) / 2)
+        own = trust[trust["study"] == study]
+        mark: dict[str, Any] = {"marker": MARKERS[number % len(MARKERS)], "s": 14, "zorder": 3}
+        mark |= {"color": REGION_COLOURS[number % len(MARKERS)]}
+        ring: dict[str, Any] = {"marker": "o", "s": 26, "zorder": 2}
+        ring |= {"facecolors": "none", "edgecolors": "#888888"}
+        for rows, style in (
+            (own[(own["check"] == "cascade") & whole.loc[own.index]], mark),
+            (own[own["check"] == "unrelated"], ring),
+        ):
+            height = [methods.index(name) + shift for name in rows["method"]]
+            axes.scatter(rows["mean"], height, linewidths=0.6, **style)
+    axes.axvline(0, color="black", linewidth=0.5)
+    axes.set_yticks(range(len(methods)), methods, fontsize=6.5)
+    axes.set(xlabel="rank correlation with maps of a re-initialised network", xlim=(lowest, 1.02))
+
+
+def cost_and_quality(table: pd.DataFrame) -> Figure:
+    """The passes through the network for a map of each method, beside two measures of quality: the
+    hit rate less chance, and the gain in deletion over smooth random maps.
+
+    A mark for each study, a line for the mean over studies; methods in order of cost.
+
+    Parameters
+    ----------
+    table : DataFrame
+        method, study, passes, localises, faithful; undefined values are not drawn.
     """
     order = (
         table.groupby("method", sort=False)["passes"].mean().sort_values(kind="stable").index[::-1]
@@ -221,8 +220,14 @@ def cost_and_quality(table: pd.DataFrame) -> Figure:
 def columns(
     clusters: Sequence[Sequence[tuple[np.ndarray, np.ndarray, str]]], colours: Sequence[str]
 ) -> Figure:
-    """A column for each cluster: tiles (image, soft map of its size, what it is) below one another,
-    outlined where the map has half its largest value.
+    """A column for each cluster: tiles below one another, outlined at half the largest weight.
+
+    Parameters
+    ----------
+    clusters : sequence
+        Of each cluster its tiles: image (H, W[, 3]) uint8, weights (H, W), title.
+    colours : sequence of str
+        A colour for each cluster.
     """
     deep = max(len(tiles) for tiles in clusters)
     figure = Figure(
@@ -245,8 +250,9 @@ def columns(
 
 
 def strips(rows: Sequence[tuple[str, np.ndarray]]) -> Figure:
-    """A row for each unit: what it is, and its images side by side. rows: title, strip (H, W) or
-    (H, W, 3) uint8.
+    """A row for each unit: title, and its images side by side.
+
+    rows: title and strip (H, W) or (H, W, 3), uint8, all of one size.
     """
     height, width = rows[0][1].shape[:2]
     inches = (WIDTH - 1.5) * height / width
@@ -262,13 +268,18 @@ def strips(rows: Sequence[tuple[str, np.ndarray]]) -> Figure:
 
 
 def steadiness(table: pd.DataFrame) -> Figure:
-    """What becomes of each claim when the networks are trained anew: a row for each claim, a mark
-    for each rerun, as far from the first run's number as measured by that number's own interval,
-    whose ends are at -1 and 1; a ring where the verdict was the same, a cross where it was another,
-    with an arrow beyond FARTHEST. On the right the first run's verdict.
+    """The value of each claim when the networks are retrained: a row for each claim, a mark for
+    each rerun.
 
-    table: study, name, reference, low, high, verdict, values, verdicts; a number without a
-    reference, or beyond an interval without width, is left out.
+    The position is the distance from the first run's value in units of its interval, whose ends
+    are at -1 and 1; an arrow marks a distance beyond FARTHEST. A ring marks the same verdict, a
+    cross another one. The verdict of the first run is on the right.
+
+    Parameters
+    ----------
+    table : DataFrame
+        study, name, reference, low, high, verdict, values, verdicts. Values without a reference,
+        or on a side where the interval has no width, are not drawn.
     """
     studies = dict(list(table.groupby("study", sort=False)))
     figure = Figure(
@@ -303,7 +314,9 @@ def steadiness(table: pd.DataFrame) -> Figure:
             side.tick_params(axis="both", length=0, labelsize=6)
             side.spines[:].set_visible(False)
     axes[-1].set_xlim(-FARTHEST - 0.5, FARTHEST + 0.5)
-    axes[-1].set_xlabel("distance from the first run, in arms of its own interval", fontsize=6.5)
+    axes[-1].set_xlabel(
+        "distance from the first run, relative to the end of its interval", fontsize=6.5
+    )
     handles = [axes[0].scatter([], [], **_rerun(same)) for same in (True, False)]
     labels = ["a rerun, the same verdict", "a rerun, another verdict"]
     figure.legend(handles, labels, loc="outside lower center", ncols=2, fontsize=6.5)

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
@@ -18,14 +19,24 @@ def means(
     label: str,
     ceiling: float | None = None,
 ) -> Figure:
-    """Mean and 95 % interval of each method, a panel per selection of rows of `summary`; chance as
-    a mark beside it, and what one reader reaches against another, where there are several, as a
-    line.
+    """Mean and 95 % interval of each method, a panel for each selection of rows of summary.csv.
 
-    panels: pairs of a title and {column: value} that pick one row per method; null maps are grey.
-    label: of the x axis, which ends at 1 or, where all values are below a half, at the tenth above
-    them. A method with less maps than others says how many. A mean without an interval is a point
-    alone, and one that is undefined a dash.
+    Null maps are grey. A tick marks the score expected from the area alone. A method with fewer
+    maps than others has their number behind its name. A mean without an interval is a point, an
+    undefined one a dash.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Rows of summary.csv.
+    panels : sequence of (str, mapping)
+        Title of a panel, and {column: value} that select one row for each method.
+    nulls : sequence of str
+        The names of the null maps.
+    label : str
+        Of the x axis. The axis ends at 1, or at the next tenth where all values are below 0.5.
+    ceiling : float, optional
+        Score of one reader against another, drawn as a line.
     """
     picked = [
         table[np.logical_and.reduce([table[key] == value for key, value in wanted.items()])]
@@ -44,44 +55,45 @@ def means(
     end = 1.0 if largest > 0.5 else max(0.1, float(np.ceil(10 * largest)) / 10)
     for place, (title, _), rows in zip(axes[0], panels, picked):
         rows = rows.set_index("method").reindex(methods)
-        height = np.arange(len(methods))[::-1]
-        colours = [NULL_COLOUR if method in nulls else METHOD_COLOUR for method in methods]
-        place.hlines(height, rows["ci_low"], rows["ci_high"], colors=colours, linewidth=2)
-        # whole points also of means of 0 and 1, over the axes
-        place.scatter(rows["mean"], height, c=colours, s=22, zorder=3, clip_on=False)
-        place.scatter(
-            rows["chance"], height, marker="|", c=CHANCE_COLOUR, s=70, zorder=4, clip_on=False
-        )
-        for at in height[rows["mean"].isna()]:
-            place.text(0.02 * end, at, "–", va="center")
+        _intervals(place, rows, nulls, end)
         if ceiling is not None:
             place.axvline(ceiling, color="black", linewidth=0.8)
         place.set(title=title, xlim=(0, end), ylim=(-0.6, len(methods) - 0.4), xlabel=label)
         place.set_xticks([0, end / 2, end], [f"{tick:.2g}" for tick in (0, end / 2, end)])
-        few = rows["n_maps"].fillna(0) < rows["n_maps"].max()
-        names = [
-            f"{method} ({rows['n_maps'].fillna(0)[method]:.0f} maps)" if few[method] else method
-            for method in methods
-        ]
-        place.set_yticks(height, names if place is axes[0, 0] else [""] * len(methods))
-    figure.legend(
-        handles=[
-            Line2D([], [], color=METHOD_COLOUR, marker="o", label="method, 95 % interval"),
-            Line2D([], [], color=NULL_COLOUR, marker="o", label="null map"),
-            Line2D(
-                [],
-                [],
-                color=CHANCE_COLOUR,
-                marker="|",
-                linestyle="",
-                markersize=9,
-                label="expected from area alone",
-            ),
-        ],
-        loc="outside lower center",
-        ncols=3,
-    )
+        names = _with_counts(rows["n_maps"]) if place is axes[0, 0] else [""] * len(methods)
+        place.set_yticks(np.arange(len(methods))[::-1], names)
+    handles = [
+        Line2D([], [], color=METHOD_COLOUR, marker="o", label="method, 95 % interval"),
+        Line2D([], [], color=NULL_COLOUR, marker="o", label="null map"),
+        Line2D([], [], color=CHANCE_COLOUR, marker="|", linestyle="", markersize=9),
+    ]
+    handles[-1].set_label("expected from area alone")
+    figure.legend(handles=handles, loc="outside lower center", ncols=3)
     return figure
+
+
+def _intervals(axes: Axes, rows: pd.DataFrame, nulls: Sequence[str], end: float) -> None:
+    """Mean, interval and chance of each method, the first on top; a dash for an undefined mean."""
+    height = np.arange(len(rows))[::-1]
+    colours = [NULL_COLOUR if method in nulls else METHOD_COLOUR for method in rows.index]
+    axes.hlines(height, rows["ci_low"], rows["ci_high"], colors=colours, linewidth=2)
+    # not clipped: points at 0 and 1 lie on the ends of the axis
+    axes.scatter(rows["mean"], height, c=colours, s=22, zorder=3, clip_on=False)
+    axes.scatter(rows["chance"], height, marker="|", c=CHANCE_COLOUR, s=70, zorder=4, clip_on=False)
+    for row in height[rows["mean"].isna()]:
+        axes.text(0.02 * end, row, "–", va="center")
+
+
+def _with_counts(maps: pd.Series) -> list[str]:
+    """The names of methods; with the number of maps where it is smaller than that of others.
+
+    maps: number of maps, indexed by method.
+    """
+    counts = maps.fillna(0)
+    return [
+        f"{method} ({count:.0f} maps)" if count < maps.max() else method
+        for method, count in counts.items()
+    ]
 
 
 def grid(values: pd.DataFrame, doubtful: pd.DataFrame, label: str, nulls: Sequence[str]) -> Figure:

@@ -1,15 +1,15 @@
-"""The look of all figures, and what they are drawn with; colours are safe for colour-blind
-readers.
-"""
+"""The style of all figures, and the elements they share; the colours suit colour-blind readers."""
 
 from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 import numpy as np
 from IPython.display import Image, display
 from matplotlib import colormaps
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
@@ -41,7 +41,7 @@ def save(figure: Figure, path: Path, dpi: int = 150) -> None:
 
 
 def show(figure: Figure, alt: str) -> None:
-    """Show a figure in a notebook as a picture with a text for those who cannot see it."""
+    """Show a figure in a notebook as a picture with an alternative text."""
     _settle(figure)
     buffer = BytesIO()
     figure.savefig(buffer, format="png", metadata={"Software": None}, bbox_inches="tight", dpi=100)
@@ -49,19 +49,22 @@ def show(figure: Figure, alt: str) -> None:
 
 
 def _settle(figure: Figure) -> None:
-    """Lay a figure out once, and round where its axes lie. Solved again, as each `savefig` does,
-    the last bits of these places depend on addresses in memory, and a pixel at the edge of an image
-    with them."""
+    """Compute the layout of a figure once, and round the positions of its axes.
+
+    Each `savefig` would compute the layout again. The last bits of its solution depend on addresses
+    in memory, and so would single pixels at the edges of images.
+    """
     if not isinstance(figure.get_layout_engine(), ConstrainedLayoutEngine):
         return
     figure.draw_without_rendering()
     figure.set_layout_engine("none")
     for place in figure.axes:
-        place.set_position([round(bound, 6) for bound in place.get_position(original=True).bounds])
+        left, bottom, width, height = place.get_position(original=True).bounds
+        place.set_position((round(left, 6), round(bottom, 6), round(width, 6), round(height, 6)))
 
 
 def colours(count: int) -> Sequence:
-    """As many colours that differ, up to twenty: REGION_COLOURS while these are enough."""
+    """At least `count` different colours, up to twenty: REGION_COLOURS while they suffice."""
     return (
         REGION_COLOURS
         if count <= len(REGION_COLOURS)
@@ -72,15 +75,18 @@ def colours(count: int) -> Sequence:
 def panels(
     rows: int, columns: int, cell: tuple[float, float] = (1.5, 1.5)
 ) -> tuple[Figure, np.ndarray]:
+    """A figure and its axes (rows, columns); `cell` is the size of each in inches."""
     figure = Figure(figsize=(columns * cell[0], rows * cell[1]), layout="constrained")
     return figure, figure.subplots(rows, columns, squeeze=False)
 
 
-def picture(axes, image: np.ndarray) -> None:
+def picture(axes: Axes, image: np.ndarray) -> None:
+    """Draw an image (H, W[, 3]), uint8, without axes."""
     axes.imshow(image, cmap="gray", vmin=0, vmax=255)
     axes.set_axis_off()
 
 
-def outline(axes, region: np.ndarray, colour: str, **style) -> None:
+def outline(axes: Axes, region: np.ndarray | None, colour: str, **style: Any) -> None:
+    """Draw the outline of a region, bool (H, W); nothing where it is None, empty or whole."""
     if region is not None and region.any() and not region.all():
         axes.contour(region.astype(float), levels=[0.5], colors=[colour], linewidths=0.9, **style)

@@ -1,6 +1,4 @@
-"""Figures of whether to believe heat maps: faithfulness, randomised networks, agreement of
-methods.
-"""
+"""Figures of the reliability of heat maps: faithfulness, randomised networks, agreement."""
 
 import textwrap
 from collections.abc import Sequence
@@ -16,7 +14,8 @@ from regard.figures.style import CHANCE_COLOUR, METHOD_COLOUR, NULL_COLOUR, REGI
 
 def against_controls(table: pd.DataFrame, measures: Sequence[str]) -> Figure:
     """Mean and 95 % interval of each method, a panel for each measure of faithfulness in trust.csv;
-    beside it the maps that are as smooth and know nothing, and pixels in random order as a line."""
+    beside it smooth random maps, and pixels in random order as a line.
+    """
     table = table[table["check"] == "faithfulness"].fillna({"method": "", "control": ""})
     methods = [method for method in dict.fromkeys(table["method"]) if method]
     figure, axes = style.panels(1, len(measures), (7.2 / len(measures), 0.7 + 0.22 * len(methods)))
@@ -45,7 +44,7 @@ def against_controls(table: pd.DataFrame, measures: Sequence[str]) -> Figure:
             color=NULL_COLOUR,
             marker="o",
             linestyle="",
-            label="a map as smooth that knows nothing",
+            label="smooth random map",
         ),
         Line2D([], [], color=CHANCE_COLOUR, label="pixels in random order"),
     ]
@@ -54,8 +53,9 @@ def against_controls(table: pd.DataFrame, measures: Sequence[str]) -> Figure:
 
 
 def curves(points: pd.DataFrame, methods: Sequence[str]) -> Figure:
-    """Mean deletion and insertion curves of `methods` from curves.csv, dashed those of maps as
-    smooth, dotted of pixels in random order."""
+    """Mean deletion and insertion curves of `methods` from curves.csv, dashed those of smooth
+    random maps, dotted those of pixels in random order.
+    """
     figure, axes = style.panels(1, 2, (3.6, 2.4))
     styles = {"": "-", "as smooth": "--"}
     for place, mode in zip(axes[0], ("deletion", "insertion")):
@@ -81,8 +81,9 @@ def curves(points: pd.DataFrame, methods: Sequence[str]) -> Figure:
 
 def similarity(table: pd.DataFrame, measures: Sequence[str]) -> Figure:
     """Mean similarity of each method's maps of trust.csv, a panel for each of `measures`: with
-    those of a network that forgets, layer by layer, of noisy images and of another seed; the ring
-    is what maps of different images have in common."""
+    those of a network whose layers are re-initialised, of noisy images and of another seed. Rings
+    show the similarity of maps of different images.
+    """
     table = table[table["check"].isin(["cascade", "noise", "seed", "unrelated"])].fillna(
         {"level": ""}
     )
@@ -102,7 +103,7 @@ def similarity(table: pd.DataFrame, measures: Sequence[str]) -> Figure:
                 own["method"].map(height),
                 color=shade,
                 s=18,
-                label=f"network forgets, {level}",
+                label=f"layers re-initialised: {level}",
             )
         for check, (marker, colour) in marks.items():
             own = rows[rows["check"] == check]

@@ -1,6 +1,4 @@
-"""Figures of units of the last convolution; as those of regard.figures.style, functions of data
-that return a matplotlib figure.
-"""
+"""Figures of units of the last convolution: functions of data that return a figure."""
 
 import io
 import textwrap
@@ -36,8 +34,8 @@ def mosaic(images: np.ndarray, masks: np.ndarray, columns: int = 4, dimmed: floa
 def pages(
     rows: Sequence[tuple[str, Sequence[tuple[np.ndarray, np.ndarray, np.ndarray, str]]]],
 ) -> Figure:
-    """A row for each unit: what it is, and images (image, published mask, dissection mask, what it
-    is), both masks outlined.
+    """A row for each unit: title, and images (image, published mask, dissection mask, title), both
+    masks outlined.
     """
     columns = max(len(tiles) for _, tiles in rows)
     figure = Figure(figsize=(1.7 + 1.05 * columns, 1.22 * len(rows)), layout="constrained")
@@ -66,11 +64,8 @@ def pages(
                     )
             place.set_title(said, fontsize=6, pad=1)
     handles = [
-        Line2D([], [], color=colour, linestyle=style, label=label)
-        for colour, style, label in (
-            (PUBLISHED, "solid", "above 0.2 of the largest"),
-            (DISSECTION, "dashed", "0.5 % of all places"),
-        )
+        Line2D([], [], color=PUBLISHED, linestyle="solid", label="above 0.2 of the largest"),
+        Line2D([], [], color=DISSECTION, linestyle="dashed", label="0.5 % of all places"),
     ]
     figure.legend(handles=handles, loc="outside lower center", ncols=2, fontsize=6)
     return figure
@@ -79,8 +74,9 @@ def pages(
 def explained(
     cases: Sequence[tuple[np.ndarray, Sequence[tuple[np.ndarray, str]], Sequence[str]]],
 ) -> Figure:
-    """A row for each case: the image, the image with where the units that speak respond (mask,
-    label), and paragraphs of text, the first of them a title."""
+    """A row for each case: the image, the image with the regions where its explaining units respond
+    (mask, label), and paragraphs of text, the first of them a title.
+    """
     figure = Figure(figsize=(7.4, 2.1 * len(cases)), layout="constrained")
     axes = figure.subplots(len(cases), 3, squeeze=False, width_ratios=[1, 1, 2.4])
     for (plain, drawn, text), (image, speaking, paragraphs) in zip(axes, cases):
@@ -90,7 +86,7 @@ def explained(
         for (mask, label), colour in zip(speaking, REGION_COLOURS):
             if mask.any() and not mask.all():
                 drawn.contour(mask.astype(float), levels=[0.5], colors=[colour], linewidths=1)
-            lines.append((label if mask.any() else f"{label}: nowhere as strong", colour))
+            lines.append((label if mask.any() else f"{label}: below its threshold", colour))
         for place in (plain, drawn, text):
             place.set_axis_off()
         at = 1.0
@@ -135,8 +131,8 @@ def consistency(table: pd.DataFrame, measures: Sequence[str]) -> Figure:
 
 
 def words(table: pd.DataFrame) -> Figure:
-    """AUROC and 95 % interval of each `word`: of the units that have it as their label, of the one
-    unit that told it best, and of the network's output.
+    """AUROC and 95 % interval of each `word`: of the units that have it as their label, of the best
+    single unit, and of the network's output.
     """
     names = list(dict.fromkeys(table["word"]))
     figure = Figure(figsize=(6, 0.8 + 0.3 * len(names)), layout="constrained")
@@ -172,8 +168,9 @@ def words(table: pd.DataFrame) -> Figure:
 
 
 def removals(table: pd.DataFrame) -> Figure:
-    """How much the output falls when units are removed, with 95 % intervals: rows of name, value,
-    ci_low, ci_high and, of other units that are alike (`as`), the mean `control`."""
+    """The fall of the output when units are removed, with 95 % intervals: rows of name, value,
+    ci_low, ci_high and the mean `control` of similar units (`as`).
+    """
     whole = table.drop_duplicates("name")
     figure = Figure(figsize=(6, 0.9 + 0.4 * len(whole)), layout="constrained")
     place, height = figure.subplots(), dict(zip(whole["name"], range(len(whole))))

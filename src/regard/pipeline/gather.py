@@ -30,23 +30,25 @@ def write() -> None:
         gathered[name] = pd.concat(
             [tables.read(folder.parent / stage / f"{name}.csv") for folder in folders]
         )
-    found = [
+    statements = [
         folder.parent / stage / "told.csv"
         for folder in folders
         for stage in ("compare", "clusters", "units")
     ]
-    told = [tables.read(file) for file in found if file.is_file()]
-    gathered["concepts"] = pd.concat(told) if told else pd.DataFrame(columns=CONCEPTS)
-    told = {
+    concepts = [tables.read(file) for file in statements if file.is_file()]
+    gathered["concepts"] = pd.concat(concepts) if concepts else pd.DataFrame(columns=CONCEPTS)
+    settings = {
         folder.parent.name: json.loads((folder / "settings.json").read_text()) for folder in folders
     }
     published = {
-        study: settings["published"]
-        for study, settings in told.items()
-        if settings.get("published")
+        study: known["published"] for study, known in settings.items() if known.get("published")
     }
     gathered["claims"] = claims(
-        *(gathered[name] for name in ("summary", "pairs", "performance", "concepts")), published
+        gathered["summary"],
+        gathered["pairs"],
+        gathered["performance"],
+        gathered["concepts"],
+        published,
     )
     for name, table in gathered.items():
         tables.write(table, root / "results" / f"{name}.csv")

@@ -1,9 +1,8 @@
 """The paper: Typst to PDF, the same bytes from the same results."""
 
-import os
 from pathlib import Path
 
-from regard.core import project
+from regard.core import atomic, project
 
 REFERENCE = "paper/reference/full/figures"  # what the published paper shows
 
@@ -38,6 +37,5 @@ def _write(root: Path, figures: str, target: Path) -> None:
         ignore_system_fonts=True,
         pdf_standards="ua-1",
     )
-    partial = target.with_suffix(".pdf.partial")
-    partial.write_bytes(pdf)
-    os.replace(partial, target)
+    with atomic.file(target) as aside:
+        aside.write_bytes(pdf)
