@@ -427,10 +427,6 @@ def test_explorers_show_the_sample_and_say_so_until_there_are_results(
     assert explorers.where() == tmp_path / "results" / "study" and not capsys.readouterr().out
 
 
-def test_the_sample_is_small(sample):
-    assert sum(path.stat().st_size for path in sample.rglob("*") if path.is_file()) < 9e6
-
-
 def test_start_here_runs_on_the_sample(root_of_project, tmp_path):
     import papermill
     from traitlets.config import Config

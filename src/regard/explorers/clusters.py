@@ -123,7 +123,7 @@ def removed(layer: Layer, fitted: Fit, tile: int, cluster: int) -> Removal:
     """
     rest, maps = rest_of(layer.stored), layer.maps[tile : tile + 1]
     weights = found_clusters.locations(fitted.weights[tile : tile + 1])
-    head, towards = rest.get_submodule("head").weight.detach()[0], torch.ones(1)
+    head, towards = torch.from_numpy(layer.stored["head"].to_numpy()), torch.ones(1)
     with torch.no_grad():
         output = float(found_clusters.outputs(rest, maps, towards)[0])
         falls = found_clusters.removal(rest, maps, weights, fitted.dictionary, towards)

@@ -182,9 +182,9 @@ def heat_maps(root: Path, study: str | None = None) -> widgets.VBox:
         return read(Path(root) / parts.study.value)
 
     def list_maps() -> None:
-        names = list(opened().maps.data_vars)
+        names = [str(name) for name in opened().maps.data_vars]
         parts.maps.options = names
-        parts.maps.value = [name for name in FIRST if name in names]
+        parts.maps.value = tuple(name for name in FIRST if name in names)
 
     def list_cases() -> None:
         found, kind = opened(), parts.cases.value

@@ -52,6 +52,11 @@ class Network(NamedTuple):
         """Pixels, the side of the square that the network sees."""
         return self.images.sizes["y"]
 
+    def box(self, image: np.ndarray) -> letterbox.Letterbox:
+        """How an image lies in the square."""
+        height, width = image.shape[:2]
+        return letterbox.letterbox(height, width, self.size)
+
     def image(self, case: str) -> np.ndarray:
         """A test image, uint8 (size, size) or (size, size, 3)."""
         return self.images["images"].sel(case=case).to_numpy()
@@ -108,7 +113,7 @@ def read(folder: Path) -> Network:
 
 def logits(network: Network, image: np.ndarray) -> Tensor:
     """The logits (classes,) of an image, uint8 (H, W) or (H, W, 3) of any size."""
-    square = letterbox.to_square(image, letterbox.letterbox(*image.shape[:2], network.size))
+    square = letterbox.to_square(image, network.box(image))
     with torch.no_grad():
         return network.model(backbones.inputs(torch.from_numpy(square)[None], network.model))[0]
 
@@ -134,7 +139,7 @@ def explained(
     ValueError, RuntimeError
         If the method cannot explain this network.
     """
-    box = letterbox.letterbox(*image.shape[:2], network.size)
+    box = network.box(image)
     square, inside = letterbox.to_square(image, box), letterbox.inner(box)
     given = backbones.inputs(torch.from_numpy(square)[None], network.model)
     at = network.description["classes"].index(target)

@@ -70,7 +70,8 @@ class Results:
 
     def names(self, case: str, target: str) -> list[str]:
         """The maps that there are of a case for a target."""
-        return [name for name in self.maps.data_vars if arrays.has(self.maps, name, case, target)]
+        names = [str(name) for name in self.maps.data_vars]
+        return [name for name in names if arrays.has(self.maps, name, case, target)]
 
     def map(self, name: str, case: str, target: str) -> np.ndarray:
         """Signed and raw, (size, size)."""
@@ -78,7 +79,8 @@ class Results:
 
     def box(self, case: str) -> letterbox.Letterbox:
         """How the image lies in the square."""
-        return letterbox.letterbox(*self.sizes.loc[case, ["height", "width"]], self.images.shape[1])
+        height, width = self.sizes.loc[case, ["height", "width"]]
+        return letterbox.letterbox(height, width, self.images.shape[1])
 
     def outline(self, case: str, target: str) -> np.ndarray | None:
         """The expert's region on the square, bool; None where there is none."""

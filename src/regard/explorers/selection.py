@@ -208,15 +208,16 @@ def selection(root: Path, study: str | None = None) -> widgets.VBox:
         controls.choose(parts.map, names, parts.map.value if parts.map.value in names else first)
 
     def draw() -> None:
-        found, where = opened(Path(root) / parts.study.value), parts.case.value
+        found = opened(Path(root) / parts.study.value)
+        case, target = parts.case.value
         setting = _setting(RULES[parts.rule.value], parts.value.value)
         made = remembered(
-            found, parts.map.value, *where, parts.rule.value, parts.of.value, **setting
+            found, parts.map.value, case, target, parts.rule.value, parts.of.value, **setting
         )
-        parts.picture.value = drawn(found, *where, made.region)
+        parts.picture.value = drawn(found, case, target, made.region)
         histogram = pictures.histogram(made.values.numpy(), made.region.numpy(), made.marks)
         parts.counts.value = pictures.png(histogram)
-        parts.said.value = sentence(overlap(found, *where, made.region), made.region)
+        parts.said.value = sentence(overlap(found, case, target, made.region), made.region)
 
     def set_slider() -> None:
         _set_slider(parts.value, RULES[parts.rule.value])

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import ipywidgets as widgets
 
 from regard.concepts import units
+from regard.core import arrays
 from regard.experts import answer_table, unit_survey
 from regard.explorers import controls, pictures
 
@@ -42,6 +43,13 @@ class Task(NamedTuple):
         own = table["study"].eq(self.study) & table["network"].eq(self.network)
         rows = table[own & table["rater"].eq(rater)].to_dict("records")
         return {int(row["unit"]): row for row in rows}
+
+
+def read_units(folder: Path) -> tuple[dict[int, bytes], str]:
+    """The pages of the units in results/study/<id>/units, and the digest of the network."""
+    pages = sorted((folder / "pages").glob("unit_*.png"))
+    network = arrays.read(folder / "units.nc").attrs["network"]
+    return {units.number(path.stem): path.read_bytes() for path in pages}, network
 
 
 class Parts(NamedTuple):
