@@ -23,6 +23,7 @@ from safetensors.torch import load_file, save
 
 from regard.claims import reference
 from regard.core import arrays, project, tables
+from regard.data import reference_regions
 from regard.explorers.results import SAMPLE
 from regard.models import backbones
 
@@ -158,11 +159,20 @@ def _chosen(rows: pd.DataFrame, partly: set[str]) -> list[str]:
 
 
 def _outlined(source: Path, rows: pd.DataFrame) -> pd.DataFrame:
-    """The rows of cases with an outline; all rows of a study whose findings have outlines."""
-    drawn = source / "prepare" / "outlines" / "expert"
-    if not drawn.is_dir():
+    """The rows where the expert outlined something; all rows of a study of findings, each of which
+    has an outline of its own.
+    """
+    outlines = source / "prepare" / "outlines"
+    if not (outlines / "expert").is_dir():
         return rows
-    return rows[rows["case"].isin({path.stem for path in drawn.glob("*.png")})]
+    drawn = [
+        region is not None and bool(region.any())
+        for region in (
+            reference_regions.read_outline(outlines, case, target)
+            for case, target in zip(rows["case"], rows["target"])
+        )
+    ]
+    return rows[drawn]
 
 
 def _maps(source: Path, target: Path, names: Sequence[str]) -> None:
