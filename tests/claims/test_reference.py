@@ -2,8 +2,11 @@
 on.
 """
 
+import json
+
 import pandas as pd
 import pytest
+from safetensors.torch import save_file
 
 from regard.claims import reference
 from regard.core import environment, tables
@@ -29,6 +32,10 @@ def project(tmp_path, monkeypatch):
     (tmp_path / "results" / "figures").mkdir(parents=True)
     for name in NAMES:
         tables.write(pd.DataFrame([ROW]), tmp_path / "results" / f"{name}.csv")
+    train = tmp_path / "results" / "study" / "s" / "train"
+    train.mkdir(parents=True)
+    description = {"description": json.dumps({"digest": "0123456789abcdef"})}
+    save_file({}, train / "model.safetensors", metadata=description)
     for name in reference.FIGURES:
         (tmp_path / "results" / "figures" / name).write_text(name)
     return tmp_path
@@ -55,6 +62,8 @@ def test_the_reference_is_what_claims_are_made_on(project):
         "primary",
         "published",
     ]
+    networks = tables.read(project / "paper/reference/full/networks.csv")
+    assert networks.to_dict("records") == [{"study": "s", "network": "0123456789abcdef"}]
     assert sorted(
         path.name for path in (project / "paper/reference/full/figures").iterdir()
     ) == sorted(reference.FIGURES)

@@ -124,6 +124,8 @@ def project(tmp_path, monkeypatch):
     (tmp_path / "results").mkdir()
     monkeypatch.setattr(environment, "trained", lambda: "float32")
     monkeypatch.setattr(environment, "onednn", lambda: "Intel AVX2")
+    networks = pd.DataFrame({"study": ["s"], "network": ["0"]})
+    monkeypatch.setattr(reference, "networks", lambda studies: networks)
     for name in reference.TABLES:
         columns = dict.fromkeys(("target_role", "stratum", "family"), "all")
         tables.write(claims().assign(**columns), tmp_path / "results" / f"{name}.csv")
@@ -141,6 +143,7 @@ def test_the_command_exits_with_one_when_a_claim_changed(project, capsys):
         "claims.csv",
         "concepts.csv",
         "environment.json",
+        "networks.csv",
         "performance.csv",
     ]
     cli.main(["verify"])

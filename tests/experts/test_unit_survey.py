@@ -228,10 +228,16 @@ def test_labels_are_what_most_raters_say():
 
 def test_the_widget_saves_at_once_and_goes_on_where_it_stopped(box, file):
     parts = box.parts
-    shown = parts["picture"].value
+    nothing = parts["picture"].value
+    assert all(parts[name].disabled for name in (*unit_survey.QUESTIONS, "back", "on"))
+    assert not parts["rater"].disabled and "initials first" in parts["where"].value
     parts["recognisable"].value = "yes"
     assert "say who you are" in parts["said"].value and not file.exists()
-    parts["rater"].value = "xy"  # what was answered before the name was given is kept, and saved
+    parts["rater"].value = "xy"  # now the first unit appears, without an answer
+    shown = parts["picture"].value
+    assert shown != nothing and parts["recognisable"].value == "" and not file.exists()
+    assert not any(parts[name].disabled for name in (*unit_survey.QUESTIONS, "on"))
+    parts["recognisable"].value = "yes"
     assert unit_survey.read(file).to_dict("records") == [synthetic(9, "xy", recognisable="yes")]
     parts["description"].value = "a mass"
     assert "0 answered" in parts["where"].value  # two of the four are open

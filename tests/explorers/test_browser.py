@@ -184,7 +184,7 @@ def says(page, text: str):
 def heat_maps(page, place):
     changes(page, lambda: slide(page, "ArrowLeft"))
     changes(page, lambda: page.get_by_role("button", name="Next case").click())
-    changes(page, lambda: page.get_by_label("Cases").select_option("called wrong"))
+    changes(page, lambda: page.get_by_label("Cases").select_option("misclassified"))
     changes(page, lambda: page.get_by_text("positive", exact=True).click())
     page.get_by_label("ones", exact=True).focus()
     changes(page, lambda: page.keyboard.press("Space"))
@@ -201,6 +201,7 @@ def heat_maps(page, place):
 
 
 def selection(page, place):
+    changes(page, lambda: slide(page))  # the first rule has a slider that works
     changes(page, lambda: page.get_by_label("Rule").select_option("kmeans"))
     taken = [changes(page, lambda: slide(page)) for _ in range(2)]
     before = page.locator(".widget-html").last.inner_text()
@@ -249,8 +250,9 @@ def reading(page, place):
 
 
 def survey(page, place):
+    assert page.get_by_label("Describe each of them").is_disabled()
     page.get_by_label("Rater").fill("tester")
-    page.get_by_label("Rater").press("Tab")
+    changes(page, lambda: page.get_by_label("Rater").press("Tab"))  # before that no unit is shown
     page.get_by_role("button", name="yes", exact=True).first.press("Enter")
     page.get_by_text("Saved unit_").wait_for()
     page.get_by_label("Describe each of them").press_sequentially("a bright rim")
@@ -274,7 +276,7 @@ def your_own_image(page, place):
         buffer, format="PNG"
     )
     changes(page, lambda: upload("mine.png", buffer.getvalue()))
-    page.get_by_text("mine.png: the network says").wait_for()
+    page.get_by_text("mine.png: the network predicts").wait_for()
     changes(page, lambda: page.get_by_label("Method").select_option("lrp-epsilon"))
     upload("letter.png", b"dear network, what do you see?")
     page.get_by_text("letter.png is damaged, or neither a PNG nor a JPEG").wait_for()
@@ -292,7 +294,7 @@ def test_voila(voila, page, place, use):
     page.locator("img.widget-image").first.wait_for()
     page.locator(".widget-vbox").first.screenshot(path=picture)
     use(page, place)
-    if use is reading:  # which shows nothing at first
+    if use in (reading, survey):  # which show nothing before the rater is named
         page.locator(".widget-vbox").first.screenshot(path=picture)
     assert "Traceback" not in page.content()
 

@@ -99,7 +99,7 @@ def test_heat_maps_follow_every_control(root):
     parts["on"].click()
     assert (
         parts["case"].value == ("b", "malignant")
-        and "Not made of this case: slow" in parts["said"].value
+        and "Not computed for this case: slow" in parts["said"].value
     )
     parts["on"].click()
     assert "The expert drew nothing here" in parts["said"].value
@@ -126,20 +126,20 @@ def test_heat_maps_of_a_case_for_its_label(root):
     parts = explorers.heat_maps(root).parts
     parts["maps"].value, parts["case"].value = ("good",), ("b", "malignant")
     assert parts["target"].options == (
-        ("malignant, as it was called", "malignant"),
-        ("benign, its label", "benign"),
+        ("malignant (predicted class)", "malignant"),
+        ("benign (label)", "benign"),
     )
     before = parts["picture"].value
     parts["target"].value = "benign"
     assert parts["picture"].value != before
     parts["back"].click()
-    assert parts["target"].options == (("malignant, as it was called", "malignant"),)
+    assert parts["target"].options == (("malignant (predicted class)", "malignant"),)
 
 
 def test_heat_maps_of_some_cases(root):
     parts = explorers.heat_maps(root).parts
     parts["maps"].value = ["good", "bad"]
-    parts["cases"].value = "called wrong"
+    parts["cases"].value = "misclassified"
     assert [value for _, value in parts["case"].options] == [("b", "malignant")]
     parts[
         "cases"
@@ -148,9 +148,9 @@ def test_heat_maps_of_some_cases(root):
     )
     assert [value for _, value in parts["case"].options] == [("a", "malignant"), ("b", "malignant")]
     parts["maps"].value = ["good", "null"]  # a null map is no method
-    parts["cases"].value = "called wrong"
+    parts["cases"].value = "misclassified"
     parts["cases"].value = "methods disagree"
-    assert parts["case"].options == () and "no such case" in parts["said"].value
+    assert parts["case"].options == () and "There is no such case" in parts["said"].value
 
 
 @pytest.mark.parametrize(
@@ -201,7 +201,7 @@ def test_nothing_to_explore_is_said(tmp_path, root):
         with pytest.raises(FileNotFoundError, match="run the pipeline first"):
             getattr(explorers, name)(tmp_path / "empty")
     with pytest.raises(
-        ValueError, match="study 'mad' has nothing to explore here; there is something of made"
+        ValueError, match="no results of study 'mad' to explore; there are results of made"
     ):
         explorers.heat_maps(root, "mad")
 
@@ -311,7 +311,7 @@ def test_clusters_follow_k_tile_and_cluster(sample):
     assert parts["k"].value == 8 and len(parts["gallery"].children) == 8
     seen = {parts["picture"].value}
     parts["gallery"].children[4].children[0].click()
-    assert "without cluster 5" in parts["said"].value
+    assert "Without cluster 5 it " in parts["said"].value
     seen.add(parts["picture"].value)
     parts["on"].click()
     seen.add(parts["picture"].value)
@@ -364,7 +364,9 @@ def test_ones_own_image_and_what_is_none(sample):
         buffer, "PNG"
     )
     upload(parts, "mine.png", buffer.getvalue())
-    assert parts["picture"].value != first and "mine.png: the network says" in parts["said"].value
+    assert (
+        parts["picture"].value != first and "mine.png: the network predicts" in parts["said"].value
+    )
     other = next(name for name in parts["target"].options if name != parts["target"].value)
     for change, value in (("method", "gradient"), ("rule", "top-area"), ("target", other)):
         before = parts["picture"].value
@@ -383,13 +385,13 @@ def test_ones_own_image_and_what_is_none(sample):
     Image.new("RGB", (60, 40), "navy").save(photograph, "JPEG")
     upload(parts, "photograph.jpg", photograph.getvalue())
     assert (
-        "photograph.jpg: the network says" in parts["said"].value
+        "photograph.jpg: the network predicts" in parts["said"].value
         and "transparent" not in parts["said"].value
     )
     clear = io.BytesIO()
     Image.new("RGBA", (60, 40), (255, 255, 255, 0)).save(clear, "PNG")
     upload(parts, "clear.png", clear.getvalue())
-    assert "clear.png: the network says" in parts["said"].value
+    assert "clear.png: the network predicts" in parts["said"].value
     assert "transparent pixels are shown as black" in parts["said"].value
     parts["rule"].value = "otsu"
     assert "transparent pixels are shown as black" in parts["said"].value, (
@@ -423,10 +425,6 @@ def test_explorers_show_the_sample_and_say_so_until_there_are_results(
     (tmp_path / "results/study/s/attribute").mkdir(parents=True)
     (tmp_path / "results/study/s/attribute/maps.nc").touch()
     assert explorers.where() == tmp_path / "results" / "study" and not capsys.readouterr().out
-
-
-def test_the_sample_is_small(sample):
-    assert sum(path.stat().st_size for path in sample.rglob("*") if path.is_file()) < 9e6
 
 
 def test_start_here_runs_on_the_sample(root_of_project, tmp_path):

@@ -22,6 +22,7 @@ FIGURES = ("paper.json",) + tuple(  # what paper.typ reads
 )
 # tables of `regard verify` for runs with something changed, a file for each
 RERUNS = "paper/reference/reruns"
+NETWORKS = "networks.csv"  # the digest of each study's network
 ENVIRONMENT = "environment.json"  # what it was computed with
 
 
@@ -38,13 +39,24 @@ def folder(profile: str) -> Path:
     return project.root() / "paper" / "reference" / profile
 
 
+def networks(studies: list[str]) -> pd.DataFrame:
+    """The digest of each study's network in results/: columns study, network."""
+    from regard.models import backbones  # which no figure needs
+
+    trained = project.root() / "results" / "study"
+    files = {study: trained / study / "train" / "model.safetensors" for study in studies}
+    digests = [backbones.description(file)["digest"] for file in files.values()]
+    return pd.DataFrame({"study": studies, "network": digests})
+
+
 def write() -> Path:
     """Copy what the paper and the claims rest on from results/ to the reference of its profile,
     whole; returns the folder.
 
     Of the profile `full`: summary.csv with the rows of `headline`, pairs.csv without the secondary
     comparisons; claims, performance, trust, concepts, and the paper's figures. Of another LEAN
-    alone, for `regard verify`. environment.json says what it was computed with. Raises
+    alone, for `regard verify`. networks.csv names each study's network by its digest,
+    environment.json says what it was computed with. Raises
     FileNotFoundError for a missing result, ValueError for results of several profiles.
     """
     from regard.core import atomic, environment  # which no figure hangs on
@@ -63,10 +75,12 @@ def write() -> Path:
     )
     whole = profiles[0] == "full"
     kept, figures = (kept, FIGURES) if whole else ({name: kept[name] for name in LEAN}, ())
+    trained = networks(sorted(set(kept["performance"]["study"])))
     target = folder(profiles[0])
     with atomic.folder(target) as partial:
         for name, table in kept.items():
             tables.write(table, partial / f"{name}.csv")
+        tables.write(trained, partial / NETWORKS)
         if whole:
             (partial / "figures").mkdir()
         for name in figures:

@@ -1,5 +1,5 @@
-"""Pictures for explorers: arrays put together without a plotting library, so that they follow a
-slider at once.
+"""Pictures for explorers, made from arrays without a plotting library, so that they follow a slider
+at once.
 """
 
 import functools
@@ -11,8 +11,8 @@ from PIL import Image, ImageDraw
 
 from regard.figures.style import METHOD_COLOUR, OUTLINE_COLOUR
 
-# kind of relevance -> colour maps, the usual one first: perceptually even, and told apart without
-# red or green
+# kind of relevance -> colour maps, the usual one first: perceptually uniform, and distinguishable
+# without seeing red or green
 COLOURS = {
     "signed": ("RdBu_r", "PuOr_r", "coolwarm"),
     "positive": ("magma", "cividis", "viridis"),
@@ -28,7 +28,7 @@ def rgb(image: np.ndarray, scale: int = 1) -> np.ndarray:
 def heat(values: np.ndarray, sign: str = "signed", colours: str | None = None) -> np.ndarray:
     """A map (H, W) in colours, uint8 (H, W, 3): over its largest absolute value about a neutral
     zero, or its positive part over the largest. A map without a value to scale by, or that is not
-    finite, is grey. colours: one of COLOURS[sign], the first unless told."""
+    finite, is grey. colours: one of COLOURS[sign], by default the first."""
     top = np.abs(values).max() if sign == "signed" else values.max()
     if not np.isfinite(values).all() or not top > 0:
         return np.full((*values.shape, 3), 128, np.uint8)
@@ -68,12 +68,13 @@ def outlined(
         ]
     )
     drawn = picture.copy()
-    drawn[large & ~inside] = _code(colour)
+    drawn[large & ~inside] = code(colour)
     return drawn
 
 
-def _code(colour: str) -> tuple[int, int, int]:
-    return tuple(int(colour[at : at + 2], 16) for at in (1, 3, 5))
+def code(colour: str) -> tuple[int, int, int]:
+    """Red, green and blue, 0 to 255, of a colour such as "#0072B2"."""
+    return int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16)
 
 
 def marked(picture: np.ndarray, down: int, across: int) -> np.ndarray:
@@ -121,7 +122,7 @@ def histogram(
     finite = np.isfinite(values)
     values, selected = values[finite], selected[finite]
     if not values.size or values.min() == values.max():
-        pen.text((6, height // 2), "all values are the same", fill="black")
+        pen.text((6, height // 2), "all values are equal", fill="black")
         return whole
     edges = np.linspace(values.min(), values.max(), 61)
     every, some = (np.log1p(np.histogram(part, edges)[0]) for part in (values, values[selected]))
@@ -140,7 +141,7 @@ def histogram(
         pen.line([place(mark), 4, place(mark), floor], fill="#D55E00", width=2)
     pen.text((4, floor + 3), f"{edges[0]:.3g}", fill="black")
     pen.text((width - 60, floor + 3), f"{edges[-1]:.3g}", fill="black")
-    pen.text((width // 2 - 70, floor + 3), "relevance; counts are log", fill="black")
+    pen.text((width // 2 - 70, floor + 3), "relevance (log counts)", fill="black")
     return whole
 
 

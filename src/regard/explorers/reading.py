@@ -2,23 +2,69 @@
 
 import html
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import ipywidgets as widgets
 import pandas as pd
 
 from regard.experts import answer_table, reading_study
 from regard.explorers import controls, pictures, results
-from regard.explorers.controls import NARROW
 
-DRAWS = 2000  # resamples of patients of the intervals that the explorer shows
+DRAWS = 2000  # resamples of patients for the intervals that the explorer shows
+ANSWERS = ("plausibility", "remark")
 
 
-def items(found: results.Results, methods: Sequence[str], cases: int) -> list[tuple[str, str, str]]:
-    """Maps (case, target, method) of the first `cases` explained cases that have all the `methods`,
-    one target of each case.
+class Item(NamedTuple):
+    """One map: of a case, for a class or finding, by a method."""
 
-    Raises ValueError for a method without a map.
+    case: str
+    target: str
+    method: str
+
+
+class Task(NamedTuple):
+    """What is read: the results of a study, its maps, the digest of its network, and the table of
+    answers.
+    """
+
+    found: results.Results
+    file: Path
+    study: str
+    network: str
+    maps: Sequence[Item]
+
+    def answers(self) -> pd.DataFrame:
+        """All answers about maps of this network."""
+        if not Path(self.file).is_file():
+            return pd.DataFrame(columns=reading_study.FORM.columns)
+        every = answer_table.read(self.file, reading_study.FORM)
+        return every[(every["study"] == self.study) & (every["network"] == self.network)]
+
+    def record(self, item: Item, answer: Mapping[str, str]) -> None:
+        """Save one rater's answer about one map."""
+        key = {"study": self.study, "network": self.network} | item._asdict()
+        answer_table.record(self.file, key | dict(answer), reading_study.FORM)
+
+
+def items(found: results.Results, methods: Sequence[str], cases: int) -> list[Item]:
+    """The maps of a reading study: for each of the first cases one target, by all methods.
+
+    Parameters
+    ----------
+    found : Results
+        The results of a study.
+    methods : sequence of str
+        Names of maps.
+    cases : int
+        How many cases, the first that have all the methods.
+
+    Raises
+    ------
+    ValueError
+        For a method without a map, or without a case or method.
     """
     if cases < 1 or not methods:
         raise ValueError(
@@ -27,217 +73,261 @@ def items(found: results.Results, methods: Sequence[str], cases: int) -> list[tu
         )
     if missing := [name for name in methods if name not in found.maps]:
         raise ValueError(
-            f"there is no map {missing[0]!r}; there are {', '.join(found.maps.data_vars)}"
+            f"there is no map {missing[0]!r}; there are {', '.join(map(str, found.maps))}"
         )
-    whole = [
-        row
-        for row in found.rows.itertuples()
-        if set(methods) <= set(found.names(row.case, row.target))
+    first: dict[str, str] = {}
+    for case, target in zip(found.rows["case"], found.rows["target"]):
+        if set(methods) <= set(found.names(case, target)):
+            first.setdefault(case, target)
+    chosen = list(first.items())[:cases]
+    return [Item(case, target, method) for case, target in chosen for method in methods]
+
+
+class Parts(NamedTuple):
+    """The widgets of the explorer."""
+
+    rater: widgets.Text
+    where: widgets.Label
+    picture: widgets.Image
+    opacity: widgets.FloatSlider
+    plausibility: widgets.ToggleButtons
+    remark: widgets.Textarea
+    back: widgets.Button
+    on: widgets.Button
+    unblind: widgets.Button
+    said: widgets.HTML
+    result: widgets.HTML
+
+    def set_answers(self, given: Mapping[str, str]) -> None:
+        """Show answers that were given before; a question without one is open."""
+        self.plausibility.value = given.get("plausibility", "")
+        self.remark.value = given.get("remark", "")
+
+
+@dataclass
+class Session:
+    """A rater at work: the maps in this rater's order (none until the rater is named), which of
+    them is shown, and whether the rater has seen the result.
+    """
+
+    task: Task
+    parts: Parts
+    at: int = 0
+    maps: Sequence[Item] = ()
+    closed: bool = False
+    busy: controls.Busy = field(default_factory=controls.Busy)
+
+    @property
+    def rater(self) -> str:
+        """Who answers; "" for nobody yet."""
+        return answer_table.plain(self.parts.rater.value)
+
+    def answered(self) -> dict[Item, Mapping]:
+        """The rater's own answers. A table that cannot be read holds none, and the page says so."""
+        try:
+            every = self.task.answers()
+        except (ValueError, OSError) as error:
+            self.parts.said.value = f"<b>Not read:</b> {html.escape(str(error))}"
+            return {}
+        rows = every[every["rater"] == self.rater].to_dict("records") if self.rater else []
+        return {Item(row["case"], row["target"], row["method"]): row for row in rows}
+
+
+def open_maps(maps: Sequence[Item], own: Mapping[Item, Mapping]) -> list[int]:
+    """The positions of the maps that are not rated yet."""
+    return [at for at, item in enumerate(maps) if not own.get(item, {}).get("plausibility")]
+
+
+def drawn(found: results.Results, item: Item, opacity: float) -> bytes:
+    """The image, and the map on it without the name of its method, as PNG."""
+    image = pictures.rgb(found.image(item.case))
+    scale = max(1, round(320 / len(image)))
+    heat = pictures.heat(found.map(item.method, item.case, item.target), "positive")
+    shown = [
+        (image, [f"explained: {item.target}"]),
+        (pictures.over(image, heat, opacity), ["brighter: more relevant to it"]),
     ]
-    first = {row.case: row.target for row in reversed(whole)}  # the first of a case wins
-    chosen = [(row.case, row.target) for row in whole if first[row.case] == row.target]
-    return [(*one, method) for one in list(dict.fromkeys(chosen))[:cases] for method in methods]
+    return pictures.png(pictures.sheet([(pictures.rgb(one, scale), text) for one, text in shown]))
+
+
+def summarised(every: pd.DataFrame, patients: Mapping[str, str]) -> str:
+    """The mean plausibility of each method and the agreement of raters, as HTML tables.
+
+    Parameters
+    ----------
+    every : DataFrame
+        Answers about maps of one network.
+    patients : mapping
+        The patient of each case.
+    """
+    means = reading_study.means(every, patients, DRAWS, 1).round(2)
+    agreed = reading_study.agreement(every).round(2)
+    both = "There is one rater alone, so no agreement."
+    if len(agreed):
+        both = agreed.to_html(index=False, border=0, na_rep="–")
+    return (
+        "<b>Mean plausibility (1 to 5), 95 % interval over patients</b>"
+        f"{means.to_html(index=False, border=0, na_rep='–')}"
+        f"<b>Agreement, kappa with quadratic weights</b>{both}"
+    )
+
+
+def _wait(session: Session) -> None:
+    """Nothing but the field for the initials works until it is filled."""
+    parts = session.parts
+    parts.picture.value = pictures.BLANK
+    parts.where.value = (
+        f"{len(session.task.maps)} maps. Type your initials first; then the first map appears."
+    )
+    for control in (parts.plausibility, parts.remark, parts.back, parts.on, parts.unblind):
+        control.disabled = True
+
+
+def _load(session: Session, at: int) -> None:
+    parts = session.parts
+    if not session.maps:
+        return _wait(session)
+    session.at = min(max(at, 0), len(session.maps) - 1)
+    own = session.answered()
+    session.closed = any(row["closed"] for row in own.values())
+    parts.plausibility.disabled = parts.remark.disabled = session.closed
+    parts.back.disabled, parts.on.disabled = session.at == 0, session.at == len(session.maps) - 1
+    with session.busy:
+        parts.set_answers(own.get(session.maps[session.at], {}))
+    _count(session, own)
+    _draw(session)
+
+
+def _count(session: Session, own: Mapping[Item, Mapping]) -> None:
+    left, total = len(open_maps(session.maps, own)), len(session.maps)
+    session.parts.where.value = f"Map {session.at + 1} of {total}; {total - left} rated"
+    session.parts.unblind.disabled = left > 0
+
+
+def _draw(session: Session) -> None:
+    if session.maps:
+        item, opacity = session.maps[session.at], session.parts.opacity.value
+        session.parts.picture.value = drawn(session.task.found, item, opacity)
+
+
+def _resume(session: Session) -> None:
+    """Go on at the first map that the rater has not rated."""
+    parts, task = session.parts, session.task
+    parts.said.value = parts.result.value = ""
+    session.maps = ()
+    if session.rater:
+        session.maps = [
+            Item(*each) for each in reading_study.order(task.maps, task.study, session.rater)
+        ]
+    left = open_maps(session.maps, session.answered())
+    _load(session, left[0] if left else 0)
+    if session.maps and not left:
+        seen = " You have seen the result: your answers cannot be changed any more."
+        parts.said.value = f"All maps are rated.{seen if session.closed else ''}"
+
+
+def _save(session: Session) -> None:
+    parts = session.parts
+    if not session.maps or session.closed:
+        return
+    answer = {
+        "rater": session.rater,
+        "plausibility": parts.plausibility.value or "",
+        "remark": parts.remark.value,
+    }
+    try:
+        session.task.record(session.maps[session.at], answer)
+    except (ValueError, OSError) as error:
+        parts.said.value = f"<b>Not saved:</b> {html.escape(str(error))}"
+        return
+    parts.said.value = f"Saved map {session.at + 1}."
+    _count(session, session.answered())
+
+
+def _turn(session: Session, by: int) -> None:
+    session.parts.said.value = ""
+    _load(session, session.at + by)
+
+
+def _close(session: Session) -> None:
+    """Close the answers of this rater: who has seen the methods cannot rate any more."""
+    for item, row in session.answered().items():
+        given = {name: row[name] for name in ("rater", *ANSWERS)}
+        session.task.record(item, given | {"closed": "yes"})
+
+
+def _show_result(session: Session) -> None:
+    try:
+        _close(session)
+        every = session.task.answers()
+    except (ValueError, OSError) as error:  # or else ipywidgets hides the error
+        session.parts.said.value = f"<b>Not closed:</b> {html.escape(str(error))}"
+        return
+    _load(session, session.at)
+    finished = every[every["closed"] != ""]  # other raters must not see theirs through this one
+    patients = session.task.found.sizes["patient"].to_dict()
+    session.parts.result.value = summarised(finished, patients)
+
+
+def _parts() -> Parts:
+    question, known = reading_study.FORM.questions["plausibility"]
+    return Parts(
+        controls.rater(),
+        widgets.Label(),
+        controls.picture(),
+        controls.opacity(),
+        controls.answers(question, known),
+        controls.free_text("Remark"),
+        widgets.Button(description="Previous map"),
+        widgets.Button(description="Next map"),
+        widgets.Button(description="Show the result", disabled=True),
+        widgets.HTML(),
+        widgets.HTML(),
+    )
 
 
 def reading(
     found: results.Results, file: Path, study: str, methods: Sequence[str], cases: int = 8
 ) -> widgets.VBox:
-    """The reading study: one map after the other, in an order of each rater's own, without the name
-    of its method or the expert's outline; how plausible it is, and a remark, saved at once in the
-    table `file` (see regard.experts.reading_study). Goes on at the first map that the rater named
-    has not rated. Once all are rated the result can be shown, the methods named; from then on that
-    rater changes nothing. By keyboard: Tab to the next field, arrow keys among answers, Enter on a
-    button.
+    """A reading study: experts rate how plausible maps are, without seeing the method.
 
-    methods: names of maps, null maps among them as controls; cases: how many, the first that have
-    all of them. Raises ValueError where no case has.
+    The maps come in an order of each rater's own, without the expert's outline. Every rating and
+    remark is saved at once. A rater goes on at the first map without a rating. Once all maps are
+    rated, the result can be shown with the methods' names; from then on that rater cannot change
+    anything. By keyboard: Tab to the next field, arrow keys among answers, Enter on a button.
+
+    Parameters
+    ----------
+    found : Results
+        The results of a study.
+    file : Path
+        The table of answers (see `regard.experts.reading_study`).
+    study : str
+        The name of the study.
+    methods : sequence of str
+        Names of maps, null maps among them as controls.
+    cases : int
+        How many cases, the first that have all the methods.
+
+    Raises
+    ------
+    ValueError
+        If no case has all the methods.
     """
     maps = items(found, methods, cases)
     if not maps:
         raise ValueError(f"study {study!r} has no case with all of {', '.join(methods)}")
-    network = str(found.maps.attrs["model"])
-    rater = widgets.Text(
-        description="Rater", placeholder="your initials", style=NARROW, continuous_update=False
-    )
-    where, said, result = widgets.Label(), widgets.HTML(), widgets.HTML()
-    picture = controls.picture()
-    opacity = widgets.FloatSlider(0.6, min=0, max=1, step=0.05, description="Opacity", style=NARROW)
-    question, known = reading_study.FORM.questions["plausibility"]
-    ask = controls.answers(question, known)
-    remark = widgets.Textarea(
-        description="Remark", style=NARROW, layout=controls.WIDE, continuous_update=False
-    )
-    back, on = widgets.Button(description="Previous map"), widgets.Button(description="Next map")
-    unblind = widgets.Button(description="Show the result", disabled=True)
-    state, busy = (
-        {"at": 0, "maps": []},
-        controls.Busy(),
-    )  # no map before it is known whose order it is in
-
-    def table() -> pd.DataFrame:
-        if not Path(file).is_file():
-            return pd.DataFrame(columns=reading_study.FORM.columns)
-        every = answer_table.read(file, reading_study.FORM)
-        return every[(every["study"] == study) & (every["network"] == network)]
-
-    def mine(every: pd.DataFrame) -> Mapping[tuple, Mapping]:
-        own = (
-            every[every["rater"] == answer_table.plain(rater.value)]
-            if answer_table.plain(rater.value)
-            else every[:0]
-        )
-        return {(row["case"], row["target"], row["method"]): row for row in own.to_dict("records")}
-
-    def answered() -> Mapping[tuple, Mapping]:
-        """The rater's own; what cannot be read is said, and is none."""
-        try:
-            return mine(table())
-        except (ValueError, OSError) as error:
-            said.value = f"<b>Not read:</b> {html.escape(str(error))}"
-            return {}
-
-    def done(own: Mapping) -> int:
-        return sum(bool(own.get(one, {}).get("plausibility")) for one in maps)
-
-    def load(at: int) -> None:
-        if not state["maps"]:
-            picture.value, where.value = (
-                pictures.BLANK,
-                f"{len(maps)} maps. Say who you are, and the first appears.",
-            )
-            for control in (ask, remark, back, on, unblind):
-                control.disabled = True
-            return
-        state["at"] = min(max(at, 0), len(maps) - 1)
-        own, one = answered(), state["maps"][state["at"]]
-        state["closed"] = any(row["closed"] for row in own.values())
-        ask.disabled = remark.disabled = state["closed"]
-        back.disabled, on.disabled = state["at"] == 0, state["at"] == len(maps) - 1
-        with busy:
-            ask.value = own.get(one, {}).get("plausibility", "")
-            remark.value = own.get(one, {}).get("remark", "")
-        count(own)
-        draw()
-
-    def count(own: Mapping) -> None:
-        where.value = f"Map {state['at'] + 1} of {len(maps)}; {done(own)} rated"
-        unblind.disabled = done(own) < len(maps)
-
-    def draw() -> None:
-        if not state["maps"]:
-            return
-        case, target, method = state["maps"][state["at"]]
-        image = pictures.rgb(found.image(case))
-        scale = max(1, round(320 / len(image)))
-        coloured = pictures.over(
-            image, pictures.heat(found.map(method, case, target), "positive"), opacity.value
-        )
-        shown = [(image, [f"explained: {target}"]), (coloured, ["brighter: counts more for it"])]
-        picture.value = pictures.png(
-            pictures.sheet([(pictures.rgb(one, scale), text) for one, text in shown])
-        )
-
-    def resume() -> None:
-        said.value = result.value = ""
-        state["maps"] = (
-            reading_study.order(maps, study, answer_table.plain(rater.value))
-            if answer_table.plain(rater.value)
-            else []
-        )
-        own = answered()
-        left = [
-            at for at, one in enumerate(state["maps"]) if not own.get(one, {}).get("plausibility")
-        ]
-        load(left[0] if left else 0)
-        if state["maps"] and not left:
-            said.value = "All maps are rated." + (
-                " You have seen the result: nothing changes any more." if state["closed"] else ""
-            )
-
-    def save() -> None:
-        if not state["maps"] or state["closed"]:
-            return
-        case, target, method = state["maps"][state["at"]]
-        key = {"study": study, "network": network, "case": case, "target": target, "method": method}
-        given = {
-            "rater": answer_table.plain(rater.value),
-            "plausibility": ask.value or "",
-            "remark": remark.value,
-        }
-        try:
-            answer_table.record(file, key | given, reading_study.FORM)
-        except (ValueError, OSError) as error:
-            said.value = f"<b>Not saved:</b> {html.escape(str(error))}"
-            return
-        said.value = f"Saved map {state['at'] + 1}."
-        count(answered())
-
-    def turn(by: int) -> None:
-        said.value = ""
-        load(state["at"] + by)
-
-    def close(own: Mapping) -> None:
-        """Whoever has seen which map is whose does not rate any more."""
-        for (case, target, method), row in own.items():
-            key = {
-                "study": study,
-                "network": network,
-                "case": case,
-                "target": target,
-                "method": method,
-            }
-            given = {name: row[name] for name in ("rater", "plausibility", "remark")}
-            answer_table.record(file, key | given | {"closed": "yes"}, reading_study.FORM)
-
-    def show(_) -> None:
-        try:
-            close(answered())
-            every = table()
-        except (ValueError, OSError) as error:  # else ipywidgets swallows it
-            said.value = f"<b>Not closed:</b> {html.escape(str(error))}"
-            return
-        load(state["at"])
-        every = every[every["closed"] != ""]  # of those who have finished, and nobody else
-        patients = found.sizes["patient"].to_dict()
-        means = reading_study.means(every, patients, DRAWS, 1).round(2)
-        agreed = reading_study.agreement(every).round(2)
-        part = means.to_html(index=False, border=0, na_rep="–")
-        both = (
-            agreed.to_html(index=False, border=0, na_rep="–")
-            if len(agreed)
-            else "one rater alone: nothing to agree with"
-        )
-        result.value = f"<b>Mean plausibility (1 to 5), 95 % interval over patients</b>{part}<b>Agreement, kappa with quadratic weights</b>{both}"
-
-    rater.observe(busy.unless(resume), "value")
-    for control in (ask, remark):
-        control.observe(busy.unless(save), "value")
-    opacity.observe(busy.unless(draw), "value")
-    back.on_click(lambda _: turn(-1))
-    on.on_click(lambda _: turn(1))
-    unblind.on_click(show)
-    load(0)
-    return controls.explorer(
-        [
-            rater,
-            where,
-            picture,
-            opacity,
-            ask,
-            remark,
-            widgets.HBox([back, on, unblind]),
-            said,
-            result,
-        ],
-        rater=rater,
-        where=where,
-        picture=picture,
-        opacity=opacity,
-        plausibility=ask,
-        remark=remark,
-        back=back,
-        on=on,
-        unblind=unblind,
-        said=said,
-        result=result,
-    )
+    parts = _parts()
+    session = Session(Task(found, file, study, str(found.maps.attrs["model"]), maps), parts)
+    parts.rater.observe(session.busy.unless(partial(_resume, session)), "value")
+    for control in (parts.plausibility, parts.remark):
+        control.observe(session.busy.unless(partial(_save, session)), "value")
+    parts.opacity.observe(session.busy.unless(partial(_draw, session)), "value")
+    parts.back.on_click(lambda _: _turn(session, -1))
+    parts.on.on_click(lambda _: _turn(session, 1))
+    parts.unblind.on_click(lambda _: _show_result(session))
+    _load(session, 0)
+    shown = [parts.rater, parts.where, parts.picture, parts.opacity, parts.plausibility]
+    buttons = widgets.HBox([parts.back, parts.on, parts.unblind])
+    shown += [parts.remark, buttons, parts.said, parts.result]
+    return controls.explorer(shown, **parts._asdict())

@@ -2,11 +2,15 @@
 histogram that follow it.
 """
 
+import functools
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import ipywidgets as widgets
 import numpy as np
 import torch
+from torch import Tensor
 
 from regard.data.letterbox import inner
 from regard.evaluation.scores import score
@@ -15,133 +19,218 @@ from regard.explorers.controls import NARROW
 from regard.figures.style import METHOD_COLOUR
 from regard.selection import OF, levels
 
-# rule -> its parameter, the ends of the slider, its step and where it begins; Otsu has none
-RULES = {
-    "bins": ("bins", 2, 40, 1, 10),
-    "kmeans": ("k", 2, 5, 1, 3),
-    "meanshift": ("quantile", 0.05, 0.6, 0.01, 0.2),
+
+class Knob(NamedTuple):
+    """The parameter of a rule: the ends of its slider, the step, and where it starts."""
+
+    parameter: str
+    least: float
+    largest: float
+    step: float
+    start: float
+
+
+RULES = {  # Otsu's threshold has no parameter
+    "bins": Knob("bins", 2, 40, 1, 10),
+    "kmeans": Knob("k", 2, 5, 1, 3),
+    "meanshift": Knob("quantile", 0.05, 0.6, 0.01, 0.2),
     "otsu": None,
-    "top-area": ("area", 0.01, 0.6, 0.01, 0.1),
-    "relative-max": ("share", 0.02, 0.98, 0.02, 0.2),
+    "top-area": Knob("area", 0.01, 0.6, 0.01, 0.1),
+    "relative-max": Knob("share", 0.02, 0.98, 0.02, 0.2),
 }
-SAID = {
-    "quantile": "bandwidth (quantile)"
-}  # of the distances between values, which scikit-learn's estimate is made from
+FIRST = "top-area"
+# of the distances between values, from which scikit-learn estimates the bandwidth
+SAID = {"quantile": "bandwidth (quantile)"}
+
+
+class Cut(NamedTuple):
+    """A region, the values it was cut from, and where the rule cuts them, all without padding."""
+
+    region: Tensor
+    values: Tensor
+    marks: Sequence[float]
+
+
+def cut(
+    found: results.Results,
+    name: str,
+    case: str,
+    target: str,
+    rule: str,
+    of: str = "positive",
+    **parameters: float,
+) -> Cut:
+    """Cut a region out of a map, as stage `select` does.
+
+    Parameters
+    ----------
+    found : Results
+        The results of a study.
+    name, case, target : str
+        Which map, of which case, for which class or finding.
+    rule : str
+        A key of RULES.
+    of : str
+        Which relevance counts, a key of `regard.selection.OF`.
+    **parameters : float
+        The parameter of the rule.
+
+    Returns
+    -------
+    Cut
+        `region` is bool (h, w), `values` float64 (h, w): the image in the square, without padding.
+    """
+    box = inner(found.box(case))
+    heat = torch.from_numpy(found.map(name, case, target)).double()[box]
+    if name == "ones" and rule != "top-area":  # as in stage `select`: this null map is everything
+        return Cut(torch.ones_like(heat, dtype=torch.bool), OF[of](heat), [])
+    region, marks = levels(heat, rule, of, **parameters)
+    return Cut(region, OF[of](heat), marks)
+
+
+def overlap(found: results.Results, case: str, target: str, region: Tensor) -> float | None:
+    """The IoU of a region (see `Cut`) with the expert's.
+
+    Returns
+    -------
+    float or None
+        From 0 to 1; NaN if both regions are empty; None if the expert drew nothing.
+    """
+    outline = found.outline(case, target)
+    if outline is None:
+        return None
+    if not outline.any() and not region.any():
+        return float("nan")
+    expert = torch.from_numpy(outline[inner(found.box(case))])
+    return float(score(region[None], expert[None], "iou")[0])
+
+
+def sentence(iou: float | None, region: Tensor) -> str:
+    """What the explorer says about a region."""
+    if iou is None:
+        said = "the expert's region is not drawn"
+    elif iou != iou:
+        said = "undefined, both regions are empty"
+    else:
+        said = f"{iou:.2f}"
+    nothing = "" if region.any() else ". The rule selects nothing from this map"
+    area = float(region.double().mean())
+    return (
+        f"IoU with the expert's region: <b>{said}</b>; area: <b>{area:.1%}</b> of the image"
+        f"{nothing}."
+    )
+
+
+def drawn(found: results.Results, case: str, target: str, region: Tensor) -> bytes:
+    """The image with the region (blue) and the expert's (orange), as PNG."""
+    whole = np.zeros(found.images.shape[1:3], bool)
+    whole[inner(found.box(case))] = region.numpy()
+    scale = max(1, round(400 / len(whole)))
+    image = pictures.rgb(found.image(case), scale)
+    shown = pictures.outlined(image, whole, METHOD_COLOUR, scale)
+    return pictures.png(pictures.outlined(shown, found.outline(case, target), scale=scale))
+
+
+class Parts(NamedTuple):
+    """The widgets of the explorer."""
+
+    study: widgets.Dropdown
+    case: widgets.Dropdown
+    map: widgets.Dropdown
+    rule: widgets.Dropdown
+    value: widgets.FloatSlider
+    of: widgets.ToggleButtons
+    picture: widgets.Image
+    counts: widgets.Image
+    said: widgets.HTML
+
+
+def _parts(known: Sequence[str], study: str | None) -> Parts:
+    return Parts(
+        controls.study(known, study),
+        controls.dropdown("Case"),
+        controls.dropdown("Map"),
+        controls.dropdown("Rule", list(RULES), value=FIRST),
+        widgets.FloatSlider(description="Parameter", style=NARROW, readout_format=".2f"),
+        widgets.ToggleButtons(options=list(OF), description="Relevance", style=NARROW),
+        controls.picture(),
+        controls.picture(),
+        widgets.HTML(),
+    )
+
+
+def _set_slider(slider: widgets.FloatSlider, knob: Knob | None) -> None:
+    slider.disabled = knob is None
+    if knob is None:
+        slider.description = "no parameter"
+        return
+    slider.max = max(knob.largest, slider.min)  # the least value must never exceed the largest
+    slider.min, slider.max, slider.step = knob.least, knob.largest, knob.step
+    slider.value, slider.description = knob.start, SAID.get(knob.parameter, knob.parameter)
+
+
+def _setting(knob: Knob | None, value: float) -> dict[str, float]:
+    if knob is None:
+        return {}
+    return {knob.parameter: int(value) if isinstance(knob.start, int) else value}
 
 
 def selection(root: Path, study: str | None = None) -> widgets.VBox:
-    """Turn the maps of the studies under `root` (results/study) into regions, from `study`, or the
-    first, on: map, rule, its parameter, and the relevance that counts; the region (blue) and the
-    expert's (orange), their IoU, the area, and the histogram with what the rule sees.
+    """Turn maps into regions by a rule, and see what its parameter changes.
 
-    Padding takes no part. Raises FileNotFoundError where no study has maps.
+    The explorer shows the region (blue) and the expert's (orange), their IoU, the area, and the
+    histogram with what the rule selects. Padding takes no part.
+
+    Parameters
+    ----------
+    root : Path
+        The folder of the studies, as `regard.explorers.where` gives it.
+    study : str, optional
+        The study that is shown first.
+
+    Raises
+    ------
+    FileNotFoundError
+        If no study has maps.
     """
-    chosen = controls.study(results.studies(root), study)
-    case = widgets.Dropdown(description="Case", style=NARROW)
-    heat = widgets.Dropdown(description="Map", style=NARROW)
-    rule = widgets.Dropdown(options=list(RULES), value="otsu", description="Rule", style=NARROW)
-    of = widgets.ToggleButtons(options=list(OF), description="Relevance", style=NARROW)
-    value = widgets.FloatSlider(
-        description="Parameter", continuous_update=True, style=NARROW, readout_format=".2f"
-    )
-    picture, counts = controls.picture(), controls.picture()
-    said = widgets.HTML()
-    state, busy = {"seen": {}}, controls.Busy()
+    parts = _parts(results.studies(root), study)
+    opened = functools.lru_cache(maxsize=1)(results.read)
+    remembered = functools.lru_cache(maxsize=100)(cut)  # a slider goes back and forth
 
-    def open_study() -> None:
-        with busy:
-            state["results"] = found = results.read(Path(root) / chosen.value)
-            case.options = controls.cases(found.rows)
-            case.value = case.options[0][1]
-        list_maps()
+    def list_cases() -> None:
+        remembered.cache_clear()  # or the results of the study before stay in memory
+        options = controls.cases(opened(Path(root) / parts.study.value).rows)
+        controls.choose(parts.case, options, options[0][1])
 
     def list_maps() -> None:
-        there, before = state["results"].names(*case.value), heat.value
-        with busy:
-            heat.options = there
-            heat.value = (
-                before if before in there else "gradient" if "gradient" in there else there[0]
-            )
-        draw()
-
-    def slide() -> None:
-        told = RULES[rule.value]
-        with busy:
-            value.disabled, value.description = told is None, "no parameter"
-            if told:
-                name, low, high, step, start = told
-                value.max, value.min = (
-                    max(high, value.min),
-                    low,
-                )  # never a least value above the largest
-                value.max, value.step, value.value, value.description = (
-                    high,
-                    step,
-                    start,
-                    SAID.get(name, name),
-                )
-        draw()
+        names = opened(Path(root) / parts.study.value).names(*parts.case.value)
+        first = "gradient" if "gradient" in names else names[0]
+        controls.choose(parts.map, names, parts.map.value if parts.map.value in names else first)
 
     def draw() -> None:
-        found, where, told = state["results"], case.value, RULES[rule.value]
-        box = inner(found.box(where[0]))
-        map_ = torch.from_numpy(found.map(heat.value, *where)).double()[box]
-        parameters = (
-            {told[0]: int(value.value) if isinstance(told[4], int) else value.value} if told else {}
+        found = opened(Path(root) / parts.study.value)
+        case, target = parts.case.value
+        setting = _setting(RULES[parts.rule.value], parts.value.value)
+        made = remembered(
+            found, parts.map.value, case, target, parts.rule.value, parts.of.value, **setting
         )
-        key = (chosen.value, *where, heat.value, rule.value, of.value, *parameters.values())
-        if key not in state["seen"]:
-            state["seen"] = dict(list(state["seen"].items())[-99:])  # a slider goes back and forth
-            if heat.value == "ones" and rule.value != "top-area":
-                # as the stage `select` has it: the null map of everything
-                state["seen"][key] = torch.ones_like(map_, dtype=bool), []
-            else:
-                state["seen"][key] = levels(map_, rule.value, of.value, **parameters)
-        region, marks = state["seen"][key]
-        whole = np.zeros(found.images.shape[1:3], bool)
-        whole[box] = region.numpy()
-        outline = found.outline(*where)
-        scale = max(1, round(400 / len(whole)))
-        shown = pictures.outlined(
-            pictures.rgb(found.image(where[0]), scale), whole, METHOD_COLOUR, scale
-        )
-        picture.value = pictures.png(pictures.outlined(shown, outline, scale=scale))
-        values = OF[of.value](map_)
-        counts.value = pictures.png(pictures.histogram(values.numpy(), region.numpy(), marks))
-        iou = "not drawn"
-        if outline is not None and not outline.any() and not region.any():
-            iou = "undefined, both are empty"
-        elif outline is not None:
-            iou = (
-                f"{float(score(region[None], torch.from_numpy(outline[box])[None], 'iou')[0]):.2f}"
-            )
-        said.value = (
-            f"IoU with the expert's region: <b>{iou}</b>; area: "
-            f"<b>{float(region.double().mean()):.1%}</b> of the image"
-            + ("" if region.any() else ": the rule selects nothing of this map")
-        )
+        parts.picture.value = drawn(found, case, target, made.region)
+        histogram = pictures.histogram(made.values.numpy(), made.region.numpy(), made.marks)
+        parts.counts.value = pictures.png(histogram)
+        parts.said.value = sentence(overlap(found, case, target, made.region), made.region)
 
-    chosen.observe(busy.unless(open_study), "value")
-    case.observe(busy.unless(list_maps), "value")
-    rule.observe(busy.unless(slide), "value")
-    for control in (heat, of, value):
-        control.observe(busy.unless(draw), "value")
-    value.disabled, value.description = RULES[rule.value] is None, "no parameter"
-    open_study()
-    return controls.explorer(
-        [
-            widgets.HBox([chosen, case, heat], layout=controls.ROW),
-            widgets.HBox([rule, value, of], layout=controls.ROW),
-            widgets.HBox([picture, counts]),
-            said,
-        ],
-        study=chosen,
-        case=case,
-        map=heat,
-        rule=rule,
-        value=value,
-        of=of,
-        picture=picture,
-        counts=counts,
-        said=said,
+    def set_slider() -> None:
+        _set_slider(parts.value, RULES[parts.rule.value])
+
+    controls.follow(
+        draw,
+        [parts.map, parts.of, parts.value],
+        [(list_cases, [parts.study]), (list_maps, [parts.case])],
+        [(set_slider, [parts.rule])],
     )
+    rows = [
+        widgets.HBox([parts.study, parts.case, parts.map], layout=controls.ROW),
+        widgets.HBox([parts.rule, parts.value, parts.of], layout=controls.ROW),
+        widgets.HBox([parts.picture, parts.counts]),
+    ]
+    return controls.explorer([*rows, parts.said], **parts._asdict())

@@ -1,132 +1,228 @@
 """The expert survey: what does a unit show?"""
 
 import html
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import ipywidgets as widgets
 
 from regard.concepts import units
+from regard.core import arrays
 from regard.experts import answer_table, unit_survey
-from regard.explorers import controls
-from regard.explorers.controls import NARROW, WIDE
+from regard.explorers import controls, pictures
+
+
+class Task(NamedTuple):
+    """What is asked about: the page of each unit, the digest of the network, and the table of
+    answers.
+    """
+
+    pages: Mapping[int, bytes]
+    file: Path
+    study: str
+    network: str
+
+    @property
+    def units(self) -> Sequence[int]:
+        """The numbers of the units, in the order in which they are shown."""
+        return list(self.pages)
+
+    def record(self, unit: int, answer: Mapping[str, str]) -> None:
+        """Save one rater's answers about one unit."""
+        key = {"study": self.study, "network": self.network, "unit": unit}
+        unit_survey.record(self.file, key | dict(answer))
+
+    def of_rater(self, rater: str) -> dict[int, Mapping]:
+        """A rater's answers by unit."""
+        if not rater or not Path(self.file).is_file():
+            return {}
+        table = unit_survey.read(self.file)
+        own = table["study"].eq(self.study) & table["network"].eq(self.network)
+        rows = table[own & table["rater"].eq(rater)].to_dict("records")
+        return {int(row["unit"]): row for row in rows}
+
+
+def read_units(folder: Path) -> tuple[dict[int, bytes], str]:
+    """The pages of the units in results/study/<id>/units, and the digest of the network."""
+    pages = sorted((folder / "pages").glob("unit_*.png"))
+    network = arrays.read(folder / "units.nc").attrs["network"]
+    return {units.number(path.stem): path.read_bytes() for path in pages}, network
+
+
+class Parts(NamedTuple):
+    """The widgets of the survey; `questions` holds a field for each question."""
+
+    rater: widgets.Text
+    where: widgets.Label
+    picture: widgets.Image
+    questions: Mapping[str, widgets.Widget]
+    back: widgets.Button
+    on: widgets.Button
+    said: widgets.HTML
+
+    def named(self) -> dict[str, widgets.Widget]:
+        """All widgets by name, each question by its own."""
+        return {name: part for name, part in self._asdict().items() if name != "questions"} | dict(
+            self.questions
+        )
+
+
+@dataclass
+class Session:
+    """A rater at work, and the position of the unit that is shown."""
+
+    task: Task
+    parts: Parts
+    at: int = 0
+    busy: controls.Busy = field(default_factory=controls.Busy)
+
+    @property
+    def rater(self) -> str:
+        """Who answers; "" for nobody yet."""
+        return answer_table.plain(self.parts.rater.value)
+
+    @property
+    def unit(self) -> int:
+        """The unit that is shown."""
+        return self.task.units[self.at]
+
+    def answered(self) -> dict[int, Mapping]:
+        """The rater's own answers. A table that cannot be read holds none, and the page says so."""
+        try:
+            return self.task.of_rater(self.rater)
+        except (ValueError, OSError) as error:
+            self.parts.said.value = f"<b>Not read:</b> {html.escape(str(error))}"
+            return {}
+
+
+def open_units(numbers: Sequence[int], own: Mapping[int, Mapping]) -> list[int]:
+    """The positions of the units whose questions are not all answered."""
+    done = {unit for unit, answer in own.items() if unit_survey.complete(answer)}
+    return [at for at, unit in enumerate(numbers) if unit not in done]
+
+
+def _wait(session: Session) -> None:
+    """Nothing but the field for the initials works until it is filled."""
+    parts = session.parts
+    parts.picture.value = pictures.BLANK
+    parts.where.value = (
+        f"{len(session.task.units)} units. Type your initials first; then the first unit appears."
+    )
+    for control in (*parts.questions.values(), parts.back, parts.on):
+        control.disabled = True
+    with session.busy:
+        for question in parts.questions.values():
+            question.value = ""
+
+
+def _load(session: Session, at: int) -> None:
+    parts, numbers = session.parts, session.task.units
+    if not session.rater:
+        return _wait(session)
+    session.at = min(max(at, 0), len(numbers) - 1)
+    parts.back.disabled, parts.on.disabled = session.at == 0, session.at == len(numbers) - 1
+    own = session.answered()
+    parts.picture.value = session.task.pages[session.unit]
+    _count(session, own)
+    with session.busy:
+        for name, question in parts.questions.items():
+            question.disabled = False
+            question.value = own.get(session.unit, {}).get(name, "")
+
+
+def _count(session: Session, own: Mapping[int, Mapping]) -> None:
+    numbers = session.task.units
+    done = len(numbers) - len(open_units(numbers, own))
+    session.parts.where.value = (
+        f"{units.name(session.unit)}: {session.at + 1} of {len(numbers)}; {done} answered"
+    )
+
+
+def _resume(session: Session) -> None:
+    """Go on at the first unit that the rater has not answered."""
+    session.parts.said.value = ""
+    left = open_units(session.task.units, session.answered())
+    _load(session, left[0] if left else 0)
+    if not left:
+        session.parts.said.value = session.parts.said.value or "All units are answered."
+
+
+def _save(session: Session) -> None:
+    parts = session.parts
+    answer = {name: question.value for name, question in parts.questions.items()}
+    try:
+        session.task.record(session.unit, {"rater": session.rater} | answer)
+    except (ValueError, OSError) as error:
+        parts.said.value = f"<b>Not saved:</b> {html.escape(str(error))}"
+        return
+    parts.said.value = f"Saved {units.name(session.unit)}."
+    _count(session, session.answered())
+
+
+def _turn(session: Session, by: int) -> None:
+    session.parts.said.value = ""
+    _load(session, session.at + by)
+
+
+def _parts() -> Parts:
+    questions = {
+        name: controls.answers(question, known) if known else controls.free_text(question)
+        for name, (question, known) in unit_survey.QUESTIONS.items()
+    }
+    return Parts(
+        controls.rater(),
+        widgets.Label(),
+        controls.picture(),
+        questions,
+        widgets.Button(description="Previous unit"),
+        widgets.Button(description="Next unit"),
+        widgets.HTML(),
+    )
 
 
 def survey(pages: Mapping[int, bytes], file: Path, study: str, network: str) -> widgets.VBox:
     """The expert survey: a unit's page, and DeepMiner's four questions about it.
 
-    pages: for each unit a PNG, without any label; file: the table of answers (see
-    regard.experts.unit_survey), which every change is saved to at once; network: the digest of the
-    network. Goes on at the first unit whose questions the rater named has not all answered. By
-    keyboard: Tab to the next field or answer, Enter on a button. The parts are reachable by name in
-    `parts` of what is returned. Raises ValueError without pages.
+    The rater is named first; then every answer is saved at once. A rater goes on at the first unit
+    whose questions are not all answered. By keyboard: Tab to the next field or answer, Enter on a
+    button. The attribute `parts` of the box holds its widgets by name.
+
+    Parameters
+    ----------
+    pages : mapping
+        For each unit a PNG, without any label.
+    file : Path
+        The table of answers (see `regard.experts.unit_survey`).
+    study : str
+        The name of the study.
+    network : str
+        The digest of the network.
+
+    Raises
+    ------
+    ValueError
+        Without pages.
+
+    References
+    ----------
+    J. Wu et al., "DeepMiner: discovering interpretable representations for mammogram
+    classification and explanation", 2018.
     """
     if not pages:
         raise ValueError(
             "there is no page of any unit: run the stage `units` of the study first (dvc repro)"
         )
-    order = list(pages)
-    rater = widgets.Text(
-        description="Rater", placeholder="your initials", style=NARROW, continuous_update=False
-    )
-    where, said = widgets.Label(), widgets.HTML()
-    picture = controls.picture()
-    asked = {}
-    for name, (question, answers) in unit_survey.QUESTIONS.items():
-        if answers:
-            asked[name] = controls.answers(question, answers)
-        else:
-            asked[name] = widgets.Textarea(
-                description=question, style=NARROW, layout=WIDE, continuous_update=False
-            )
-    back, on = widgets.Button(description="Previous unit"), widgets.Button(description="Next unit")
-    state = {"at": 0, "loading": False}
-
-    def answered() -> dict[int, Mapping]:
-        """The rater's own answers, by unit; what cannot be read is said, and is none."""
-        if not answer_table.plain(rater.value) or not Path(file).is_file():
-            return {}
-        try:
-            table = unit_survey.read(file)
-        except (ValueError, OSError) as error:
-            said.value = f"<b>Not read:</b> {html.escape(str(error))}"
-            return {}
-        mine = table[
-            (table["study"] == study)
-            & (table["network"] == network)
-            & (table["rater"] == answer_table.plain(rater.value))
-        ]
-        return {int(row["unit"]): row for row in mine.to_dict("records")}
-
-    def count(mine: Mapping) -> None:
-        done = sum(unit in mine and unit_survey.complete(mine[unit]) for unit in order)
-        where.value = (
-            f"{units.name(order[state['at']])}: {state['at'] + 1} of {len(order)}; {done} answered"
-        )
-
-    def load(at: int, kept: Mapping | None = None) -> None:
-        state["at"] = min(max(at, 0), len(order) - 1)
-        back.disabled, on.disabled = state["at"] == 0, state["at"] == len(order) - 1
-        mine, unit = answered(), order[state["at"]]
-        picture.value = pages[unit]
-        count(mine)
-        state["loading"] = True
-        for name, field in asked.items():
-            field.value = (kept or mine.get(unit, {})).get(name, "")
-        state["loading"] = False
-
-    def resume(change: Mapping) -> None:
-        """At the first open unit; what was typed before any name was given stays where it was
-        typed.
-        """
-        said.value = ""
-        typed, mine = {name: field.value for name, field in asked.items()}, answered()
-        if not change["old"].strip() and any(typed.values()) and order[state["at"]] not in mine:
-            load(state["at"], typed)
-            return save()
-        open_ones = [
-            at
-            for at, unit in enumerate(order)
-            if unit not in mine or not unit_survey.complete(mine[unit])
-        ]
-        load(open_ones[0] if open_ones else 0)
-        said.value = said.value or ("" if open_ones else "All units are answered.")
-
-    def save(_=None) -> None:
-        if state["loading"]:
-            return
-        unit = order[state["at"]]
-        answer = {
-            "study": study,
-            "network": network,
-            "unit": unit,
-            "rater": answer_table.plain(rater.value),
-        }
-        try:
-            unit_survey.record(file, answer | {name: field.value for name, field in asked.items()})
-        except (ValueError, OSError) as error:
-            said.value = f"<b>Not saved:</b> {html.escape(str(error))}"
-            return
-        said.value = f"Saved {units.name(unit)}."
-        count(answered())
-
-    def turn(by: int) -> None:
-        said.value = ""
-        load(state["at"] + by)
-
-    rater.observe(resume, "value")
-    for field in asked.values():
-        field.observe(save, "value")
-    back.on_click(lambda _: turn(-1))
-    on.on_click(lambda _: turn(1))
-    load(0)
-    box = widgets.VBox([rater, where, picture, *asked.values(), widgets.HBox([back, on]), said])
-    box.parts = {
-        "rater": rater,
-        "where": where,
-        "picture": picture,
-        "back": back,
-        "on": on,
-        "said": said,
-    } | asked
-    return box
+    parts = _parts()
+    session = Session(Task(pages, file, study, network), parts)
+    parts.rater.observe(session.busy.unless(partial(_resume, session)), "value")
+    for question in parts.questions.values():
+        question.observe(session.busy.unless(partial(_save, session)), "value")
+    parts.back.on_click(lambda _: _turn(session, -1))
+    parts.on.on_click(lambda _: _turn(session, 1))
+    _load(session, 0)
+    shown = [parts.rater, parts.where, parts.picture, *parts.questions.values()]
+    shown += [widgets.HBox([parts.back, parts.on]), parts.said]
+    return controls.explorer(shown, **parts.named())

@@ -79,4 +79,4 @@ def _checked(content: bytes, name: str) -> str:
             f"{name} has {width} x {height} pixels; one side may be {ASPECT} times the other at "
             "most: cut it"
         )
-    return "JPEG" if kind == "MPO" else kind
+    return "PNG" if kind == "PNG" else "JPEG"  # an MPO is a JPEG with several frames
