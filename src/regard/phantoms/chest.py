@@ -175,12 +175,6 @@ def sample(rng: np.random.Generator) -> dict:
     but presence.
     """
 
-    def choose(table):
-        values = list(table)
-        return values[
-            rng.choice(len(values), p=np.array(list(table.values())) / sum(table.values()))
-        ]
-
     site = str(rng.choice(list(SITES)))
     pixel = float(rng.uniform(*SITES[site]["pixel"]))
     sex = "F" if rng.random() < 0.5 else "M"
@@ -194,7 +188,8 @@ def sample(rng: np.random.Generator) -> dict:
     )
     view = "AP" if rng.random() < 0.35 else "PA"
     mimics = {name: bool(rng.random() < share) for name, share in MIMICS.items()}
-    marker = choose(
+    marker = _choose(
+        rng,
         {
             "L": 0.30,
             "R": 0.25,
@@ -202,34 +197,46 @@ def sample(rng: np.random.Generator) -> dict:
             "R " + view: 0.1,
             view + " ERECT": 0.05,
             "none": 0.1,
-        }
+        },
     )
 
-    present = {name: bool(rng.random() < PREVALENCE) for name in FINDINGS}
-    other = (PREVALENCE - PREVALENCE * TOGETHER) / (
-        1 - PREVALENCE
-    )  # keeps the prevalence of effusion
-    present["pleural_effusion"] = bool(
-        rng.random() < (TOGETHER if present["cardiomegaly"] else other)
-    )
-    findings = {}
-    for name in FINDINGS:
-        severity = choose(SEVERITY)
-        findings[name] = dict(
-            severity=severity,
-            extent=float(rng.uniform(*EXTENT[name][severity])),
-            side=choose(
-                {"right": 0.4, "left": 0.35, "both": 0.25 if name == "pleural_effusion" else 0.0}
-            ),
-            number=choose(NUMBER.get(name, {1: 1.0})),
-            kind=choose(DEVICES),
-        )
+    present, findings = _findings(rng)
     known = {name: bool(rng.random() >= BLANK) for name in FINDINGS}
     normal = float(min(rng.normal(*NORMAL_RATIO), LIMIT["PA"] - 0.005))
     return dict(
         **dict(site=site, pixel=pixel, sex=sex, habitus=habitus, view=view, mimics=mimics),
         **dict(marker=marker, present=present, findings=findings, known=known, normal=normal),
     )
+
+
+def _choose(rng, table):
+    """A key of `table`, with a chance in proportion to its value."""
+    values = list(table)
+    return values[rng.choice(len(values), p=np.array(list(table.values())) / sum(table.values()))]
+
+
+def _findings(rng):
+    """Which findings are present, and the attributes of all."""
+    present = {name: bool(rng.random() < PREVALENCE) for name in FINDINGS}
+    # Keeps the prevalence of effusion.
+    other = (PREVALENCE - PREVALENCE * TOGETHER) / (1 - PREVALENCE)
+    present["pleural_effusion"] = bool(
+        rng.random() < (TOGETHER if present["cardiomegaly"] else other)
+    )
+    findings = {}
+    for name in FINDINGS:
+        severity = _choose(rng, SEVERITY)
+        findings[name] = dict(
+            severity=severity,
+            extent=float(rng.uniform(*EXTENT[name][severity])),
+            side=_choose(
+                rng,
+                {"right": 0.4, "left": 0.35, "both": 0.25 if name == "pleural_effusion" else 0.0},
+            ),
+            number=_choose(rng, NUMBER.get(name, {1: 1.0})),
+            kind=_choose(rng, DEVICES),
+        )
+    return present, findings
 
 
 def strength(name: str) -> float:

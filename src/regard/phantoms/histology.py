@@ -137,15 +137,43 @@ def sample(rng: np.random.Generator) -> dict:
     artefacts = [
         choose(ARTEFACTS) for _ in range(int(choose(IMAGES)))
     ]  # before the label, so independent of it
+    slide, tissue = _slide(rng, site), _tissue(rng)
+
+    label = "malignant" if rng.random() < MALIGNANT else "benign"
+    signs = {sign: choose(probabilities(sign, label)) for sign in SIGNS}
+    cells = Cells(
+        diameter=rng.normal(*DIAMETER[signs["size"]]),
+        spread=max(rng.normal(*SPREAD[signs["pleomorphism"]]), 0.03),
+        density=rng.normal(*DENSITY[signs["chromatin"]]),
+        chromatin=signs["chromatin"],
+        pitch=rng.normal(*PITCH[signs["crowding"]]),
+    )
+    return dict(
+        site=site,
+        artefacts=artefacts,
+        slide=slide,
+        tissue=tissue,
+        label=label,
+        signs=signs,
+        cells=cells,
+    )
+
+
+def _slide(rng, site):
+    """Stain vectors, strength of either stain and blur of one slide."""
     mix = SITES[site]["mix"] + rng.normal(0, 0.10)
     vectors = (1 - mix) * RUIFROK + mix * MACENKO + rng.normal(0, 0.02, (2, 3))
-    slide = dict(
+    return dict(
         vectors=vectors / np.linalg.norm(vectors, axis=1, keepdims=True),
         haematoxylin=SITES[site]["haematoxylin"] * rng.lognormal(0, 0.10),
         eosin=SITES[site]["eosin"] * rng.lognormal(0, 0.16),
         blur=SITES[site]["blur"] * rng.lognormal(0, 0.10),
     )
-    tissue = dict(
+
+
+def _tissue(rng):
+    """What the ordinary tissue around the focus looks like."""
+    return dict(
         collagen=rng.uniform(0.22, 0.50),  # optical density of eosin in the stroma
         strands=rng.uniform(0.35, 1.25),  # contrast between fibres: hyaline to coarse
         loose=rng.uniform(-2.6, -0.9),  # level of the fibres below which the stroma gapes
@@ -166,25 +194,6 @@ def sample(rng: np.random.Generator) -> dict:
         epithelium=Cells(
             rng.normal(6.9, 0.35), rng.uniform(0.05, 0.10), rng.normal(0.70, 0.06), "fine", 1.05
         ),
-    )
-
-    label = "malignant" if rng.random() < MALIGNANT else "benign"
-    signs = {sign: choose(probabilities(sign, label)) for sign in SIGNS}
-    cells = Cells(
-        diameter=rng.normal(*DIAMETER[signs["size"]]),
-        spread=max(rng.normal(*SPREAD[signs["pleomorphism"]]), 0.03),
-        density=rng.normal(*DENSITY[signs["chromatin"]]),
-        chromatin=signs["chromatin"],
-        pitch=rng.normal(*PITCH[signs["crowding"]]),
-    )
-    return dict(
-        site=site,
-        artefacts=artefacts,
-        slide=slide,
-        tissue=tissue,
-        label=label,
-        signs=signs,
-        cells=cells,
     )
 
 
