@@ -10,7 +10,8 @@ from fnmatch import fnmatch
 import numpy as np
 import pandas as pd
 import pytest
-from broken_sets import BROKEN, SEGMENTED, VAL_CASE
+from broken_sets import BROKEN
+from damages import SEGMENTED, VAL_CASE
 from PIL import Image
 from published import EXAMPLES, area, put, ring, run_lengths
 
