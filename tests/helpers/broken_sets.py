@@ -1,63 +1,27 @@
-"""What can be wrong with a small set of each reader: how it is damaged, and what must be said of
-it.
+"""What can be wrong with a small set of each reader: how it is damaged, and what the message must
+say.
 """
 
 import shutil
 
-import numpy as np
-import pandas as pd
-from published import area, coloured, picture, put, put_dicom
-
-
-def text(path, old, new):
-    """Damage: `old` becomes `new` in the text file `path`."""
-
-    def damage(folder):
-        whole = (folder / path).read_text()
-        assert old in whole
-        (folder / path).write_text(whole.replace(old, new, 1))
-
-    return damage
-
-
-def cell(path, column, row, value):
-    """Damage: the cell in `column` and `row` (header 1) of an Excel table becomes `value`."""
-
-    def damage(folder):
-        table = pd.read_excel(folder / path, dtype=str)
-        table.loc[row - 2, column] = value
-        table.to_excel(folder / path, index=False)
-
-    return damage
-
-
-def drawn(path, values):
-    return lambda folder: put(folder / path, values)
-
-
-def moved(path, other):
-    return lambda folder: (folder / path).rename(folder / other)
-
-
-SMALL = np.zeros((20, 30), np.uint8)
-OTHER_SIZE = "the mask is 30 x 20 pixels, its image is 60 x 50"
-BLUE = coloured(blue=[(1, 1, 5, 3)])
-CESM, CESM_DRAWN = "Radiology manual annotations.xlsx", "Radiology_hand_drawn_segmentations_v2.csv"
-BREAST = "BrEaST-Lesions-USG-clinical-data-Dec-15-2023.xlsx"
-CBIS_TABLE = "mass_case_description_train_set.csv"
-SLIDE = "TCGA-A1-A0SK-DX1_xmin45749_ymin25055_MPP-0.2500"
-SICAP_TRAIN, SICAP_CASE = "partition/Test/Train.xlsx", "16B02_Block_Region_1_0_0_xini_1_yini_2"
-SEGMENTED, CONTOURED = (
-    "CheXlocalize/gt_segmentations_val.json",
-    "CheXlocalize/gt_annotations_test.json",
+from broken_chest_sets import BROKEN_CHEST
+from damages import (
+    BLUE,
+    BREAST,
+    CBIS_TABLE,
+    CESM,
+    CESM_DRAWN,
+    OTHER_SIZE,
+    SICAP_CASE,
+    SICAP_TRAIN,
+    SLIDE,
+    SMALL,
+    cell,
+    drawn,
+    moved,
+    text,
 )
-VAL, VAL_CASE = "CheXpert/val_labels.csv", "patient64541_study1_view1_frontal"
-TEST_CASE = "patient64741_study1_view1_frontal"
-ENTRIES, BOXES = "Data_Entry_2017.csv", "BBox_List_2017.csv"
-TRAIN_BOXES, TRAIN_LABELS = (
-    "annotations/annotations_train.csv",
-    "annotations/image_labels_train.csv",
-)
+from published import area, coloured, picture, put_dicom
 
 BROKEN = {
     "bus-bra": {
@@ -239,180 +203,7 @@ BROKEN = {
         ),
         "size": (drawn(f"masks/{SICAP_CASE}.png", SMALL), f"{SICAP_CASE}.png: {OTHER_SIZE}"),
     },
-    "chexlocalize": {
-        "label": (text(VAL, ",-1.0,", ",2,"), "val_labels.csv row 2: Consolidation is '2'"),
-        "path": (
-            text(VAL, "/patient64541/study1/view1_f", "/view1_f"),
-            "val_labels.csv row 2: Path .* does not end",
-        ),
-        "outside": (
-            text(VAL, "valid/patient64541", "../patient6"),
-            f"{SEGMENTED}|{VAL_CASE} is outlined",
-        ),
-        "size": (
-            lambda f: put(
-                f / SEGMENTED, {VAL_CASE: {"Edema": {"size": [60, 50], "counts": [3000]}}}
-            ),
-            f"{SEGMENTED}, {VAL_CASE}, Edema: the run-length code has size .60, 50.",
-        ),
-        "length": (
-            lambda f: put(
-                f / SEGMENTED, {VAL_CASE: {"Edema": {"size": [50, 60], "counts": [2000]}}}
-            ),
-            f"{SEGMENTED}, {VAL_CASE}, Edema: the run-length code counts 2000",
-        ),
-        "img_size": (
-            text(CONTOURED, "[50, 60]", "[60, 50]"),
-            f"{CONTOURED}, {TEST_CASE}, Card.*: img_size is",
-        ),
-        "contour": (
-            text(CONTOURED, "[5, 10]", "[5, 60]"),
-            f"{CONTOURED}, {TEST_CASE}, Card.*: the point .5, 60.",
-        ),
-        "finding": (
-            text(CONTOURED, "Cardio", "Kardio"),
-            f"{CONTOURED}, {TEST_CASE}: unknown finding 'Kardiomegaly'",
-        ),
-        "json": (text(CONTOURED, "{", "["), f"{CONTOURED} is not readable as JSON"),
-        "list": (
-            lambda f: put(f / CONTOURED, [1]),
-            f"{CONTOURED} is not made of one entry per image",
-        ),
-        "stray": (
-            text(CONTOURED, "64741", "64749"),
-            "patient64749_study1_view1_frontal is outlined",
-        ),
-        "no JSON": (lambda f: shutil.rmtree(f / "CheXlocalize"), "no gt_segmentations_"),
-        "no table": (lambda f: [path.unlink() for path in f.rglob("*.csv")], "no table of labels"),
-        "no image": (
-            lambda f: [path.unlink() for path in f.rglob("*.jpg")],
-            "none of the listed images",
-        ),
-    },
-    "chestx-ray14": {
-        "blank patient": (
-            text(ENTRIES, ",1,1,58", ",1,,58"),
-            f"{ENTRIES} row 3: Patient ID is blank",
-        ),
-        "finding": (
-            text(ENTRIES, "Effusion|Mass", "Effusion|Lump"),
-            f"{ENTRIES} row 3: a finding is 'Lump'",
-        ),
-        "boxed finding": (text(BOXES, "Mass", "Lump"), f"{BOXES} row 4: Finding Label is 'Lump'"),
-        "box": (text(BOXES, ",39.6,", ",53,"), f"{BOXES} row 4: the box"),
-        "number": (
-            text(BOXES, ",39.6,", ",left,"),
-            f"{BOXES} row 4: the box is 'left', not a number",
-        ),
-        "unlisted": (
-            drawn("images_002/00000009_000.png", SMALL),
-            "00000009_000.png has no row in .*Data_Entry",
-        ),
-        "unlisted box": (
-            text(BOXES, "00000001_001", "00000009_009"),
-            "00000009_009.png has no row in .*Data_Entry",
-        ),
-        "empty test list": (
-            lambda f: (f / "test_list.txt").write_text(" \n"),
-            "test_list.txt is empty",
-        ),
-        "unlisted test": (
-            text("test_list.txt", "3_000", "9_000"),
-            "test_list.txt: '00000009_000.png' has no row in",
-        ),
-        "no image": (
-            lambda f: [path.unlink() for path in f.rglob("*.png")],
-            "none of the listed images",
-        ),
-        "twice": (
-            drawn("images_002/00000001_000.png", SMALL),
-            "00000001_000.png have the same name",
-        ),
-    },
-    "vindr-cxr": {
-        "blank reader": (
-            text(TRAIN_LABELS, "aaa1,R2,", "aaa1,,"),
-            f"{TRAIN_LABELS} row 3: rad_id is blank",
-        ),
-        "reader twice": (
-            text(TRAIN_LABELS, "aaa1,R2,", "aaa1,R1,"),
-            f"{TRAIN_LABELS} row 3: R1 reads image 'aaa1' a",
-        ),
-        "number": (
-            text(TRAIN_LABELS, "R2,1", "R2,yes"),
-            f"{TRAIN_LABELS} row 3: Aortic enlargement is 'yes'",
-        ),
-        "class": (
-            text(TRAIN_BOXES, "Nodule/Mass", "Lump"),
-            f"{TRAIN_BOXES} row 4: class_name is 'Lump'",
-        ),
-        "box": (text(TRAIN_BOXES, ",35.0,", ",62,"), f"{TRAIN_BOXES} row 3: the box"),
-        "turned": (
-            text(TRAIN_BOXES, ",35.0,", ",15,"),
-            f"{TRAIN_BOXES} row 3: the box is 0 x 6 pixels",
-        ),
-        "coordinate": (
-            text(TRAIN_BOXES, ",35.0,", ",,"),
-            f"{TRAIN_BOXES} row 3: x_max is '', not a number",
-        ),
-        "unlisted": (
-            text(TRAIN_BOXES, "aaa1,R2", "aaa9,R2"),
-            f"{TRAIN_BOXES} row 3: image 'aaa9' has no row",
-        ),
-        "reader": (
-            text(TRAIN_BOXES, "aaa1,R2", "aaa1,R9"),
-            f"{TRAIN_BOXES} row 3: 'R9' boxed image 'aaa1'",
-        ),
-        "no table": (
-            lambda f: [p.unlink() for p in f.rglob("image_labels_*.csv")],
-            "no image_labels_train.csv",
-        ),
-        "no image": (
-            lambda f: [path.unlink() for path in f.rglob("*.dicom")],
-            "none of the listed images",
-        ),
-    },
-    "covid-cxr": {
-        "blank patient": (
-            text("metadata.csv", "20,,M", ",,M"),
-            "metadata.csv row 4: patientid is blank",
-        ),
-        "class": (
-            text("structure.csv", "Left Lung", "Third Lung"),
-            "structure.csv row 2: Class is 'third_lung'",
-        ),
-        "no metadata": (
-            text("metadata.csv", "ARDS 2.png", "ARDS 3.png"),
-            "ARDS 2.png has structures .* no row in",
-        ),
-        "resolution": (
-            text("structure.csv", "60x50", "50x60"),
-            "structure.csv row 2: Resolution is '50x60'",
-        ),
-        "size": (
-            text("structure.csv", "6,35,14,34", "6,35,34,14"),
-            "structure.csv row 2: .*1.png is 14 x 34",
-        ),
-        "place": (
-            text("structure.csv", ",6,35,14", ",35,6,14"),
-            "structure.csv row 2: the mask of 14 x 34",
-        ),
-        "number": (
-            text("structure.csv", ",6,35,14", ",top,35,14"),
-            "structure.csv row 2: Top is 'top'",
-        ),
-        "outside": (
-            text("structure.csv", "masks/1.png", "../1.png"),
-            "structure.csv row 2: mask '../1.png' is not",
-        ),
-        "outside image": (
-            lambda f: [
-                text(name, "ARDS 2.png", "../ARDS 2.png")(f)
-                for name in ("structure.csv", "metadata.csv")
-            ],
-            "metadata.csv row 3: image '../ARDS 2.png' is not a file",
-        ),
-    },
+    **BROKEN_CHEST,
     "folder": {
         "blank patient": (
             text("cases.csv", "b.png,p2", "b.png,"),

@@ -16,7 +16,7 @@ from scipy.stats import chi2_contingency
 
 from regard import phantoms
 from regard.phantoms import glands as phantoms_glands
-from regard.phantoms import prostate
+from regard.phantoms import gland_layouts, prostate
 
 COMMITTED = ROOT / "data" / "prostate"
 STRUCTURES = ["benign_gland", "stroma", "tumour"]
@@ -200,7 +200,7 @@ def test_lumens_and_layers_are_where_the_distances_say():
     patient = prostate.sample(rng)
     tile = patient["tiles"][0] | {"signs": TYPICAL}
     look = dict(height=17.0)
-    tissue, heights = prostate._arrange(rng, tile, look, 1.0)
+    tissue, heights = gland_layouts.arrange(rng, tile, look, 1.0)
     gland = tissue.kind > phantoms_glands.STROMA
     assert {phantoms_glands.BENIGN, phantoms_glands.FOCUS} <= set(np.unique(tissue.kind))
     assert not (tissue.lumen > 0)[~gland].any() and (tissue.lumen > 0).any()
@@ -249,7 +249,7 @@ def test_growth_and_border_set_the_arrangement():
             rng = np.random.default_rng([6, index])
             tile = prostate.sample(rng)["tiles"][0] | {"signs": TYPICAL | signs}
             focus = (
-                prostate._arrange(rng, tile, {"height": 17.0}, 1.0)[0].kind == phantoms_glands.FOCUS
+                gland_layouts.arrange(rng, tile, {"height": 17.0}, 1.0)[0].kind == phantoms_glands.FOCUS
             )
             groups, _ = ndimage.label(focus)
             largest.setdefault(str(signs), []).append(np.bincount(groups.ravel())[1:].max())

@@ -1,7 +1,9 @@
 """Readers of published data sets, one file each: READERS[name](folder) -> Cases."""
 
 import inspect
+import sys
 from pathlib import Path
+from typing import Any
 
 from regard.data import cases
 from regard.datasets import (
@@ -49,7 +51,7 @@ def datasheet(name: str) -> str:
     """What stands in the DATASHEET.md of a set that reader `name` wrote: what the reader says of
     it.
     """
-    said = inspect.getmodule(READERS[name]).__doc__.strip()
+    said = inspect.cleandoc(sys.modules[READERS[name].__module__].__doc__ or "")
     return f"# Imported by `regard import {name}`\n\n{said}\n"
 
 
@@ -58,7 +60,7 @@ def _written(target: Path) -> str:
     return sheet.read_text(encoding="utf-8") if sheet.is_file() else ""
 
 
-def bring_in(name: str, source: Path | str, target: Path | str, **options) -> cases.Cases:
+def bring_in(name: str, source: Path | str, target: Path | str, **options: Any) -> cases.Cases:
     """Read the published set `name` from `source`, a folder or an archive, and write it to `target`
     in the layout of `regard.data.cases`.
 
@@ -93,5 +95,8 @@ def bring_in(name: str, source: Path | str, target: Path | str, **options) -> ca
         given = "".join(
             f"\nOption: {option} = {value!r}.\n" for option, value in sorted(options.items())
         )
-        cases.write(READERS[name](published, **options), target, datasheet(name) + given)
+        found = READERS[name](published, **options)
+        note = found.table.attrs.get("note", "")
+        given += f"\nNote: {note}.\n" if note else ""
+        cases.write(found, target, datasheet(name) + given)
     return cases.unchecked(target)  # `write` has checked it

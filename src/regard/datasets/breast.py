@@ -40,7 +40,9 @@ def read(folder: Path | str) -> Cases:
                     )
             rows.append((found[row["Image_filename"]], [found[name] for name in masks], label, row))
             other |= {
-                found.get(name.strip()) for name in row.get("Mask_other_filename", "").split("&")
+                found[name.strip()]
+                for name in row.get("Mask_other_filename", "").split("&")
+                if name.strip() in found
             }
     used = other | {path for image, masks, *_ in rows for path in (image, *masks)}
     files.unlisted(found.values(), used, listed)

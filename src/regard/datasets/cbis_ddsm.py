@@ -58,15 +58,7 @@ def read(folder: Path | str) -> Cases:
                 "are not known"
             )
     for listed in tables:
-        named = re.fullmatch(
-            r"(mass|calc)_case_description_(train|test)_set\.csv", listed.name.lower()
-        )
-        if not named:
-            raise ValueError(
-                f"{listed} is none of the tables mass_ and calc_case_description_train_ and "
-                "_test_set.csv"
-            )
-        kind, part = named.groups()
+        kind, part = _kind_and_part(listed)
         for row in files.progress(files.table(listed, COLUMNS).to_dict("records")):
             with files.located(f"{listed} row {row['row']}"):
                 patient = files.filled(row["patient_id"], "patient_id")
@@ -97,6 +89,21 @@ def read(folder: Path | str) -> Cases:
             tested |= {patient} if part == "test" else set()
     if not found:
         raise FileNotFoundError(f"no *_case_description_*_set.csv in {folder} or below it")
+    return _cases(found, tested)
+
+
+def _kind_and_part(listed: Path) -> tuple[str, str]:
+    """mass or calc, and train or test, by the name of a table."""
+    named = re.fullmatch(r"(mass|calc)_case_description_(train|test)_set\.csv", listed.name.lower())
+    if not named:
+        raise ValueError(
+            f"{listed} is none of the tables mass_ and calc_case_description_train_ and "
+            "_test_set.csv"
+        )
+    return named[1], named[2]
+
+
+def _cases(found: dict[str, dict], tested: set[str]) -> Cases:
     rows = list(found.values())
     if lost := sum(mask is None for row in rows for _, mask in row["drawn"]):
         remark(

@@ -79,6 +79,10 @@ def read(folder: Path | str, kind: str = "low-energy") -> Cases:
     _remark_on_shapes(shapes, found, kind, drawn_in, listed)
     for row in files.progress(rows):
         _lesion(row)
+    return _cases(found, rows)
+
+
+def _cases(found: dict[str, dict], rows: list[dict]) -> Cases:
     table = files.cases_table(
         case=[files.case_name(name) for name in found],
         patient=[row["patient"] for row in rows],

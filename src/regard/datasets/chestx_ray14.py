@@ -60,14 +60,7 @@ def read(folder: Path | str) -> Cases:
         raise ValueError(f"{tests} is empty: it should name the images of the published test part")
     if not tests:
         remark(f"no test_list.txt in {folder} or below it: the published split is not known")
-    boxes: dict[tuple[str, str], list[tuple[int, list[float]]]] = {}
-    for row in files.table(boxed, ["Image Index", "Finding Label", *BOX]).to_dict("records"):
-        with files.located(f"{boxed} row {row['row']}"):
-            finding = files.known(
-                SAME.get(row["Finding Label"], row["Finding Label"]), FINDINGS, "Finding Label"
-            )
-            numbers = [files.number(row[column], "the box") for column in BOX]
-            boxes.setdefault((row["Image Index"], finding), []).append((row["row"], numbers))
+    boxes = _boxes(boxed)
     rows, entries = [], set()
     table = files.table(listed, ["Image Index", "Finding Labels", "Patient ID"])
     for row in table.to_dict("records"):
@@ -87,6 +80,28 @@ def read(folder: Path | str) -> Cases:
     files.left_out(len(table) - len(rows), len(table), f"their files are not in {folder}")
     if not rows:
         raise FileNotFoundError(f"none of the listed images is in {folder} or below it")
+
+    return _cases(rows, boxes, boxed, tested)
+
+
+Boxes = dict[tuple[str, str], list[tuple[int, list[float]]]]
+
+
+def _boxes(boxed: Path) -> Boxes:
+    """Row number and numbers of each box, by image and finding."""
+    boxes: Boxes = {}
+    for row in files.table(boxed, ["Image Index", "Finding Label", *BOX]).to_dict("records"):
+        with files.located(f"{boxed} row {row['row']}"):
+            finding = files.known(
+                SAME.get(row["Finding Label"], row["Finding Label"]), FINDINGS, "Finding Label"
+            )
+            numbers = [files.number(row[column], "the box") for column in BOX]
+            boxes.setdefault((row["Image Index"], finding), []).append((row["row"], numbers))
+    return boxes
+
+
+def _cases(rows: list[tuple], boxes: Boxes, boxed: Path, tested: set[str]) -> Cases:
+    """The set of the images `rows`: name, patient, findings and path of each."""
 
     def drawn(row: tuple, finding: str) -> np.ndarray | None:
         if (row[0], finding) not in boxes:

@@ -87,14 +87,16 @@ def read(folder: Path | str, lateral: bool = False) -> Cases:
             split = "test" if listed.name.lower().startswith("test") else "tune"
             rows.append((name, patient[1], split, values, images[name], outlines.get(name)))
     if stray := sorted(set(outlines) - listed_ids):
-        raise ValueError(
-            f"{short(stray[0])} is outlined and stands in none of "
-            f"{', '.join(str(path) for path in tables)}"
-        )
+        named = ", ".join(str(path) for path in tables)
+        raise ValueError(f"{short(stray[0])} is outlined and stands in none of {named}")
     _remark_on_parts(rows, images, listed_ids)
     files.left_out(missing, missing + len(rows), f"their files are not in {folder}")
     if not rows:
         raise FileNotFoundError(f"none of the listed images is in {folder} or below it")
+    return _cases(rows)
+
+
+def _cases(rows: list[tuple]) -> Cases:
     columns = {files.column_name(name): [row[3][name] for row in rows] for name in FINDINGS}
     splits = [row[2] for row in rows]
     table = files.cases_table(

@@ -3,7 +3,9 @@ run-length codes, boxes.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -13,7 +15,15 @@ from regard.data.inputs.words import quoted, remark
 from regard.datasets import files, pixels
 
 LISTS = ("images", "annotations", "categories")
-Drawn = tuple[str, int, Callable[[], np.ndarray]]
+
+
+class Drawn(NamedTuple):
+    """The annotations of one category in one image."""
+
+    structure: str
+    position: int  # of the image
+    load: Callable[[], np.ndarray]
+    boxed: bool  # at least one of them is a bounding box alone
 
 
 def read(path: Path, folder: Path, images: Sequence[Path]) -> Iterator[Drawn]:
@@ -50,11 +60,9 @@ def read(path: Path, folder: Path, images: Sequence[Path]) -> Iterator[Drawn]:
         )
     for image, at in rows.items():
         for category, name in names.items():
-            yield (
-                name,
-                at,
-                lambda at=at, key=(image, category): _mask(images[at], found.get(key, [])),
-            )
+            entries = found.get((image, category), [])
+            boxed = any(not _outlined(entry) for _, entry in entries)
+            yield Drawn(name, at, partial(_mask, images[at], entries), boxed)
 
 
 def _by_id(content: dict, key: str) -> dict:
@@ -70,7 +78,8 @@ def _by_id(content: dict, key: str) -> dict:
 def _rows(listed: dict, folder: Path, images: Sequence[Path]) -> dict:
     """The position in `images` of each listed image, by id."""
     known = {composed(image.relative_to(folder).as_posix()): at for at, image in enumerate(images)}
-    rows, taken = {}, {}
+    rows: dict = {}
+    taken: dict[int, object] = {}
     for key, entry in listed.items():
         at = _position(entry["file_name"], known)
         where = f"image {quoted(key)}, {quoted(entry['file_name'])},"
@@ -127,6 +136,11 @@ def _found(entries: list, rows: dict, names: dict) -> dict:
             )
         found.setdefault((image, category), []).append((called, entry))
     return found
+
+
+def _outlined(entry: dict) -> bool:
+    """Whether an annotation has a polygon or run-length code, so that its box is not used."""
+    return bool(entry.get("segmentation")) and entry["segmentation"] != [[]]
 
 
 def _mask(image: Path, entries: list[tuple[str, dict]]) -> np.ndarray:

@@ -29,11 +29,11 @@ class Coded:
             self._split: Callable[[Image.Image], dict] = lambda image: annotations.codes(
                 image, names
             )
-            called = names.values()
+            called = list(names.values())
         else:
             named = _colours(colours)
             self._split = lambda image: annotations.colours(image, named)
-            called = named
+            called = list(named)
         self.structures: Sequence[str] = [
             name for name in dict.fromkeys(called) if name != BACKGROUND
         ]
@@ -85,7 +85,8 @@ def _colours(given: object) -> dict[str, tuple[int, int, int]]:
             raise ValueError(
                 f"colours: {name} is {quoted(value)}; a colour is [red, green, blue], each 0 or 255"
             )
-        colour = tuple(int(part) for part in value)
+        red, green, blue = (int(part) for part in value)
+        colour = (red, green, blue)
         if not any(colour):
             raise ValueError(f"colours: {name} is black, which is the background")
         if colour in found.values() or name in found:

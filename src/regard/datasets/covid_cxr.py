@@ -93,6 +93,10 @@ def read(folder: Path | str) -> Cases:
     crops = {crop[1] for row in rows for found in row[1].values() for crop in found}
     files.unlisted(files.below(folder / "masks", "*"), crops, listed)
 
+    return _cases(drawn, rows)
+
+
+def _cases(drawn: dict[str, dict[str, list]], rows: list[tuple]) -> Cases:
     def has(row, finding):
         return any(
             name in row[1] for name in (DEVICES if finding == "support_device" else [finding])

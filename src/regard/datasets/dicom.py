@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -176,7 +177,7 @@ def _check_window(data) -> None:
         raise ValueError(f"its window has the width {width:g}, not {least}; state a window")
 
 
-def _first(value: object) -> float:
+def _first(value: Any) -> float:
     return float(value[0] if isinstance(value, Sequence) and not isinstance(value, str) else value)
 
 
@@ -188,7 +189,8 @@ def _whole(data) -> Window:
         return 0, 2 ** data.ModalityLUTSequence[0].LUTDescriptor[2] - 1
     half = 2 ** (int(data.BitsStored) - 1)
     ends = np.array((-half, half - 1) if data.PixelRepresentation else (0, 2 * half - 1))
-    return tuple(float(end) for end in apply_modality_lut(ends, data))
+    low, high = apply_modality_lut(ends, data)
+    return float(low), float(high)
 
 
 def _through_own_window(values: np.ndarray, data) -> np.ndarray:

@@ -2,6 +2,7 @@
 the file.
 """
 
+import difflib
 import json
 import os
 import re
@@ -133,15 +134,34 @@ def inside(folder: Path, name: str, meaning: str) -> Path:
     ):
         raise ValueError(f"{meaning} {quoted(name)} is not a file in {folder}")
     if not os.path.isfile(path):  # unlike Path.is_file also false for a name that is too long
-        near = names.alike(path.parent, path.name) if os.path.isdir(path.parent) else None
-        if os.path.islink(path):
-            reason = "; it is a link to nothing"
-        else:
-            reason = (
-                f"; {near.name} differs in the case of its letters" if near and near != path else ""
-            )
-        raise FileNotFoundError(f"no {meaning} {quoted(name)} in {folder}{reason}")
+        raise FileNotFoundError(f"no {meaning} {quoted(name)} in {folder}{_missing(folder, path)}")
     return path
+
+
+def _missing(folder: Path, path: Path) -> str:
+    """Why there is no file `path` in `folder`, as the end of a message."""
+    if os.path.islink(path):
+        return "; it is a link to nothing"
+    if os.path.isdir(path.parent):
+        near = names.alike(path.parent, path.name)
+        return f"; {near.name} differs in the case of its letters" if near and near != path else ""
+    try:
+        lost = path.parent.relative_to(folder)
+        there = [found for found in names.entries(folder) if found.is_dir()]
+    except (OSError, ValueError):
+        return ""
+    near_by = nearest(lost.parts[0] if lost.parts else "", [found.name for found in there])
+    return f"; there is no folder {quoted(lost.as_posix())}{near_by}"
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """The end of a message that says which of the `known` names resemble `name`; else blank."""
+    near = difflib.get_close_matches(name, list(known))
+    return (
+        f", the nearest is {joined(near)}"
+        if len(near) == 1
+        else (f", the nearest are {joined(near)}" if near else "")
+    )
 
 
 def case_name(text: str) -> str:
@@ -168,11 +188,11 @@ def filled(value: str, meaning: str) -> str:
     return value
 
 
-def cases_table(**columns: object) -> pd.DataFrame:
+def cases_table(**columns: Iterable) -> pd.DataFrame:
     """The table of a set from its columns (sequences, or one value for all rows), as text, with
     rows numbered anew.
     """
-    length = max(len(column) for column in columns.values() if not isinstance(column, str))
+    length = max(len(list(column)) for column in columns.values() if not isinstance(column, str))
     ready = {
         name: [column] * length if isinstance(column, str) else list(column)
         for name, column in columns.items()
@@ -231,7 +251,8 @@ def pairs(images: Path, masks: Path) -> tuple[list[Path], list[Path]]:
     Raises FileNotFoundError for a missing folder, mask or image, ValueError for an empty folder and
     for two files that differ in their suffix alone.
     """
-    shown, drawn = {}, {}
+    shown: dict[str, Path] = {}
+    drawn: dict[str, Path] = {}
     for folder, found in ((images, shown), (masks, drawn)):
         for path in names.entries(present(folder)):
             stem = names.composed(path.stem)

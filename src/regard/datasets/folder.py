@@ -33,23 +33,21 @@ the option `codes`.
 """
 
 import re
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
-from functools import lru_cache
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from regard.data import annotations
 from regard.data.cases import Cases, Lazy
 from regard.data.inputs import names
 from regard.data.inputs.case_table import check_capitals
-from regard.data.inputs.words import quoted, remark
+from regard.data.inputs.words import quoted
 from regard.datasets import coco, files, pixels, tiles
+from regard.datasets.cells import ANNOTATIONS, SHAPES, Cell, Load, Source
 from regard.datasets.coded import Coded
 
-SHAPES = {"box": (annotations.box, 4), "circle": (annotations.circle, 3)}
 KINDS = ("mask", *SHAPES)
 # What the name of a column begins or ends with that somebody may mean as annotations; it would be
 # taken over as plain text.
@@ -57,7 +55,6 @@ VAGUE = re.compile(
     r"(mask|box|bbox|boxes|bboxes|circle|polygon|segmentation|contour|roi|geojson|coco)s?"
 )
 DOCUMENTS = (".txt", ".md", ".rst", ".pdf", ".html")
-Load = Callable[[], np.ndarray]
 
 
 def read(
@@ -71,9 +68,28 @@ def read(
 ) -> Cases:
     """The set in `folder` as described above, with the options described there.
 
-    Raises FileNotFoundError for a missing file; ValueError for an option that is not as described,
-    and one that names file and row for a missing column, a blank patient, a structure annotated in
-    two ways, and an annotation that is broken or does not fit its image.
+    How many regions are bounding boxes is printed, for a box overestimates the area of a lesion.
+
+    Parameters
+    ----------
+    folder
+        Folder with `cases.csv`, or one other CSV, and the images.
+    window, above, codes, colours, tile, label_by
+        The options described above.
+
+    Returns
+    -------
+    Cases
+        One case per image, or per tile.
+
+    Raises
+    ------
+    FileNotFoundError
+        A file or folder is missing.
+    ValueError
+        An option is not as described; or, with file and row: a column is missing or of an unknown
+        kind, a patient is blank, a structure is annotated in two ways, or an annotation is broken
+        or does not fit its image.
     """
     folder = Path(folder)
     _check_options(window, above, tile, label_by)
@@ -84,22 +100,8 @@ def read(
     check_capitals(table.columns, listed)
     columns = _columns(table, listed, coded)
     source = Source(folder, above, coded)
-    images, drawn = _images(table, listed, folder), {}
-    for at, (image, row) in enumerate(zip(images, table.to_dict("records"))):
-        where = f"{listed} row {row['row']}"
-        with files.located(where):
-            for column, (kind, structure) in columns.items():
-                if row[column]:
-                    cell = Cell(kind, structure, column, row[column], image)
-                    for name, load in ANNOTATIONS[kind](cell, source):
-                        _add(drawn, name, at, load, where)
-    if (
-        path := names.optional(folder, "coco.json", "the annotations in COCO's format")
-    ) is not None:
-        source.named.add(path)
-        for structure, at, load in coco.read(path, folder, list(images)):
-            with files.located(path):
-                _add(drawn, structure, at, load, str(path))
+    images = _images(table, listed, folder)
+    drawn, boxed = _drawn(table, listed, columns, images, source)
     _remark_on_files(folder, {listed, *images, *source.named}, listed)
     table = table.drop(columns=[*columns, "row"]).assign(case=list(images.values()))
     if "reference" not in table:
@@ -107,22 +109,72 @@ def read(
     table = table[["case", *(name for name in table if name != "case")]]
 
     def show(image: Path) -> np.ndarray:
-        return pixels.image(image, window=tuple(window) if window else None)
+        return pixels.image(image, window=(window[0], window[1]) if window else None)
 
+    note = _note_on_boxes(boxed, sum(len(found) for found in drawn.values()))
     if tile is None:
-        return _whole(table, list(images), drawn, show)
-    return _tiled(table, list(images), drawn, show, tile, label_by)
+        cases = _whole(table, list(images), drawn, show)
+    else:
+        cases = _tiled(table, list(images), drawn, show, tile, label_by)
+    cases.table.attrs["note"] = note
+    return cases
+
+
+def _drawn(
+    table: pd.DataFrame,
+    listed: Path,
+    columns: dict[str, tuple[str, str]],
+    images: dict[Path, str],
+    source: Source,
+) -> tuple[dict[str, dict[int, Load]], int]:
+    """What loads the mask of each structure, by the position of its image, from the table and from
+    `coco.json`; and how many of these masks hold bounding boxes.
+    """
+    drawn: dict[str, dict[int, Load]] = {}
+    boxed = 0
+    for at, (image, row) in enumerate(zip(images, table.to_dict("records"))):
+        where = f"{listed} row {row['row']}"
+        with files.located(where):
+            for column, (kind, structure) in columns.items():
+                if row[column]:
+                    cell = Cell(kind, structure, column, row[column], image)
+                    boxed += kind == "box" and row[column].lower() != "none"
+                    for name, load in ANNOTATIONS[kind](cell, source):
+                        _add(drawn, name, at, load, where)
+    path = names.optional(source.folder, "coco.json", "the annotations in COCO's format")
+    if path is not None:
+        source.named.add(path)
+        for found in coco.read(path, source.folder, list(images)):
+            boxed += found.boxed
+            with files.located(path):
+                _add(drawn, found.structure, found.position, found.load, str(path))
+    return drawn, boxed
+
+
+def _note_on_boxes(boxed: int, regions: int) -> str:
+    """Say on stdout that regions are boxes; returns what was said, blank without boxes."""
+    if not boxed:
+        return ""
+    note = (
+        f"{boxed} of {regions} regions are bounding boxes: a box overestimates the area of a lesion"
+    )
+    print(note)
+    return note
 
 
 def _whole(table: pd.DataFrame, images: list[Path], drawn: dict, show: Callable) -> Cases:
     regions = {
-        name: Lazy(lambda load: load and load(), [found.get(at) for at in range(len(table))])
+        name: Lazy(_loaded, [found.get(at) for at in range(len(table))])
         for name, found in drawn.items()
     }
     for found in drawn.values():
         for load in files.progress(list(found.values())):
             load()  # so that a broken annotation is named before anything is written
     return Cases(table, Lazy(show, images), regions)
+
+
+def _loaded(load: Load | None) -> np.ndarray | None:
+    return load() if load else None
 
 
 def _tiled(
@@ -148,7 +200,7 @@ def _tiled(
     return tiles.cut(images, masks, tile, describe, label_by, show)
 
 
-def _check_options(window: object, above: object, tile: object, label_by: object) -> None:
+def _check_options(window: Any, above: Any, tile: object, label_by: object) -> None:
     if window is not None and not (
         isinstance(window, list | tuple) and len(window) == 2 and _are_numbers(window)
     ):
@@ -198,6 +250,11 @@ def _columns(table: pd.DataFrame, listed: Path, coded: Coded | None) -> dict[str
             found[column] = (kind, "")
         elif kind == "mask" and coded is not None:
             found[column] = ("coded", "")
+        elif colon and (near := files.nearest(kind, [*KINDS, "geojson"])):
+            raise ValueError(
+                f"{listed} has a column {quoted(column)}, but {quoted(kind)} is no kind of "
+                f"annotation{near}"
+            )
         elif _vague(column):
             reason = "looks like an annotation but is of no kind that is known"
             reason = "names no structure" if kind in KINDS else reason
@@ -254,102 +311,3 @@ def _add(drawn: dict, structure: str, at: int, load: Load, where: str) -> None:
 def _remark_on_files(folder: Path, named: set[Path], listed: Path) -> None:
     shown = [path for path in files.below(folder, "*") if path.suffix.lower() not in DOCUMENTS]
     files.unlisted(shown, named, f"{listed.name}")
-
-
-@dataclass
-class Source:
-    """What the cells of one set are read with; `named` gathers the files that they name."""
-
-    folder: Path
-    above: int | None
-    coded: Coded | None
-    named: set[Path] = field(default_factory=set)
-
-    def __post_init__(self):
-        self.classes = lru_cache(1)(_classes)  # asked for class by class
-
-    def file(self, name: str, meaning: str) -> Path:
-        path = files.inside(self.folder, name, meaning)
-        self.named.add(path)
-        return path
-
-
-@dataclass(frozen=True)
-class Cell:
-    """A cell that is not blank in a column of annotations, and the image of its row."""
-
-    kind: str
-    structure: str
-    column: str
-    value: str
-    image: Path
-
-
-def _mask(cell: Cell, source: Source) -> Iterator[tuple[str, Load]]:
-    path = source.file(cell.value, "mask")
-    yield cell.structure, lambda: pixels.mask(path, cell.image, source.above)
-
-
-def _coded(cell: Cell, source: Source) -> Iterator[tuple[str, Load]]:
-    path = source.file(cell.value, "mask")
-    for name in source.coded.structures:
-        yield name, lambda name=name: source.coded.masks(path, cell.image)[name]
-
-
-def _geojson(cell: Cell, source: Source) -> Iterator[tuple[str, Load]]:
-    path = source.file(cell.value, "geojson")
-    found = source.classes(path, cell.image)
-    if not found:
-        remark(f"{path} has no feature: its image counts as not annotated")
-    for name in found:
-        yield (
-            files.column_name(name),
-            lambda name=name: _drawn_class(path, name, source.classes(path, cell.image)),
-        )
-
-
-def _shapes(cell: Cell, source: Source) -> Iterator[tuple[str, Load]]:
-    draw, count = SHAPES[cell.kind]
-    shapes = (
-        []
-        if cell.value.lower() == "none"
-        else [shape.split() for shape in cell.value.split(";") if shape.strip()]
-    )
-    if not shapes and cell.value.lower() != "none":
-        raise ValueError(
-            f"{cell.column} has no shape; write none where it was looked for and not found"
-        )
-    numbers = [[files.number(part, cell.column) for part in shape] for shape in shapes]
-    for shape in numbers:
-        if len(shape) != count:
-            raise ValueError(f"{cell.column} has {len(shape)} numbers in one shape, not {count}")
-
-    def load() -> np.ndarray:
-        size = pixels.size_of(cell.image)
-        return files.union([draw(size, *shape) for shape in numbers], size)
-
-    yield cell.structure, load
-
-
-ANNOTATIONS = {
-    "mask": _mask,
-    "coded": _coded,
-    "geojson": _geojson,
-    "box": _shapes,
-    "circle": _shapes,
-}
-
-
-def _drawn_class(path: Path, name: str, classes: dict[str, np.ndarray]) -> np.ndarray:
-    if not classes[name].any():
-        raise ValueError(
-            f"{path}: the features of class {quoted(name)} enclose no pixel, which would read as "
-            "absent"
-        )
-    return classes[name]
-
-
-def _classes(path: Path, image: Path) -> dict[str, np.ndarray]:
-    content = files.read_json(path)
-    with files.located(path):
-        return annotations.geojson(pixels.size_of(image), content)

@@ -40,7 +40,8 @@ def read(folder: Path | str) -> Cases:
     """
     folder = Path(folder)
     listed = files.one_of(folder, "Info.txt")
-    images, found = files.by_name(folder, "*.pgm"), {}
+    images = files.by_name(folder, "*.pgm")
+    found: dict[str, list[tuple[int, re.Match]]] = {}
     for row, line in enumerate(listed.read_text(encoding="latin-1").splitlines(), start=1):
         if line.strip().lower().startswith("mdb"):
             match = LINE.fullmatch(line.strip())
@@ -89,8 +90,7 @@ def _drawn(row: tuple, structure: str, listed: Path) -> np.ndarray | None:
         if match["kind"] and structure in ("lesion", STRUCTURES[match["kind"]]):
             if match["circle"] is None:
                 return None
+            x, y, radius = map(float, match["circle"].split())
             with files.located(f"{listed} row {number}"):
-                circles.append(
-                    annotations.circle(size, *map(float, match["circle"].split()), origin="bottom")
-                )
+                circles.append(annotations.circle(size, x, y, radius, origin="bottom"))
     return files.union(circles, size)

@@ -63,6 +63,10 @@ def read(folder: Path | str) -> Cases:
     tables = f"{folder / 'partition' / 'Test'} (Train.xlsx, Test.xlsx)"
     files.unlisted(files.below(folder / "images", "*"), {row[5] for row in rows}, tables)
     files.unlisted(files.below(folder / "masks", "*"), {row[6] for row in rows}, tables)
+    return _cases(rows)
+
+
+def _cases(rows: list[tuple]) -> Cases:
     table = files.cases_table(
         **{
             name: [row[at] for row in rows]

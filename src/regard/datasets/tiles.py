@@ -45,7 +45,8 @@ def cut(
     check(tile)
     # Tiles are asked for image by image, so that one decoded image and its masks are enough.
     image_of, masks_of = lru_cache(1)(load), lru_cache(1)(masks)
-    rows, places, structures, unlabelled = [], [], {}, 0
+    rows, places, unlabelled = [], [], 0
+    structures: dict[str, None] = {}
     for path in tqdm(images, "reading", unit=" images", disable=None, leave=False):
         annotated = {name: mask for name, mask in masks_of(path).items() if mask is not None}
         structures |= dict.fromkeys(annotated)

@@ -39,7 +39,7 @@ def read(folder: Path | str, findings: Sequence[str] | None = None, readers: boo
     images = _images(folder)
     votes: dict[str, dict] = {}
     boxes: dict[str, list] = {}
-    local, known = set(), []
+    known: list[str] = []
     for split in ("train", "test"):
         labels = files.below(folder, f"image_labels_{split}.csv")
         if not labels:
@@ -57,40 +57,8 @@ def read(folder: Path | str, findings: Sequence[str] | None = None, readers: boo
             raise ValueError(
                 f"{labels[0]} has no column {missing[0]!r}, which the other table of labels has"
             )
-        for row in table.to_dict("records"):
-            with files.located(f"{labels[0]} row {row['row']}"):
-                one = votes.setdefault(row["image_id"], {"split": split, "readers": {}})
-                reader = files.filled(row["rad_id"], "rad_id") if by else "consensus"
-                if reader in one["readers"]:
-                    raise ValueError(
-                        f"{short(reader)} reads image {quoted(row['image_id'])} a second time"
-                    )
-                one["readers"][reader] = {
-                    name: files.flag(row[name], name) if row[name] else None for name in known
-                }
-        boxed = files.one_of(folder, f"annotations_{split}.csv")
-        for row in files.table(
-            boxed, ["image_id", *by, "class_name", "x_min", "y_min", "x_max", "y_max"]
-        ).to_dict("records"):
-            name = SAME.get(row["class_name"], row["class_name"])
-            if name == NONE:
-                continue
-            with files.located(f"{boxed} row {row['row']}"):
-                files.known(name, known, "class_name")
-                if row["image_id"] not in votes:
-                    raise ValueError(f"image {quoted(row['image_id'])} has no row in {labels[0]}")
-                if row.get("rad_id", "consensus") not in votes[row["image_id"]]["readers"]:
-                    raise ValueError(
-                        f"{quoted(row['rad_id'])} boxed image {quoted(row['image_id'])}, which "
-                        "they did not label"
-                    )
-                numbers = [
-                    files.number(row[key], key) for key in ("x_min", "y_min", "x_max", "y_max")
-                ]
-                boxes.setdefault(row["image_id"], []).append(
-                    (name, row.get("rad_id", "consensus"), numbers, boxed, row["row"])
-                )
-                local.add(name)
+        _read_votes(votes, table, labels[0], split, by, known)
+        _read_boxes(boxes, votes, folder, split, by, known, labels[0])
     if not votes:
         raise FileNotFoundError(
             f"no image_labels_train.csv or image_labels_test.csv in {folder} or below it"
@@ -115,6 +83,56 @@ def read(folder: Path | str, findings: Sequence[str] | None = None, readers: boo
     files.left_out(len(votes) - len(rows), len(votes), f"their files are not in {folder}")
     if not rows:
         raise FileNotFoundError(f"none of the listed images is in {folder} or below it")
+    return _cases(rows, chosen, _boxed(boxes, chosen), readers)
+
+
+def _read_votes(votes, table, listed, split, by, known):
+    """Add to `votes` what each reader of one table says of each image."""
+    for row in table.to_dict("records"):
+        with files.located(f"{listed} row {row['row']}"):
+            one = votes.setdefault(row["image_id"], {"split": split, "readers": {}})
+            reader = files.filled(row["rad_id"], "rad_id") if by else "consensus"
+            if reader in one["readers"]:
+                raise ValueError(
+                    f"{short(reader)} reads image {quoted(row['image_id'])} a second time"
+                )
+            one["readers"][reader] = {
+                name: files.flag(row[name], name) if row[name] else None for name in known
+            }
+
+
+def _read_boxes(boxes, votes, folder, split, by, known, listed):
+    """Add to `boxes` those of one part of the set; each belongs to a reader in `votes`."""
+    boxed = files.one_of(folder, f"annotations_{split}.csv")
+    for row in files.table(
+        boxed, ["image_id", *by, "class_name", "x_min", "y_min", "x_max", "y_max"]
+    ).to_dict("records"):
+        name = SAME.get(row["class_name"], row["class_name"])
+        if name == NONE:
+            continue
+        with files.located(f"{boxed} row {row['row']}"):
+            files.known(name, known, "class_name")
+            if row["image_id"] not in votes:
+                raise ValueError(f"image {quoted(row['image_id'])} has no row in {listed}")
+            if row.get("rad_id", "consensus") not in votes[row["image_id"]]["readers"]:
+                raise ValueError(
+                    f"{quoted(row['rad_id'])} boxed image {quoted(row['image_id'])}, which "
+                    "they did not label"
+                )
+            numbers = [files.number(row[key], key) for key in ("x_min", "y_min", "x_max", "y_max")]
+            boxes.setdefault(row["image_id"], []).append(
+                (name, row.get("rad_id", "consensus"), numbers, boxed, row["row"])
+            )
+
+
+def _boxed(boxes: dict[str, list], chosen: list[str]) -> list[str]:
+    """Those of the findings `chosen` that have a box anywhere in the set."""
+    local = {name for found in boxes.values() for name, *_ in found}
+    return [name for name in chosen if name in local]
+
+
+def _cases(rows: list[dict], chosen: list[str], local: list[str], readers: bool) -> Cases:
+    """The set of the images `rows`; the findings `local` have regions."""
     table = files.cases_table(
         case=[files.case_name(row["name"]) for row in rows],
         patient=[row["name"] for row in rows],
@@ -125,7 +143,7 @@ def read(folder: Path | str, findings: Sequence[str] | None = None, readers: boo
         reference="reader",
     )
     regions = {}
-    for name in (name for name in chosen if name in local):
+    for name in local:
         regions[files.column_name(name)] = Lazy(lambda row, name=name: _agreed(row, name), rows)
         for at in range(max(len(row["readers"]) for row in rows) if readers else 0):
             regions[f"{files.column_name(name)}-{at + 1}"] = Lazy(
@@ -166,7 +184,8 @@ def _agreed(row: dict, finding: str) -> np.ndarray | None:
     if not any(name == finding for name, *_ in row["boxes"]):
         return np.zeros(pixels.size_of(row["path"]), bool) if present == "0" else None
     size = pixels.size_of(row["path"])
-    votes = sum(_drawn(row, finding, reader, size).astype(np.uint8) for reader in row["readers"])
+    drawn = [_drawn(row, finding, reader, size) for reader in row["readers"]]
+    votes = np.sum(drawn, axis=0)
     agreed = 2 * votes >= len(row["readers"])
     return agreed if agreed.any() or present == "0" else None
 

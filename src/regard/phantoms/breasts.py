@@ -108,15 +108,8 @@ def tissue(rng, breast, x, y, inside, muscle, step):
     threads_too = towards_nipple(power_law(rng, step, 3.0, 9, 2.6), 0.7)
     network = np.exp(-np.abs(threads) / 0.10) + 0.8 * np.exp(-np.abs(threads_too) / 0.13)
 
-    # Gland fills a cone behind the nipple and leaves fat below the skin and before the chest wall.
-    across = (y - rng.normal(-3, 5)) / (0.62 * nipple * breast["height"])
-    cone = 1.5 - 1.6 * across**2 - 1.3 * np.clip((0.42 * nipple - x) / (0.42 * nipple), 0, 1) ** 1.5
-    cone -= (
-        2.2
-        * np.exp(-np.clip(inside, 0, None) / rng.uniform(4, 8))
-        * (1 - 0.8 * np.exp(-((reach / 14) ** 2)))
-    )
-    amount = breast["gland"] + cone + breast["clumping"] * 1.2 * coarse + 1.1 * islands
+    amount = _cone(rng, breast, x, y, inside, reach)
+    amount = amount + breast["clumping"] * 1.2 * coarse + 1.1 * islands
     gland = expit(amount / 0.7)
     mottle = 0.8 * fine + 0.5 * islands + 0.4 * threads_too
     tissue = 0.17 + 0.018 * coarse + 0.028 * fine + 0.012 * threads_too
@@ -127,6 +120,40 @@ def tissue(rng, breast, x, y, inside, muscle, step):
         * (0.12 + 0.06 * gland)
         * expit(0.8 * islands + 0.6 * coarse + 0.3)
     )
+    _add_distractors(rng, tissue, x, y, inside, muscle, step, nipple, wander, islands, fine)
+    tissue = 0.17 + breast["contrast"] * (tissue - 0.17)
+
+    if muscle.max() > 0:
+        body = _pectoral(rng, x, y, muscle, step, coarse, network)
+        tissue += expit(muscle / 0.5) * (body - tissue)
+    skin = rng.uniform(0.9, 1.6)
+    tissue += (
+        rng.uniform(0.12, 0.28)
+        * np.exp(-0.5 * ((inside - skin) / (0.55 * skin)) ** 2)
+        * (1 + 0.25 * coarse)
+    )
+    return tissue + 0.10 * np.exp(-((reach / 6) ** 2)) * (1 + 0.3 * fine)
+
+
+def _cone(rng, breast, x, y, inside, reach):
+    """Amount of gland: it fills a cone behind the nipple and leaves fat below the skin and before
+    the chest wall.
+    """
+    nipple = breast["depth"]
+    across = (y - rng.normal(-3, 5)) / (0.62 * nipple * breast["height"])
+    cone = 1.5 - 1.6 * across**2 - 1.3 * np.clip((0.42 * nipple - x) / (0.42 * nipple), 0, 1) ** 1.5
+    cone -= (
+        2.2
+        * np.exp(-np.clip(inside, 0, None) / rng.uniform(4, 8))
+        * (1 - 0.8 * np.exp(-((reach / 14) ** 2)))
+    )
+    return breast["gland"] + cone
+
+
+def _add_distractors(rng, tissue, x, y, inside, muscle, step, nipple, wander, islands, fine):
+    """Vessels, few of them calcified, round benign calcifications, and gland that resembles a mass;
+    in place.
+    """
     for _ in range(rng.integers(1, 5)):  # blood vessels, and in few of them calcified walls
         tissue += vessel(rng, x, y, nipple, wander, rng.random() < 0.05)
     if rng.random() < 0.12:  # one or two round benign calcifications, no cluster
@@ -140,31 +167,25 @@ def tissue(rng, breast, x, y, inside, muscle, step):
             x - x[row, column], (y - y[row, column]) * rng.uniform(0.7, 1.4)
         ) / rng.uniform(4, 8)
         tissue += rng.uniform(0.05, 0.13) * expit((1 + 0.45 * islands + 0.3 * fine - off) / 0.22)
-    tissue = 0.17 + breast["contrast"] * (tissue - 0.17)
 
-    if muscle.max() > 0:
-        tilt = rng.uniform(0.35, 0.6)
-        fibres = ndimage.map_coordinates(
-            power_law(rng, step, 2.5, 12, 6),
-            ((x + tilt * y) / step, (y - tilt * x) / step),
-            order=1,
-            mode="grid-wrap",
-        )
-        body = (
-            rng.uniform(0.30, 0.50)
-            + 0.02 * fibres
-            + 0.03 * coarse
-            + 0.02 * network
-            + 0.002 * np.clip(muscle, 0, 30)
-        )
-        tissue += expit(muscle / 0.5) * (np.maximum(body, 0.25) - tissue)
-    skin = rng.uniform(0.9, 1.6)
-    tissue += (
-        rng.uniform(0.12, 0.28)
-        * np.exp(-0.5 * ((inside - skin) / (0.55 * skin)) ** 2)
-        * (1 + 0.25 * coarse)
+
+def _pectoral(rng, x, y, muscle, step, coarse, network):
+    """Radiodensity of the pectoral muscle."""
+    tilt = rng.uniform(0.35, 0.6)
+    fibres = ndimage.map_coordinates(
+        power_law(rng, step, 2.5, 12, 6),
+        ((x + tilt * y) / step, (y - tilt * x) / step),
+        order=1,
+        mode="grid-wrap",
     )
-    return tissue + 0.10 * np.exp(-((reach / 6) ** 2)) * (1 + 0.3 * fine)
+    body = (
+        rng.uniform(0.30, 0.50)
+        + 0.02 * fibres
+        + 0.03 * coarse
+        + 0.02 * network
+        + 0.002 * np.clip(muscle, 0, 30)
+    )
+    return np.maximum(body, 0.25)
 
 
 def vessel(rng, x, y, nipple, wander, calcified):

@@ -18,12 +18,17 @@ Sources
 from collections.abc import Iterator
 
 import numpy as np
-from scipy import ndimage
-from scipy.special import expit
 
 from regard.phantoms import Case, thorax
-from regard.phantoms.fields import random_field
-from regard.phantoms.thorax import AIR, FINE, SITES, SIZE
+from regard.phantoms.chest_devices import DEVICE_RADIUS, add_device  # noqa: F401  public here
+from regard.phantoms.chest_findings import (
+    add_consolidation,
+    add_effusion,
+    add_mimics,
+    add_nodules,
+    add_pneumothorax,
+)
+from regard.phantoms.thorax import SITES, SIZE
 
 SEED = 2023  # the committed set, and nothing else: look at other seeds while developing
 PATIENTS = 480
@@ -86,14 +91,16 @@ DEVICES = {
     "gastric tube": 0.14,
     "drain": 0.20,
 }
-DEVICE_RADIUS = (
-    4.5  # mm around a line's centre that its region covers: a line itself is about one pixel wide
-)
 
 # What may be taken for a finding, independent of all of them.
 MIMICS = {
-    "skin fold": 0.14, "nipples": 0.15, "vessels on end": 0.3, "blunt angle": 0.15, "electrodes": 0.15, "band": 0.12,
-}  # fmt: skip
+    "skin fold": 0.14,
+    "nipples": 0.15,
+    "vessels on end": 0.3,
+    "blunt angle": 0.15,
+    "electrodes": 0.15,
+    "band": 0.12,
+}
 
 
 def draw(seed: int, patients: int = PATIENTS) -> Iterator[Case]:
@@ -168,12 +175,6 @@ def sample(rng: np.random.Generator) -> dict:
     but presence.
     """
 
-    def choose(table):
-        values = list(table)
-        return values[
-            rng.choice(len(values), p=np.array(list(table.values())) / sum(table.values()))
-        ]
-
     site = str(rng.choice(list(SITES)))
     pixel = float(rng.uniform(*SITES[site]["pixel"]))
     sex = "F" if rng.random() < 0.5 else "M"
@@ -187,7 +188,8 @@ def sample(rng: np.random.Generator) -> dict:
     )
     view = "AP" if rng.random() < 0.35 else "PA"
     mimics = {name: bool(rng.random() < share) for name, share in MIMICS.items()}
-    marker = choose(
+    marker = _choose(
+        rng,
         {
             "L": 0.30,
             "R": 0.25,
@@ -195,32 +197,46 @@ def sample(rng: np.random.Generator) -> dict:
             "R " + view: 0.1,
             view + " ERECT": 0.05,
             "none": 0.1,
-        }
+        },
     )
 
+    present, findings = _findings(rng)
+    known = {name: bool(rng.random() >= BLANK) for name in FINDINGS}
+    normal = float(min(rng.normal(*NORMAL_RATIO), LIMIT["PA"] - 0.005))
+    return dict(
+        **dict(site=site, pixel=pixel, sex=sex, habitus=habitus, view=view, mimics=mimics),
+        **dict(marker=marker, present=present, findings=findings, known=known, normal=normal),
+    )
+
+
+def _choose(rng, table):
+    """A key of `table`, with a chance in proportion to its value."""
+    values = list(table)
+    return values[rng.choice(len(values), p=np.array(list(table.values())) / sum(table.values()))]
+
+
+def _findings(rng):
+    """Which findings are present, and the attributes of all."""
     present = {name: bool(rng.random() < PREVALENCE) for name in FINDINGS}
-    other = (PREVALENCE - PREVALENCE * TOGETHER) / (
-        1 - PREVALENCE
-    )  # keeps the prevalence of effusion
+    # Keeps the prevalence of effusion.
+    other = (PREVALENCE - PREVALENCE * TOGETHER) / (1 - PREVALENCE)
     present["pleural_effusion"] = bool(
         rng.random() < (TOGETHER if present["cardiomegaly"] else other)
     )
     findings = {}
     for name in FINDINGS:
-        severity = choose(SEVERITY)
+        severity = _choose(rng, SEVERITY)
         findings[name] = dict(
             severity=severity,
             extent=float(rng.uniform(*EXTENT[name][severity])),
-            side=choose(
-                {"right": 0.4, "left": 0.35, "both": 0.25 if name == "pleural_effusion" else 0.0}
+            side=_choose(
+                rng,
+                {"right": 0.4, "left": 0.35, "both": 0.25 if name == "pleural_effusion" else 0.0},
             ),
-            number=choose(NUMBER.get(name, {1: 1.0})),
-            kind=choose(DEVICES),
+            number=_choose(rng, NUMBER.get(name, {1: 1.0})),
+            kind=_choose(rng, DEVICES),
         )
-    known = {name: bool(rng.random() >= BLANK) for name in FINDINGS}
-    normal = float(min(rng.normal(*NORMAL_RATIO), LIMIT["PA"] - 0.005))
-    return dict(site=site, pixel=pixel, sex=sex, habitus=habitus, view=view, mimics=mimics, marker=marker,
-                present=present, findings=findings, known=known, normal=normal)  # fmt: skip
+    return present, findings
 
 
 def strength(name: str) -> float:
@@ -258,266 +274,16 @@ def film(
         regions["cardiomegaly"] = thorax.pixels(heart) > 0.5
     free = (body.level > 8) & (heart < 0.5)  # aerated lung where a finding can be seen
     lost = np.zeros_like(body.soft)  # share of the lung's air replaced
-    for name, add in (("pneumothorax", _add_pneumothorax), ("pleural_effusion", _add_effusion),
-                      ("consolidation", _add_consolidation), ("nodule", _add_nodules),
-                      ("support_device", _add_device)):  # fmt: skip
+    for name, add in (("pneumothorax", add_pneumothorax), ("pleural_effusion", add_effusion),
+                      ("consolidation", add_consolidation), ("nodule", add_nodules),
+                      ("support_device", add_device)):  # fmt: skip
         if present[name]:
             share = add(streams[name], body, patient["findings"][name], strength(name), free, lost)
             regions[name] = thorax.pixels(share) > 0.5
             free &= share < 0.5 if name != "support_device" else True
-    _add_mimics(streams["mimics"], body, patient["mimics"], lost)
+    add_mimics(streams["mimics"], body, patient["mimics"], lost)
 
     attenuation = thorax.attenuate(body, thick, lost)
     grey = thorax.develop(streams["noise"], attenuation, body.frame.step, preset, window)
     thorax.burn(streams["noise"], grey, patient["marker"])
     return np.rint(np.clip(grey, 0, 255)).astype(np.uint8), regions, ratio
-
-
-def _side(body, side):
-    """1 on the named side of the midline; the patient's right is on the left of the image."""
-    return np.ones_like(body.soft) if side == "both" else (body.frame.x < 0) == (side == "right")
-
-
-def _add_pneumothorax(rng, body, finding, scale, free, lost):
-    """Air between wall and lung: no vessels beyond a thin line. Changes body.depth and
-    body.vessels; its share.
-    """
-    frame, marks = body.frame, body.marks
-    side = _side(body, finding["side"])
-    rim = finding["extent"] * scale
-    down = np.clip((frame.y - marks["apex"]) / marks["height"], 0, 1)
-    fade = expit((rng.uniform(0.7, 1.05) - down) / 0.1)  # the lung still touches the wall below
-    retreat = marks["wall"](
-        frame.y, marks["inner"] - rim * fade * rng.uniform(0.9, 1.1), rim * rng.uniform(1.2, 1.8)
-    )
-    level = np.abs(frame.x) - retreat
-    slope = np.hypot(*np.gradient(level, frame.step)) + 0.3
-    level = level / slope
-    share = expit(level / 0.7) * side * body.lung
-    body.marks["pneumothorax"] = share
-    body.vessels[:] *= 1 - share
-    body.depth[:] *= 1 + (1 / AIR - 1) * share  # all air, not a lung's three quarters
-    line = np.exp(-0.5 * (level / 0.9) ** 2) * side * body.lung
-    body.extra[:] += 11 * min(scale, 1.5) * line
-    lost += (
-        (1 - lost) * np.clip(0.04 + 0.004 * rim, 0, 0.2) * (1 - share) * side
-    )  # the rest is less expanded
-    return share
-
-
-def _meniscus(rng, body, side, high):
-    """Share of fluid, 0 to 1, that stands `high` mm above the costophrenic angle and lower towards
-    the midline.
-    """
-    frame, marks = body.frame, body.marks
-    t = np.clip((np.abs(frame.x) - marks["medial"]) / (marks["inner"] - marks["medial"]), 0, 1)
-    surface = (
-        marks["base"] + marks["drop"] - high + min(0.45 * high, 42) * (1 - t ** rng.uniform(2, 3.5))
-    )
-    surface = surface + (frame.x > 0) * 8 + 60 * np.clip(0.35 - t, 0, None)
-    return expit((frame.y - surface) / rng.uniform(2.0, 4.0)) * side
-
-
-def _add_effusion(rng, body, finding, scale, free, lost):
-    share = np.zeros_like(lost)
-    for side in ("right", "left"):
-        high = finding["extent"] * scale * rng.uniform(0.85, 1.15)
-        fluid = _meniscus(rng, body, _side(body, side), high)
-        if finding["side"] in (side, "both"):
-            share = np.maximum(share, fluid)
-    lost += (1 - lost) * np.clip(
-        0.95 * share + 0.1 * ndimage.gaussian_filter(share, 8 / body.frame.step), 0, 0.95
-    )
-    return share * body.lung
-
-
-def _place(rng, body, free, deep):
-    """A point (x, y) of the free lung at least `deep` mm inside it; the deepest of all tried if
-    there is none.
-
-    Points are tried until one fits: to count those that fit would make the place depend on a
-    processor's rounding.
-    """
-    rows, columns = rng.integers(0, SIZE * FINE, (2, 500))
-    level = body.level[rows, columns]
-    pick = np.argmax(
-        np.where(free[rows, columns] & (level > deep), np.inf, level)
-    )  # the first that fits
-    return body.frame.x[rows[pick], columns[pick]], body.frame.y[rows[pick], columns[pick]]
-
-
-def _add_consolidation(rng, body, finding, scale, free, lost):
-    frame = body.frame
-    ragged = random_field(rng, lost.shape, 5 / frame.step, 5 / frame.step)
-    ragged += 0.5 * random_field(rng, lost.shape, 2 / frame.step, 2 / frame.step)
-    share = np.zeros_like(lost)
-    for _ in range(finding["number"]):
-        x, y = _place(rng, body, free, 20)
-        wide, tall, lean = rng.uniform(30, 50), rng.uniform(30, 55), rng.normal(0, 0.5)
-        right, down = frame.x - x, frame.y - y
-        right, down = (
-            right * np.cos(lean) + down * np.sin(lean),
-            down * np.cos(lean) - right * np.sin(lean),
-        )
-        level = (np.hypot(right / wide, down / tall) - 1) * min(wide, tall) + 5 * ragged
-        if rng.random() < 0.3:  # a fissure ends it sharply
-            level = np.maximum(level, (down - 0.25 * tall) * rng.choice([-1, 1]))
-        share = np.maximum(
-            share, expit(-level / rng.uniform(3.5, 8.0)) * ((frame.x < 0) == (x < 0))
-        )
-    share = share * body.lung * (1 - body.marks.get("pneumothorax", 0.0))
-    fill = np.clip(finding["extent"] * scale, 0, 0.95) * (1 + 0.12 * np.clip(ragged, -2, 2))
-    body.vessels[:] *= 1 - 1.35 * share * np.clip(
-        fill, 0, 1
-    )  # vessels drown, bronchi that still hold air show
-    lost += (1 - lost) * np.clip(share * fill, 0, 0.95)
-    return share
-
-
-def _add_nodules(rng, body, finding, scale, free, lost):
-    frame, share, free = body.frame, np.zeros_like(lost), free.copy()
-    for _ in range(finding["number"]):
-        radius = finding["extent"] / 2 * rng.uniform(0.85, 1.0)
-        x, y = _place(rng, body, free, radius + 2)
-        around = np.arctan2(frame.y - y, frame.x - x)
-        edge = (
-            1
-            + 0.06 * np.sin(3 * around + rng.uniform(0, 6))
-            + 0.05 * np.sin(5 * around + rng.uniform(0, 6))
-        )
-        rim = np.hypot(frame.x - x, frame.y - y) / (radius * edge)
-        body.extra[:] += (
-            scale * rng.uniform(2.4, 3.2) * 2 * radius * np.clip(1 - rim**2, 0, 1) ** 0.6
-        )
-        share = np.maximum(share, expit((1 - rim) * radius / 0.5))
-        free &= rim > 2.5
-    return share
-
-
-def _add_device(rng, body, finding, scale, free, lost):
-    """One line, tube or pacemaker with its lead; its share is all within DEVICE_RADIUS of the line,
-    and the box.
-    """
-    frame, marks, kind = body.frame, body.marks, finding["kind"]
-    apex, carina, base, wide = (marks[name] for name in ("apex", "carina", "base", "width"))
-    side, jitter = rng.choice([-1, 1]), lambda sigma: rng.normal(0, sigma)
-    lead = finding["extent"] * scale
-    vein = [(side * 40, marks["clavicle"] + 4), (-16, carina - 35 + jitter(5)), (-21, carina - 5)]
-    if kind == "central line" and rng.random() < 0.5:  # by the jugular vein
-        points = [
-            (-42 + jitter(5), -10),
-            (-32, apex - 5),
-            (-24, carina - 40),
-            (-21, carina + rng.uniform(0, 35)),
-        ]
-    elif kind == "central line":
-        points = [
-            (side * 140, marks["clavicle"] + rng.uniform(10, 40)),
-            (side * 95, marks["clavicle"] + 8),
-            *vein,
-        ]
-        points.append((-22, carina + rng.uniform(8, 40)))
-    elif kind == "pacemaker":
-        points = [(side * 95, marks["clavicle"] + 42), (side * 80, marks["clavicle"] + 14), *vein]
-        points += [
-            (-24 + jitter(3), carina + 55),
-            (10, base - 12),
-            (rng.uniform(35, 60), base - rng.uniform(2, 14)),
-        ]
-    elif kind == "endotracheal tube":
-        points = [
-            (jitter(3), -10),
-            (jitter(2), apex),
-            (-2 + jitter(2), carina - rng.uniform(12, 40)),
-        ]
-    elif kind == "gastric tube":
-        points = [
-            (4 + jitter(3), -10),
-            (5, carina),
-            (9, base - 50),
-            (22, base - 5),
-            (rng.uniform(35, 75), base + 30),
-        ]
-    else:  # a drain from the side towards the apex or the base
-        end = apex + rng.uniform(30, 70) if rng.random() < 0.6 else base - rng.uniform(10, 40)
-        points = [(side * (wide + 45), base - rng.uniform(0, 60)), (side * (wide - 12), base - rng.uniform(60, 100)),
-                  (side * rng.uniform(50, 85), end)]  # fmt: skip
-    tube = kind in ("endotracheal tube", "drain")
-    curve = ndimage.gaussian_filter1d(
-        thorax.path(points), 20, axis=0, mode="nearest"
-    )  # a catheter does not kink
-    curve += np.interp(np.arange(len(curve)), np.linspace(0, len(curve), 8), rng.normal(0, 1.5, 8))[
-        :, None
-    ]
-    width = {"endotracheal tube": 4.5, "drain": 4.0, "gastric tube": 2.6}.get(kind, 2.2)
-    offsets = (-width / 2, width / 2) if tube else (0.0,)
-    for offset in offsets:
-        trace = thorax.splat(
-            frame, curve[:, 0] + offset, curve[:, 1], np.full(len(curve), 0.5), 0.9
-        )
-        body.metal[:] += lead * (1.4 if tube else 2.0) * trace
-    trace = thorax.splat(frame, curve[:, 0], curve[:, 1], np.ones(len(curve)), 0)
-    share = (ndimage.distance_transform_edt(trace == 0) * frame.step <= DEVICE_RADIUS).astype(float)
-    if kind == "pacemaker":
-        x, y, lean = side * (98 + jitter(4)), marks["clavicle"] + 52 + jitter(4), jitter(0.3)
-        right, down = frame.x - x, frame.y - y
-        right, down = (
-            right * np.cos(lean) + down * np.sin(lean),
-            down * np.cos(lean) - right * np.sin(lean),
-        )
-        box = expit(((1 - (np.abs(right) / 24) ** 3 - (np.abs(down) / 19) ** 3) * 8) / 0.6)
-        body.metal[:] += min(1.6 * lead, 1.6) * box * (0.8 + 0.2 * (right > 2))
-        share = np.maximum(share, box)
-    return share
-
-
-def _add_mimics(rng, body, mimics, lost):
-    """What looks like a finding and is none, in place; drawn for all, added where present."""
-    frame, marks, radius = body.frame, body.marks, rng.uniform(3.5, 6.0)
-    x, y, side = frame.x, frame.y, rng.choice([-1, 1])
-    fold = (
-        side * x - rng.uniform(65, 100) - rng.normal(0, 0.12) * (y - 150) - 0.0006 * (y - 150) ** 2
-    )
-    length = expit((y - marks["apex"] - rng.uniform(20, 60)) / 12)
-    length *= expit((marks["base"] - rng.uniform(0, 60) - y) / 12)
-    if mimics[
-        "skin fold"
-    ]:  # an edge, not a line: denser towards the midline, and vessels go on beyond it
-        body.extra[:] += (
-            rng.uniform(7, 13) * expit(-fold / 1.2) * np.exp(np.clip(fold, -200, 0) / 22) * length
-        )
-    spots = {"nipples": [], "vessels on end": [], "electrodes": []}
-    for flank in (-1, 1):
-        spots["nipples"].append(
-            (flank * rng.uniform(72, 98), marks["base"] - rng.uniform(8, 38), radius, 13)
-        )
-        spots["vessels on end"].append(
-            (
-                flank * rng.uniform(42, 62),
-                marks["carina"] + rng.uniform(0, 50),
-                rng.uniform(2.8, 4.2),
-                10,
-            )
-        )
-        spots["electrodes"].append(
-            (flank * rng.uniform(60, 130), marks["apex"] + rng.uniform(0, 60), 5.5, 6)
-        )
-    spots["electrodes"].append((rng.uniform(60, 120), marks["base"] + rng.uniform(-20, 30), 5.5, 6))
-    for name, places in spots.items():
-        for px, py, r, thick in places:
-            if mimics[name]:
-                rim = np.hypot(x - px, y - py) / r
-                body.extra[:] += thick * np.sqrt(np.clip(1 - rim**2, 0, 1))
-                if name == "electrodes":  # the metal snap amid the pad
-                    body.metal[:] += 0.7 * expit((0.45 - rim) / 0.08)
-    blunt = _meniscus(rng, body, side * x > 0, rng.uniform(12, 19))
-    lost += (1 - lost) * 0.8 * blunt * mimics["blunt angle"]
-    centre, lean = (
-        (side * rng.uniform(50, 90), marks["base"] - rng.uniform(15, 60)),
-        rng.normal(0, 0.25),
-    )
-    off = (y - centre[1]) - lean * (x - centre[0])
-    strip = np.exp(-0.5 * (off / rng.uniform(1.2, 2.2)) ** 2) * expit(
-        (rng.uniform(18, 36) - np.abs(x - centre[0])) / 3
-    )
-    body.extra[:] += mimics["band"] * rng.uniform(8, 14) * strip * body.lung

@@ -18,11 +18,11 @@ from collections.abc import Iterator
 
 import numpy as np
 from scipy import ndimage
-from scipy.special import expit
 from skimage.morphology import convex_hull_image
 
 from regard.phantoms import Case, breasts
-from regard.phantoms.breasts import FINE, SIZE, power_law
+from regard.phantoms.breast_findings import calcifications, mass
+from regard.phantoms.breasts import FINE, SIZE
 from regard.phantoms.letters import GLYPHS
 
 SEED = 2021  # the committed set, and nothing else: look at other seeds while developing
@@ -219,9 +219,9 @@ def sample(rng: np.random.Generator) -> dict:
     for sign, table in SIGNS.items():
         if sign.split("_")[0] in findings:
             signs[sign] = choose(probabilities(table, label))
-    mass = None
+    form = None
     if "mass" in findings:
-        mass = dict(
+        form = dict(
             aspect=float(np.clip(rng.normal(*ASPECT[signs["mass_shape"]]), 0.45, 1)),
             irregularity=abs(rng.normal(*IRREGULARITY[signs["mass_shape"]])),
             lobes=rng.normal(size=(7, 2)),  # cosine and sine of the outline's harmonics 2 to 8
@@ -229,10 +229,10 @@ def sample(rng: np.random.Generator) -> dict:
     for position, patch in enumerate(patches):
         again = patch.pop("again")
         patch["shows"] = bool(findings) and (position == 0 or again)
-    return dict(
-        site=site, laterality=laterality, density=density, patches=patches, breast=breast, label=label,
-        signs=signs, mass=mass, size=size, number=number,
-    )  # fmt: skip
+    shared = dict(site=site, laterality=laterality, density=density, patches=patches)
+    return shared | dict(
+        breast=breast, label=label, signs=signs, mass=form, size=size, number=number
+    )
 
 
 def _patch(rng, patient, patch):
@@ -250,7 +250,15 @@ def _patch(rng, patient, patch):
     regions = {name: np.zeros((SIZE, SIZE), bool) for name in ("mass", "calcification")}
     centre = breasts.place(finding, inside, muscle, step, 0.7 * patient["size"] + 2)
     if patch["shows"] and patient["mass"]:
-        added, share = _mass(finding, patient, x - x[centre], y - y[centre], step)
+        added, share = mass(
+            finding,
+            patient,
+            x - x[centre],
+            y - y[centre],
+            step,
+            soft=EDGE[patient["signs"]["mass_margin"]],
+            visibility=VISIBILITY,
+        )
         tissue += added * np.clip(inside / 6, 0, 1)
         regions["mass"] = breasts.pixels(share * (inside > 0)) > 0.5
         away = np.rint(finding.normal(0, 4, 2) / step).astype(
@@ -260,25 +268,13 @@ def _patch(rng, patient, patch):
             np.clip(np.add(centre, away), *np.array([0.2, 0.8]) * SIZE * FINE).astype(int)
         )
     if patch["shows"] and "calcification_morphology" in patient["signs"]:
-        added = _calcifications(finding, patient, x, y, centre, inside, step)
+        added = calcifications(finding, patient, x, y, centre, inside, step, VISIBILITY)
         tissue += added
         regions["calcification"] = ndimage.binary_dilation(
             convex_hull_image(breasts.pixels(added) > 0.04)
         )
 
-    # The breast thins towards the skin; processing evens most of it out. Scatter and detector blur
-    # what is left.
-    rim = 1 - np.clip(inside / 9, 0, 1)
-    tissue = np.where(inside > 0, tissue * np.sqrt(np.clip(1 - 0.75 * rim**2, 0, 1)), 0)
-    tissue = breasts.pixels(ndimage.gaussian_filter(tissue, preset["blur"] / step))
-    tissue += 0.5 * (
-        tissue - ndimage.gaussian_filter(tissue, 1.5 / preset["pixel"])
-    )  # edge enhancement
-    light = preset["contrast"] * np.clip(tissue, 0, None) ** preset["gamma"]
-    light = light / (1 + light**5) ** 0.2  # shoulder of the display: nothing is cut off abruptly
-    grain = ndimage.gaussian_filter(noise.normal(0, preset["noise"], (SIZE, SIZE)), 0.6)
-    grey = preset["air"] + (250 - preset["air"]) * light
-    grey += grain * np.clip(breasts.pixels(inside) / 2 + 0.5, 0.15 if preset["air"] else 0, 1)
+    grey = _film(noise, preset, tissue, inside, step)
     if patient["laterality"] == "R":  # hung with the chest wall on the right
         grey, regions = grey[:, ::-1], {name: mask[:, ::-1] for name, mask in regions.items()}
     grey = np.clip(grey, 0, 255)
@@ -295,132 +291,22 @@ def _patch(rng, patient, patch):
     }
 
 
-def _mass(rng, patient, x, y, step):
-    """Radiodensity that the mass adds, and its share of each sample, 0 to 1; x and y are relative
-    to its centre.
-
-    A view turns and presses the mass: the same signs and lobes in slightly other proportions.
-    """
-    mass, margin = patient["mass"], patient["signs"]["mass_margin"]
-    mottle, ragged = power_law(rng, step, 3.0, 12), power_law(rng, step, 2.6, 5)
-    whole, near = (
-        np.zeros((2, *x.shape)),
-        np.ix_(np.abs(y[:, 0]) < 34, np.abs(x[0]) < 34),
-    )  # it reaches no farther
-    x, y, mottle, ragged = x[near], y[near], mottle[near], ragged[near]
-    size, aspect = patient["size"] * rng.lognormal(0, 0.06), mass["aspect"] * rng.lognormal(0, 0.04)
-    long, short = size / np.sqrt(aspect) / 2, size * np.sqrt(aspect) / 2
-    turn = rng.uniform(0, np.pi)
-    right, down = x * np.cos(turn) + y * np.sin(turn), y * np.cos(turn) - x * np.sin(turn)
-    angle = np.arctan2(down / short, right / long)
-    lobes = (mass["lobes"] + 0.2 * rng.standard_normal((7, 2))) / np.arange(2, 9)[:, None] ** 1.1
-    lobes *= mass["irregularity"] / np.sqrt((lobes**2).sum() / 2)
-    orders = np.arange(2, 9)
-    edge = 1 + sum(
-        cosine * np.cos(order * angle) + sine * np.sin(order * angle)
-        for order, (cosine, sine) in zip(orders, lobes, strict=True)
-    )
-    radius = np.hypot(right / long, down / short) / np.maximum(edge, 0.35)
-    outside = (
-        (radius - 1) * np.hypot(x, y) / np.maximum(radius, 0.05)
-    )  # mm to the outline along the ray
-    soft = EDGE[margin]
-    share = expit(-(outside + 0.9 * soft * ragged) / (0.45 * soft))
-    dome = np.sqrt(np.clip(1 - np.minimum(radius, 1) ** 2, 0, 1))
-    level = rng.uniform(0.30, 0.44)
-    added = share * level * (0.40 + 0.6 * dome + 0.10 * mottle)
-    if (
-        margin == "obscured"
-    ):  # gland lies over one side of it: the border is lost there, not elsewhere
-        side = np.exp(1.5 * (np.cos(np.arctan2(y, x) - rng.uniform(-np.pi, np.pi)) - 1))
-        faded = level * expit(-(outside + 1.5 * mottle) / 2.2) * (0.45 + 0.45 * dome)
-        added += side * (faded - added)
-        added += 0.16 * side * expit((1.2 * mottle + 1.0 - np.abs(outside) / 3.5) / 0.5)
-    if margin == "spiculated":
-        way, away = np.arctan2(y, x), np.hypot(x, y)
-        for _ in range(rng.integers(13, 22)):
-            direction, length, wide = (
-                rng.uniform(-np.pi, np.pi),
-                rng.uniform(4, 14),
-                rng.uniform(0.35, 0.60),
-            )
-            off = np.angle(np.exp(1j * (way - direction))) + rng.normal(0, 0.03) * outside
-            taper = np.clip(1 - outside / length, 0, 1)
-            spicule = np.exp(-0.5 * (off * away / (wide * (0.5 + 0.8 * taper))) ** 2) * taper**0.5
-            added += rng.uniform(0.16, 0.38) * spicule * (1 - share) * (np.abs(off) < 1)
-        added += (
-            0.05 * np.exp(-np.clip(outside, 0, None) / 3) * (1 - share)
-        )  # the tissue around is drawn together
-    whole[0][near], whole[1][near] = VISIBILITY * added, share
-    return whole
-
-
-def _calcifications(rng, patient, x, y, centre, inside, step):
-    """Radiodensity that the calcifications add: particles in a group, or along the ducts of a
-    segment.
-    """
-    morphology = patient["signs"]["calcification_morphology"]
-    clustered = patient["signs"]["calcification_distribution"] == "clustered"
-    middle = x[centre], y[centre]
-    duct = np.arctan2(-middle[1], patient["breast"]["depth"] - middle[0])  # direction of the nipple
-    number = patient["number"] * (rng.uniform(9, 16) if clustered else rng.uniform(20, 32))
-    number = int(number * (0.7 if morphology == "linear" else 1))
-    group, length, opening = rng.uniform(2.5, 4.0), rng.uniform(22, 30), rng.uniform(0.14, 0.24)
-    bright = VISIBILITY * rng.uniform(0.5, 0.7)
-    added, placed = np.zeros(x.shape), 0
-    for _ in range(40 * number):
-        if clustered:
-            along, across = np.clip(rng.normal(0, group, 2), -2.2 * group, 2.2 * group)
-        else:  # a wedge that narrows towards the nipple
-            along = rng.uniform(-length / 2, length / 2)
-            across = np.clip(rng.normal(), -2, 2) * opening * (0.75 * length - along)
-        row = int(centre[0] + (along * np.sin(duct) + across * np.cos(duct)) / step)
-        column = int(centre[1] + (along * np.cos(duct) - across * np.sin(duct)) / step)
-        reach = int(4.5 / step)
-        if (
-            not (8 <= row < x.shape[0] - 8 and 8 <= column < x.shape[1] - 8)
-            or inside[row, column] < 4
-        ):
-            continue
-        box = slice(max(row - reach, 0), row + reach), slice(max(column - reach, 0), column + reach)
-        at = rng.uniform(-0.5, 0.5, 2) * step
-        right, down = x[box] - x[row, column] - at[0], y[box] - y[row, column] - at[1]
-        added[box] = np.maximum(added[box], bright * _particle(rng, morphology, duct, right, down))
-        placed += 1
-        if placed == number:
-            break
-    return added
-
-
-def _particle(rng, morphology, duct, right, down):
-    """One calcification around (0, 0), 0 to about 1: a dot, a crushed-stone grain, or a branching
-    cast of a duct.
-    """
-    if morphology == "punctate":
-        return rng.uniform(0.55, 0.95) * expit(
-            (rng.uniform(0.34, 0.52) - np.hypot(right, down)) / 0.08
-        )
-    grain = np.zeros(right.shape)
-    if morphology == "pleomorphic":
-        size = rng.lognormal(np.log(0.60), 0.35)
-        for _ in range(rng.integers(1, 4)):
-            turn, long = rng.uniform(0, np.pi), size * rng.uniform(0.7, 1.3)
-            across, along = (rng.uniform(-0.6, 0.6, 2) * size) if grain.any() else (0, 0)
-            u = (right - across) * np.cos(turn) + (down - along) * np.sin(turn)
-            v = (down - along) * np.cos(turn) - (right - across) * np.sin(turn)
-            short = max(long * rng.uniform(0.35, 0.8), 0.26)
-            grain = np.maximum(grain, expit((1 - np.hypot(u / long, v / short)) * short / 0.08))
-        return grain * rng.uniform(0.5, 1.25)
-    turn, branches = duct + rng.normal(0, 0.35), 2 if rng.random() < 0.4 else 1
-    for branch in range(branches):
-        length, bend = rng.uniform(1.0, 2.2) * (1 - 0.3 * branch), rng.normal(0, 0.12)
-        u = right * np.cos(turn) + down * np.sin(turn)
-        v = down * np.cos(turn) - right * np.sin(turn) + bend * u**2
-        u = u - length * branch  # a branch starts where its stem lies
-        cast = np.exp(-0.5 * (v / 0.26) ** 2) * expit((length - np.abs(u)) / 0.12)
-        grain = np.maximum(grain, cast * (0.85 + 0.15 * np.sin(5 * u)))
-        turn += rng.choice([-1, 1]) * rng.uniform(0.5, 0.9)
-    return grain * rng.uniform(0.75, 1.1)
+def _film(rng, preset, tissue, inside, step):
+    """Grey levels, (160, 160), of the tissue as detector, processing and display show it."""
+    # The breast thins towards the skin; processing evens most of it out. Scatter and detector blur
+    # what is left.
+    rim = 1 - np.clip(inside / 9, 0, 1)
+    tissue = np.where(inside > 0, tissue * np.sqrt(np.clip(1 - 0.75 * rim**2, 0, 1)), 0)
+    tissue = breasts.pixels(ndimage.gaussian_filter(tissue, preset["blur"] / step))
+    tissue += 0.5 * (
+        tissue - ndimage.gaussian_filter(tissue, 1.5 / preset["pixel"])
+    )  # edge enhancement
+    light = preset["contrast"] * np.clip(tissue, 0, None) ** preset["gamma"]
+    light = light / (1 + light**5) ** 0.2  # shoulder of the display: nothing is cut off abruptly
+    grain = ndimage.gaussian_filter(rng.normal(0, preset["noise"], (SIZE, SIZE)), 0.6)
+    grey = preset["air"] + (250 - preset["air"]) * light
+    grey += grain * np.clip(breasts.pixels(inside) / 2 + 0.5, 0.15 if preset["air"] else 0, 1)
+    return grey
 
 
 def _marker(rng, grey, text, right, inside):
@@ -430,14 +316,7 @@ def _marker(rng, grey, text, right, inside):
     row = int(rng.integers(4, 14) if inside[0] < inside[-1] else rng.integers(SIZE - 18, SIZE - 9))
     column = int(rng.integers(4, 10)) if right else SIZE - 4 * len(text) - int(rng.integers(4, 10))
     for place, letter in enumerate(text):
-        for down, line in enumerate(LETTERS[letter].split()):
+        for down, line in enumerate(GLYPHS[letter].split()):
             for over, bit in enumerate(line):
                 if bit == "1":
                     grey[row + down, column + 4 * place + over] = 225
-
-
-LETTERS = GLYPHS | {
-    "C": "011 100 100 100 011",
-    "M": "101 111 111 101 101",
-    "O": "111 101 101 101 111",
-}

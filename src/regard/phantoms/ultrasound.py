@@ -17,18 +17,21 @@ from collections.abc import Iterator
 
 import numpy as np
 from scipy import ndimage
-from scipy.special import expit
 
 from regard.phantoms import Case
-from regard.phantoms.fields import interface, random_field
-from regard.phantoms.insonation import Tissue, insonify
-from regard.phantoms.letters import GLYPHS
+from regard.phantoms.breast_layers import (  # noqa: F401  TISSUES: public here
+    FINE,
+    FLUID,
+    MARGIN,
+    SIZE,
+    TISSUES,
+    anatomy,
+)
+from regard.phantoms.breast_masses import add_mass, place
+from regard.phantoms.callipers import burn_callipers, burn_text
+from regard.phantoms.insonation import insonify
 
 SEED = 2022  # the committed set, and nothing else: look at other seeds while developing
-SIZE = 160  # image height and width, pixels
-FINE = 2  # scatterers per pixel and axis
-# scatterer columns simulated beyond either side of the image, where the periodic blur wraps around
-MARGIN = 20
 MALIGNANT = 123 / 272  # share of malignant images in the study (PMID 35811586)
 VIEWS = {1: 0.45, 2: 0.35, 3: 0.20}  # images per patient
 
@@ -71,7 +74,7 @@ EDGE = {
     "spiculated": 0.45,
 }  # mm
 ECHO = {
-    "anechoic": (-34, 3),
+    "anechoic": (FLUID, 3),
     "hypoechoic": (-11, 2.5),
     "heterogeneous": (-9, 2.5),
     "isoechoic": (-6, 1.2),
@@ -82,14 +85,6 @@ ATTENUATION = {
     "shadow": (1.45, 0.30),
 }  # dB / cm / MHz
 
-# Echo strength (dB) and attenuation (dB / cm / MHz) of the normal layers.
-TISSUES = {
-    "skin": (4, 0.9),
-    "fat": (0, 0.5),
-    "gland": (7, 0.75),
-    "muscle": (-4, 0.8),
-    "chest wall": (-7, 1.0),
-}
 # Scanner presets: centre frequency (MHz), depths of field (mm), dynamic range (dB), focus (share of
 # the depth), f-number, compounded looks, white level (dB above fat).
 SITES = {
@@ -241,9 +236,11 @@ def _view(rng, patient, artefact):
     """
     preset, depth = SITES[patient["site"]], patient["depth"]
     step = depth / (SIZE * FINE)
-    tissue = _anatomy(rng, patient["breast"], depth, step)
-    outline, centre, width, height = _place(rng, patient, depth)
-    share = _add_mass(rng, tissue, outline, centre, patient, step)
+    tissue = anatomy(rng, patient["breast"], depth, step)
+    outline, centre, width, height = place(rng, patient, depth)
+    share = add_mass(
+        rng, tissue, outline, centre, patient, step, softness=EDGE[patient["signs"]["margin"]]
+    )
 
     rows = (np.arange(SIZE * FINE)[:, None] + 0.5) * step
     focus = preset["focus"] * depth * rng.uniform(0.85, 1.15)
@@ -265,260 +262,7 @@ def _view(rng, patient, artefact):
 
     mask, clean = _pixels(share) > 0.5, grey.copy()
     if artefact == "calipers":
-        _burn_calipers(rng, grey, mask)
+        burn_callipers(rng, grey, mask)
     elif artefact == "text":
-        _burn_text(rng, grey)
+        burn_text(rng, grey)
     return np.rint(grey).astype(np.uint8), mask, grey != clean, width, height
-
-
-def _anatomy(rng, breast, depth, step):
-    """Tissue of one view of a breast without a mass: skin, fat, gland, muscle, chest wall, and
-    distractors.
-    """
-    shape = (SIZE * FINE, SIZE * FINE + 2 * MARGIN)
-
-    def field(axial, lateral):  # smoothing in mm
-        return random_field(rng, shape, axial / step, lateral / step)
-
-    def flow(texture):  # a texture that follows the bent layers
-        where = (level / step, np.broadcast_to(np.arange(shape[1]), shape))
-        return ndimage.map_coordinates(texture, where, order=1, mode="grid-wrap")
-
-    rows, across = _grid(shape, step)
-    bend = (1.0 * field(4, 6) + 0.25 * field(0.8, 2)) * (
-        1 - np.exp(-rows / 4)
-    )  # the skin lies flat at the probe
-    level = rows + bend
-    skin, fascia = rng.uniform(1.2, 2.0), breast["fascia"] * rng.uniform(0.95, 1.05)
-    tops = {"fat": skin, "gland": skin + breast["fat"] * rng.uniform(0.85, 1.15), "muscle": fascia}
-    tops["chest wall"] = fascia + rng.uniform(5, 9)
-
-    strands, fibres, coarse = flow(field(0.16, 2.5)), flow(field(0.16, 1.0)), flow(field(0.6, 2.0))
-    patches = field(1.6, 3.0)  # uneven fat, fatty islands in the gland, uneven attenuation
-    breaks = np.exp(0.9 * flow(field(0.8, 1.3)))  # no surface reflects evenly along its length
-    fatty = expit(5 * (patches - breast["density"]))
-    textures = {
-        "fat": patches + 1.5 * fibres,
-        "gland": breast["gland"] + 2.5 * coarse + 2.5 * strands + 2.0 * fibres - 7 * fatty,
-        "muscle": 5.0 * strands + 2.5 * fibres,
-        "chest wall": 2.0 * coarse + 1.5 * fibres - 0.5 * np.maximum(level - tops["chest wall"], 0),
-    }
-    surface = {"fat": 1.2, "gland": 0.7, "muscle": 1.5, "chest wall": 3.0}
-    echo, attenuation = (np.full(shape, float(value)) for value in TISSUES["skin"])
-    specular = np.zeros(shape)
-    for name, top in tops.items():
-        below = level - top + (0 if name == "fat" else 0.6 * field(2.5, 4))
-        share = expit(below / 0.12)
-        echo += share * (TISSUES[name][0] + textures[name] - echo)
-        attenuation += share * (TISSUES[name][1] - attenuation)
-        specular += surface[name] * interface(below, step, 0.1) * breaks - share * specular
-        if name == "fat":  # Cooper's ligaments: walls of the fat lobules
-            specular += share * interface(field(1.8, 3.5), step, 0.08) * breaks
-        if name in ("gland", "muscle"):
-            specular += 0.45 * share * np.maximum(strands - 0.5, 0) * breaks
-    attenuation *= np.exp(0.3 * patches)
-
-    tissue = Tissue(echo, specular, attenuation)
-    _add_distractors(rng, tissue, tops, depth, step, breaks, 0.5 * field(1.5, 2.5))
-    return tissue
-
-
-def _add_distractors(rng, tissue, tops, depth, step, breaks, wobble):
-    """Small cysts, a fat lobule, lost contact, a rib and reverberation, each in some images; in
-    place.
-    """
-    echo, specular, attenuation = tissue
-    rows, across = _grid(echo.shape, step)
-    gland = (tops["gland"], tops["muscle"])
-
-    for _ in range(rng.integers(1, 4) if rng.random() < 0.3 else 0):  # small cysts
-        outside = _ellipse(rng, rows, across, gland, depth, rng.uniform(0.8, 2.0), 0.75)
-        share = expit(-outside / 0.1)
-        echo += share * (ECHO["anechoic"][0] - echo)
-        attenuation *= 1 - share
-        specular += 1.2 * interface(outside, step, 0.1) * breaks - share * specular
-    if rng.random() < 0.45:  # a fat lobule within the gland, easily taken for a mass
-        outside = _ellipse(rng, rows, across, gland, depth, rng.uniform(2.5, 5.0), 0.5) + wobble
-        share = expit(-outside / 0.25)
-        echo += share * (rng.normal(-2, 1.5) - echo)
-        specular += 0.8 * interface(outside, step, 0.1) * breaks - 0.8 * share * specular
-    for side in (
-        across / depth,
-        1 - across / depth,
-    ):  # poor contact: the loss sits in the first millimetre
-        if rng.random() < 0.15:
-            attenuation += (
-                rng.uniform(4, 14) * expit((rng.uniform(0, 0.12) - side) / 0.03) * (rows < 1)
-            )
-    if rng.random() < 0.5:  # a rib: bright towards the probe, a shadow behind
-        outside = _ellipse(
-            rng, rows, across, (tops["chest wall"] + 2,) * 2, depth, rng.uniform(4, 7), 0.4
-        )
-        attenuation += 3 * (outside < 0)
-        specular += 3 * interface(outside, step, 0.12) * (rows < tops["chest wall"] + 2)
-    spacing = rng.uniform(0.45, 0.8)  # reverberation between the probe and the skin
-    specular += (
-        rng.uniform(0.5, 2.5) * np.cos(np.pi * rows / spacing) ** 12 * np.exp(-rows / spacing)
-    )
-
-
-def _grid(shape, step):
-    """Depth (rows, 1) and lateral position (columns,) of the samples in mm; the image's left edge
-    is at 0.
-    """
-    return (np.arange(shape[0])[:, None] + 0.5) * step, (np.arange(shape[1]) + 0.5 - MARGIN) * step
-
-
-def _ellipse(rng, rows, across, between, depth, radius, aspect):
-    """Distance (mm, negative inside) to a slightly tilted ellipse somewhere between two depths."""
-    down, right = rows - rng.uniform(*between), across - rng.uniform(0, depth)
-    down = down + rng.normal(0, 0.15) * right
-    return (np.hypot(right, down / aspect) - radius) * aspect
-
-
-def _place(rng, patient, depth):
-    """Put the mass into one view: its outline, centre (depth, lateral), width and height in mm.
-
-    The outline is a function (rows, across in mm) -> about the distance to the outline in mm,
-    negative inside. A view turns the probe: the same mass in other proportions, with slightly other
-    lobes, elsewhere in the field.
-    """
-    mass, signs = patient["mass"], patient["signs"]
-    size = mass["size"] * rng.lognormal(0, 0.08)
-    aspect = mass["aspect"] * rng.lognormal(0, 0.06)
-    width, height = size / np.sqrt(aspect), size * np.sqrt(aspect)
-    tilt = rng.normal(0, 0.15)
-    top = rng.uniform(3, max(4, 0.45 * depth - 0.3 * height))
-    centre = top + height / 2, np.clip(rng.normal(0.5, 0.2), 0.08, 0.92) * depth
-    lobes = (mass["lobes"] + 0.3 * rng.standard_normal((8, 2))) / np.arange(2, 10)[:, None] ** 1.2
-    lobes *= mass["irregularity"] / np.sqrt((lobes**2).sum() / 2)
-    corners = mass["corners"] + 0.2 * rng.standard_normal(len(mass["corners"]))
-    turn = mass["turn"] + rng.normal(0, 0.3)
-
-    def outline(rows, across):
-        down, right = rows - centre[0], across - centre[1]
-        down, right = (
-            down * np.cos(tilt) - right * np.sin(tilt),
-            right * np.cos(tilt) + down * np.sin(tilt),
-        )
-        angle = np.arctan2(down / height, right / width)
-        edge = 1.0
-        for order, (cosine, sine) in enumerate(lobes, start=2):
-            edge = edge + cosine * np.cos(order * angle) + sine * np.sin(order * angle)
-        if signs["margin"] == "microlobulated":
-            bend = (
-                mass["scallops"] * angle / 2 + 1.5 * np.sin(angle + turn) + np.sin(2 * angle - turn)
-            )
-            edge = edge + 0.08 * (1 + 0.5 * np.sin(3 * angle + turn)) * (np.abs(np.sin(bend)) - 0.6)
-        if signs["margin"] in ("angular", "spiculated"):  # straight runs between corners
-            knots = np.linspace(0, 2 * np.pi, len(corners) + 1)
-            edge = edge + 0.13 * np.interp(
-                (angle + turn) % (2 * np.pi), knots, np.append(corners, corners[0])
-            )
-        radius = np.hypot(2 * right / width, 2 * down / height)
-        return (radius - np.maximum(edge, 0.3)) * min(width, height) / 2
-
-    return outline, centre, width, height
-
-
-def _add_mass(rng, tissue, outline, centre, patient, step):
-    """Put the mass into the tissue maps, in place; return its share of the tissue, 0 to 1, at each
-    sample.
-    """
-    mass, signs = patient["mass"], patient["signs"]
-    echo, specular, attenuation = tissue
-    rows, across = _grid(echo.shape, step)
-    outside = outline(rows, across)
-    angle = np.arctan2(rows - centre[0], across - centre[1])
-    mottle = random_field(rng, echo.shape, 0.9 / step, 1.2 / step)
-
-    if signs["halo"] == "present":  # a thick echogenic rim, of uneven thickness
-        rim = np.exp(-0.5 * ((outside - 0.8) / (1.0 + 0.3 * np.clip(mottle, -2, 2))) ** 2)
-        echo += rim * (12 + 1.5 * mottle - echo)
-    if signs["margin"] == "spiculated":
-        for _ in range(rng.integers(8, 15)):
-            direction, length = rng.uniform(-np.pi, np.pi), rng.uniform(2.5, 6)
-            off = np.angle(np.exp(1j * (angle - direction))) + 0.04 * np.sin(
-                outside + 9 * direction
-            )
-            reach = np.hypot(rows - centre[0], across - centre[1])
-            spike = np.exp(-0.5 * (off * reach / 0.35) ** 2) * expit((length - outside) / 0.5)
-            strand = rng.choice(
-                [14, mass["echo"]]
-            )  # spicules are bright in fat and dark in gland: some of either
-            echo += spike * (outside > 0) * (strand - echo)
-
-    softness = EDGE[signs["margin"]]
-    ragged = outside + (0.6 * softness * mottle if softness > 0.3 else 0)
-    share = expit(-ragged / (0.6 * softness))
-    inner = mass["echo"] + mottle * {"heterogeneous": 4.0, "anechoic": 0}.get(signs["echo"], 1.8)
-    echo += share * (inner - echo)
-    attenuation += share * (mass["attenuation"] - attenuation)
-    specular *= 1 - share
-    if signs["margin"] in ("circumscribed", "microlobulated"):
-        specular += rng.uniform(0.1, 1.2) * interface(outside, step, 0.1) * np.exp(0.5 * mottle)
-        down, right = np.gradient(outside, step)
-        upright = np.abs(right) / (np.hypot(down, right) + 1e-9)
-        # Refraction at walls that run along the beam sends sound astray: an edge shadow under
-        # either flank.
-        attenuation += rng.uniform(0, 1.5) * upright**8 * np.exp(-0.5 * (outside / 0.35) ** 2)
-    return share
-
-
-# 3 x 5 bitmap font, rows from the top: the same on every machine.
-
-
-def _write(grey, text, row, column):
-    """Burn text into the image in place, its top left corner at row, column; what falls outside is
-    lost.
-    """
-    for place, letter in enumerate(text):
-        for down, line in enumerate(GLYPHS[letter].split()):
-            for right, bit in enumerate(line):
-                if bit == "1":
-                    _dot(grey, row + down, column + 4 * place + right)
-
-
-def _dot(grey, row, column):
-    if 0 <= row < SIZE and 0 <= column < SIZE:
-        grey[row, column] = 235
-
-
-def _burn_calipers(rng, grey, mask):
-    """Crosses at the ends of the mass's widest row and tallest column, dotted lines between them,
-    and 1 and 2.
-    """
-    row, column = int(mask.sum(axis=1).argmax()), int(mask.sum(axis=0).argmax())
-    left, right = np.flatnonzero(mask[row])[[0, -1]] + rng.integers(-2, 3, 2)
-    top, bottom = np.flatnonzero(mask[:, column])[[0, -1]] + rng.integers(-2, 3, 2)
-    slant = rng.integers(-4, 5, 2)
-    for number, (start, end) in enumerate(
-        [
-            ((row - slant[0], left), (row + slant[0], right)),
-            ((top, column - slant[1]), (bottom, column + slant[1])),
-        ],
-        1,
-    ):
-        for share in np.arange(0, 1, 3 / max(np.hypot(end[0] - start[0], end[1] - start[1]), 3)):
-            _dot(grey, *(int(round(a + share * (b - a))) for a, b in zip(start, end, strict=True)))
-        for row_, column_ in (start, end):
-            for reach in range(-2, 3):
-                _dot(grey, row_ + reach, column_)
-                _dot(grey, row_, column_ + reach)
-        _write(grey, str(number), end[0] + 2, end[1] + 4)
-
-
-def _burn_text(rng, grey):
-    """A label near one of the edges and, in half of the images, a centimetre scale along the right
-    side.
-    """
-    text = str(
-        rng.choice(
-            ["RT", "LT", "RT BREAST", "LT BREAST", "RT AX", "LT 10:00", "RT 2:00", "LT 6:30"]
-        )
-    )
-    row = int(rng.choice([rng.integers(4, 12), rng.integers(SIZE - 20, SIZE - 8)]))
-    _write(grey, text, row, int(rng.integers(4, SIZE - 4 * len(text) - 4)))
-    if rng.random() < 0.5:
-        for tick in range(0, SIZE, 8):
-            grey[tick, SIZE - (5 if tick % 40 == 0 else 3) :] = 200
