@@ -15,7 +15,6 @@ CELLS = {"5_compare": 15}  # at most so many code cells
 NOT_YET = {  # notebooks that do not obey yet; each leaves this set when it is rewritten
     "0_start_here",
     "1_prepare",
-    "2_train",
     "3_attribute",
     "4_select",
     "5_compare",
@@ -55,7 +54,9 @@ def test_cells_are_short_and_define_no_functions(path):
         found["notebook"] = [f"{len(code)} code cells"]
     if found and path.stem in NOT_YET:
         pytest.skip("not rewritten yet")
-    assert not found, "\n".join(f"{name}: {rule}" for name, rules in found.items() for rule in rules)
+    assert not found, "\n".join(
+        f"{name}: {rule}" for name, rules in found.items() for rule in rules
+    )
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
