@@ -16,7 +16,6 @@ NOT_YET = {  # notebooks that do not obey yet; each leaves this set when it is r
     "0_start_here",
     "1_prepare",
     "3_attribute",
-    "4_select",
     "5_compare",
     "6_clusters",
     "7_units",
