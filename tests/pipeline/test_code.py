@@ -174,7 +174,7 @@ def test_magics_and_a_cell_that_is_no_python(tmp_path):
 
 
 # ---- this package
-DRAWN = {"train", "compare", "clusters", "units", "figures"}  # by notebooks that draw with colours
+DRAWN = {"compare", "clusters", "units", "figures"}  # by notebooks that draw with colours
 
 
 @pytest.fixture(scope="module")
