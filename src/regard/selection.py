@@ -8,20 +8,18 @@ that form a single group, selects nothing.
 import inspect
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
+from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from regard import kernels
 from regard.core import parameters as known_parameters
-from regard.kernels.mean_shift_1d import RESOLUTION
-
-NONE = -torch.inf  # the value of a pixel that takes no part
+from regard.kernels import groups
+from regard.kernels.groups import NONE
 
 # name -> the values that a selector sees of signed, raw maps
-OF = {
+OF: dict[str, Callable[[Tensor], Tensor]] = {
     "positive": lambda maps: torch.where(maps > 0, maps, NONE),
     "absolute": lambda maps: torch.where(maps != 0, maps.abs(), NONE),
     "signed": lambda maps: maps,
@@ -71,22 +69,8 @@ def kmeans(values: Tensor, k: int = 3, space: str = "value") -> Tensor:
     if isinstance(k, bool) or not isinstance(k, int) or k < 2:
         raise ValueError(f"k must be a whole number of groups, at least 2, not {k!r}")
     if _by_position(space):
-        return _each(values, lambda one: _kmeans_position(one, k))
-    return _each(values, lambda one: _kmeans_value(one, k))
-
-
-def _kmeans_value(values: Tensor, k: int) -> Tensor:
-    return _kmeans_levels(values, k)[0]
-
-
-def _kmeans_levels(values: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    """The region, and the centres of the groups in order."""
-    region, centres = values > NONE, values.new_zeros(0)
-    if region.any():
-        labels, centres = kernels.kmeans_1d(values[region], k)
-        centres = centres[~centres.isnan()]
-        region[region.clone()] = (labels == len(centres) - 1) & (len(centres) > 1)
-    return region, centres
+        return _each(values, lambda one: groups.kmeans_of_positions(one, k))
+    return _each(values, lambda one: groups.kmeans_of_values(one, k)[0])
 
 
 def meanshift(
@@ -108,8 +92,10 @@ def meanshift(
     """
     _check_keep(keep)
     if _by_position(space):
-        return _each(values, lambda one: _meanshift_position(one, bandwidth, quantile, keep, side))
-    return _each(values, lambda one: _meanshift_value(one, bandwidth, quantile, keep))
+        return _each(
+            values, lambda one: groups.mean_shift_of_positions(one, bandwidth, quantile, keep, side)
+        )
+    return _each(values, lambda one: groups.mean_shift_of_values(one, bandwidth, quantile, keep)[0])
 
 
 def collapsed(maps: Tensor, quantile: float = 0.3, of: str = "positive") -> Tensor:
@@ -118,112 +104,9 @@ def collapsed(maps: Tensor, quantile: float = 0.3, of: str = "positive") -> Tens
     (N,)."""
     taking = [one[one > NONE] for one in OF[of](maps)]
     return torch.tensor(
-        [bool(len(some)) and not _bandwidth(some, quantile) for some in taking], dtype=torch.bool
+        [bool(len(some)) and not groups.resolved_bandwidth(some, quantile) for some in taking],
+        dtype=torch.bool,
     )
-
-
-def _bandwidth(taking: Tensor, quantile: float) -> float:
-    """The estimated bandwidth of values (n,), 0 where it is below what the kernel resolves."""
-    width = kernels.bandwidth_1d(taking, quantile)
-    return width if width >= RESOLUTION * float(taking.abs().max()) else 0.0
-
-
-def _meanshift_value(values: Tensor, bandwidth: float | None, quantile: float, keep: str) -> Tensor:
-    return _meanshift_levels(values, bandwidth, quantile, keep)[0]
-
-
-def _meanshift_levels(
-    values: Tensor, bandwidth: float | None = None, quantile: float = 0.3, keep: str = "above"
-) -> tuple[Tensor, Tensor]:
-    """The region, and the modes."""
-    region = values > NONE
-    taking = values[region]
-    width = (
-        (_bandwidth(taking, quantile) if bandwidth is None else bandwidth) if len(taking) else 0.0
-    )
-    if not width:
-        return torch.zeros_like(region), values.new_zeros(0)
-    labels, modes = kernels.mean_shift_1d(taking, width)
-    region[region.clone()] = _above(modes, labels, keep)
-    return region, modes
-
-
-def _above(heights: Tensor, labels: Tensor, keep: str) -> Tensor:
-    """Which members of groups, of `heights` (K,), lie above the most populous group, or in the
-    highest of several.
-    """
-    if keep == "top":
-        return heights[labels] == (heights.max() if len(heights) > 1 else torch.inf)
-    members = torch.bincount(labels, minlength=len(heights))
-    return heights[labels] > heights[members.argmax()]
-
-
-def _meanshift_position(
-    values: Tensor, bandwidth: float | None, quantile: float, keep: str, side: int
-) -> Tensor:
-    from sklearn.cluster import estimate_bandwidth  # takes a second
-
-    small = _averaged(values, side)
-    region, points = small > NONE, _points(small)
-    if len(points) > 1:
-        width = estimate_bandwidth(points.numpy(), quantile=quantile, n_samples=500, random_state=0)
-        width = width if bandwidth is None else bandwidth
-        if width > 0:
-            labels, modes = kernels.mean_shift(points.to(values.device), width)
-            region[region.clone()] = _above(modes[:, 2], labels, keep)
-            return _enlarged(region, values)
-    return torch.zeros_like(values, dtype=torch.bool)
-
-
-def _kmeans_position(values: Tensor, k: int) -> Tensor:
-    from sklearn.cluster import KMeans  # takes a second
-
-    region, points = values > NONE, _points(values).numpy()
-    if len(np.unique(points[:, 2])) < 2 or len(points) < k:
-        return torch.zeros_like(region)
-    found = KMeans(k, n_init=10, random_state=0).fit(points)
-    top = found.cluster_centers_[:, 2].argmax()
-    region[region.clone()] = torch.from_numpy(found.labels_ == top).to(region.device)
-    return region
-
-
-def _points(values: Tensor) -> Tensor:
-    """(x, y, value) of what takes part, (n, 3) float64 on the CPU: shares of the longer side and of
-    the largest value.
-    """
-    values = values.double().cpu()
-    rows, columns = (values > NONE).nonzero().unbind(1)
-    taking = values[rows, columns]
-    largest = taking.abs().max() if len(taking) and taking.any() else 1.0
-    return torch.stack(
-        [columns / max(values.shape), rows / max(values.shape), taking / largest], dim=1
-    )
-
-
-def _averaged(values: Tensor, side: int) -> Tensor:
-    """`values` at no more than `side` pixels a side: means of what takes part, none where nothing
-    does.
-    """
-    if max(values.shape) <= side:
-        return values
-    size = [max(1, round(length * side / max(values.shape))) for length in values.shape]
-
-    def pool(given):
-        return functional.adaptive_avg_pool2d(given[None, None].double(), size)[0, 0]
-
-    share = pool(values > NONE)
-    return torch.where(share > 0, pool(torch.where(values > NONE, values, 0.0)) / share, NONE)
-
-
-def _enlarged(region: Tensor, values: Tensor) -> Tensor:
-    """A region at the size of `values`, of which only what takes part."""
-    larger = (
-        functional.interpolate(region[None, None].double(), values.shape, mode="nearest-exact")[
-            0, 0
-        ]
-        > 0.5
-    )
-    return larger & (values > NONE)
 
 
 def otsu(values: Tensor, min_max: bool = False) -> Tensor:
@@ -280,7 +163,7 @@ def relative_max(values: Tensor, share: float = 0.2) -> Tensor:
 
 
 # name -> function (values, **parameters) -> bool (N, H, W)
-SELECTIONS = {
+SELECTIONS: dict[str, Callable[..., Tensor]] = {
     "bins": bins,
     "kmeans": kmeans,
     "meanshift": meanshift,
@@ -306,6 +189,13 @@ def select(maps: Tensor, method: str = "meanshift", of: str = "positive", **para
     return SELECTIONS[method](torch.where(valid, OF[of](maps), NONE), **parameters)
 
 
+# those that group values -> function (values (H, W), **parameters) -> (region, levels)
+GROUPED: dict[str, Callable[..., tuple[Tensor, Tensor]]] = {
+    "kmeans": groups.kmeans_of_values,
+    "meanshift": groups.mean_shift_of_values,
+}
+
+
 def levels(
     map_: Tensor, method: str, of: str = "positive", **parameters
 ) -> tuple[Tensor, list[float]]:
@@ -319,14 +209,13 @@ def levels(
         raise ValueError(f"{method} of positions has no levels of the values alone")
     check(method, of, parameters)
     values = OF[of](map_) if torch.isfinite(map_).all() else torch.full_like(map_, NONE)
-    grouped = {"kmeans": _kmeans_levels, "meanshift": _meanshift_levels}.get(method)
-    if grouped:  # once, for both
+    if method in GROUPED:  # once, for both
         own = {
             name: value
             for name, value in (defaults(method) | parameters).items()
             if name not in ("space", "side")
         }
-        region, marks = grouped(values, **own)
+        region, marks = GROUPED[method](values, **own)
         return region, marks.tolist()
     region = select(map_[None], method, of, **parameters)[0]
     taking = values[values > NONE]
@@ -356,7 +245,7 @@ def variants(
     Raises ValueError for what `check` refuses, and for parameters or values that are no block or
     list.
     """
-    found = {}
+    found: dict[str, dict[str, Any]] = {}
     for name, parameters in selections.items():
         if not isinstance(parameters, Mapping):
             raise ValueError(

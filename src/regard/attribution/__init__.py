@@ -10,6 +10,7 @@ import functools
 import inspect
 import numbers
 from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -27,7 +28,7 @@ from regard.core import parameters as known_parameters
 from regard.kernels.batch_size import at_once
 
 # name -> function (model, images, targets, **parameters) -> (N, H, W)
-METHODS = {
+METHODS: dict[str, Callable[..., Tensor]] = {
     "gradient": gradient,
     "gradient-x-input": gradient_x_input,
     "integrated-gradients": integrated_gradients,
@@ -89,14 +90,23 @@ def attribute(
     model = accepted.unwrapped(model)
     with torch.inference_mode(False):  # a gradient is needed, whatever the caller switched off
         return _attribute(
-            *map(_trackable, (model, images, targets)), method, memory, batch, parameters
+            _trackable(model),
+            _trackable(images),
+            _trackable(targets),
+            method,
+            memory,
+            batch,
+            parameters,
         )
 
 
-def _trackable(value: nn.Module | Tensor | Sequence[int]) -> nn.Module | Tensor | Sequence[int]:
+T = TypeVar("T")
+
+
+def _trackable(value: T) -> T:
     """`value`, or a copy where it was made in torch.inference_mode(), which gradients refuse."""
     if isinstance(value, Tensor):
-        return value.clone() if value.is_inference() else value
+        return value.clone() if value.is_inference() else value  # type: ignore[return-value]
     if not isinstance(value, nn.Module):
         return value
     held = value.state_dict(keep_vars=True).values()  # and what a layer stores beside tensors

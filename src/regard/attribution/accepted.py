@@ -4,11 +4,13 @@ for each of them.
 
 import copy
 from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 KINDS = (torch.float32, torch.float64)
+T = TypeVar("T")
 
 
 def check(model: nn.Module, images: Tensor, targets: Tensor | Sequence[int]) -> Tensor:
@@ -41,7 +43,12 @@ def check(model: nn.Module, images: Tensor, targets: Tensor | Sequence[int]) -> 
     _check_model(model, images)
     if len(images):
         logits = _logits(model, images[:1])
-        classes = model.head.out_features if logits is None else logits.shape[1]
+        if logits is None:
+            head = model.get_submodule("head")
+            assert isinstance(head, nn.Linear), "`_built` says so"
+            classes = head.out_features
+        else:
+            classes = logits.shape[1]
         if targets.min() < 0 or targets.max() >= classes:
             raise ValueError(
                 f"targets must be in 0..{classes - 1}, found "
@@ -170,7 +177,7 @@ _ADVICE = {
 }
 
 
-def explained(function: Callable, *arguments, what: str = "the model") -> object:
+def explained(function: Callable[..., T], *arguments: Any, what: str = "the model") -> T:
     """What `function` gives of `arguments`; an error of torch's becomes a ValueError of one
     sentence that begins with `what`.
 
@@ -209,8 +216,8 @@ def unwrapped(model: nn.Module) -> nn.Module:
 
     Raises ValueError for what TorchScript or quantisation made, inside which there is no network.
     """
-    while isinstance(getattr(model, "_orig_mod", None), nn.Module):
-        model = model._orig_mod
+    while isinstance(inner := getattr(model, "_orig_mod", None), nn.Module):
+        model = inner
     for name, module in model.named_modules() if isinstance(model, nn.Module) else ():
         if isinstance(module, torch.jit.ScriptModule):
             made = "TorchScript, whose layers cannot be reached"

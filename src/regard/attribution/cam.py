@@ -78,11 +78,12 @@ def _last(model: nn.Module, images: Tensor, targets: Tensor) -> tuple[Tensor, Te
     it.
     """
     features, pool, head = _parts(model, "grad-cam")
+    flatten = model.get_submodule("flatten")
     with torch.no_grad():
         activations = features(images)
     activations.requires_grad_(True)
     with torch.enable_grad():
-        logits = head(model.flatten(pool(activations))).gather(1, targets[:, None]).sum()
+        logits = head(flatten(pool(activations))).gather(1, targets[:, None]).sum()
         (gradient,) = torch.autograd.grad(logits, activations)
     return activations.detach(), gradient
 

@@ -3,7 +3,7 @@ shows nothing about it.
 """
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import torch
@@ -31,7 +31,7 @@ def centre(images: Tensor, width: float = 0.25) -> Tensor:
     """
     height, length = images.shape[-2:]
 
-    def axis(size):
+    def axis(size: int) -> Tensor:
         return torch.exp(-0.5 * ((torch.arange(size) + 0.5 - size / 2) / (width * size)) ** 2)
 
     return (axis(height)[:, None] * axis(length)[None, :]).expand(len(images), -1, -1).clone()
@@ -106,9 +106,9 @@ def random_network(
     """
     from regard.attribution import attribute  # the registry, which holds these null maps as well
 
-    for name, value in (("model", model), ("targets", targets)):
-        if value is None:
-            raise ValueError(f"the null map 'random-network' needs {name}=")
+    if model is None or targets is None:
+        lacking = "model" if model is None else "targets"
+        raise ValueError(f"the null map 'random-network' needs {lacking}=")
     if isinstance(networks, bool) or not isinstance(networks, int) or networks < MIN_NETWORKS:
         raise ValueError(
             f"the null map 'random-network' is a mean over `networks`, {MIN_NETWORKS} at least: "
@@ -197,7 +197,7 @@ def _unregistered(model: nn.Module) -> str:
     return ""
 
 
-NULLS = {
+NULLS: dict[str, Callable[..., Tensor]] = {
     "ones": ones,
     "centre": centre,
     "edges": edges,

@@ -4,6 +4,7 @@ in our batches.
 
 import copy
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
@@ -49,7 +50,7 @@ def shap(
         raise ValueError(f"unknown algorithm {algorithm!r}; known are {', '.join(ALGORITHMS)}")
     maps = []
     quick = model if algorithm == "gradient" else evaluator(model, precision)
-    options = {
+    options: dict[str, dict[str, Any]] = {
         "partition": {"blur": blur},
         "kernel": {"kind": superpixels, "fill": fill, "l1_reg": l1_reg},
         "gradient": {"blur": blur},
@@ -72,7 +73,7 @@ def blurred(image: Tensor, blur: int) -> np.ndarray:
 
 
 def _partition(
-    quick, image: Tensor, target: int, evaluations: int, chunk: int, seed: int, blur: int
+    quick: nn.Module, image: Tensor, target: int, evaluations: int, chunk: int, seed: int, blur: int
 ) -> Tensor:
     from shap import PartitionExplainer
     from shap.maskers import Image
@@ -96,15 +97,15 @@ def _partition(
 
 
 def _kernel(
-    quick,
+    quick: nn.Module,
     image: Tensor,
     target: int,
     evaluations: int,
     chunk: int,
     seed: int,
     kind: str,
-    fill,
-    l1_reg,
+    fill: str | float,
+    l1_reg: str | float | bool,
 ) -> Tensor:
     from shap import KernelExplainer
 
@@ -141,7 +142,7 @@ class _Logit(nn.Module):
 
 
 def _gradient(
-    model, image: Tensor, target: int, evaluations: int, chunk: int, seed: int, blur: int
+    model: nn.Module, image: Tensor, target: int, evaluations: int, chunk: int, seed: int, blur: int
 ) -> Tensor:
     from shap import GradientExplainer
 
@@ -156,7 +157,12 @@ def _gradient(
     return torch.from_numpy(found.reshape(image.shape).sum(axis=0))
 
 
-ALGORITHMS = {"partition": _partition, "kernel": _kernel, "gradient": _gradient}
+# name -> function (network, image, target, evaluations, chunk, seed, **options) -> (H, W)
+ALGORITHMS: dict[str, Callable[..., Tensor]] = {
+    "partition": _partition,
+    "kernel": _kernel,
+    "gradient": _gradient,
+}
 
 
 def logits_of(
@@ -171,13 +177,13 @@ def logits_of(
     W, C) where a mask is True and `hidden` where it is not, as the shap library calls a model,
     which is on `device`."""
     kind = dtype_of(quick)
-    shown, hidden = (torch.from_numpy(value).to(device, kind) for value in (shown, hidden))
+    image, baseline = (torch.from_numpy(value).to(device, kind) for value in (shown, hidden))
 
     @torch.no_grad()
     def logits(masks: np.ndarray) -> np.ndarray:
         found = []
         for part in torch.from_numpy(masks).split(chunk):
-            seen = torch.where(part.to(device).view(-1, *shown.shape), shown, hidden)
+            seen = torch.where(part.to(device).view(-1, *image.shape), image, baseline)
             found.append(quick(seen.permute(0, 3, 1, 2))[:, target])  # channels_last as it is
         return torch.cat(found).double().cpu().numpy()
 

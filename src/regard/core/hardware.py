@@ -34,9 +34,8 @@ def deterministic(threads: int = THREADS) -> torch.device:
     # a warning where there is none: bilinear upsampling has no such backward on CUDA. The other
     # function that sets it imports torch's compiler, which takes seconds and is not used.
     torch.set_deterministic_debug_mode("warn")
-    torch.utils.deterministic.fill_uninitialized_memory = (
-        False  # a debugging aid that costs 7 % of a training step
-    )
+    # a debugging aid that costs 7 % of a training step
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 

@@ -25,9 +25,8 @@ def parameters(folder: Path | None = None) -> dict:
     """params.yaml as a dictionary. Raises ValueError as `strict_yaml.read` does, and for a file
     that holds no block.
     """
-    from regard.core import (
-        strict_yaml,  # here, so that no stage hangs on it: what it reads stands in build/settings
-    )
+    # here, so that no stage depends on it: what it reads stands in build/settings
+    from regard.core import strict_yaml
 
     found = strict_yaml.read((folder or root()) / "params.yaml")
     if not isinstance(found, dict):
@@ -58,9 +57,8 @@ def study(name: str, params: dict | None = None) -> dict:
     Raises KeyError for an unknown study or profile, ValueError for a `like` that goes round in
     circles and for a study that sets the profile.
     """
-    from regard.core import (
-        layers,  # here, so that no stage hangs on it: what it changes stands in build/settings
-    )
+    # here, so that no stage depends on it: what it changes stands in build/settings
+    from regard.core import layers
 
     params = parameters() if params is None else params
     studies, profile = params["studies"], params["profile"]
@@ -72,7 +70,26 @@ def study(name: str, params: dict | None = None) -> dict:
         raise KeyError(
             f"params.yaml: profile {profile!r} is not one of {sorted(params['profiles'])}"
         )
-    chain, current = [], name
+    settings = {key: value for key, value in params.items() if key not in ("studies", "profiles")}
+    settings = _merge(settings, params["profiles"][profile] or {})
+    for current in reversed(_chain(name, studies)):
+        entries = dict(studies[current] or {})
+        entries.pop("like", None)
+        own = entries.pop("profiles", None) or {}
+        if unknown := sorted(set(own) - set(params["profiles"])):
+            raise KeyError(
+                f"params.yaml: study {current!r} has no profile {unknown[0]!r}; known are "
+                f"{sorted(params['profiles'])}"
+            )
+        for change in (entries, own.get(profile) or {}):
+            settings = _merge(layers.without_foreign(settings, change), change)
+    return settings
+
+
+def _chain(name: str, studies: dict) -> list[str]:
+    """A study, what it is `like`, and so on."""
+    chain: list[str] = []
+    current: str | None = name
     while current is not None:
         if current not in studies:
             raise KeyError(f"params.yaml: no study {current!r}; known are {sorted(studies)}")
@@ -88,20 +105,7 @@ def study(name: str, params: dict | None = None) -> dict:
                 "studies"
             )
         current = entries.get("like")
-    settings = {key: value for key, value in params.items() if key not in ("studies", "profiles")}
-    settings = _merge(settings, params["profiles"][profile] or {})
-    for current in reversed(chain):
-        entries = dict(studies[current] or {})
-        entries.pop("like", None)
-        own = entries.pop("profiles", None) or {}
-        if unknown := sorted(set(own) - set(params["profiles"])):
-            raise KeyError(
-                f"params.yaml: study {current!r} has no profile {unknown[0]!r}; known are "
-                f"{sorted(params['profiles'])}"
-            )
-        for change in (entries, own.get(profile) or {}):
-            settings = _merge(layers.without_foreign(settings, change), change)
-    return settings
+    return chain
 
 
 COMMON = ("root", "seed", "profile")  # what a study tells all of its stages

@@ -69,10 +69,9 @@ def mean_interval(
     """Mean over the cases and its 95 % interval over patients, as of `mean_intervals`; all NaN
     without a defined value.
     """
-    return tuple(
-        float(each[0])
-        for each in mean_intervals(np.asarray(values, float)[:, None], patients, draws, seed)
-    )
+    column = np.asarray(values, float)[:, None]
+    mean, low, high = mean_intervals(column, patients, draws, seed)
+    return float(mean[0]), float(low[0]), float(high[0])
 
 
 def mean_intervals(
@@ -141,7 +140,7 @@ def _by_patient(
     """Columns of values (N, K) that are defined for the same cases, together: which they are, their
     sums (P, k) and the number of cases (P,) of each patient who has any, patients by name."""
     patients, defined = np.asarray(patients).astype(str), ~np.isnan(values)
-    alike = {}
+    alike: dict[bytes, list[int]] = {}
     for column in range(values.shape[1]):
         alike.setdefault(defined[:, column].tobytes(), []).append(column)
     for columns in map(np.array, alike.values()):

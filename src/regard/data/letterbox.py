@@ -78,7 +78,7 @@ def squares(images: Sequence[np.ndarray], size: int) -> np.ndarray:
     """Images of any size on squares: uint8 (N, size, size), or (N, size, size, 3) when any of them
     has colours.
     """
-    made = [to_square(image, letterbox(*image.shape[:2], size)) for image in images]
+    made = [to_square(image, letterbox(image.shape[0], image.shape[1], size)) for image in images]
     if any(square.ndim == 3 for square in made):
         made = [
             square if square.ndim == 3 else np.repeat(square[..., None], 3, axis=2)
@@ -96,7 +96,7 @@ def without_padding(
     What is made from whole maps must not see the padding: its border would be an edge and its zeros
     would be values.
     """
-    found = None
+    found: Tensor | None = None
     for box in dict.fromkeys(boxes):
         rows = [row for row, other in enumerate(boxes) if other == box]
         down, across = inner(box)
@@ -108,6 +108,7 @@ def without_padding(
             torch.arange(box.size)[down, None],
             torch.arange(box.size)[across],
         ] = made
+    assert found is not None, "no maps"
     return found
 
 
@@ -142,6 +143,8 @@ def from_square(maps: Tensor, box: Letterbox) -> Tensor:
     )[:, 0]
 
 
-def upsample(maps: Tensor, size: tuple[int, int]) -> Tensor:
+def upsample(maps: Tensor, size: Sequence[int]) -> Tensor:
     """Maps (N, h, w) at `size` (H, W), bilinear, align_corners=False."""
-    return functional.interpolate(maps[:, None], size, mode="bilinear", align_corners=False)[:, 0]
+    return functional.interpolate(maps[:, None], tuple(size), mode="bilinear", align_corners=False)[
+        :, 0
+    ]

@@ -262,7 +262,7 @@ def outlined(regions: Mapping[str, np.ndarray], expert: str) -> dict[str, bool]:
     """Whether the expert's region of a case is somewhere on its image: {"": whether} for all
     targets, or of each annotated finding {finding: whether}; nothing where it is not annotated."""
     found = {name: bool(mask.any()) for name, mask in _outlines(regions, expert).items()}
-    return found if expert == "finding" else {"": drawn for drawn in found.values()}
+    return found if expert == "finding" else {"": any(found.values())} if found else {}
 
 
 def _outlines(regions: Mapping[str, np.ndarray], expert: str) -> dict[str, np.ndarray]:

@@ -17,9 +17,8 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
-_MADE: weakref.WeakKeyDictionary[nn.Module, str] = (
-    weakref.WeakKeyDictionary()
-)  # what `evaluator` gave, and its precision
+# what `evaluator` gave, and its precision
+_MADE: weakref.WeakKeyDictionary[nn.Module, str] = weakref.WeakKeyDictionary()
 
 
 def evaluator(model: nn.Module, precision: str = "float32") -> nn.Module:
@@ -39,7 +38,7 @@ def evaluator(model: nn.Module, precision: str = "float32") -> nn.Module:
     quick = copy.deepcopy(model).requires_grad_(False)
     for chain in [module for module in quick.modules() if isinstance(module, nn.Sequential)]:
         _shorten(chain)
-    quick = quick.to(dtype=kind, memory_format=torch.channels_last)
+    quick = quick.to(dtype=kind).to(memory_format=torch.channels_last)
     if kind == torch.bfloat16:
         for module in quick.modules():
             if isinstance(module, nn.Linear | nn.AdaptiveAvgPool2d | nn.AdaptiveMaxPool2d):
@@ -60,10 +59,10 @@ def _shorten(chain: nn.Sequential) -> None:
     """Merge and overwrite within one chain, where nobody else sees what lies between two
     modules.
     """
-    before, last = None, ""
-    for name, module in list(
-        chain._modules.items()
-    ):  # with repeats, which named_children leaves out
+    before: nn.Module | None = None
+    last = ""
+    # with repeats, which named_children leaves out
+    for name, module in list(chain._modules.items()):
         if isinstance(module, nn.BatchNorm2d) and isinstance(before, nn.Conv2d):
             before = fuse_conv_bn_eval(before, module)
             chain._modules[last], chain._modules[name] = before, nn.Identity()
@@ -71,9 +70,8 @@ def _shorten(chain: nn.Sequential) -> None:
         if isinstance(module, nn.ReLU) and isinstance(
             before, nn.Conv2d | nn.BatchNorm2d | nn.Linear
         ):
-            chain._modules[name] = nn.ReLU(
-                inplace=True
-            )  # another one: the old may be at work elsewhere as well
+            # another one: the old may be at work elsewhere as well
+            chain._modules[name] = nn.ReLU(inplace=True)
         before, last = module, name
 
 

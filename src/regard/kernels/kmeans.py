@@ -39,7 +39,9 @@ def kmeans_1d(values: Tensor, k: int) -> tuple[Tensor, Tensor]:
     if not torch.isfinite(values).all():
         raise ValueError("k-means needs finite values")
     if values.ndim == 2:
-        return tuple(torch.stack(each) for each in zip(*(kmeans_1d(row, k) for row in values)))
+        pairs = [kmeans_1d(row, k) for row in values]
+        labels, centres = (torch.stack(each) for each in zip(*pairs))
+        return labels, centres
     distinct, repeats = ordered(values).unique_consecutive(return_counts=True)
     runs = _Runs(distinct.double().cpu().numpy(), repeats.cpu().numpy())
     found = runs.means(_best(runs, min(k, runs.count)))
@@ -138,8 +140,8 @@ def _starts(runs: _Runs, k: int) -> np.ndarray:
     """
     shares = np.arange(1, k) / k
     even = runs.values[0] + shares * (runs.values[-1] - runs.values[0])
-    inner = [(shares**power * runs.count).astype(np.int64) for power in (1, 0.3, 0.1)]
-    inner = runs.apart(np.stack([*inner, np.searchsorted(runs.values, even)]))
+    skewed = [(shares**power * runs.count).astype(np.int64) for power in (1, 0.3, 0.1)]
+    inner = runs.apart(np.stack([*skewed, np.searchsorted(runs.values, even)]))
     ends = np.zeros_like(inner[:, :1])
     return np.concatenate([ends, inner, ends + runs.count], axis=1)
 

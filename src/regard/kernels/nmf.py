@@ -88,22 +88,19 @@ def nndsvda(values: Tensor | Iterable[Tensor], k: int) -> Tensor:
 
     Raises ValueError for a k that is not from 1 to the number of columns.
     """
-    gram, total, count = 0.0, 0.0, 0
-    for part in _parts(values):
-        gram, total, count = (
-            gram + (part.T @ part).double(),
-            total + part.sum().double(),
-            count + part.numel(),
-        )
+    gram, total, count = torch.zeros(0), torch.zeros(()), 0
+    for number, part in enumerate(_parts(values)):
+        square, whole = (part.T @ part).double(), part.sum().double()
+        gram, total = (gram + square, total + whole) if number else (square, whole)
+        count += part.numel()
     if not 1 <= k <= len(gram):
         raise ValueError(
             f"a factorisation of {len(gram)} columns has from 1 to {len(gram)} components, not {k}"
         )
     squares, right = torch.linalg.eigh(gram)
     singular, right = squares.flip(0)[:k].clamp(min=0).sqrt(), right.flip(1)[:, :k]
-    sides = torch.zeros(
-        2, k, dtype=torch.float64, device=gram.device
-    )  # squared length of u's positive and negative side
+    # squared length of u's positive and negative side
+    sides = torch.zeros(2, k, dtype=torch.float64, device=gram.device)
     for part in _parts(values):
         left = (part @ right.to(part)).double() / singular.clamp(
             min=torch.finfo(torch.float64).tiny
@@ -131,7 +128,7 @@ def _parts(values: Tensor | Iterable[Tensor]) -> Iterator[Tensor]:
 
 def _checked(values: Tensor | Iterable[Tensor], start: Tensor, weights: Tensor | None) -> Tensor:
     """The squared norm (B,), float64, of V as each fit weighs it."""
-    size = []
+    sizes = []
     for part in _parts(values):
         if part.ndim != 2 or part.shape[1] != start.shape[2]:
             raise ValueError(
@@ -144,8 +141,8 @@ def _checked(values: Tensor | Iterable[Tensor], start: Tensor, weights: Tensor |
                 "V has a negative or non-finite value: factorise what comes after a ReLU"
             )
         squares = part.to(start.device).square().sum(1).double()
-        size.append(squares)
-    size = torch.cat(size) if size else torch.zeros(0)
+        sizes.append(squares)
+    size = torch.cat(sizes) if sizes else torch.zeros(0)
     if weights is not None and weights.shape != (len(start), len(size)):
         raise ValueError(
             f"weights must be (fits, rows), {(len(start), len(size))}, not {tuple(weights.shape)}"
@@ -159,13 +156,13 @@ def _checked(values: Tensor | Iterable[Tensor], start: Tensor, weights: Tensor |
 
 
 def _fit(
-    values,
+    values: Tensor | Iterable[Tensor],
     dictionary: Tensor,
     weights: Tensor | None,
     iterations: int,
     tolerance: float,
     total: Tensor,
-):
+) -> tuple[Tensor, list[Tensor]]:
     """HALS from `dictionary` (B, K, C): the new one, and the error after each iteration. total:
     squared norm of V.
     """

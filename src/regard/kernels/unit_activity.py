@@ -5,6 +5,7 @@ A data set's activations need not fit in memory: of each unit only the values ab
 kept, and the images where it is strongest.
 """
 
+import itertools
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -39,17 +40,18 @@ def activity(
             f"the share of locations above the threshold must be above 0 and below 1, not {share}"
         )
     keep = max(1, int(share * locations))
-    kept = largest = places = None
+    kept, largest = torch.zeros(0), torch.zeros(0)
+    places = torch.zeros(0, dtype=torch.int64)
     seen = begin = 0
-    for part in parts:
+    for first, part in zip(itertools.chain([True], itertools.repeat(False)), parts):
         units = part.shape[1]
         flat = part.transpose(0, 1).flatten(1)  # (U, n h w)
         seen += flat.shape[1]
-        kept = several_largest(flat if kept is None else torch.cat([kept, flat], dim=1), keep)
+        kept = several_largest(flat if first else torch.cat([kept, flat], dim=1), keep)
         strongest = part.flatten(2).amax(dim=2).T  # (U, n)
         number = torch.arange(begin, begin + len(part), device=part.device).expand(units, -1)
         begin += len(part)
-        if largest is not None:
+        if not first:
             strongest, number = (
                 torch.cat([largest, strongest], dim=1),
                 torch.cat([places, number], dim=1),

@@ -81,7 +81,7 @@ def _states(content: object, name: str = "") -> dict[str, dict[str, Tensor]]:
     """Dotted name -> state dict, of all in nested mappings but those of optimisers."""
     if state := _state(content):
         return {name: state}
-    found = {}
+    found: dict[str, dict[str, Tensor]] = {}
     for key, value in content.items() if isinstance(content, Mapping) else ():
         if isinstance(key, str) and "optim" not in key.lower():  # which may keep some per weight
             found |= _states(value, f"{name}.{key}" if name else key)

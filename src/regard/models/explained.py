@@ -38,6 +38,7 @@ def predictions(
     rows = []
     for place, name in enumerate(classes):
         if kind == "findings":
+            assert thresholds is not None, "findings are called by thresholds"
             truth, said, cut = values[:, place], chosen[:, place], thresholds[place]
         else:
             truth, said = np.where(values < 0, np.nan, values == place), chosen == place

@@ -94,7 +94,10 @@ def _by_score(
     order = np.argsort(scores, kind="stable")
     starts = np.flatnonzero(np.diff(scores[order], prepend=-np.inf) > 0)
     weights, positive = weights[:, order], positive[order]
-    return tuple(np.add.reduceat(weights * kept, starts, axis=1) for kept in (positive, ~positive))
+    present, absent = (
+        np.add.reduceat(weights * kept, starts, axis=1) for kept in (positive, ~positive)
+    )
+    return present, absent
 
 
 def called(scores: np.ndarray, thresholds: np.ndarray | None, kind: str) -> np.ndarray:
@@ -133,39 +136,50 @@ def performance(
     `draws` less those in which the value is undefined, 0 for Wilson's; flagged: of a target, and of
     the mean, whose AUROC could be less than HARDLY_KNOWN, or has no interval. Columns PERFORMANCE.
     """
-    chosen, rows, together = called(scores, thresholds, kind), [], []
-    whole = (
-        targets.numpy()
-        if kind == "findings"
-        else np.where(targets.numpy() < 0, np.nan, targets.numpy())
-    )
+    chosen, values = called(scores, thresholds, kind), targets.numpy()
+    whole = values if kind == "findings" else np.where(values < 0, np.nan, values)
+    rows: list[dict] = []
+    of_targets = []
     for place, positive, score in one_against_rest(targets, scores):
         known = ~np.isnan(whole[:, place] if kind == "findings" else whole)
         said = chosen[known, place] if kind == "findings" else chosen[known] == place
-        every, whose = np.full(len(positive), True), patients[known]
-        areas = {"auroc": partial(auroc, positive, score), "auprc": partial(auprc, positive, score)}
-        shares = {
-            "accuracy": (said == positive, every),
-            "sensitivity": (said, positive),
-            "specificity": (~said, ~positive),
-        }
-        own = [
-            _area(classes[place], name, measure, every, whose, draws, seed)
-            for name, measure in areas.items()
-        ]
-        own += [_share(classes[place], name, *right, whose) for name, right in shares.items()]
-        rows += _flagged([row | {"n_positive": int(positive.sum())} for row in own])
-        together.append((positive, score, known))
+        rows += _rows(classes[place], positive, score, said, patients[known], draws, seed)
+        of_targets.append((positive, score, known))
     if kind == "findings" or len(classes) > 2:
-        told = ~np.isnan(whole).reshape(len(whole), -1).all(axis=1)
-        rows += _flagged(
-            [_area(MEAN, "auroc", partial(_mean_area, together), told, patients, draws, seed)]
-        )
+        some = ~np.isnan(whole).reshape(len(whole), -1).all(axis=1)
+        mean_area = partial(_mean_area, of_targets)
+        rows += _flagged([_area(MEAN, "auroc", mean_area, some, patients, draws, seed)])
     if kind == "label" and len(classes) > 2:
         known = ~np.isnan(whole)
         rows.append(_share("all classes", "accuracy", chosen == whole, known, patients))
         rows[-1]["flagged"] = rows[-2]["flagged"]
     return pd.DataFrame(rows, columns=PERFORMANCE).astype({"n_positive": "Int64"})
+
+
+def _rows(
+    target: str,
+    positive: np.ndarray,
+    scores: np.ndarray,
+    said: np.ndarray,
+    patients: np.ndarray,
+    draws: int,
+    seed: int,
+) -> list[dict]:
+    """The rows of one target, from the cases where it is known: bool `positive`, their scores, and
+    what the network called (`said`), (N,) each."""
+    every = np.full(len(positive), True)
+    areas = {"auroc": partial(auroc, positive, scores), "auprc": partial(auprc, positive, scores)}
+    shares = {
+        "accuracy": (said == positive, every),
+        "sensitivity": (said, positive),
+        "specificity": (~said, ~positive),
+    }
+    rows = [
+        _area(target, name, measure, every, patients, draws, seed)
+        for name, measure in areas.items()
+    ]
+    rows += [_share(target, name, *right, patients) for name, right in shares.items()]
+    return _flagged([row | {"n_positive": int(positive.sum())} for row in rows])
 
 
 def _flagged(rows: list[dict]) -> list[dict]:
@@ -177,9 +191,8 @@ def _mean_area(targets: Sequence[tuple], weights: np.ndarray) -> np.ndarray:
     """The mean AUROC of targets (positive, scores, known) under weights (draws, N) of all cases:
     (draws,).
     """
-    return np.mean(
-        [auroc(positive, scores, weights[:, known]) for positive, scores, known in targets], axis=0
-    )
+    areas = [auroc(positive, scores, weights[:, known]) for positive, scores, known in targets]
+    return np.mean(np.asarray(areas), axis=0)
 
 
 def _area(

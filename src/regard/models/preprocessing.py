@@ -61,7 +61,7 @@ def preprocessing(
     that is no finite number, another count, a deviation that is not positive and a range that does
     not rise.
     """
-    found = {}
+    found: dict[str, tuple] = {}
     for name, value in (("mean", mean), ("std", std), ("range", range)):
         numbers = [value] if isinstance(value, int | float) else value
         wanted = (2,) if name == "range" else (1, 3)

@@ -8,10 +8,12 @@ Farrell, "Improving Fractal Pre-training" (WACV 2022), which keeps to well-sprea
 image depends on (seed, category, instance) only, however many are drawn.
 """
 
+import functools
 import inspect
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -25,24 +27,18 @@ from regard.models import backbones
 MAPS = (2, 8)  # fewest and most affine maps in a system, as in Kataoka et al.
 # a category must visit more than this share of the pixels (the filling rate of Kataoka et al.) ...
 FILL = 0.2
-FILL_SIZE, FILL_POINTS = (
-    64,
-    16384,
-)  # ... of a square frame of FILL_SIZE pixels, in FILL_POINTS points
-WEIGHTS = (
-    0.8,
-    1.2,
-)  # range of the factor on one coefficient of all maps that makes an instance (Kataoka et al.)
+# ... of a square frame of FILL_SIZE pixels, in FILL_POINTS points
+FILL_SIZE, FILL_POINTS = 64, 16384
+# range of the factor on one coefficient of all maps that makes an instance (Kataoka et al.)
+WEIGHTS = (0.8, 1.2)
 LARGEST = 0.95  # largest singular value of a map after it was varied, so that every map contracts
-WALKERS, WARM_UP = (
-    1024,
-    20,
-)  # points that are moved at once, and the steps they make towards the attractor unrecorded
+# points that are moved at once, and the steps they make towards the attractor unrecorded
+WALKERS, WARM_UP = 1024, 20
 
 # Network -> how its committed weights were made: arguments of `write` that differ from the
 # defaults. The defaults are vgg19_bn's; the others take as many epochs as one CPU thread does in
 # about five minutes, drawing the images included.
-SCHEDULES = {
+SCHEDULES: dict[str, dict[str, Any]] = {
     "vgg19_bn": {},
     "vgg16_bn": {"epochs": 3, "threads": 1, "dtype": torch.float16},
     "resnet50": {"epochs": 6, "threads": 1, "dtype": torch.float16},
@@ -115,11 +111,11 @@ def _visits(maps: np.ndarray, generator: np.random.Generator, size: int, points:
     )
     (a, b, c), (d, e, f) = maps.transpose(1, 2, 0)
     x, y = np.zeros((2, WALKERS))
-    path = np.empty((2, steps, WALKERS))
+    steps_of_all = np.empty((2, steps, WALKERS))
     for step, chosen in enumerate(choices):
         x, y = a[chosen] * x + b[chosen] * y + c[chosen], d[chosen] * x + e[chosen] * y + f[chosen]
-        path[:, step] = x, y
-    path = path[:, WARM_UP:].reshape(2, -1)
+        steps_of_all[:, step] = x, y
+    path = steps_of_all[:, WARM_UP:].reshape(2, -1)
     low, high = path.min(axis=1, keepdims=True), path.max(axis=1, keepdims=True)
     column, row = ((path - low) / np.maximum(high - low, 1e-9) * (size - 1) + 0.5).astype(np.int64)
     return np.bincount(row * size + column, minlength=size * size).reshape(size, size)
@@ -208,62 +204,68 @@ def pretrain(
     `learning_rate`, in bfloat16 autocast. Runs on a GPU if there is one, else on `threads` CPU
     threads, where the same arguments give the same bits on the same machine.
     """
-    images, labels = (
-        torch.from_numpy(array) for array in dataset(seed, categories, instances, size)
+    (images, labels), (centres, answers) = _held_out(
+        *dataset(seed, categories, instances, size), instances, crop
     )
-    held_out = torch.arange(len(labels)) % instances >= instances - max(1, instances // 10)
-    margin = (size - crop) // 2
-    centres, answers = (
-        images[held_out, margin : margin + crop, margin : margin + crop],
-        labels[held_out],
-    )
-    images, labels = images[~held_out], labels[~held_out]
-
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    model = backbones.build(name, categories, None, width, seed=seed).to(
-        device, memory_format=torch.channels_last
-    )
+    model = backbones.build(name, categories, None, width, seed=seed)
+    model = model.to(device).to(memory_format=torch.channels_last)
     optimizer = torch.optim.AdamW(model.parameters(), learning_rate, weight_decay=weight_decay)
     steps = epochs * -(-len(images) // batch)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, learning_rate, steps)
     generator = torch.Generator().manual_seed(seed)
+    one_pass = functools.partial(_batches, images, labels, crop, batch, generator, device)
     threads_before = torch.get_num_threads()
-    torch.set_num_threads(
-        threads
-    )  # the order of sums, and so their rounding, depends on the number of threads
-    history = []
+    # the order of sums, and so their rounding, depends on the number of threads
+    torch.set_num_threads(threads)
+    history: list[dict] = []
     try:
         progress = tqdm(range(1, epochs + 1), desc="pre-training", unit="epoch", disable=None)
         for epoch in progress:
-            model.train()
-            total = 0.0
-            for inputs, targets in _batches(images, labels, crop, batch, generator, device):
-                with torch.autocast(device.type, torch.bfloat16):
-                    logits = model(inputs)
-                loss = nn.functional.cross_entropy(logits.float(), targets)
-                optimizer.zero_grad()
-                loss.backward()
-                optimizer.step()
-                schedule.step()
-                total += loss.item() * len(targets)
+            loss = _train(model.train(), one_pass(), optimizer, schedule) / len(images)
             if epoch == epochs:
-                # the running statistics are of the last few batches, under changing weights: take
-                # them afresh from all
+                # the running statistics are of the last few batches, under changing weights: they
+                # are computed again from all
                 with torch.autocast(device.type, torch.bfloat16):
-                    torch.optim.swa_utils.update_bn(
-                        _batches(images, labels, crop, batch, generator, device), model
-                    )
-            history.append(
-                {
-                    "epoch": epoch,
-                    "loss": total / len(images),
-                    "held_out_accuracy": _accuracy(model, centres, answers, batch, device),
-                }
-            )
+                    torch.optim.swa_utils.update_bn(one_pass(), model)
+            right = _accuracy(model, centres, answers, batch, device)
+            history.append({"epoch": epoch, "loss": loss, "held_out_accuracy": right})
             progress.set_postfix(history[-1])
     finally:
         torch.set_num_threads(threads_before)
-    return model.eval().to("cpu", memory_format=torch.contiguous_format), history
+    return model.eval().to("cpu").to(memory_format=torch.contiguous_format), history
+
+
+def _held_out(
+    images: np.ndarray, labels: np.ndarray, instances: int, crop: int
+) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
+    """Images and labels to train on; and those held out, the last tenth of each category's
+    instances, at least one, as centre crops."""
+    every, answers = torch.from_numpy(images), torch.from_numpy(labels)
+    held_out = torch.arange(len(answers)) % instances >= instances - max(1, instances // 10)
+    margin = (every.shape[1] - crop) // 2
+    centres = every[held_out, margin : margin + crop, margin : margin + crop]
+    return (every[~held_out], answers[~held_out]), (centres, answers[held_out])
+
+
+def _train(
+    model: nn.Module,
+    batches: Iterable[tuple[Tensor, Tensor]],
+    optimizer: torch.optim.Optimizer,
+    schedule: torch.optim.lr_scheduler.LRScheduler,
+) -> float:
+    """One step on each of `batches`; returns the sum of the losses of all images."""
+    total = 0.0
+    for inputs, targets in batches:
+        with torch.autocast(inputs.device.type, torch.bfloat16):
+            logits = model(inputs)
+        loss = nn.functional.cross_entropy(logits.float(), targets)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        schedule.step()
+        total += loss.item() * len(targets)
+    return total
 
 
 def _batches(
@@ -313,12 +315,13 @@ def write(path: Path, dtype: torch.dtype = torch.float32, **settings) -> dict:
     model, history = pretrain(**arguments.arguments)
     description = arguments.arguments | {
         # as the committed files say
-        "source": "fractals drawn by regard.fractals, after Kataoka et al., Pre-training without Natural Images",
+        "source": "fractals drawn by regard.fractals, after Kataoka et al., "
+        "Pre-training without Natural Images",
         "held_out_accuracy": history[-1]["held_out_accuracy"],
     }
     features = {
         f"features.{key}": (value.to(dtype) if value.is_floating_point() else value).contiguous()
-        for key, value in model.features.state_dict().items()
+        for key, value in model.get_submodule("features").state_dict().items()
     }
     if overflowing := [key for key, value in features.items() if not torch.isfinite(value).all()]:
         raise ValueError(f"{overflowing[0]} is not finite as {dtype}")

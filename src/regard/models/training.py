@@ -5,8 +5,9 @@ or unknown.
 import copy
 import functools
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -75,10 +76,10 @@ def balancing(targets: Tensor, classes: Sequence[str]) -> Tensor:
     """
     if targets.is_floating_point():
         present, absent = (targets == 1).sum(0), (targets == 0).sum(0)
-        for name, counts in zip(classes, zip(present, absent)):
-            if min(counts) == 0:
+        for name, with_it, without in zip(classes, present, absent):
+            if min(with_it, without) == 0:
                 raise ValueError(
-                    f"class_weights: no training case is {'with' if not counts[0] else 'without'} "
+                    f"class_weights: no training case is {'with' if not with_it else 'without'} "
                     f"{name!r}"
                 )
         return absent / present
@@ -114,7 +115,7 @@ def fit(
     class_weights: str = "none",
     blank: str = "ignore",
     augment: Mapping = MappingProxyType({}),
-    report=lambda row: None,
+    report: Callable[[dict], object] = lambda row: None,
 ) -> pd.DataFrame:
     """Train `model` in place on the rows where split is "train"; keep the epoch with the lowest
     loss on "tune".
@@ -128,6 +129,49 @@ def fit(
     tune_loss, tune_auroc, the mean over classes or findings), which is returned. Raises ValueError
     for an unknown option, without a training case, and when the loss is no number any more.
     """
+    _check_options(split, class_weights, blank)
+    device, features = next(model.parameters()).device, model.get_submodule("features")
+    change: Callable[[Tensor, torch.Generator], Tensor] = functools.partial(
+        augmentation.augment, **augment, taken=preprocessing.of(model)
+    )
+    learned = targets.nan_to_num(BLANKS[blank]) if targets.is_floating_point() else targets
+    train = _rows_to_learn(learned, split)
+    tune = torch.from_numpy(np.flatnonzero(split == "tune"))
+    weights = balancing(learned[train], classes).to(device) if class_weights == "balanced" else None
+    features.requires_grad_(not frozen)
+    trained = (model.get_submodule("head") if frozen else model).parameters()
+    optimiser = torch.optim.AdamW(trained, lr=learning_rate, weight_decay=weight_decay)
+    steps = epochs * -(-len(train) // batch)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, learning_rate, total_steps=steps)
+    trainer = Trainer(model, optimiser, schedule, weights, dtype)
+    generator = torch.Generator().manual_seed(seed)
+    layout = hardware.layout(model)
+    model.to(memory_format=layout)
+    history: list[dict] = []
+    best, kept, since = float("inf"), model.state_dict(), 0
+    for epoch in range(epochs):
+        model.train()
+        if frozen:
+            features.eval()
+        losses = []
+        for rows in train[torch.randperm(len(train), generator=generator)].split(batch):
+            inputs = change(backbones.inputs(images[rows].to(device), model), generator)
+            inputs = inputs.contiguous(memory_format=layout)
+            losses += [trainer.step(inputs, learned[rows].to(device))] * len(rows)
+        row = {"epoch": epoch, "train_loss": float(np.mean(losses))}
+        row |= _tuned(model.eval(), images[tune], targets[tune], weights, epoch)
+        history.append(row)
+        report(row)
+        if row["tune_loss"] < best:
+            best, kept, since = row["tune_loss"], copy.deepcopy(model.state_dict()), epoch
+        if epoch - since >= patience:
+            break
+    model.load_state_dict(kept)
+    features.requires_grad_(True)
+    return pd.DataFrame(history)
+
+
+def _check_options(split: np.ndarray, class_weights: str, blank: str) -> None:
     if blank not in BLANKS or class_weights not in ("none", "balanced"):
         raise ValueError(
             f"blank is {blank!r} and class_weights {class_weights!r}; known are "
@@ -137,64 +181,49 @@ def fit(
         raise ValueError(
             "no case is in the split 'train': such a set is for an existing network (train: false)"
         )
-    device = next(model.parameters()).device
-    change = functools.partial(augmentation.augment, **augment, taken=preprocessing.of(model))
-    learned = targets.nan_to_num(BLANKS[blank]) if targets.is_floating_point() else targets
-    # an image of which nothing is known would only move batch norm
-    told = known(learned).flatten(1).any(1) if learned.ndim > 1 else known(learned)
-    train = torch.from_numpy(np.flatnonzero((split == "train") & told.numpy()))
-    tune = torch.from_numpy(np.flatnonzero(split == "tune"))
-    weights = balancing(learned[train], classes).to(device) if class_weights == "balanced" else None
-    model.features.requires_grad_(not frozen)
-    trained = (model.head if frozen else model).parameters()
-    optimiser = torch.optim.AdamW(trained, lr=learning_rate, weight_decay=weight_decay)
-    steps = epochs * -(-len(train) // batch)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, learning_rate, total_steps=steps)
-    generator = torch.Generator().manual_seed(seed)
-    layout = hardware.layout(model)
-    model.to(memory_format=layout)
-    history, best, kept, since = [], float("inf"), None, 0
-    for epoch in range(epochs):
-        model.train()
-        if frozen:
-            model.features.eval()
-        losses = []
-        for rows in train[torch.randperm(len(train), generator=generator)].split(batch):
-            inputs = change(backbones.inputs(images[rows].to(device), model), generator).contiguous(
-                memory_format=layout
-            )
-            with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
-                logits = model(inputs)
-            error = loss(logits.float(), learned[rows].to(device), weights)
-            optimiser.zero_grad()
-            error.backward()
-            optimiser.step()
-            schedule.step()
-            losses += [error.item()] * len(rows)
-        model.eval()
-        logits = predict(model, images[tune])
-        tune_loss = loss(logits, targets[tune], None if weights is None else weights.cpu()).item()
-        if not np.isfinite(tune_loss):
-            raise ValueError(
-                f"training diverged in epoch {epoch}: the tuning loss is {tune_loss}; lower "
-                "learning_rate"
-            )
-        history.append(
-            {
-                "epoch": epoch,
-                "train_loss": float(np.mean(losses)),
-                "tune_loss": tune_loss,
-                "tune_auroc": _mean_auroc(targets[tune], logits),
-            }
+
+
+def _rows_to_learn(learned: Tensor, split: np.ndarray) -> Tensor:
+    """The positions of the training cases of which some target is known: another one would only
+    change the statistics of batch norm."""
+    some = known(learned).flatten(1).any(1) if learned.ndim > 1 else known(learned)
+    return torch.from_numpy(np.flatnonzero((split == "train") & some.numpy()))
+
+
+class Trainer(NamedTuple):
+    """What one step of training needs, beside images and targets."""
+
+    model: nn.Module
+    optimiser: torch.optim.Optimizer
+    schedule: torch.optim.lr_scheduler.LRScheduler
+    weights: Tensor | None  # of the loss, on the model's device
+    dtype: torch.dtype  # of autocast; float32 for none
+
+    def step(self, inputs: Tensor, targets: Tensor) -> float:
+        """One step on one batch; returns the mean loss before it."""
+        mixed = self.dtype != torch.float32
+        with torch.autocast(inputs.device.type, self.dtype, enabled=mixed):
+            logits = self.model(inputs)
+        error = loss(logits.float(), targets, self.weights)
+        self.optimiser.zero_grad()
+        error.backward()
+        self.optimiser.step()
+        self.schedule.step()
+        return error.item()
+
+
+def _tuned(
+    model: nn.Module, images: Tensor, targets: Tensor, weights: Tensor | None, epoch: int
+) -> dict:
+    """Loss and mean AUROC on the tuning cases. Raises ValueError for a loss that is not finite."""
+    logits = predict(model, images)
+    tune_loss = loss(logits, targets, None if weights is None else weights.cpu()).item()
+    if not np.isfinite(tune_loss):
+        raise ValueError(
+            f"training diverged in epoch {epoch}: the tuning loss is {tune_loss}; lower "
+            "learning_rate"
         )
-        report(history[-1])
-        if tune_loss < best:
-            best, kept, since = tune_loss, copy.deepcopy(model.state_dict()), epoch
-        if epoch - since >= patience:
-            break
-    model.load_state_dict(kept)
-    model.features.requires_grad_(True)
-    return pd.DataFrame(history)
+    return {"tune_loss": tune_loss, "tune_auroc": _mean_auroc(targets, logits)}
 
 
 def out_of_fold(
@@ -204,7 +233,7 @@ def out_of_fold(
     patients: np.ndarray,
     folds: int,
     kind: str,
-    report: Callable[[str], Callable[[dict], None]] = lambda name: lambda row: None,
+    report: Callable[[str], Callable[[dict], object]] = lambda name: lambda row: None,
     **fitting,
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """Probabilities (N, classes) of every case from a network that saw none of its patient's
@@ -223,13 +252,14 @@ def out_of_fold(
         raise ValueError(f"out-of-fold predictions need at least two folds, not {folds}")
     names = [str(row) for row in targets.tolist()]
 
-    def parts(rows, count):
+    def parts(rows: np.ndarray, count: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         return StratifiedGroupKFold(count, shuffle=True, random_state=fitting["seed"]).split(
             rows, [names[row] for row in rows], patients[rows]
         )
 
     everything = np.arange(len(images))
-    found, cuts = np.full((len(images), len(fitting["classes"])), np.nan), None
+    found = np.full((len(images), len(fitting["classes"])), np.nan)
+    cuts: np.ndarray | None = None
     for number, (rest, held) in enumerate(parts(everything, folds), start=1):
         split = np.full(len(images), "test", dtype=object)
         split[rest] = "train"
@@ -249,11 +279,13 @@ def out_of_fold(
 
 def _mean_auroc(targets: Tensor, logits: Tensor) -> float:
     kind = "findings" if targets.is_floating_point() else "label"
-    found = [
-        auroc(positive, score)
-        for _, positive, score in one_against_rest(targets, probabilities(logits, kind))
-    ]
-    return float(np.nanmean(found)) if not np.isnan(found).all() else float("nan")
+    areas = np.array(
+        [
+            auroc(positive, score)
+            for _, positive, score in one_against_rest(targets, probabilities(logits, kind))
+        ]
+    )
+    return float(np.nanmean(areas)) if not np.isnan(areas).all() else float("nan")
 
 
 def reporter(name: str, epochs: int) -> Callable[[dict], None]:
