@@ -45,13 +45,31 @@ def stored(
     memory: float = 1.0,
     **parameters,
 ) -> tuple[np.ndarray, Cost]:
-    """Heat maps float32 (N, H, W) of N images, in a file of `folder` that is read as an array
-    without being loaded, and the Cost of all of them.
+    """Heat maps of any number of images, stored in a file and resumed after an interruption.
 
-    read: gives the images (n, C, H, W) of some of the rows 0 .. N - 1; targets (N,), method, memory
-    and parameters as of `attribute`. The file's name stands for all that it was made from, images,
-    network and code included. What is there is not made again: to go on after an interruption is to
-    call again. Raises ValueError without images, and what `attribute` raises.
+    Parameters
+    ----------
+    folder : Path
+        Where the file is. Its name depends on all that the maps are made from: images, network,
+        parameters and code. Maps that are there are not made again.
+    model : nn.Module
+    read : callable
+        Gives the images (n, C, H, W) of some of the rows 0 .. N - 1.
+    targets : Tensor (N,)
+    method, memory, **parameters
+        As in `attribute`.
+
+    Returns
+    -------
+    maps : ndarray (N, H, W)
+        float32, mapped from the file, not loaded.
+    cost : Cost
+        Of all maps, those of earlier calls included.
+
+    Raises
+    ------
+    ValueError
+        Without images, and as `attribute`.
     """
     if not len(targets):
         raise ValueError("there is nothing to explain: no images")

@@ -17,7 +17,22 @@ NONE = -torch.inf  # the value of a pixel that takes no part
 
 
 def kmeans_of_values(values: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    """The region, and the centres of the groups in order."""
+    """k-means of the values of one map.
+
+    Parameters
+    ----------
+    values : Tensor (H, W)
+        -inf takes no part.
+    k : int
+        Number of groups, >= 2.
+
+    Returns
+    -------
+    region : Tensor (H, W)
+        bool, the group of the largest values.
+    centres : Tensor (K,)
+        Centres of the groups, ascending; K <= k.
+    """
     region, centres = values > NONE, values.new_zeros(0)
     if region.any():
         labels, centres = kmeans_1d(values[region], k)
@@ -27,6 +42,20 @@ def kmeans_of_values(values: Tensor, k: int) -> tuple[Tensor, Tensor]:
 
 
 def kmeans_of_positions(values: Tensor, k: int) -> Tensor:
+    """k-means of the pixels of one map as points (x, y, value), by scikit-learn from ten starts.
+
+    Parameters
+    ----------
+    values : Tensor (H, W)
+        -inf takes no part.
+    k : int
+        Number of groups.
+
+    Returns
+    -------
+    Tensor (H, W)
+        bool, the group of the largest mean value.
+    """
     from sklearn.cluster import KMeans  # takes a second
 
     region, points = values > NONE, _points(values).numpy()
@@ -41,7 +70,26 @@ def kmeans_of_positions(values: Tensor, k: int) -> Tensor:
 def mean_shift_of_values(
     values: Tensor, bandwidth: float | None = None, quantile: float = 0.3, keep: str = "above"
 ) -> tuple[Tensor, Tensor]:
-    """The region, and the modes."""
+    """Mean shift of the values of one map.
+
+    Parameters
+    ----------
+    values : Tensor (H, W)
+        -inf takes no part.
+    bandwidth : float, optional
+        In units of the map; by default `resolved_bandwidth` at `quantile`.
+    quantile : float
+        Of the estimate, in (0, 1].
+    keep : {"above", "top"}
+        What lies above the most populous mode, or the highest mode alone.
+
+    Returns
+    -------
+    region : Tensor (H, W)
+        bool.
+    modes : Tensor (K,)
+        The most populous first; empty without a bandwidth.
+    """
     region = values > NONE
     taking = values[region]
     width = (
@@ -65,6 +113,26 @@ def resolved_bandwidth(taking: Tensor, quantile: float) -> float:
 def mean_shift_of_positions(
     values: Tensor, bandwidth: float | None, quantile: float, keep: str, side: int
 ) -> Tensor:
+    """Mean shift of the pixels of one map as points (x, y, value).
+
+    Parameters
+    ----------
+    values : Tensor (H, W)
+        -inf takes no part.
+    bandwidth : float or None
+        As a share of the longer side and of the largest value; None estimates it at `quantile`.
+    quantile : float
+        Of the estimate, in (0, 1].
+    keep : {"above", "top"}
+        By the value of the modes.
+    side : int
+        Longest side in pixels; larger maps are averaged to it.
+
+    Returns
+    -------
+    Tensor (H, W)
+        bool.
+    """
     from sklearn.cluster import estimate_bandwidth  # takes a second
 
     small = _averaged(values, side)

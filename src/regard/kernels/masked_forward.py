@@ -52,9 +52,7 @@ class Chain:
 
 
 def chains(features: nn.Sequential) -> list[Chain]:
-    """The beginnings of `features` that end in a pool and whose modules are known, shortest
-    first.
-    """
+    """The beginnings of `features` that end in a pool and whose modules are known, shortest first."""
     found: list[Chain] = []
     stride, reach, before = 1, 1, 0
     for count, module in enumerate(features, start=1):
@@ -92,11 +90,27 @@ def windowed_logits(
     target: int,
     chunk: int = 8,
 ) -> Tensor:
-    """The logit `target` of `image` (C, H, W) with each of `windows` in turn filled with
-    `baseline`, a number or a colour (C, 1, 1): (M,), float64.
+    """The logit of an image with each of several windows in turn replaced by a constant colour.
 
-    model: as from `evaluator.evaluator`; chunk: images in memory at a time, which changes nothing
-    else.
+    Parameters
+    ----------
+    model : nn.Module
+        As from `evaluator.evaluator`.
+    image : Tensor (C, H, W)
+        Network input.
+    windows : sequence of M pairs of slices
+        Rows and columns of each window.
+    baseline : float or Tensor (C, 1, 1)
+        What the window shows, in units of the network input.
+    target : int
+        Index of the logit.
+    chunk : int
+        Images in memory at a time. It does not change the result.
+
+    Returns
+    -------
+    Tensor (M,)
+        float64.
     """
     image = image.to(dtype_of(model))
     chain = _best(model, image, windows)
@@ -204,12 +218,27 @@ def masked_logits(
     target: int,
     chunk: int = 32,
 ) -> Tensor:
-    """The logit `target` of `image` with the segments that a mask leaves out replaced by
-    `baseline`: (M,), image's dtype.
+    """The logit of an image with the segments that a mask leaves out replaced by a baseline.
 
-    model: as from `evaluator.evaluator`; image, baseline: (C, H, W); segments: int64 (H, W), 0 .. S
-    - 1; masks: bool (M, S), True where a segment of the image is kept; chunk: images in memory at a
-    time, which changes nothing else.
+    Parameters
+    ----------
+    model : nn.Module
+        As from `evaluator.evaluator`.
+    image, baseline : Tensor (C, H, W)
+        Network inputs.
+    segments : Tensor (H, W)
+        int64, the segment of each pixel, 0 .. S - 1.
+    masks : Tensor (M, S)
+        bool, True where a segment of the image is kept.
+    target : int
+        Index of the logit.
+    chunk : int
+        Images in memory at a time. It does not change the result.
+
+    Returns
+    -------
+    Tensor (M,)
+        float32; float64 for a network in float64.
     """
     image, baseline = image.to(dtype_of(model)), baseline.to(dtype_of(model))
     segments, masks = segments.to(image.device), masks.to(image.device)

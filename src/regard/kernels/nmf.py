@@ -33,13 +33,35 @@ def nmf(
     iterations: int = 200,
     tolerance: float = 1e-5,
 ) -> Factors:
-    """Fit V = W H + rest, all three non-negative but the rest, from starts of H.
+    """Non-negative factorisation V = W H + rest by least squares, for several starts at once.
 
-    values: V (n, C), float, or an iterable of parts (n_i, C) that can be gone through again and
-    again; start: (B, K, C), non-negative, for B fits of K components each, on the device to compute
-    on; weights: (B, n), how much each row counts in each fit, as in a bootstrap of patients. Stops
-    when an iteration lowers no fit's error by more than `tolerance` of it, or after `iterations`.
-    Raises ValueError for other shapes, for negative or non-finite values, and for a V of zeros.
+    Parameters
+    ----------
+    values : Tensor (n, C) or iterable of Tensor (n_i, C)
+        V, non-negative, as a whole or in parts that can be iterated over repeatedly.
+    start : Tensor (B, K, C)
+        Starts of H, non-negative, for B fits of K components, on the device to compute on.
+    weights : Tensor (B, n), optional
+        Weight of each row in each fit, as in a bootstrap of patients.
+    iterations : int
+        Most iterations.
+    tolerance : float
+        Stop when an iteration lowers no fit's error by more than this share of it.
+
+    Returns
+    -------
+    Factors
+        dictionary H (B, K, C), its rows of length one, and errors (iterations, B).
+
+    Raises
+    ------
+    ValueError
+        For other shapes, negative or non-finite values, and a V of zeros.
+
+    References
+    ---------- Cichocki and Phan 2009, IEICE Trans Fundam E92-A (HALS); Gillis and Glineur 2012,
+    Neural Comput 24 (several sweeps per product); Ang and Gillis 2019, Neural Comput 31
+    (extrapolation).
     """
     if start.ndim != 3 or not torch.isfinite(start).all() or (start < 0).any():
         raise ValueError(
@@ -54,11 +76,28 @@ def nmf(
 def nonnegative(
     values: Tensor, dictionary: Tensor, sweeps: int = 200, tolerance: float = 1e-6
 ) -> Tensor:
-    """W (n, K), non-negative, of V (n, C) for a fixed H (K, C): least squares row by row, by
-    coordinate descent.
+    """Non-negative weights W of V = W H + rest for a fixed H: least squares, row by row.
 
-    Stops when a sweep changes no weight by more than `tolerance` of the largest. A zero row of H
-    has the weight 0. Raises ValueError for other shapes.
+    Parameters
+    ----------
+    values : Tensor (n, C)
+        V, >= 0.
+    dictionary : Tensor (K, C)
+        H, >= 0. A zero row has the weight 0.
+    sweeps : int
+        Most sweeps of coordinate descent.
+    tolerance : float
+        Stop when a sweep changes no weight by more than this share of the largest weight.
+
+    Returns
+    -------
+    Tensor (n, K)
+        W, >= 0.
+
+    Raises
+    ------
+    ValueError
+        For other shapes.
     """
     if values.ndim != 2 or dictionary.ndim != 2 or values.shape[1] != dictionary.shape[1]:
         raise ValueError(
@@ -82,11 +121,30 @@ def nonnegative(
 
 
 def nndsvda(values: Tensor | Iterable[Tensor], k: int) -> Tensor:
-    """A start of H (k, C) for V (n, C), or its parts, from its singular vectors: of each the
-    positive or the negative side, whichever weighs more, and what is zero set to the mean of V
-    (NNDSVDa, Boutsidis and Gallopoulos 2008).
+    """A start of H for `nmf` from the singular vectors of V (NNDSVDa).
 
-    Raises ValueError for a k that is not from 1 to the number of columns.
+    Of each singular vector the positive or the negative side is taken, whichever has the larger
+    norm; zeros are set to the mean of V.
+
+    Parameters
+    ----------
+    values : Tensor (n, C) or iterable of Tensor (n_i, C)
+        V, non-negative.
+    k : int
+        Number of components, 1 .. C.
+
+    Returns
+    -------
+    Tensor (k, C)
+
+    Raises
+    ------
+    ValueError
+        For a k outside 1 .. C.
+
+    References
+    ----------
+    Boutsidis and Gallopoulos 2008, Pattern Recognition 41.
     """
     gram, total, count = torch.zeros(0), torch.zeros(()), 0
     for number, part in enumerate(_parts(values)):

@@ -27,13 +27,35 @@ class Activity(NamedTuple):
 def activity(
     parts: Iterable[Tensor], locations: int, share: float = 0.005, images: int = 64
 ) -> Activity:
-    """The activity of units from parts (n, U, h, w) of all their maps, in the order of the images.
+    """The activity of each unit over a data set: a quantile, and the images where it is strongest.
 
-    locations: of all parts together, N h w, so that it is known how many values to keep; share:
-    above the threshold, as in Network Dissection (Bau et al. 2017); images: at most so many are
-    kept of each unit, of equally strong ones the first. Memory is that of a part and of U share
-    locations values. Raises ValueError for a share outside (0, 1), and for parts that have not so
-    many locations.
+    Parameters
+    ----------
+    parts : iterable of Tensor (n, U, h, w)
+        Activation maps of all images, in the order of the images.
+    locations : int
+        N h w of all parts together, which determines how many values are kept.
+    share : float
+        Share of all locations above the threshold, in (0, 1).
+    images : int
+        Most images that are kept per unit; among equally strong ones the first.
+
+    Returns
+    -------
+    Activity
+
+    Raises
+    ------
+    ValueError
+        For a share outside (0, 1), and for parts with another number of locations.
+
+    Notes
+    -----
+    Memory is that of one part and of U x share x locations values.
+
+    References
+    ----------
+    Bau et al. 2017, CVPR (Network Dissection): threshold per unit, share 0.005.
     """
     if not 0 < share < 1:
         raise ValueError(
