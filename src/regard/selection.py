@@ -27,10 +27,26 @@ OF: dict[str, Callable[[Tensor], Tensor]] = {
 
 
 def bins(values: Tensor, bins: int = 10, keep: str = "above") -> Tensor:
-    """Everything above the most populous of `bins` bins of equal width between the least and the
-    largest value, of several the lowest; keep="top": the top bin alone.
+    """What lies above the most populous of several bins of equal width.
 
-    Raises ValueError for less than two bins and another `keep`.
+    Parameters
+    ----------
+    values : Tensor (N, H, W)
+        -inf takes no part.
+    bins : int
+        Number of bins between the least and the largest value, >= 2.
+    keep : {"above", "top"}
+        All bins above the most populous one (of several the lowest), or the top bin alone.
+
+    Returns
+    -------
+    Tensor (N, H, W)
+        bool.
+
+    Raises
+    ------
+    ValueError
+        For fewer than two bins and another `keep`.
     """
     _check_keep(keep)
     if isinstance(bins, bool) or not isinstance(bins, int) or bins < 2:
@@ -60,11 +76,28 @@ def bins(values: Tensor, bins: int = 10, keep: str = "above") -> Tensor:
 
 
 def kmeans(values: Tensor, k: int = 3, space: str = "value") -> Tensor:
-    """The group of the largest values among k (k-means, the optimum).
+    """The group of the largest values among k groups (k-means, the global optimum).
 
-    space="position" groups (x, y, value) instead, each in units of the longer side or of the map's
-    largest absolute value, by scikit-learn's KMeans from ten starts; the group of the largest mean
-    value is kept. Raises ValueError for a k below 2 and another space.
+    Parameters
+    ----------
+    values : Tensor (N, H, W)
+        -inf takes no part.
+    k : int
+        Number of groups, >= 2.
+    space : {"value", "position"}
+        "position" groups points (x, y, value), in units of the longer side and of the map's largest
+        absolute value, by scikit-learn's KMeans from ten starts; the group of the largest mean
+        value is selected.
+
+    Returns
+    -------
+    Tensor (N, H, W)
+        bool.
+
+    Raises
+    ------
+    ValueError
+        For a k below 2 and another space.
     """
     if isinstance(k, bool) or not isinstance(k, int) or k < 2:
         raise ValueError(f"k must be a whole number of groups, at least 2, not {k!r}")
@@ -81,14 +114,38 @@ def meanshift(
     space: str = "value",
     side: int = 64,
 ) -> Tensor:
-    """Everything above the most populous mode of the values (mean shift, Comaniciu and Meer 2002);
-    keep="top": what belongs to the highest mode alone, unless it is the only one.
+    """What lies above the most populous mode of the values (mean shift).
 
-    bandwidth: in units of the map; None takes scikit-learn's rule, the mean distance to the
-    `quantile` nearest values. An estimate of zero (many equal values), or below what the kernel
-    resolves, selects nothing. space="position" groups (x, y, value) as `kmeans` does, at most
-    `side` pixels a side, larger maps averaged to it; a mode is above another if its value is.
-    Raises ValueError for another `keep` or space.
+    Parameters
+    ----------
+    values : Tensor (N, H, W)
+        -inf takes no part.
+    bandwidth : float, optional
+        In units of the map; by default scikit-learn's rule, the mean distance to the `quantile`
+        nearest values. An estimate of zero (many equal values), or below what the kernel resolves,
+        selects nothing.
+    quantile : float
+        Of the rule, in (0, 1].
+    keep : {"above", "top"}
+        "top" selects the highest mode alone, and nothing where there is a single mode.
+    space : {"value", "position"}
+        "position" groups points (x, y, value), as in `kmeans`; modes are compared by value.
+    side : int
+        Longest side in pixels for "position"; larger maps are averaged to it.
+
+    Returns
+    -------
+    Tensor (N, H, W)
+        bool.
+
+    Raises
+    ------
+    ValueError
+        For another `keep` or space.
+
+    References
+    ----------
+    Comaniciu and Meer 2002, IEEE Trans Pattern Anal Mach Intell 24.
     """
     _check_keep(keep)
     if _by_position(space):
@@ -99,9 +156,22 @@ def meanshift(
 
 
 def collapsed(maps: Tensor, quantile: float = 0.3, of: str = "positive") -> Tensor:
-    """Which maps (N, H, W) have values, but so many equal ones that mean shift's estimated
-    bandwidth is zero or cannot be resolved, and that `meanshift` therefore selects nothing of: bool
-    (N,)."""
+    """Which maps have so many equal values that mean shift has no bandwidth, and selects nothing.
+
+    Parameters
+    ----------
+    maps : Tensor (N, H, W)
+        Signed, raw.
+    quantile : float
+        Of the estimated bandwidth.
+    of : str
+        A key of OF.
+
+    Returns
+    -------
+    Tensor (N,)
+        bool; False for a map without values.
+    """
     taking = [one[one > NONE] for one in OF[of](maps)]
     return torch.tensor(
         [bool(len(some)) and not groups.resolved_bandwidth(some, quantile) for some in taking],
@@ -112,9 +182,22 @@ def collapsed(maps: Tensor, quantile: float = 0.3, of: str = "positive") -> Tens
 def otsu(values: Tensor, min_max: bool = False) -> Tensor:
     """What lies above Otsu's threshold of the values, in 256 bins.
 
-    min_max: the whole map, what takes no part as 0, is first scaled to whole numbers from 0 to 255,
-    as CheXlocalize does (Saporta et al. 2022); of signed maps (`of="signed"`) this keeps the sign
-    out of sight.
+    Parameters
+    ----------
+    values : Tensor (N, H, W)
+        -inf takes no part.
+    min_max : bool
+        First scale the whole map, with 0 for what takes no part, to whole numbers from 0 to 255, as
+        CheXlocalize does (Saporta et al. 2022). With `of="signed"` the sign is then lost.
+
+    Returns
+    -------
+    Tensor (N, H, W)
+        bool.
+
+    References
+    ----------
+    Otsu 1979, IEEE Trans Syst Man Cybern 9:62; Saporta et al. 2022, Nat Mach Intell 4.
     """
     flat = values.flatten(1).double()
     among = flat > NONE
@@ -130,10 +213,25 @@ def otsu(values: Tensor, min_max: bool = False) -> Tensor:
 
 
 def top_area(values: Tensor, area: float = 0.1) -> Tensor:
-    """The pixels of highest value, `area` of the map: the reference with the area under control.
+    """The pixels of highest value, a fixed share of the map: the reference with controlled area.
 
-    The number of pixels is rounded down, and a tie across the cut is left out as a whole, so the
-    selected area is never larger. area is in (0, 1]. Raises ValueError for another area.
+    Parameters
+    ----------
+    values : Tensor (N, H, W)
+        -inf takes no part.
+    area : float
+        Share of the map, in (0, 1]. The number of pixels is rounded down, and a tie at the cut is
+        left out as a whole, so that the selected area is never larger.
+
+    Returns
+    -------
+    Tensor (N, H, W)
+        bool.
+
+    Raises
+    ------
+    ValueError
+        For another area.
     """
     if not 0 < area <= 1:
         raise ValueError(f"the area must be in (0, 1], not {area}")
@@ -149,10 +247,28 @@ def top_area(values: Tensor, area: float = 0.1) -> Tensor:
 
 
 def relative_max(values: Tensor, share: float = 0.2) -> Tensor:
-    """What has at least `share` of the map's largest value (0.2 as in DeepMiner, Wu et al. 2018);
-    nothing where that is not positive, or where all that takes part has one value.
+    """What has at least a share of the map's largest value.
 
-    share is in (0, 1]. Raises ValueError for another.
+    Parameters
+    ----------
+    values : Tensor (N, H, W)
+        -inf takes no part.
+    share : float
+        In (0, 1]; 0.2 as in DeepMiner.
+
+    Returns
+    -------
+    Tensor (N, H, W)
+        bool; empty where the largest value is not positive, and where all values are equal.
+
+    Raises
+    ------
+    ValueError
+        For another share.
+
+    References
+    ----------
+    Wu et al. 2018, arXiv 1805.12323.
     """
     if not 0 < share <= 1:
         raise ValueError(f"the share of the maximum must be in (0, 1], not {share}")
@@ -174,11 +290,28 @@ SELECTIONS: dict[str, Callable[..., Tensor]] = {
 
 
 def select(maps: Tensor, method: str = "meanshift", of: str = "positive", **parameters) -> Tensor:
-    """Regions, bool (N, H, W), from heat maps (N, H, W), signed and raw.
+    """Regions from heat maps.
 
-    method: a name in SELECTIONS; `parameters` are that method's own. of: the relevance that counts,
-    a name in OF. A map that is not finite everywhere selects nothing. Raises ValueError for an
-    unknown method, parameter or `of`, or maps of another shape.
+    Parameters
+    ----------
+    maps : Tensor (N, H, W)
+        Signed, raw. A map that is not finite everywhere selects nothing.
+    method : str
+        A key of SELECTIONS.
+    of : str
+        The relevance that counts, a key of OF: "positive", "absolute" or "signed".
+    **parameters
+        The method's own.
+
+    Returns
+    -------
+    Tensor (N, H, W)
+        bool.
+
+    Raises
+    ------
+    ValueError
+        For an unknown method, parameter or `of`, and for maps of another shape.
     """
     check(method, of, parameters)
     if maps.ndim != 3:
@@ -199,11 +332,27 @@ GROUPED: dict[str, Callable[..., tuple[Tensor, Tensor]]] = {
 def levels(
     map_: Tensor, method: str, of: str = "positive", **parameters
 ) -> tuple[Tensor, list[float]]:
-    """The region of one map (H, W), as `select` gives it, and what the rule sees in its values: the
-    centres of k-means, the modes of mean shift (groups of values), the edges of bins; of the other
-    rules the least value that is selected, if any is.
+    """The region of one map, and the levels that the rule finds in its values.
 
-    Raises ValueError as `select` does, and for groups of positions, whose centres are no values.
+    Parameters
+    ----------
+    map_ : Tensor (H, W)
+        Signed, raw.
+    method, of, **parameters
+        As in `select`.
+
+    Returns
+    -------
+    region : Tensor (H, W)
+        bool, as from `select`.
+    levels : list of float
+        The centres of k-means, the modes of mean shift, the edges of bins; for other rules the
+        least selected value, if any.
+
+    Raises
+    ------
+    ValueError
+        As `select`, and for groups of positions, whose centres are no values.
     """
     if parameters.get("space", "value") != "value":
         raise ValueError(f"{method} of positions has no levels of the values alone")
@@ -226,7 +375,7 @@ def levels(
 
 
 def check(method: str, of: str = "positive", parameters: dict | None = None) -> None:
-    """Raise ValueError for a selection, kind of relevance or parameter that there is not."""
+    """Raise ValueError for an unknown selection, kind of relevance or parameter."""
     if method not in SELECTIONS:
         raise ValueError(f"unknown selection {method!r}; known are {', '.join(SELECTIONS)}")
     if of not in OF:
@@ -237,13 +386,25 @@ def check(method: str, of: str = "positive", parameters: dict | None = None) -> 
 def variants(
     selections: Mapping[str, Mapping], sweep: Mapping[str, Mapping] = MappingProxyType({})
 ) -> dict[str, dict]:
-    """What a study selects by, {label: {"method": ..., "parameters": ...}}.
+    """The selections of a study.
 
-    selections: name -> parameters; a name is a method, or a method and what it is called after, as
-    in "otsu@alam-2023". sweep: name -> {parameter: values}; each value but the one in `selections`
-    is a variant, labelled as in "kmeans k=2". A sweep of what is not in `selections` is left out.
-    Raises ValueError for what `check` refuses, and for parameters or values that are no block or
-    list.
+    Parameters
+    ----------
+    selections : mapping
+        Name -> parameters. A name is a method, or a method and a suffix, as in "otsu@alam-2023".
+    sweep : mapping
+        Name -> {parameter: values}. Each value other than that in `selections` is a variant,
+        labelled as in "kmeans k=2". A name that is not in `selections` is left out.
+
+    Returns
+    -------
+    dict
+        {label: {"method": ..., "parameters": ...}}.
+
+    Raises
+    ------
+    ValueError
+        As `check`, and for parameters or values that are no block or list.
     """
     found: dict[str, dict[str, Any]] = {}
     for name, parameters in selections.items():
@@ -278,7 +439,7 @@ def variants(
 
 
 def defaults(method: str) -> dict:
-    """The parameters of a selection, as they are without being given."""
+    """The parameters of a selection with their default values."""
     return {
         name: one.default
         for name, one in list(inspect.signature(SELECTIONS[method]).parameters.items())[1:]

@@ -52,7 +52,7 @@ class Chain:
 
 
 def chains(features: nn.Sequential) -> list[Chain]:
-    """The beginnings of `features` that end in a pool and whose modules are known, shortest first."""
+    """The beginnings of `features` that end in a pool, of known modules only, shortest first."""
     found: list[Chain] = []
     stride, reach, before = 1, 1, 0
     for count, module in enumerate(features, start=1):

@@ -52,25 +52,53 @@ def build(
     whole: bool = False,
     preprocessing: Preprocessing = IMAGENET,
 ) -> nn.Sequential:
-    """A classifier with `classes` logits, float32, in eval mode.
+    """A classifier with one logit per class, float32, in eval mode.
 
-    width: factor on the number of channels; 1 gives torchvision's network.
-    weights: "imagenet" (torchvision's, downloaded or from its cache), "fractal" (ours, in
-    data/weights), None or "none" (random), or the path of a state dict (.safetensors, or .pth read
-    with weights_only), in any floating-point type. Keys are torchvision's or those of `write`.
-    whole: False loads the features alone, and the linear head is drawn from `seed`, as is
-    everything without weights. True loads the head too ("head.*", "fc.*" or "classifier.*"), so
-    that an existing classifier is explained unchanged. A head with one logit z, of a sigmoid,
-    becomes for two classes the head with the logits (-z/2, z/2), whose softmax gives the second
-    class the same probability, softmax((-z/2, z/2))[1] = 1 / (1 + exp(-z)), and whose signed maps
-    of the two classes are each other's negative. Not those of lrp-alpha2beta1, whose rule counts
-    twice what speaks for a logit and once what speaks against; and `gradient`, an absolute value,
-    has one map for both. preprocessing: how the network's input is made from pixels; it stays with
-    the model, for `inputs` and for all that hides pixels. A VGG that was trained with its last max
-    pool computes something else here, unless pool is "max" and the sides of the image are multiples
-    of 32: the largest of the maxima is the maximum. Raises ValueError for an unknown name, pool and
-    width and for weights that do not fit, FileNotFoundError for a missing file, OSError for
-    ImageNet weights that cannot be had.
+    Parameters
+    ----------
+    name : str
+        A key of BACKBONES.
+    classes : int
+        Number of logits.
+    weights : str or Path, optional
+        "imagenet" (torchvision's, downloaded or from its cache), "fractal" (ours, in data/weights),
+        None or "none" (random), or the path of a state dict: .safetensors, or .pth that loads with
+        weights_only, in any floating-point type. Keys are torchvision's or those of `write`.
+    width : float
+        Factor on the number of channels, > 0; 1 gives torchvision's network.
+    pool : {"avg", "max"}
+        Global pool.
+    seed : int
+        Of the head, and of everything without weights.
+    whole : bool
+        False loads the features alone. True also loads the head ("head.*", "fc.*" or
+        "classifier.*"), so that an existing classifier is explained unchanged.
+    preprocessing : Preprocessing
+        How the network's input is made from pixels; it is stored with the model.
+
+    Returns
+    -------
+    nn.Sequential
+        features, pool, flatten, head.
+
+    Raises
+    ------
+    ValueError
+        For an unknown name, pool or width, and for weights that do not fit.
+    FileNotFoundError
+        For a missing file.
+    OSError
+        For ImageNet weights that can be neither downloaded nor read.
+
+    Notes
+    ----- A head with one logit z, of a sigmoid, becomes for two classes a head with logits (-z/2,
+    z/2). Its softmax gives the second class the same probability, softmax((-z/2, z/2))[1] = 1 / (1
+    + exp(-z)). Signed maps of the two classes are then each other's negative, except for lrp-
+    alpha2beta1, which weighs positive evidence twice; `gradient`, an absolute value, has one map
+    for both.
+
+    A VGG that was trained with its last max pool computes something else here, unless `pool` is
+    "max" and the sides of the image are multiples of 32.
     """
     if name not in BACKBONES:
         raise ValueError(f"unknown backbone {name!r}; known are {sorted(BACKBONES)}")
@@ -119,9 +147,19 @@ def _check_written_for(described: Mapping, wanted: Mapping, problem: str) -> Non
 def check_whole(
     weights: str | Path, classes: Sequence[str], kind: str, preprocessing: Preprocessing = IMAGENET
 ) -> None:
-    """Raise ValueError when a classifier's file says that it tells apart other `classes`, in
-    another order, or of another `kind` ("label" or "findings"), or takes its input in another way.
-    A file of other origin says nothing, and is taken at its word."""
+    """Raise ValueError where the file of a classifier states that it was written for something
+    else.
+
+    A file of other origin states nothing, and is accepted.
+
+    Parameters
+    ----------
+    weights : str or Path
+    classes : sequence of str
+        In the order of the logits.
+    kind : {"label", "findings"}
+    preprocessing : Preprocessing
+    """
     path = Path(weights) if Path(weights).is_absolute() else project.root() / weights
     if path.suffix != ".safetensors" or not path.is_file():
         return
@@ -251,13 +289,24 @@ def _refuse_other_numbers(what: str, given: Tensor) -> None:
 
 
 def inputs(images: Tensor, model: nn.Module | None = None) -> Tensor:
-    """Grey (N, H, W) or colour (N, H, W, 3) uint8 images as normalised float32 network input (N, 3,
-    H, W).
+    """Images as normalised network input.
 
-    model: whose preprocessing is meant (`build`); ImageNet's without, or for a model that was given
-    none.
+    Parameters
+    ----------
+    images : Tensor (N, H, W) or (N, H, W, 3)
+        uint8, grey or colour.
+    model : nn.Module, optional
+        Whose preprocessing is used; without, ImageNet's.
 
-    Raises ValueError for another type or shape.
+    Returns
+    -------
+    Tensor (N, 3, H, W)
+        float32, channels_last.
+
+    Raises
+    ------
+    ValueError
+        For another type or shape.
     """
     if not isinstance(images, Tensor):
         raise ValueError(
@@ -287,8 +336,15 @@ def digest(model: nn.Module) -> str:
 
 
 def write(model: nn.Sequential, path: Path, **description) -> None:
-    """Save a trained classifier as safetensors; `description` holds what `build` needs (name,
-    width, pool) and more, to which the model's preprocessing is added."""
+    """Save a trained classifier as safetensors.
+
+    Parameters
+    ----------
+    model : nn.Sequential
+    path : Path
+    **description
+        What `build` needs (name, width, pool), and more; the model's preprocessing is added.
+    """
     description |= {"preprocessing": inputs_of.description(inputs_of.of(model))}
     state = {key: value.detach().cpu().contiguous() for key, value in model.state_dict().items()}
     Path(path).write_bytes(
@@ -297,8 +353,12 @@ def write(model: nn.Sequential, path: Path, **description) -> None:
 
 
 def description(path: Path) -> dict:
-    """What `write` was told of a classifier: name, width, pool, classes and more, read without its
-    weights. Raises as `read`.
+    """The description that `write` stored with a classifier, read without its weights.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        As `read`.
     """
     if not Path(path).is_file():
         raise FileNotFoundError(f"no model file {path}: run the training stage first")
@@ -312,9 +372,20 @@ def description(path: Path) -> dict:
 
 
 def read(path: Path) -> tuple[nn.Sequential, dict]:
-    """A classifier saved by `write`, in eval mode, and its description.
+    """A classifier saved by `write`.
 
-    Raises FileNotFoundError for a missing file and ValueError for one that `write` did not make.
+    Returns
+    -------
+    model : nn.Sequential
+        In eval mode.
+    description : dict
+
+    Raises
+    ------
+    FileNotFoundError
+        For a missing file.
+    ValueError
+        For a file that `write` did not make.
     """
     told = description(path)
     taken = inputs_of.described(told)

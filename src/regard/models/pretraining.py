@@ -47,10 +47,18 @@ SCHEDULES: dict[str, dict[str, Any]] = {
 
 
 def category(seed: int, index: int) -> np.ndarray:
-    """The system of category `index`: affine maps (maps, 2, 3) of the plane, x -> a[:, :2] @ x +
-    a[:, 2], contracting.
+    """The iterated function system of one category.
 
-    Systems are drawn until one fills more than FILL of its frame.
+    Systems are sampled until one fills more than FILL of its frame.
+
+    Parameters
+    ----------
+    seed, index : int
+
+    Returns
+    -------
+    ndarray (maps, 2, 3)
+        Contracting affine maps of the plane, x -> a[:, :2] @ x + a[:, 2].
     """
     generator = np.random.default_rng((seed, index, 0))
     while True:
@@ -124,12 +132,26 @@ def _visits(maps: np.ndarray, generator: np.random.Generator, size: int, points:
 def render(
     maps: np.ndarray, generator: np.random.Generator, size: int = 112, points: int = 32768
 ) -> np.ndarray:
-    """One instance of the system `maps` (maps, 2, 3) as a grey image, uint8 (size, size), black
-    where no point came.
+    """One instance of a system as a grey image.
 
-    The system is varied, and one random 3 x 3 patch is drawn at each of `points` points (patch
-    rendering). The grey is the logarithm of the number of times a pixel was drawn, 255 the most:
-    the paper draws in black and white, but the features are for grey textures.
+    Parameters
+    ----------
+    maps : ndarray (maps, 2, 3)
+    generator : np.random.Generator
+    size : int
+        Pixels a side.
+    points : int
+        At each of them a random 3 x 3 patch is drawn (patch rendering).
+
+    Returns
+    -------
+    ndarray (size, size)
+        uint8: the logarithm of the number of times a pixel was drawn, 255 the most. The paper draws
+        in black and white, but these features are for grey textures.
+
+    References
+    ----------
+    Kataoka et al. 2020, ACCV.
     """
     counts = _visits(_vary(maps, generator), generator, size, points)
     patch = generator.integers(0, 2, (3, 3))
@@ -139,8 +161,19 @@ def render(
 
 
 def dataset(seed: int, categories: int, instances: int, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """All instances of all categories, in order: uint8 (categories * instances, size, size), and
-    int64 labels.
+    """All instances of all categories, in order.
+
+    Parameters
+    ----------
+    seed, categories, instances, size : int
+        `size` in pixels a side.
+
+    Returns
+    -------
+    images : ndarray (categories * instances, size, size)
+        uint8.
+    labels : ndarray (categories * instances,)
+        int64.
     """
     images = np.empty((categories, instances, size, size), np.uint8)
     for index in tqdm(range(categories), desc="fractals", unit="category", disable=None):
@@ -195,14 +228,33 @@ def pretrain(
     seed: int = 0,
     threads: int = 2,
 ) -> tuple[nn.Sequential, list[dict]]:
-    """A network that tells `categories` fractals apart, in eval mode on the CPU, and one dictionary
-    per epoch.
+    """A network trained to classify fractals.
 
-    Each has epoch, loss (mean cross-entropy in training) and held_out_accuracy (share of right
-    answers, 0 to 1, on the centre crops of the last tenth of each category's instances, at least
-    one, that training never saw). AdamW with a one-cycle learning rate that peaks at
-    `learning_rate`, in bfloat16 autocast. Runs on a GPU if there is one, else on `threads` CPU
-    threads, where the same arguments give the same bits on the same machine.
+    AdamW with a one-cycle learning rate, in bfloat16 autocast, on a GPU if there is one.
+
+    Parameters
+    ----------
+    name, width
+        As in `backbones.build`.
+    categories, instances : int
+        Classes, and images of each.
+    size, crop : int
+        Pixels a side of the images, and of the random crops that are learned from.
+    epochs, batch : int
+    learning_rate : float
+        Peak of the cycle.
+    weight_decay : float
+    seed : int
+    threads : int
+        CPU threads. The same arguments give the same bits on the same machine.
+
+    Returns
+    -------
+    model : nn.Sequential
+        In eval mode, on the CPU.
+    history : list of dict
+        Per epoch: epoch, loss (mean cross-entropy in training) and held_out_accuracy (0 to 1, on
+        centre crops of the last tenth of each category's instances, which training never saw).
     """
     (images, labels), (centres, answers) = _held_out(
         *dataset(seed, categories, instances, size), instances, crop
@@ -302,13 +354,28 @@ def _accuracy(
 
 
 def write(path: Path, dtype: torch.dtype = torch.float32, **settings) -> dict:
-    """Pre-train with `settings` (those of `pretrain`) and save the features as `dtype`, for
-    `backbones.build`.
+    """Pre-train and save the features, for `backbones.build`.
 
-    The safetensors metadata's `description` is the JSON of what is returned: the source, all
-    settings with their defaults, and the held-out accuracy (before rounding to `dtype`). The file
-    appears at `path` only when it is whole. Raises ValueError for features that `dtype` cannot
-    hold.
+    The file appears at `path` only when it is complete.
+
+    Parameters
+    ----------
+    path : Path
+    dtype : torch.dtype
+        Of the saved features.
+    **settings
+        Arguments of `pretrain`.
+
+    Returns
+    -------
+    dict
+        The source, all settings with their defaults, and the held-out accuracy before rounding to
+        `dtype`; also stored in the file as `description`.
+
+    Raises
+    ------
+    ValueError
+        For features that `dtype` cannot represent.
     """
     arguments = inspect.signature(pretrain).bind(**settings)
     arguments.apply_defaults()
@@ -336,10 +403,16 @@ def write(path: Path, dtype: torch.dtype = torch.float32, **settings) -> dict:
 
 
 def write_committed(name: str) -> Path:
-    """Make the file in data/weights that `backbones.build` loads as "fractal" at width 0.25, and
-    return its path.
+    """Make the file in data/weights that `backbones.build` loads as "fractal" at width 0.25.
 
-    Raises ValueError for a network without a schedule.
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    ValueError
+        For a network without a schedule.
     """
     if name not in SCHEDULES:
         raise ValueError(

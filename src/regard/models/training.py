@@ -23,7 +23,21 @@ from regard.models.performance import auroc, one_against_rest
 
 @torch.no_grad()
 def predict(model: nn.Module, images: Tensor, batch: int = 32) -> Tensor:
-    """Logits (N, classes), float32 on the CPU, of uint8 images (N, H, W) or (N, H, W, 3)."""
+    """Logits of images.
+
+    Parameters
+    ----------
+    model : nn.Module
+    images : Tensor (N, H, W) or (N, H, W, 3)
+        uint8.
+    batch : int
+        Images at a time.
+
+    Returns
+    -------
+    Tensor (N, classes)
+        float32, on the CPU.
+    """
     device = next(model.parameters()).device
     return torch.cat(
         [
@@ -34,10 +48,20 @@ def predict(model: nn.Module, images: Tensor, batch: int = 32) -> Tensor:
 
 
 def targets(table: pd.DataFrame, classes: Sequence[str], kind: str) -> Tensor:
-    """What the network is to say: int64 (N,) class indices, -1 unknown, or float32 (N, findings) 1,
-    0 or NaN unknown.
+    """The targets of training.
 
-    kind: "label" (one class per image, in the column label) or "findings" (a column each).
+    Parameters
+    ----------
+    table : DataFrame
+        With a column `label`, or one of 1, 0 or blank per finding.
+    classes : sequence of str
+        Labels or findings, in the order of the logits.
+    kind : {"label", "findings"}
+
+    Returns
+    -------
+    Tensor (N,) or (N, findings)
+        int64 class indices, -1 unknown; or float32 of 1, 0 and NaN (unknown).
     """
     if kind == "findings":
         return torch.from_numpy(
@@ -53,10 +77,20 @@ def known(targets: Tensor) -> Tensor:
 
 
 def loss(logits: Tensor, targets: Tensor, weights: Tensor | None = None) -> Tensor:
-    """Mean loss over the known targets, zero where none is: cross-entropy, or binary cross-entropy
-    for findings.
+    """Mean loss over the known targets: cross-entropy, or binary cross-entropy for findings.
 
-    weights: of each class, or of each finding's positive cases.
+    Parameters
+    ----------
+    logits : Tensor (N, classes)
+    targets : Tensor (N,) or (N, findings)
+        As from `targets`.
+    weights : Tensor (classes,), optional
+        Of each class, or of each finding's positive cases.
+
+    Returns
+    -------
+    Tensor
+        A scalar; zero where no target is known.
     """
     if not known(targets).any():
         return logits.sum() * 0
@@ -69,10 +103,22 @@ def loss(logits: Tensor, targets: Tensor, weights: Tensor | None = None) -> Tens
 
 
 def balancing(targets: Tensor, classes: Sequence[str]) -> Tensor:
-    """Weights that make every class, or each finding's presence and absence, count alike.
+    """Weights that give every class, or each finding's presence and absence, the same influence.
 
-    Classes: N / (classes x count), of the known ones; findings: absent / present. Raises ValueError
-    where a class has no case, or a finding none with it or none without.
+    Parameters
+    ----------
+    targets : Tensor (N,) or (N, findings)
+    classes : sequence of str
+
+    Returns
+    -------
+    Tensor (classes,)
+        N / (classes x count) of the known cases; for findings absent / present.
+
+    Raises
+    ------
+    ValueError
+        Where a class has no case, or a finding none with it or none without.
     """
     if targets.is_floating_point():
         present, absent = (targets == 1).sum(0), (targets == 0).sum(0)
@@ -117,17 +163,52 @@ def fit(
     augment: Mapping = MappingProxyType({}),
     report: Callable[[dict], object] = lambda row: None,
 ) -> pd.DataFrame:
-    """Train `model` in place on the rows where split is "train"; keep the epoch with the lowest
-    loss on "tune".
+    """Train a network in place, and keep the epoch with the lowest loss on the tuning cases.
 
-    images: uint8 (N, H, W) or (N, H, W, 3); targets: as from `targets`; split: (N,) names; classes:
-    of the logits. class_weights: "none" or "balanced" (see `balancing`); blank: what an unknown
-    finding counts as in training, "ignore", "zeros" or "ones" (the tuning loss is of the known ones
-    always); augment: the options of `regard.models.augmentation.augment`. frozen: train the linear
-    head alone, with the features (batch norm included) as they are. Stops after `patience` epochs
-    without a lower tuning loss. `report` is called with each row of the history (epoch, train_loss,
-    tune_loss, tune_auroc, the mean over classes or findings), which is returned. Raises ValueError
-    for an unknown option, without a training case, and when the loss is no number any more.
+    AdamW with a one-cycle learning rate.
+
+    Parameters
+    ----------
+    model : nn.Sequential
+        As from `backbones.build`.
+    images : Tensor (N, H, W) or (N, H, W, 3)
+        uint8.
+    targets : Tensor (N,) or (N, findings)
+        As from `targets`.
+    split : ndarray (N,)
+        "train", "tune" or another name.
+    epochs, batch : int
+    learning_rate : float
+        Peak of the cycle.
+    weight_decay : float
+    patience : int
+        Stop after this many epochs without a lower tuning loss.
+    frozen : bool
+        Train the linear head alone; features and their batch norms stay as they are.
+    seed : int
+    dtype : torch.dtype
+        Of autocast.
+    classes : sequence of str
+        Of the logits.
+    class_weights : {"none", "balanced"}
+        See `balancing`.
+    blank : {"ignore", "zeros", "ones"}
+        The value of an unknown finding in training (Irvin et al. 2019); the tuning loss is always
+        of the known ones.
+    augment : mapping
+        Options of `regard.models.augmentation.augment`.
+    report : callable
+        Called with each row of the history.
+
+    Returns
+    -------
+    DataFrame
+        History: epoch, train_loss, tune_loss, tune_auroc (mean over classes or findings).
+
+    Raises
+    ------
+    ValueError
+        For an unknown option, without a training case, and for a loss that is not finite.
     """
     _check_options(split, class_weights, blank)
     device, features = next(model.parameters()).device, model.get_submodule("features")
@@ -236,15 +317,35 @@ def out_of_fold(
     report: Callable[[str], Callable[[dict], object]] = lambda name: lambda row: None,
     **fitting,
 ) -> tuple[np.ndarray, np.ndarray | None]:
-    """Probabilities (N, classes) of every case from a network that saw none of its patient's
-    images, and thresholds.
+    """Predictions for every case from a network that was trained without its patient.
 
-    build: gives a network to train, the same each time; patients (N,) fall into `folds` folds of
-    about as many cases of each class (or combination of findings), and a quarter of the others
-    tunes: epoch and threshold of a fold come from its own training patients. fitting: of `fit`. The
-    thresholds are those of each case's network: (1, N) for two classes, (N, findings), None for
-    more classes; `performance.called` takes them. Raises ValueError for fewer than two folds, and
-    what `fit` and `thresholds` raise.
+    Parameters
+    ----------
+    build : callable
+        Gives a network to train, the same each time.
+    images, targets
+        As in `fit`.
+    patients : ndarray (N,)
+        They are divided into folds with about as many cases of each class (or combination of
+        findings). A quarter of the others is the tuning set of a fold.
+    folds : int
+        >= 2.
+    kind : {"label", "findings"}
+    report : callable
+        From the name of a fold to the `report` of `fit`.
+    **fitting
+        Further arguments of `fit`.
+
+    Returns
+    -------
+    probabilities : ndarray (N, classes)
+    thresholds : ndarray (1, N) or (N, findings), or None
+        Those of each case's network; None for more than two classes.
+
+    Raises
+    ------
+    ValueError
+        For fewer than two folds, and as `fit` and `thresholds`.
     """
     from sklearn.model_selection import StratifiedGroupKFold
 
@@ -310,8 +411,18 @@ def reporter(name: str, epochs: int) -> Callable[[dict], None]:
 
 
 def probabilities(logits: Tensor, kind: str) -> np.ndarray:
-    """Probabilities (N, classes), float64, of logits: of one class per image (they sum to one) or
-    of each finding.
+    """Probabilities of logits.
+
+    Parameters
+    ----------
+    logits : Tensor (N, classes)
+    kind : {"label", "findings"}
+        Softmax, or a sigmoid of each.
+
+    Returns
+    -------
+    ndarray (N, classes)
+        float64, 0 to 1.
     """
     return (logits.double().sigmoid() if kind == "findings" else logits.double().softmax(1)).numpy()
 
@@ -319,10 +430,24 @@ def probabilities(logits: Tensor, kind: str) -> np.ndarray:
 def thresholds(
     targets: Tensor, probabilities: np.ndarray, classes: Sequence[str], kind: str
 ) -> np.ndarray | None:
-    """Youden's threshold of the second of two classes, or of each finding, from its known cases;
-    None for more classes.
+    """Youden's threshold of the second of two classes, or of each finding.
 
-    Raises ValueError where the cases are all with a class or finding, or all without it.
+    Parameters
+    ----------
+    targets : Tensor (N,) or (N, findings)
+    probabilities : ndarray (N, classes)
+    classes : sequence of str
+    kind : {"label", "findings"}
+
+    Returns
+    -------
+    ndarray (1,) or (findings,), or None
+        None for more than two classes.
+
+    Raises
+    ------
+    ValueError
+        Where the known cases are all with a class or finding, or all without it.
     """
     if kind == "label" and probabilities.shape[1] > 2:
         return None
@@ -338,11 +463,22 @@ def thresholds(
 
 
 def youden_threshold(labels: np.ndarray, scores: np.ndarray) -> float:
-    """The score at and above which a case is called positive: the largest sensitivity + specificity
-    (Youden 1950).
+    """The threshold of the largest sensitivity + specificity.
 
-    Between this and the next lower observed score the midpoint is taken, since all in between are
-    as good.
+    Parameters
+    ----------
+    labels : ndarray (N,)
+        0 or 1.
+    scores : ndarray (N,)
+
+    Returns
+    -------
+    float
+        A case is positive at and above it: the midpoint to the next lower observed score.
+
+    References
+    ----------
+    Youden 1950, Cancer 3.
     """
     false_positive, true_positive, thresholds = roc_curve(labels, scores, drop_intermediate=False)
     chosen = thresholds[np.argmax(true_positive - false_positive)]
