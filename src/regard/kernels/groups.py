@@ -194,3 +194,9 @@ def _enlarged(region: Tensor, values: Tensor) -> Tensor:
         > 0.5
     )
     return larger & (values > NONE)
+
+
+def check_keep(keep: str) -> None:
+    """Raise ValueError for a `keep` that is neither "above" nor "top"."""
+    if keep not in ("above", "top"):
+        raise ValueError(f"keep must be above (the most populous group) or top, not {keep!r}")
