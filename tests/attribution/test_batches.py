@@ -4,10 +4,22 @@ import numpy as np
 import pytest
 import torch
 from heat_maps import ALL, maps_of
-from networks import TARGETS, network
+from networks import BACKBONES, TARGETS, network
 from torch import nn
 
 from regard.attribution import PERTURBATION
+
+
+@pytest.fixture(scope="module", params=BACKBONES)
+def model(request):
+    return network(request.param)
+
+
+@pytest.fixture(scope="module")
+def images():
+    return torch.randn(
+        4, 3, 48, 48, generator=torch.Generator().manual_seed(0), dtype=torch.float64
+    )
 
 
 @pytest.mark.parametrize("method", ALL)

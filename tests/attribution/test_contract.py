@@ -3,9 +3,21 @@
 import pytest
 import torch
 from heat_maps import ALL, maps_of
-from networks import TARGETS, network
+from networks import BACKBONES, TARGETS, network
 
 from regard.attribution import attribute, nulls
+
+
+@pytest.fixture(scope="module", params=BACKBONES)
+def model(request):
+    return network(request.param)
+
+
+@pytest.fixture(scope="module")
+def images():
+    return torch.randn(
+        4, 3, 48, 48, generator=torch.Generator().manual_seed(0), dtype=torch.float64
+    )
 
 
 @pytest.mark.parametrize("method", ALL)

@@ -3,12 +3,24 @@
 import pytest
 import torch
 from captum.attr import LayerGradCam, Saliency
-from networks import TARGETS, network
+from networks import BACKBONES, TARGETS, network
 from torch import nn
 
 from regard.attribution import attribute
 from regard.attribution.gradient import input_gradient
 from regard.models import backbones
+
+
+@pytest.fixture(scope="module", params=BACKBONES)
+def model(request):
+    return network(request.param)
+
+
+@pytest.fixture(scope="module")
+def images():
+    return torch.randn(
+        4, 3, 48, 48, generator=torch.Generator().manual_seed(0), dtype=torch.float64
+    )
 
 
 def test_gradient_equals_captum_and_a_finite_difference(model, images):

@@ -3,8 +3,20 @@
 import pytest
 import torch
 from heat_maps import ALL, Functional, classifier, maps_of, snapshot
-from networks import TARGETS
+from networks import BACKBONES, TARGETS, network
 from torch import nn
+
+
+@pytest.fixture(scope="module", params=BACKBONES)
+def model(request):
+    return network(request.param)
+
+
+@pytest.fixture(scope="module")
+def images():
+    return torch.randn(
+        4, 3, 48, 48, generator=torch.Generator().manual_seed(0), dtype=torch.float64
+    )
 
 
 def fail_late(model, backwards):

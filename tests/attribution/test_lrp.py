@@ -4,7 +4,7 @@ import pytest
 import torch
 import torchvision
 from heat_maps import Functional, classifier
-from networks import TARGETS, network
+from networks import BACKBONES, TARGETS, network
 from torch import nn
 from zennit.attribution import Gradient
 from zennit.canonizers import AttributeCanonizer
@@ -17,6 +17,18 @@ from regard.attribution import attribute
 from regard.attribution.gradient import input_gradient
 from regard.kernels import relevance
 from regard.models import backbones
+
+
+@pytest.fixture(scope="module", params=BACKBONES)
+def model(request):
+    return network(request.param)
+
+
+@pytest.fixture(scope="module")
+def images():
+    return torch.randn(
+        4, 3, 48, 48, generator=torch.Generator().manual_seed(0), dtype=torch.float64
+    )
 
 
 class ResidualSum(AttributeCanonizer):

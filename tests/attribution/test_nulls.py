@@ -15,6 +15,13 @@ from regard.evaluation.scores import points
 from regard.models import preprocessing
 
 
+@pytest.fixture(scope="module")
+def images():
+    return torch.randn(
+        4, 3, 48, 48, generator=torch.Generator().manual_seed(0), dtype=torch.float64
+    )
+
+
 def null_of(name, images, rows=slice(None), **more):
     """A null map with all that it may need."""
     return nulls(

@@ -32,7 +32,7 @@ from regard.data.case_set import (
 from regard.data.inputs import case_table
 from regard.data.inputs.case_table import RESERVED, SPLITS
 from regard.data.inputs.rasters import decode, nearly_constant, transparent
-from regard.data.inputs.words import joined, quoted, remark
+from regard.data.inputs.words import closest, joined, quoted, remark
 
 __all__ = [
     "RESERVED",
@@ -131,9 +131,11 @@ def _with_known_label(
         raise ValueError(f"{path} has no column 'label'; it has {joined(table.columns)}")
     for row, label in enumerate(table["label"], start=2):
         if label not in labels and label not in excluded:
+            meant = closest(label, [*labels, *excluded])
             raise ValueError(
                 f"{path} row {row}: unknown label {quoted(label)}; known are "
                 f"{joined([*labels, *excluded])}"
+                f"{f'; did you mean {quoted(meant)}?' if meant is not None else ''}"
             )
     present = sorted(set(table["label"]) & set(labels))
     if len(present) < 2:
