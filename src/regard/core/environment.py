@@ -24,11 +24,14 @@ WAIT = 300  # seconds for a Python that imports torch on a busy machine
 
 
 def current() -> dict[str, str | int]:
-    """What a result may hang on beside code and data, as text or number by name, the machine first.
+    """What a result may depend on beside code and data.
 
-    `instructions` are those that torch's own kernels use, `instructions of oneDNN` those of its
-    convolutions; the precision of training is what stage train recorded, see `record`. What cannot
-    be had is UNKNOWN.
+    Returns
+    -------
+    dict
+        Text or number by name, the machine first. `instructions` are those of torch's own kernels,
+        `instructions of oneDNN` those of its convolutions; `precision of training` is what the
+        stage train recorded (see `record`). UNKNOWN stands for what the system does not report.
     """
     import torch
 
@@ -52,8 +55,18 @@ def current() -> dict[str, str | int]:
 
 
 def processor(cpuinfo: str | None = None) -> tuple[str, str]:
-    """Vendor and model of the processor, each UNKNOWN where the system does not say. cpuinfo: the
-    text of /proc/cpuinfo, which is read without it."""
+    """Vendor and model of the processor.
+
+    Parameters
+    ----------
+    cpuinfo : str, optional
+        Text of /proc/cpuinfo; by default it is read.
+
+    Returns
+    -------
+    vendor, model : str
+        UNKNOWN where the system does not report it.
+    """
     if cpuinfo is None:
         path = Path("/proc/cpuinfo")
         if not path.is_file():
@@ -147,8 +160,17 @@ def _digest(study: str) -> str:
 
 
 def differences(there: Mapping, here: Mapping) -> list[str]:
-    """What differs between two environments, a line each. What one of them did not record is never
-    the same."""
+    """The differences between two environments, a line each.
+
+    Parameters
+    ----------
+    there, here : mapping
+        As from `current`. A value that one of them did not record counts as different.
+
+    Returns
+    -------
+    list of str
+    """
     lines = []
     for name in {**here, **there}:
         one, other = there.get(name, UNKNOWN), here.get(name, UNKNOWN)

@@ -49,13 +49,29 @@ def _merge(base: dict, change: dict) -> dict:
 
 
 def study(name: str, params: dict | None = None) -> dict:
-    """All settings of one study: the stage blocks, overridden by the profile, by what the study is
-    `like`, by the study, each of these by what it says for the profile (`profiles` of the study). A
-    study with another backbone than what it is `like` does not take over what names a layer of that
-    (see `layers.without_foreign`).
+    """All settings of one study.
 
-    Raises KeyError for an unknown study or profile, ValueError for a `like` that goes round in
-    circles and for a study that sets the profile.
+    The stage blocks are overridden by the profile, by what the study is `like`, and by the study;
+    each of the last two may have entries for the profile (`profiles`). A study with another
+    backbone than what it is `like` does not inherit names of that backbone's layers (see
+    `layers.without_foreign`).
+
+    Parameters
+    ----------
+    name : str
+    params : dict, optional
+        As from `parameters`, which is read by default.
+
+    Returns
+    -------
+    dict
+
+    Raises
+    ------
+    KeyError
+        For an unknown study or profile.
+    ValueError
+        For a circular `like`, and for a study that sets the profile.
     """
     # here, so that no stage depends on it: what it changes stands in build/settings
     from regard.core import layers
@@ -113,11 +129,25 @@ TOLD = {"compare": ("published",)}  # and, where it has it, what it tells some
 
 
 def settings(name: str, stage: str, params: dict | None = None) -> dict:
-    """What one stage of one study is told: its block of params.yaml, with `study`, what is COMMON
-    and what it is TOLD.
+    """The settings of one stage of one study.
 
-    Raises KeyError, ValueError as `study` does, KeyError for an unknown stage or a study without
-    `root`, and ValueError for a stage that sets one of the common ones itself.
+    Parameters
+    ----------
+    name, stage : str
+    params : dict, optional
+        As from `parameters`, which is read by default.
+
+    Returns
+    -------
+    dict
+        The stage's block of params.yaml, with `study`, the settings in COMMON, and those in TOLD.
+
+    Raises
+    ------
+    KeyError
+        As `study`; for an unknown stage, and for a study without `root`.
+    ValueError
+        As `study`; for a stage that sets one of the common settings.
     """
     resolved = study(name, params)
     if not isinstance(resolved.get(stage), dict):

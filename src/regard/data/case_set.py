@@ -36,10 +36,17 @@ class Lazy(Sequence):
 class Cases:
     """A set of cases.
 
-    table: one row per case (case, patient, image, label or findings, ...), columns as strings,
-    blank = unknown. images: per row a uint8 array (H, W) or (H, W, 3). regions: per structure and
-    row a bool array (H, W), or None where the case is not annotated. listed: of a set that `read`
-    read, the number of rows of its cases.csv, with those left out.
+    Attributes
+    ----------
+    table : DataFrame
+        A row per case (case, patient, image, label or findings, ...); columns are strings, blank is
+        unknown.
+    images : sequence of ndarray
+        Per row uint8 (H, W) or (H, W, 3).
+    regions : mapping
+        Structure -> per row bool (H, W), or None where the case is not annotated.
+    listed : int, optional
+        Of a set from `read`: rows of its cases.csv, those left out included.
     """
 
     table: pd.DataFrame
@@ -65,15 +72,30 @@ class Cases:
     def split(
         self, seed: int, by: str = "patient", strata: Sequence[str] = ("label",)
     ) -> pd.Series:
-        """ "train", "tune" or "test" per row, in the shares of SPLITS; all rows of one `by` go
-        together.
+        """The split of each case: "train", "tune" or "test", in the shares of SPLITS.
 
-        Patients are shuffled within each stratum (the values of the columns `strata` in their
-        rows), then dealt one by one to the split furthest behind its share, so that every split has
-        its share of each stratum. A `split` column in the table is used as it is; one that names
-        train and test alone, as sets are often published, keeps its test patients, and the others
-        are dealt to train and tune in the ratio of their shares. Raises ValueError for an unknown
-        name in that column, or a patient in two splits.
+        Patients are shuffled within each stratum, then assigned one by one to the split that is
+        furthest below its share, so that every split has its share of each stratum. A column
+        `split` of the table is used as it is. One that has only train and test, as sets are often
+        published, keeps its test patients; the others are divided into train and tune in the ratio
+        of their shares.
+
+        Parameters
+        ----------
+        seed : int
+        by : str
+            Column whose groups stay together.
+        strata : sequence of str
+            Columns whose values define the strata.
+
+        Returns
+        -------
+        Series
+
+        Raises
+        ------
+        ValueError
+            For an unknown name in the column `split`, and for a patient in two splits.
         """
         if "split" not in self.table:
             return _deal(self.table, SPLITS, seed, by, strata)
@@ -118,8 +140,15 @@ def check_classes(
     wanted: Sequence[str],
     splits: Sequence[str] = tuple(SPLITS),
 ) -> None:
-    """Raise ValueError when one of `splits` lacks one of the `wanted` labels, or they are fewer
-    than two or not distinct.
+    """Raise ValueError where a split lacks a label, or the labels are fewer than two or not
+    distinct.
+
+    Parameters
+    ----------
+    split, labels : Series (N,)
+    wanted : sequence of str
+        The labels.
+    splits : sequence of str
     """
     if len(wanted) < 2 or len(set(wanted)) != len(wanted):
         named = ", ".join(map(quoted, wanted))
@@ -139,8 +168,13 @@ def check_findings(
     findings: Sequence[str],
     splits: Sequence[str] = tuple(SPLITS),
 ) -> None:
-    """Raise ValueError when one of `splits` has no case that is known to have one of the
-    `findings`, or to be free of it.
+    """Raise ValueError where a split has no case with a finding, or none without it.
+
+    Parameters
+    ----------
+    split : Series (N,)
+    table : DataFrame (N rows)
+    findings, splits : sequence of str
     """
     for name in splits:
         for finding in findings:
@@ -168,11 +202,15 @@ def findings_of(table: pd.DataFrame) -> list[str]:
 
 
 def nearly_findings(table: pd.DataFrame) -> dict[str, int]:
-    """The columns that somebody may mean as findings and that are none (`findings_of`), with the
-    first row that says why.
+    """Columns that may be meant as findings and are none, with the first row that shows why.
 
-    That is: more than half of what is known in them is one of TRUTH. Whole numbers are no reason:
-    they make a column a count.
+    That is: more than half of the known values are among TRUTH. Whole numbers make a column a
+    count.
+
+    Returns
+    -------
+    dict
+        Column -> position of the row.
     """
     found = {}
     for name in table:

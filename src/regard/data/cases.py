@@ -62,12 +62,28 @@ def read(
     excluded: Sequence[str] = (),
     findings: Sequence[str] | None = None,
 ) -> Cases:
-    """The set in `folder`, every image and mask decoded once to check it.
+    """A set of cases; every image and mask is decoded once to check it.
 
-    labels: the labels a study knows, None to accept all; excluded: labels whose cases are left out
-    on purpose; findings: the columns of 1, 0 or blank (unknown) that a study of several findings
-    per image needs. Raises FileNotFoundError for a missing folder or file and ValueError for
-    anything else that is wrong; the message names file and row (the header is row 1).
+    Parameters
+    ----------
+    folder : Path or str
+    labels : sequence of str, optional
+        The labels of a study; by default all are accepted.
+    excluded : sequence of str
+        Labels whose cases are left out.
+    findings : sequence of str, optional
+        Columns of 1, 0 or blank (unknown), for a study of several findings per image.
+
+    Returns
+    -------
+    Cases
+
+    Raises
+    ------
+    FileNotFoundError
+        For a missing folder or file.
+    ValueError
+        For anything else that is wrong; names file and row (the header is row 1).
     """
     folder = Path(folder)
     cases = unchecked(folder)
@@ -104,8 +120,8 @@ def _bar(positions: Sequence[int] | np.ndarray, doing: str) -> Iterable[int]:
 
 
 def unchecked(folder: Path | str) -> Cases:
-    """The set in `folder`, its table and the names of its masks checked, images and masks only when
-    they are asked for.
+    """A set of cases; its table and the names of its masks are checked, images and masks only on
+    use.
     """
     folder = Path(folder)
     path = folder / "cases.csv"
@@ -194,13 +210,23 @@ def _size(shape: Sequence[int]) -> str:
 
 
 def write(cases: Cases, folder: Path | str, datasheet: str | None = None) -> None:
-    """Write `cases` to `folder` in the layout above; images become `images/<case>.png`. datasheet:
-    text of DATASHEET.md.
+    """Write a set of cases as cases.csv, images/<case>.png and regions/<structure>/<case>.png.
 
-    Everything is written and read back beside `folder` first and moved there when complete; an
-    earlier set there is replaced, other files (a DATASHEET.md) stay. Raises ValueError when
-    `folder` holds an `images` or `regions` that is not a set's, for a case or structure whose name
-    could not be a file's or stands twice, and what `read` raises.
+    Everything is written beside `folder` first, read back, and moved when complete. An earlier set
+    is replaced; other files stay.
+
+    Parameters
+    ----------
+    cases : Cases
+    folder : Path or str
+    datasheet : str, optional
+        Text of DATASHEET.md.
+
+    Raises
+    ------
+    ValueError
+        For a folder whose `images` or `regions` are not a set's, for a case or structure whose name
+        cannot be a file name or is repeated, and as `read`.
     """
     folder = Path(folder)
     if not (folder / "cases.csv").is_file():

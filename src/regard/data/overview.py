@@ -20,11 +20,20 @@ LARGE = 216  # training images of the largest study of phantoms, which takes min
 
 
 def check(folder: Path | str, sheet: Path | str | None = None) -> None:
-    """Print what the set in `folder` holds and could support, and draw its regions on a contact
-    sheet.
+    """Print what a set holds and what a study of it could support, and draw its regions on a sheet.
 
-    sheet: the PNG to write; without, build/contact-sheets/<name of the folder>.png. Raises what
-    `regard.data.cases.read` does, and ValueError for a sheet that is no PNG.
+    Parameters
+    ----------
+    folder : Path or str
+    sheet : Path or str, optional
+        The PNG to write; by default build/contact-sheets/<name of the folder>.png.
+
+    Raises
+    ------
+    ValueError
+        As `regard.data.cases.read`, and for a sheet that is no PNG.
+    FileNotFoundError
+        As `regard.data.cases.read`.
     """
     if sheet and not str(sheet).lower().endswith(".png"):
         raise ValueError(f"--sheet {str(sheet)!r} must end in .png")
@@ -186,9 +195,21 @@ def support(
     quick: Mapping | None = None,
     seed: int = 1,
 ) -> list[str]:
-    """What a study of all labels or findings of a set could support, in lines: its splits, what
-    could be scored of the test cases, and warnings. drawn: as of `presence`; quick: the block
-    `train` of the profile quick, None where it is not known.
+    """What a study of all labels or findings of a set could support: splits, scores, warnings.
+
+    Parameters
+    ----------
+    found : Cases
+    drawn : mapping
+        As from `presence`.
+    quick : mapping, optional
+        The block `train` of the profile quick.
+    seed : int
+
+    Returns
+    -------
+    list of str
+        Lines.
     """
     table, findings = found.table, cases.findings_of(found.table)
     if "label" not in table and not findings:

@@ -3,7 +3,6 @@ or unknown.
 """
 
 import copy
-import functools
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
@@ -179,35 +178,51 @@ def fit(
     """
     _check_options(split, class_weights, blank)
     device, features = next(model.parameters()).device, model.get_submodule("features")
-    change: Callable[[Tensor, torch.Generator], Tensor] = functools.partial(
-        augmentation.augment, **augment, taken=preprocessing.of(model)
-    )
     learned = targets.nan_to_num(BLANKS[blank]) if targets.is_floating_point() else targets
     train = _rows_to_learn(learned, split)
     tune = torch.from_numpy(np.flatnonzero(split == "tune"))
     weights = balancing(learned[train], classes).to(device) if class_weights == "balanced" else None
     features.requires_grad_(not frozen)
-    trained = (model.get_submodule("head") if frozen else model).parameters()
-    optimiser = torch.optim.AdamW(trained, lr=learning_rate, weight_decay=weight_decay)
+    trained = model.get_submodule("head") if frozen else model
+    optimiser = torch.optim.AdamW(trained.parameters(), learning_rate, weight_decay=weight_decay)
     steps = epochs * -(-len(train) // batch)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, learning_rate, total_steps=steps)
     trainer = Trainer(model, optimiser, schedule, weights, dtype)
     generator = torch.Generator().manual_seed(seed)
-    layout = hardware.layout(model)
+    layout, taken = hardware.layout(model), preprocessing.of(model)
     model.to(memory_format=layout)
+
+    def given(rows: Tensor) -> tuple[Tensor, Tensor]:
+        inputs = backbones.inputs(images[rows].to(device), model)
+        inputs = augmentation.augment(inputs, generator, **augment, taken=taken)
+        return inputs.contiguous(memory_format=layout), learned[rows].to(device)
+
+    def one_epoch(epoch: int) -> dict:
+        model.train()
+        features.train(not frozen)
+        shuffled = train[torch.randperm(len(train), generator=generator)].split(batch)
+        losses = [trainer.step(*given(rows)) for rows in shuffled]
+        row = {"epoch": epoch, "train_loss": _mean_of_cases(losses, shuffled)}
+        return row | _tuned(model.eval(), images[tune], targets[tune], weights, epoch)
+
+    history = _best_kept(model, one_epoch, epochs, patience, report)
+    features.requires_grad_(True)
+    return history
+
+
+def _best_kept(
+    model: nn.Module,
+    one_epoch: Callable[[int], dict],
+    epochs: int,
+    patience: int,
+    report: Callable[[dict], object],
+) -> pd.DataFrame:
+    """The history of at most `epochs` epochs, after which `model` is as in that with the lowest
+    tuning loss."""
     history: list[dict] = []
     best, kept, since = float("inf"), model.state_dict(), 0
     for epoch in range(epochs):
-        model.train()
-        if frozen:
-            features.eval()
-        losses = []
-        for rows in train[torch.randperm(len(train), generator=generator)].split(batch):
-            inputs = change(backbones.inputs(images[rows].to(device), model), generator)
-            inputs = inputs.contiguous(memory_format=layout)
-            losses += [trainer.step(inputs, learned[rows].to(device))] * len(rows)
-        row = {"epoch": epoch, "train_loss": float(np.mean(losses))}
-        row |= _tuned(model.eval(), images[tune], targets[tune], weights, epoch)
+        row = one_epoch(epoch)
         history.append(row)
         report(row)
         if row["tune_loss"] < best:
@@ -215,8 +230,12 @@ def fit(
         if epoch - since >= patience:
             break
     model.load_state_dict(kept)
-    features.requires_grad_(True)
     return pd.DataFrame(history)
+
+
+def _mean_of_cases(losses: Sequence[float], batches: Sequence[Tensor]) -> float:
+    """Mean over the cases of the mean losses of batches."""
+    return float(np.mean([loss for loss, rows in zip(losses, batches) for _ in rows]))
 
 
 def _check_options(split: np.ndarray, class_weights: str, blank: str) -> None:

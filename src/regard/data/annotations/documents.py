@@ -12,14 +12,25 @@ from regard.data.annotations.shapes import add_polygon, box, circle, polygon
 
 
 def geojson(size: Size, collection: object) -> dict[str, np.ndarray]:
-    """A mask per class of a GeoJSON FeatureCollection (or feature, or list of features) as QuPath
-    exports it.
+    """Masks from a GeoJSON document as QuPath exports it.
 
-    The class is `properties.classification`: {"name": "Tumor"}, since QuPath 0.4 also {"names":
-    ["Tumor", "Positive"]}, which is the class "Tumor: Positive"
-    (qupath.lib.objects.classes.PathClass), or the name alone. Polygons and multipolygons of a class
-    are joined, holes left out. Raises ValueError for a feature without a class and for points and
-    lines, which enclose nothing.
+    Parameters
+    ----------
+    size : (height, width)
+    collection : object
+        A FeatureCollection, a feature, or a list of features. The class is
+        `properties.classification`: {"name": "Tumor"}, or since QuPath 0.4 {"names": ["Tumor",
+        "Positive"]}, which is the class "Tumor: Positive", or the name alone.
+
+    Returns
+    -------
+    dict
+        Class -> bool (H, W), the union of its polygons without their holes.
+
+    Raises
+    ------
+    ValueError
+        For a feature without a class, and for points and lines.
     """
     features = collection
     if isinstance(collection, Mapping):
@@ -74,8 +85,20 @@ def _class_of(classification: object, feature: str) -> str:
 
 
 def coco(size: Size, segmentation: object) -> np.ndarray:
-    """A COCO segmentation: a list of polygons [x1, y1, x2, y2, ...], or a run-length code {size,
-    counts} whose counts are a list or the compressed string; filled by pycocotools."""
+    """A mask from a COCO segmentation, filled by pycocotools.
+
+    Parameters
+    ----------
+    size : (height, width)
+    segmentation : object
+        A list of polygons [x1, y1, x2, y2, ...], or a run-length code {size, counts} whose counts
+        are a list or the compressed string.
+
+    Returns
+    -------
+    ndarray (H, W)
+        bool.
+    """
     if isinstance(segmentation, Mapping):
         return _run_lengths(size, segmentation)
     polygons = []
@@ -94,10 +117,22 @@ def coco(size: Size, segmentation: object) -> np.ndarray:
 
 
 def coco_object(size: Size, annotation: Mapping) -> np.ndarray:
-    """The mask of one annotation of COCO: its `segmentation`, or where that is missing or empty,
-    its `bbox`.
+    """The mask of one annotation of COCO: its `segmentation`, or without one its `bbox`.
 
-    Raises ValueError for an annotation with neither: it would be taken for an empty region.
+    Parameters
+    ----------
+    size : (height, width)
+    annotation : mapping
+
+    Returns
+    -------
+    ndarray (H, W)
+        bool.
+
+    Raises
+    ------
+    ValueError
+        For an annotation with neither, which would count as an empty region.
     """
     segmentation, bounds = annotation.get("segmentation"), annotation.get("bbox")
     if segmentation and (isinstance(segmentation, Mapping) or segmentation != [[]]):
@@ -158,8 +193,19 @@ def _unpack(packed: str | bytes) -> list[int]:
 
 
 def via(size: Size, shape: object) -> np.ndarray | None:
-    """A shape of the VGG Image Annotator: polygon, rect, circle or ellipse (theta in radians); None
-    for a point or a polyline, which enclose nothing."""
+    """A mask from a shape of the VGG Image Annotator.
+
+    Parameters
+    ----------
+    size : (height, width)
+    shape : object
+        A polygon, rect, circle, or ellipse (theta in radians).
+
+    Returns
+    -------
+    ndarray (H, W), or None
+        bool; None for a point and a polyline, which enclose nothing.
+    """
     shape = checked.mapping(shape, "a shape")
     kind = shape.get("name")
     if kind in ("point", "polyline"):

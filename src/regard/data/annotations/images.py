@@ -9,11 +9,24 @@ from regard.data.inputs.rasters import transparent
 
 
 def grey(image: Image.Image, above: int | None = None) -> np.ndarray:
-    """A mask image: 0 is background; foreground is 255 (or 1, where nothing is 255), or all that is
-    over `above`.
+    """A mask from a grey image, 0 being background.
 
-    Palettes of other colours than black and white, half-transparent pixels, colours and 16 bits are
-    refused.
+    Parameters
+    ----------
+    image : PIL.Image
+    above : int, optional
+        Foreground is all above it; by default 255, or 1 where nothing is 255.
+
+    Returns
+    -------
+    ndarray (H, W)
+        bool.
+
+    Raises
+    ------
+    ValueError
+        For palettes of other colours than black and white, transparent pixels, colours, 16 bits,
+        and other grey values without a threshold.
     """
     if (
         image.mode in ("LA", "RGBA", "PA")
@@ -57,11 +70,24 @@ def grey(image: Image.Image, above: int | None = None) -> np.ndarray:
 
 
 def colours(image: Image.Image, names: Mapping[str, tuple[int, int, int]]) -> dict[str, np.ndarray]:
-    """A mask per name from an image of pure colours (channels 0 or 255) on black; lossy compression
-    is rounded away.
+    """Masks from an image of pure colours (channels 0 or 255) on black.
 
-    Raises ValueError for a colour that has no name, for transparent pixels and for an image in
-    another colour space.
+    Parameters
+    ----------
+    image : PIL.Image
+        Lossy compression is rounded away.
+    names : mapping
+        Name -> (red, green, blue).
+
+    Returns
+    -------
+    dict
+        Name -> bool (H, W).
+
+    Raises
+    ------
+    ValueError
+        For a colour without a name, transparent pixels and other colour spaces.
     """
     if transparent(image):
         raise ValueError("the mask has transparent pixels: whether their colours count is not said")
@@ -86,12 +112,27 @@ def colours(image: Image.Image, names: Mapping[str, tuple[int, int, int]]) -> di
 def codes(
     image: Image.Image, names: Mapping[int, str], groups: Mapping[str, Sequence[str]] | None = None
 ) -> dict[str, np.ndarray]:
-    """A mask per name from an image whose grey values (or palette indices) are class codes, 0 to
-    255.
+    """Masks from an image whose grey values, or palette indices, are class codes.
 
-    groups: instead a mask per group of names. Raises ValueError for a code that has no name, and
-    for an image of more than one channel, of 16 bits, or of grey values in less than 8 bits: a
-    decoder stretches those to 0 to 255.
+    Parameters
+    ----------
+    image : PIL.Image
+        One channel of 8 bits.
+    names : mapping
+        Code (0 to 255) -> name.
+    groups : mapping, optional
+        Group -> names; instead of a mask per name one per group.
+
+    Returns
+    -------
+    dict
+        Name or group -> bool (H, W).
+
+    Raises
+    ------
+    ValueError
+        For a code without a name, and for an image of several channels, 16 bits, or grey values of
+        fewer than 8 bits, which a decoder stretches to 0 to 255.
     """
     if image.mode not in ("L", "P"):
         raise ValueError(f"the mask has mode {image.mode}; class codes are one 8-bit channel")

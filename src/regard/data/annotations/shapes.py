@@ -14,11 +14,23 @@ OVERHANG = 1.0  # pixels by which a box may leave its image: published corners a
 
 
 def box(size: Size, left: float, top: float, width: float, height: float) -> np.ndarray:
-    """The pixels whose centres lie in the box that starts at (left, top); whole numbers give
-    `width` x `height` pixels.
+    """The pixels whose centres lie in a box.
 
-    Raises ValueError for a box that covers no centre and for one that leaves the image by more than
-    OVERHANG.
+    Parameters
+    ----------
+    size : (height, width)
+    left, top, width, height : float
+        Pixels; whole numbers give `width` x `height` pixels.
+
+    Returns
+    -------
+    ndarray (H, W)
+        bool.
+
+    Raises
+    ------
+    ValueError
+        For a box that covers no centre, or that leaves the image by more than OVERHANG.
     """
     left, top, width, height = checked.numbers([left, top, width, height], "a box")
     if width <= 0 or height <= 0:
@@ -54,9 +66,28 @@ def corners(size: Size, x_min: float, y_min: float, x_max: float, y_max: float) 
 
 
 def circle(size: Size, x: float, y: float, radius: float, origin: str = "top") -> np.ndarray:
-    """The pixels at most `radius` from pixel (x, y), counted from 0; y from the first row, or with
-    origin="bottom" up from the last. Raises ValueError for a centre outside the image and a radius
-    that is not positive."""
+    """The pixels within a distance of a pixel.
+
+    Parameters
+    ----------
+    size : (height, width)
+    x, y : float
+        The centre, in pixels counted from 0.
+    radius : float
+        > 0, inclusive.
+    origin : {"top", "bottom"}
+        Whether y counts down from the first row or up from the last.
+
+    Returns
+    -------
+    ndarray (H, W)
+        bool.
+
+    Raises
+    ------
+    ValueError
+        For a centre outside the image and a radius that is not positive.
+    """
     x, y, radius = checked.numbers([x, y, radius], "a circle")
     rows, columns = size
     if not (0 <= x < columns and 0 <= y < rows) or radius <= 0:
@@ -72,9 +103,23 @@ def circle(size: Size, x: float, y: float, radius: float, origin: str = "top") -
 
 
 def contours(size: Size, outlines: Sequence[Sequence[Sequence[float]]]) -> np.ndarray:
-    """The union of outlines [[x, y], ...] in pixel *indices*, filled together with the pixels they
-    run through, as the tool published with CheXlocalize fills them (Saporta et al., Nat Mach Intell
-    2022)."""
+    """The union of filled outlines, the pixels that they run through included.
+
+    Parameters
+    ----------
+    size : (height, width)
+    outlines : sequence of outlines [[x, y], ...]
+        Pixel indices.
+
+    Returns
+    -------
+    ndarray (H, W)
+        bool.
+
+    References
+    ----------
+    As the tool published with CheXlocalize fills them (Saporta et al. 2022, Nat Mach Intell 4).
+    """
     canvas = Image.new("1", size[::-1])
     for outline in checked.sequence(outlines, "a list of contours"):
         points = checked.points(size, outline, at_least=1)
@@ -86,8 +131,18 @@ def contours(size: Size, outlines: Sequence[Sequence[Sequence[float]]]) -> np.nd
 
 
 def polygon(size: Size, rings: Sequence[Sequence[Sequence[float]]]) -> np.ndarray:
-    """The pixels whose centres lie in or on the first ring [[x, y], ...] and in or on none of the
-    others, its holes.
+    """The pixels whose centres lie in a polygon.
+
+    Parameters
+    ----------
+    size : (height, width)
+    rings : sequence of rings [[x, y], ...]
+        The outline, then its holes; borders count as inside of both.
+
+    Returns
+    -------
+    ndarray (H, W)
+        bool.
     """
     mask = np.zeros(size, bool)
     add_polygon(mask, rings)
