@@ -13,6 +13,7 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.optim.lr_scheduler import LRScheduler, OneCycleLR
 
 from regard.core import hardware
 from regard.models import augmentation, backbones, preprocessing
@@ -179,14 +180,12 @@ def fit(
     _check_options(split, class_weights, blank)
     device, features = next(model.parameters()).device, model.get_submodule("features")
     learned = targets.nan_to_num(BLANKS[blank]) if targets.is_floating_point() else targets
-    train = _rows_to_learn(learned, split)
-    tune = torch.from_numpy(np.flatnonzero(split == "tune"))
+    train, tune = _rows_to_learn(learned, split), _rows_of(split, "tune")
     weights = balancing(learned[train], classes).to(device) if class_weights == "balanced" else None
     features.requires_grad_(not frozen)
     trained = model.get_submodule("head") if frozen else model
     optimiser = torch.optim.AdamW(trained.parameters(), learning_rate, weight_decay=weight_decay)
-    steps = epochs * -(-len(train) // batch)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, learning_rate, total_steps=steps)
+    schedule = OneCycleLR(optimiser, learning_rate, total_steps=epochs * -(-len(train) // batch))
     trainer = Trainer(model, optimiser, schedule, weights, dtype)
     generator = torch.Generator().manual_seed(seed)
     layout, taken = hardware.layout(model), preprocessing.of(model)
@@ -254,7 +253,12 @@ def _rows_to_learn(learned: Tensor, split: np.ndarray) -> Tensor:
     """The positions of the training cases of which some target is known: another one would only
     change the statistics of batch norm."""
     some = known(learned).flatten(1).any(1) if learned.ndim > 1 else known(learned)
-    return torch.from_numpy(np.flatnonzero((split == "train") & some.numpy()))
+    train = _rows_of(split, "train")
+    return train[some[train]]
+
+
+def _rows_of(split: np.ndarray, name: str) -> Tensor:
+    return torch.from_numpy(np.flatnonzero(split == name))
 
 
 class Trainer(NamedTuple):
@@ -262,7 +266,7 @@ class Trainer(NamedTuple):
 
     model: nn.Module
     optimiser: torch.optim.Optimizer
-    schedule: torch.optim.lr_scheduler.LRScheduler
+    schedule: LRScheduler
     weights: Tensor | None  # of the loss, on the model's device
     dtype: torch.dtype  # of autocast; float32 for none
 
