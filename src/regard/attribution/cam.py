@@ -154,6 +154,7 @@ def _at(model: nn.Module, images: Tensor, targets: Tensor, layer: str) -> tuple[
     pooled = isinstance(known[layer], nn.AdaptiveAvgPool2d | nn.AdaptiveMaxPool2d)
     if found[0] is None or kept[-1].ndim != 4 or pooled:
         raise ValueError(
-            f"grad-cam: layer {layer!r} gives no feature map (N, K, h, w) that the logit hangs on"
+            f"grad-cam: layer {layer!r} gives no feature map (N, K, h, w) "
+            "on which the logit depends"
         )
     return kept[-1].detach(), undefined(found[0], logits)

@@ -72,18 +72,18 @@ def processor(cpuinfo: str | None = None) -> tuple[str, str]:
         if not path.is_file():
             return _without_cpuinfo()
         cpuinfo = path.read_text(errors="replace")
-    told = {}
+    fields = {}
     for line in cpuinfo.split("\n\n")[0].splitlines():
         name, _, value = line.partition(":")
-        told[name.strip()] = value.strip()
-    vendor = told.get("vendor_id") or told.get("CPU implementer", "")
+        fields[name.strip()] = value.strip()
+    vendor = fields.get("vendor_id") or fields.get("CPU implementer", "")
     numbers = [
-        f"{name} {told[name]}"
+        f"{name} {fields[name]}"
         for name in ("cpu family", "model", "stepping", "CPU part")
-        if told.get(name)
+        if fields.get(name)
     ]
     model = ", ".join(
-        [*filter(None, [told.get("model name", "")]), *numbers]
+        [*filter(None, [fields.get("model name", "")]), *numbers]
     )  # a virtual machine may name a family alone
     return vendor or UNKNOWN, model or UNKNOWN
 
@@ -129,11 +129,11 @@ def record(study: str) -> None:
     kind = str(hardware.precision(hardware.deterministic(), settings["precision"])).removeprefix(
         "torch."
     )
-    told = {
+    recorded = {
         "precision": kind if settings["train"] else "no training",
         "processor": " ".join(processor()),
     }
-    text = json.dumps(told | {"model": _digest(study)}, indent=1) + "\n"
+    text = json.dumps(recorded | {"model": _digest(study)}, indent=1) + "\n"
     atomic.write_text(project.root() / "results" / "environment" / f"{study}.json", text)
 
 
@@ -143,13 +143,13 @@ def trained() -> str:
     here, found = " ".join(processor()), set()
     for folder in sorted((project.root() / "results" / "study").glob("*/train")):
         path = project.root() / "results" / "environment" / f"{folder.parent.name}.json"
-        told = json.loads(path.read_text()) if path.is_file() else {}
-        if not told or told["model"] != _digest(folder.parent.name):
+        recorded = json.loads(path.read_text()) if path.is_file() else {}
+        if not recorded or recorded["model"] != _digest(folder.parent.name):
             found.add(UNKNOWN)
         else:
             found.add(
-                told["precision"]
-                + ("" if told["processor"] == here else f" on {told['processor']}")
+                recorded["precision"]
+                + ("" if recorded["processor"] == here else f" on {recorded['processor']}")
             )
     return ", ".join(sorted(found)) or UNKNOWN
 

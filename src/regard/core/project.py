@@ -124,8 +124,8 @@ def _chain(name: str, studies: dict) -> list[str]:
     return chain
 
 
-COMMON = ("root", "seed", "profile")  # what a study tells all of its stages
-TOLD = {"compare": ("published",)}  # and, where it has it, what it tells some
+COMMON = ("root", "seed", "profile")  # settings of a study that all of its stages have
+TOLD = {"compare": ("published",)}  # and those, if set, that some stages have
 
 
 def settings(name: str, stage: str, params: dict | None = None) -> dict:

@@ -118,11 +118,11 @@ def _deal(
     groups = values.groupby(table[by]).agg(lambda found: "+".join(sorted(set(found)))).sort_index()
     generator = np.random.default_rng(seed)
     shares, chosen = np.array(list(splits.values())), {}
-    dealt = np.zeros(len(splits))
+    assigned = np.zeros(len(splits))
     for stratum in sorted(set(groups)):
         for group in generator.permutation(groups.index[groups == stratum].to_numpy(dtype=object)):
-            behind = int(np.argmax(shares * (dealt.sum() + 1) - dealt))
-            dealt[behind] += 1
+            behind = int(np.argmax(shares * (assigned.sum() + 1) - assigned))
+            assigned[behind] += 1
             chosen[group] = list(splits)[behind]
     return table[by].map(chosen).rename("split")
 
@@ -216,8 +216,8 @@ def nearly_findings(table: pd.DataFrame) -> dict[str, int]:
     for name in table:
         known = [value.lower() for value in table[name] if value.lower() not in UNKNOWN]
         wrong = table.index[~(table[name].str.isdecimal() | (table[name] == ""))]
-        told = sum(value in TRUTH for value in known)
-        if name not in RESERVED and len(wrong) and 2 * told > len(known):
+        truths = sum(value in TRUTH for value in known)
+        if name not in RESERVED and len(wrong) and 2 * truths > len(known):
             found[name] = int(wrong[0])
     return found
 

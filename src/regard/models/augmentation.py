@@ -1,5 +1,5 @@
-"""Augmentation: small random changes of training images that leave the label true, named and off
-where it would not be.
+"""Augmentation: small random changes of training images that do not change the label. Each is an
+option, off by default.
 """
 
 import math

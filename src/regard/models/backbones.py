@@ -387,10 +387,15 @@ def read(path: Path) -> tuple[nn.Sequential, dict]:
     ValueError
         For a file that `write` did not make.
     """
-    told = description(path)
-    taken = inputs_of.described(told)
+    described = description(path)
+    taken = inputs_of.described(described)
     model = build(
-        told["name"], len(told["classes"]), None, told["width"], told["pool"], preprocessing=taken
+        described["name"],
+        len(described["classes"]),
+        None,
+        described["width"],
+        described["pool"],
+        preprocessing=taken,
     )
     model.load_state_dict(load_file(path))
-    return model, told
+    return model, described

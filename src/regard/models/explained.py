@@ -3,8 +3,8 @@ be scored.
 
 A map can be scored where the expert's region is somewhere on the image: a case without an outline,
 or whose outline is empty, has a heat map and no score. Such cases are explained last. The order of
-patients, and of the cases of each, is drawn by lot from the seed; it depends neither on what was
-called nor on how many are asked for.
+patients, and of the cases of each, is random and depends on the seed alone, neither on what was
+called nor on the number of patients.
 """
 
 from __future__ import annotations

@@ -41,15 +41,17 @@ def one_against_rest(
     values = targets.numpy()
     if targets.is_floating_point():
         return [
-            (place, *_told(values[:, place], scores[:, place], 1))
+            (place, *_known_cases(values[:, place], scores[:, place], 1))
             for place in range(values.shape[1])
         ]
     whole = np.where(values < 0, np.nan, values)
     places = [1] if scores.shape[1] == 2 else range(scores.shape[1])
-    return [(place, *_told(whole, scores[:, place], place)) for place in places]
+    return [(place, *_known_cases(whole, scores[:, place], place)) for place in places]
 
 
-def _told(values: np.ndarray, scores: np.ndarray, positive: int) -> tuple[np.ndarray, np.ndarray]:
+def _known_cases(
+    values: np.ndarray, scores: np.ndarray, positive: int
+) -> tuple[np.ndarray, np.ndarray]:
     known = ~np.isnan(values)
     return values[known] == positive, scores[known]
 

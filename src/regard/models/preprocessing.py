@@ -103,11 +103,11 @@ def preprocessing(
     return Preprocessing(found["mean"], found["std"], *found["range"])
 
 
-def described(told: dict) -> Preprocessing:
+def described(description: dict) -> Preprocessing:
     """The preprocessing in the description of a stored network, ImageNet's in one that says nothing
     of it.
     """
-    return preprocessing(**told.get("preprocessing", {}))
+    return preprocessing(**description.get("preprocessing", {}))
 
 
 def description(of: Preprocessing) -> dict:
