@@ -35,8 +35,18 @@ def input_gradient(model: nn.Module, images: Tensor, targets: Tensor) -> Tensor:
 
 
 def undefined(gradient: Tensor, logits: Tensor) -> Tensor:
-    """`gradient` (N, C, H, W), NaN for images whose target logit (N, 1) is not finite, which
-    autograd does not notice."""
+    """A gradient with NaN for images whose target logit is not finite, which autograd does not
+    notice.
+
+    Parameters
+    ----------
+    gradient : Tensor (N, C, H, W)
+    logits : Tensor (N, 1)
+
+    Returns
+    -------
+    Tensor (N, C, H, W)
+    """
     broken = ~torch.isfinite(logits.detach()).view(-1, 1, 1, 1)
     return gradient.masked_fill(broken, torch.nan) if broken.any() else gradient
 

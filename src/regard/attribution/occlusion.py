@@ -11,8 +11,16 @@ from regard.models import preprocessing
 
 
 def windows(size: int, window: int, stride: int) -> list[slice]:
-    """Where the windows lie along a side of `size` pixels: from 0 in steps of `stride`, the last
-    cut at the border.
+    """The windows along a side of an image: from 0 in steps, the last cut at the border.
+
+    Parameters
+    ----------
+    size, window, stride : int
+        Pixels.
+
+    Returns
+    -------
+    list of slice
     """
     count = max(0, -(-(size - window) // stride)) + 1
     return [slice(start, min(start + window, size)) for start in range(0, count * stride, stride)]

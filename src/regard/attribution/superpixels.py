@@ -10,8 +10,18 @@ from regard.models import preprocessing
 
 
 def pictures(images: Tensor, model: nn.Module | None = None) -> np.ndarray:
-    """Inputs (N, 3, H, W) of `model` as pictures (N, H, W, 3), float64 between 0 and 1: its
-    preprocessing undone.
+    """Network inputs as pictures: the preprocessing undone.
+
+    Parameters
+    ----------
+    images : Tensor (N, 3, H, W)
+    model : nn.Module, optional
+        Whose preprocessing is meant; without, ImageNet's.
+
+    Returns
+    -------
+    ndarray (N, H, W, 3)
+        float64, 0 to 1.
     """
     colours = preprocessing.of(model).pictures(images.detach().cpu().double())
     return colours.clamp(0, 1).permute(0, 2, 3, 1).numpy()

@@ -75,8 +75,17 @@ def presence(found: cases.Cases) -> dict[str, list[bool | None]]:
 def counted(
     found: cases.Cases, drawn: Mapping[str, Sequence[bool | None]] | None = None
 ) -> list[str]:
-    """What a set holds, in lines: cases, patients, splits, labels or findings, and each structure.
-    drawn: as of `presence`.
+    """What a set holds, in lines: cases, patients, splits, labels or findings, and structures.
+
+    Parameters
+    ----------
+    found : Cases
+    drawn : mapping, optional
+        As from `presence`.
+
+    Returns
+    -------
+    list of str
     """
     table, drawn = found.table, presence(found) if drawn is None else drawn
     lines = [f"{len(found)} cases of {table['patient'].nunique()} patients"]

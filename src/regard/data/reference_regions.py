@@ -81,8 +81,19 @@ def ring_width(
 
 
 def beneath(mask: np.ndarray, gap: float, height: float) -> np.ndarray:
-    """Pixels more than `gap` and at most `gap + height` rows under the lowest pixel of `mask` in
-    their column.
+    """Pixels beneath a mask, column by column.
+
+    Parameters
+    ----------
+    mask : ndarray (H, W)
+        bool.
+    gap, height : float
+        Rows: more than `gap` and at most `gap + height` under the lowest pixel of the mask.
+
+    Returns
+    -------
+    ndarray (H, W)
+        bool.
     """
     rows = np.arange(mask.shape[0])[:, None]
     lowest = np.where(mask, rows, -1).max(axis=0)
@@ -183,8 +194,20 @@ def reference(
 
 
 def combine(regions: Mapping[str, np.ndarray], name: str) -> np.ndarray | None:
-    """The region `name`, or the union of several joined by "+"; None unless every part is
-    annotated: a union that lacks one is a smaller region."""
+    """A region, or the union of several.
+
+    Parameters
+    ----------
+    regions : mapping
+        Name -> bool (H, W).
+    name : str
+        A name, or several joined by "+".
+
+    Returns
+    -------
+    ndarray (H, W), or None
+        None unless every part is annotated: a union that lacks one is a smaller region.
+    """
     parts = name.split("+")
     return (
         np.logical_or.reduce([regions[part] for part in parts])
@@ -272,11 +295,20 @@ def write(regions: Mapping[str, np.ndarray], folder: Path, case: str) -> None:
 
 
 def read(folder: Path, case: str, names: Sequence[str]) -> dict[str, np.ndarray]:
-    """The regions of one case that `write` put there, of those in `names`; one that is not
-    annotated is left out.
+    """The regions of one case that `write` stored.
 
-    `other` is what none of the rest covers, MARKS aside, and is unknown, so left out, unless all
-    are annotated.
+    Parameters
+    ----------
+    folder : Path
+    case : str
+    names : sequence of str
+        The regions to read; those that are not annotated are left out.
+
+    Returns
+    -------
+    dict
+        Name -> bool (H, W). `other` is what no other region covers, MARKS aside; it is left out
+        unless all are annotated.
     """
     files = {name: folder / name / f"{case}.png" for name in names if name != "other"}
     regions = {
@@ -325,8 +357,21 @@ def write_outline(regions: Mapping[str, np.ndarray], expert: str, folder: Path, 
 
 
 def outlined(regions: Mapping[str, np.ndarray], expert: str) -> dict[str, bool]:
-    """Whether the expert's region of a case is somewhere on its image: {"": whether} for all
-    targets, or of each annotated finding {finding: whether}; nothing where it is not annotated."""
+    """Whether the expert's region of a case is not empty.
+
+    Parameters
+    ----------
+    regions : mapping
+        Name -> bool (H, W).
+    expert : str
+        A name, or several joined by "+"; "finding" in a study of findings.
+
+    Returns
+    -------
+    dict
+        {"": whether} for all targets, or {finding: whether} of each annotated finding; empty where
+        it is not annotated.
+    """
     found = {name: bool(mask.any()) for name, mask in _outlines(regions, expert).items()}
     return found if expert == "finding" else {"": any(found.values())} if found else {}
 

@@ -237,8 +237,18 @@ def spread(
 
 
 def outlook(explanations: pd.DataFrame, scorable: np.ndarray) -> list[str]:
-    """What can be said of these explanations, a sentence each: how many can be scored first, then
-    what they do not allow.
+    """What these explanations allow, in sentences: how many can be scored first, then warnings.
+
+    Parameters
+    ----------
+    explanations : DataFrame
+        N rows with case and patient.
+    scorable : ndarray (N,)
+        bool.
+
+    Returns
+    -------
+    list of str
     """
     with_region = explanations[np.asarray(scorable, dtype=bool)]
     cases, patients = (explanations[column].nunique() for column in ("case", "patient"))
@@ -252,8 +262,18 @@ def outlook(explanations: pd.DataFrame, scorable: np.ndarray) -> list[str]:
 
 
 def limits(cases: int, scored: int, patients: int) -> list[str]:
-    """What so few cases do not allow, a sentence each. cases: those explained; scored, patients:
-    those that have the expert's region, and of how many patients.
+    """Warnings about a small number of cases, a sentence each.
+
+    Parameters
+    ----------
+    cases : int
+        Explained cases.
+    scored, patients : int
+        Those of them with the expert's region, and their patients.
+
+    Returns
+    -------
+    list of str
     """
     said = []
     if patients < FEWEST:

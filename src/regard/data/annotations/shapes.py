@@ -58,8 +58,18 @@ def box(size: Size, left: float, top: float, width: float, height: float) -> np.
 
 
 def corners(size: Size, x_min: float, y_min: float, x_max: float, y_max: float) -> np.ndarray:
-    """`box` from its upper left and lower right corner (x_max and y_max are where it ends, not its
-    last pixel).
+    """`box` from its upper left and lower right corner.
+
+    Parameters
+    ----------
+    size : (height, width)
+    x_min, y_min, x_max, y_max : float
+        Pixels; x_max and y_max are where the box ends, not its last pixel.
+
+    Returns
+    -------
+    ndarray (H, W)
+        bool.
     """
     x_min, y_min, x_max, y_max = checked.numbers([x_min, y_min, x_max, y_max], "a box")
     return box(size, x_min, y_min, x_max - x_min, y_max - y_min)
