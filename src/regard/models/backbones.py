@@ -388,14 +388,8 @@ def read(path: Path) -> tuple[nn.Sequential, dict]:
         For a file that `write` did not make.
     """
     described = description(path)
+    name, width, pool = (described[key] for key in ("name", "width", "pool"))
     taken = inputs_of.described(described)
-    model = build(
-        described["name"],
-        len(described["classes"]),
-        None,
-        described["width"],
-        described["pool"],
-        preprocessing=taken,
-    )
+    model = build(name, len(described["classes"]), None, width, pool, preprocessing=taken)
     model.load_state_dict(load_file(path))
     return model, described
