@@ -8,85 +8,53 @@ that form a single group, selects nothing.
 import inspect
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
+from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional
 
-from regard import kernels
 from regard.core import parameters as known_parameters
-from regard.kernels.mean_shift_1d import RESOLUTION
-
-NONE = -torch.inf  # the value of a pixel that takes no part
+from regard.kernels import groups
+from regard.kernels.groups import NONE
+from regard.kernels.thresholds import bins, otsu, relative_max, top_area
 
 # name -> the values that a selector sees of signed, raw maps
-OF = {
+OF: dict[str, Callable[[Tensor], Tensor]] = {
     "positive": lambda maps: torch.where(maps > 0, maps, NONE),
     "absolute": lambda maps: torch.where(maps != 0, maps.abs(), NONE),
     "signed": lambda maps: maps,
 }
 
 
-def bins(values: Tensor, bins: int = 10, keep: str = "above") -> Tensor:
-    """Everything above the most populous of `bins` bins of equal width between the least and the
-    largest value, of several the lowest; keep="top": the top bin alone.
-
-    Raises ValueError for less than two bins and another `keep`.
-    """
-    _check_keep(keep)
-    if isinstance(bins, bool) or not isinstance(bins, int) or bins < 2:
-        raise ValueError(f"bins must be a whole number, at least 2, not {bins!r}")
-    flat = values.flatten(1).double()
-    among = flat > NONE
-    low = flat.masked_fill(~among, torch.inf).amin(dim=1, keepdim=True)
-    width = (flat.amax(dim=1, keepdim=True) - low) / bins
-    parted = width > 0  # false for NaN, so where nothing takes part
-    place = (
-        ((flat - low) / torch.where(parted, width, 1.0))
-        .nan_to_num(0, neginf=0, posinf=0)
-        .long()
-        .clamp(0, bins - 1)
-    )
-    counts = torch.zeros(len(flat), bins, dtype=torch.float64, device=flat.device).scatter_add_(
-        1, place, among.double()
-    )
-    rank = torch.arange(bins, device=flat.device)
-    most = (
-        rank.expand_as(counts)
-        .masked_fill(counts < counts.amax(dim=1, keepdim=True), bins)
-        .amin(dim=1, keepdim=True)
-    )
-    chosen = place == bins - 1 if keep == "top" else place > most
-    return (chosen & among & parted).view_as(values)
-
-
 def kmeans(values: Tensor, k: int = 3, space: str = "value") -> Tensor:
-    """The group of the largest values among k (k-means, the optimum).
+    """The group of the largest values among k groups (k-means, the global optimum).
 
-    space="position" groups (x, y, value) instead, each in units of the longer side or of the map's
-    largest absolute value, by scikit-learn's KMeans from ten starts; the group of the largest mean
-    value is kept. Raises ValueError for a k below 2 and another space.
+    Parameters
+    ----------
+    values : Tensor (N, H, W)
+        -inf takes no part.
+    k : int
+        Number of groups, >= 2.
+    space : {"value", "position"}
+        "position" groups points (x, y, value), in units of the longer side and of the map's largest
+        absolute value, by scikit-learn's KMeans from ten starts; the group of the largest mean
+        value is selected.
+
+    Returns
+    -------
+    Tensor (N, H, W)
+        bool.
+
+    Raises
+    ------
+    ValueError
+        For a k below 2 and another space.
     """
     if isinstance(k, bool) or not isinstance(k, int) or k < 2:
         raise ValueError(f"k must be a whole number of groups, at least 2, not {k!r}")
     if _by_position(space):
-        return _each(values, lambda one: _kmeans_position(one, k))
-    return _each(values, lambda one: _kmeans_value(one, k))
-
-
-def _kmeans_value(values: Tensor, k: int) -> Tensor:
-    return _kmeans_levels(values, k)[0]
-
-
-def _kmeans_levels(values: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    """The region, and the centres of the groups in order."""
-    region, centres = values > NONE, values.new_zeros(0)
-    if region.any():
-        labels, centres = kernels.kmeans_1d(values[region], k)
-        centres = centres[~centres.isnan()]
-        region[region.clone()] = (labels == len(centres) - 1) & (len(centres) > 1)
-    return region, centres
+        return _each(values, lambda one: groups.kmeans_of_positions(one, k))
+    return _each(values, lambda one: groups.kmeans_of_values(one, k)[0])
 
 
 def meanshift(
@@ -97,190 +65,73 @@ def meanshift(
     space: str = "value",
     side: int = 64,
 ) -> Tensor:
-    """Everything above the most populous mode of the values (mean shift, Comaniciu and Meer 2002);
-    keep="top": what belongs to the highest mode alone, unless it is the only one.
+    """What lies above the most populous mode of the values (mean shift).
 
-    bandwidth: in units of the map; None takes scikit-learn's rule, the mean distance to the
-    `quantile` nearest values. An estimate of zero (many equal values), or below what the kernel
-    resolves, selects nothing. space="position" groups (x, y, value) as `kmeans` does, at most
-    `side` pixels a side, larger maps averaged to it; a mode is above another if its value is.
-    Raises ValueError for another `keep` or space.
+    Parameters
+    ----------
+    values : Tensor (N, H, W)
+        -inf takes no part.
+    bandwidth : float, optional
+        In units of the map; by default scikit-learn's rule, the mean distance to the `quantile`
+        nearest values. An estimate of zero (many equal values), or below what the kernel resolves,
+        selects nothing.
+    quantile : float
+        Of the rule, in (0, 1].
+    keep : {"above", "top"}
+        "top" selects the highest mode alone, and nothing where there is a single mode.
+    space : {"value", "position"}
+        "position" groups points (x, y, value), as in `kmeans`; modes are compared by value.
+    side : int
+        Longest side in pixels for "position"; larger maps are averaged to it.
+
+    Returns
+    -------
+    Tensor (N, H, W)
+        bool.
+
+    Raises
+    ------
+    ValueError
+        For another `keep` or space.
+
+    References
+    ----------
+    Comaniciu and Meer 2002, IEEE Trans Pattern Anal Mach Intell 24.
     """
-    _check_keep(keep)
+    groups.check_keep(keep)
     if _by_position(space):
-        return _each(values, lambda one: _meanshift_position(one, bandwidth, quantile, keep, side))
-    return _each(values, lambda one: _meanshift_value(one, bandwidth, quantile, keep))
+        return _each(
+            values, lambda one: groups.mean_shift_of_positions(one, bandwidth, quantile, keep, side)
+        )
+    return _each(values, lambda one: groups.mean_shift_of_values(one, bandwidth, quantile, keep)[0])
 
 
 def collapsed(maps: Tensor, quantile: float = 0.3, of: str = "positive") -> Tensor:
-    """Which maps (N, H, W) have values, but so many equal ones that mean shift's estimated
-    bandwidth is zero or cannot be resolved, and that `meanshift` therefore selects nothing of: bool
-    (N,)."""
+    """Which maps have so many equal values that mean shift has no bandwidth, and selects nothing.
+
+    Parameters
+    ----------
+    maps : Tensor (N, H, W)
+        Signed, raw.
+    quantile : float
+        Of the estimated bandwidth.
+    of : str
+        A key of OF.
+
+    Returns
+    -------
+    Tensor (N,)
+        bool; False for a map without values.
+    """
     taking = [one[one > NONE] for one in OF[of](maps)]
     return torch.tensor(
-        [bool(len(some)) and not _bandwidth(some, quantile) for some in taking], dtype=torch.bool
+        [bool(len(some)) and not groups.resolved_bandwidth(some, quantile) for some in taking],
+        dtype=torch.bool,
     )
-
-
-def _bandwidth(taking: Tensor, quantile: float) -> float:
-    """The estimated bandwidth of values (n,), 0 where it is below what the kernel resolves."""
-    width = kernels.bandwidth_1d(taking, quantile)
-    return width if width >= RESOLUTION * float(taking.abs().max()) else 0.0
-
-
-def _meanshift_value(values: Tensor, bandwidth: float | None, quantile: float, keep: str) -> Tensor:
-    return _meanshift_levels(values, bandwidth, quantile, keep)[0]
-
-
-def _meanshift_levels(
-    values: Tensor, bandwidth: float | None = None, quantile: float = 0.3, keep: str = "above"
-) -> tuple[Tensor, Tensor]:
-    """The region, and the modes."""
-    region = values > NONE
-    taking = values[region]
-    width = (
-        (_bandwidth(taking, quantile) if bandwidth is None else bandwidth) if len(taking) else 0.0
-    )
-    if not width:
-        return torch.zeros_like(region), values.new_zeros(0)
-    labels, modes = kernels.mean_shift_1d(taking, width)
-    region[region.clone()] = _above(modes, labels, keep)
-    return region, modes
-
-
-def _above(heights: Tensor, labels: Tensor, keep: str) -> Tensor:
-    """Which members of groups, of `heights` (K,), lie above the most populous group, or in the
-    highest of several.
-    """
-    if keep == "top":
-        return heights[labels] == (heights.max() if len(heights) > 1 else torch.inf)
-    members = torch.bincount(labels, minlength=len(heights))
-    return heights[labels] > heights[members.argmax()]
-
-
-def _meanshift_position(
-    values: Tensor, bandwidth: float | None, quantile: float, keep: str, side: int
-) -> Tensor:
-    from sklearn.cluster import estimate_bandwidth  # takes a second
-
-    small = _averaged(values, side)
-    region, points = small > NONE, _points(small)
-    if len(points) > 1:
-        width = estimate_bandwidth(points.numpy(), quantile=quantile, n_samples=500, random_state=0)
-        width = width if bandwidth is None else bandwidth
-        if width > 0:
-            labels, modes = kernels.mean_shift(points.to(values.device), width)
-            region[region.clone()] = _above(modes[:, 2], labels, keep)
-            return _enlarged(region, values)
-    return torch.zeros_like(values, dtype=torch.bool)
-
-
-def _kmeans_position(values: Tensor, k: int) -> Tensor:
-    from sklearn.cluster import KMeans  # takes a second
-
-    region, points = values > NONE, _points(values).numpy()
-    if len(np.unique(points[:, 2])) < 2 or len(points) < k:
-        return torch.zeros_like(region)
-    found = KMeans(k, n_init=10, random_state=0).fit(points)
-    top = found.cluster_centers_[:, 2].argmax()
-    region[region.clone()] = torch.from_numpy(found.labels_ == top).to(region.device)
-    return region
-
-
-def _points(values: Tensor) -> Tensor:
-    """(x, y, value) of what takes part, (n, 3) float64 on the CPU: shares of the longer side and of
-    the largest value.
-    """
-    values = values.double().cpu()
-    rows, columns = (values > NONE).nonzero().unbind(1)
-    taking = values[rows, columns]
-    largest = taking.abs().max() if len(taking) and taking.any() else 1.0
-    return torch.stack(
-        [columns / max(values.shape), rows / max(values.shape), taking / largest], dim=1
-    )
-
-
-def _averaged(values: Tensor, side: int) -> Tensor:
-    """`values` at no more than `side` pixels a side: means of what takes part, none where nothing
-    does.
-    """
-    if max(values.shape) <= side:
-        return values
-    size = [max(1, round(length * side / max(values.shape))) for length in values.shape]
-
-    def pool(given):
-        return functional.adaptive_avg_pool2d(given[None, None].double(), size)[0, 0]
-
-    share = pool(values > NONE)
-    return torch.where(share > 0, pool(torch.where(values > NONE, values, 0.0)) / share, NONE)
-
-
-def _enlarged(region: Tensor, values: Tensor) -> Tensor:
-    """A region at the size of `values`, of which only what takes part."""
-    larger = (
-        functional.interpolate(region[None, None].double(), values.shape, mode="nearest-exact")[
-            0, 0
-        ]
-        > 0.5
-    )
-    return larger & (values > NONE)
-
-
-def otsu(values: Tensor, min_max: bool = False) -> Tensor:
-    """What lies above Otsu's threshold of the values, in 256 bins.
-
-    min_max: the whole map, what takes no part as 0, is first scaled to whole numbers from 0 to 255,
-    as CheXlocalize does (Saporta et al. 2022); of signed maps (`of="signed"`) this keeps the sign
-    out of sight.
-    """
-    flat = values.flatten(1).double()
-    among = flat > NONE
-    if min_max:
-        flat = flat.masked_fill(~among, 0.0)
-        low, high = flat.amin(dim=1, keepdim=True), flat.amax(dim=1, keepdim=True)
-        flat = torch.where(high > low, (255 * (flat - low) / (high - low)).floor(), 0.0)
-    threshold = kernels.otsu(flat)[:, None]
-    threshold = (
-        threshold.round() if min_max else threshold
-    )  # the middle of a grey value's bin is off it by less than 0.5
-    return ((flat > threshold) & among).view_as(values)
-
-
-def top_area(values: Tensor, area: float = 0.1) -> Tensor:
-    """The pixels of highest value, `area` of the map: the reference with the area under control.
-
-    The number of pixels is rounded down, and a tie across the cut is left out as a whole, so the
-    selected area is never larger. area is in (0, 1]. Raises ValueError for another area.
-    """
-    if not 0 < area <= 1:
-        raise ValueError(f"the area must be in (0, 1], not {area}")
-    flat = values.flatten(1)
-    count = int(area * flat.shape[1] + 1e-9)  # 0.29 * 100 is 28.999...
-    if not count:
-        return torch.zeros_like(values, dtype=torch.bool)
-    ordered = flat.sort(dim=1, descending=True).values
-    cut = ordered[:, count - 1 : count]
-    tied = count < flat.shape[1] and ordered[:, count : count + 1] == cut
-    chosen = torch.where(torch.as_tensor(tied, device=values.device), flat > cut, flat >= cut)
-    return (chosen & (flat > NONE)).view_as(values)
-
-
-def relative_max(values: Tensor, share: float = 0.2) -> Tensor:
-    """What has at least `share` of the map's largest value (0.2 as in DeepMiner, Wu et al. 2018);
-    nothing where that is not positive, or where all that takes part has one value.
-
-    share is in (0, 1]. Raises ValueError for another.
-    """
-    if not 0 < share <= 1:
-        raise ValueError(f"the share of the maximum must be in (0, 1], not {share}")
-    flat = values.flatten(1)
-    largest = flat.amax(dim=1, keepdim=True)
-    least = flat.masked_fill(flat == NONE, torch.inf).amin(dim=1, keepdim=True)
-    return ((flat >= share * largest) & (largest > 0) & (largest > least)).view_as(values)
 
 
 # name -> function (values, **parameters) -> bool (N, H, W)
-SELECTIONS = {
+SELECTIONS: dict[str, Callable[..., Tensor]] = {
     "bins": bins,
     "kmeans": kmeans,
     "meanshift": meanshift,
@@ -291,11 +142,28 @@ SELECTIONS = {
 
 
 def select(maps: Tensor, method: str = "meanshift", of: str = "positive", **parameters) -> Tensor:
-    """Regions, bool (N, H, W), from heat maps (N, H, W), signed and raw.
+    """Regions from heat maps.
 
-    method: a name in SELECTIONS; `parameters` are that method's own. of: the relevance that counts,
-    a name in OF. A map that is not finite everywhere selects nothing. Raises ValueError for an
-    unknown method, parameter or `of`, or maps of another shape.
+    Parameters
+    ----------
+    maps : Tensor (N, H, W)
+        Signed, raw. A map that is not finite everywhere selects nothing.
+    method : str
+        A key of SELECTIONS.
+    of : str
+        The relevance that counts, a key of OF: "positive", "absolute" or "signed".
+    **parameters
+        The method's own.
+
+    Returns
+    -------
+    Tensor (N, H, W)
+        bool.
+
+    Raises
+    ------
+    ValueError
+        For an unknown method, parameter or `of`, and for maps of another shape.
     """
     check(method, of, parameters)
     if maps.ndim != 3:
@@ -306,27 +174,49 @@ def select(maps: Tensor, method: str = "meanshift", of: str = "positive", **para
     return SELECTIONS[method](torch.where(valid, OF[of](maps), NONE), **parameters)
 
 
+# those that group values -> function (values (H, W), **parameters) -> (region, levels)
+GROUPED: dict[str, Callable[..., tuple[Tensor, Tensor]]] = {
+    "kmeans": groups.kmeans_of_values,
+    "meanshift": groups.mean_shift_of_values,
+}
+
+
 def levels(
     map_: Tensor, method: str, of: str = "positive", **parameters
 ) -> tuple[Tensor, list[float]]:
-    """The region of one map (H, W), as `select` gives it, and what the rule sees in its values: the
-    centres of k-means, the modes of mean shift (groups of values), the edges of bins; of the other
-    rules the least value that is selected, if any is.
+    """The region of one map, and the levels that the rule finds in its values.
 
-    Raises ValueError as `select` does, and for groups of positions, whose centres are no values.
+    Parameters
+    ----------
+    map_ : Tensor (H, W)
+        Signed, raw.
+    method, of, **parameters
+        As in `select`.
+
+    Returns
+    -------
+    region : Tensor (H, W)
+        bool, as from `select`.
+    levels : list of float
+        The centres of k-means, the modes of mean shift, the edges of bins; for other rules the
+        least selected value, if any.
+
+    Raises
+    ------
+    ValueError
+        As `select`, and for groups of positions, whose centres are no values.
     """
     if parameters.get("space", "value") != "value":
         raise ValueError(f"{method} of positions has no levels of the values alone")
     check(method, of, parameters)
     values = OF[of](map_) if torch.isfinite(map_).all() else torch.full_like(map_, NONE)
-    grouped = {"kmeans": _kmeans_levels, "meanshift": _meanshift_levels}.get(method)
-    if grouped:  # once, for both
+    if method in GROUPED:  # once, for both
         own = {
             name: value
             for name, value in (defaults(method) | parameters).items()
             if name not in ("space", "side")
         }
-        region, marks = grouped(values, **own)
+        region, marks = GROUPED[method](values, **own)
         return region, marks.tolist()
     region = select(map_[None], method, of, **parameters)[0]
     taking = values[values > NONE]
@@ -337,7 +227,7 @@ def levels(
 
 
 def check(method: str, of: str = "positive", parameters: dict | None = None) -> None:
-    """Raise ValueError for a selection, kind of relevance or parameter that there is not."""
+    """Raise ValueError for an unknown selection, kind of relevance or parameter."""
     if method not in SELECTIONS:
         raise ValueError(f"unknown selection {method!r}; known are {', '.join(SELECTIONS)}")
     if of not in OF:
@@ -348,15 +238,27 @@ def check(method: str, of: str = "positive", parameters: dict | None = None) -> 
 def variants(
     selections: Mapping[str, Mapping], sweep: Mapping[str, Mapping] = MappingProxyType({})
 ) -> dict[str, dict]:
-    """What a study selects by, {label: {"method": ..., "parameters": ...}}.
+    """The selections of a study.
 
-    selections: name -> parameters; a name is a method, or a method and what it is called after, as
-    in "otsu@alam-2023". sweep: name -> {parameter: values}; each value but the one in `selections`
-    is a variant, labelled as in "kmeans k=2". A sweep of what is not in `selections` is left out.
-    Raises ValueError for what `check` refuses, and for parameters or values that are no block or
-    list.
+    Parameters
+    ----------
+    selections : mapping
+        Name -> parameters. A name is a method, or a method and a suffix, as in "otsu@alam-2023".
+    sweep : mapping
+        Name -> {parameter: values}. Each value other than that in `selections` is a variant,
+        labelled as in "kmeans k=2". A name that is not in `selections` is left out.
+
+    Returns
+    -------
+    dict
+        {label: {"method": ..., "parameters": ...}}.
+
+    Raises
+    ------
+    ValueError
+        As `check`, and for parameters or values that are no block or list.
     """
-    found = {}
+    found: dict[str, dict[str, Any]] = {}
     for name, parameters in selections.items():
         if not isinstance(parameters, Mapping):
             raise ValueError(
@@ -389,16 +291,11 @@ def variants(
 
 
 def defaults(method: str) -> dict:
-    """The parameters of a selection, as they are without being given."""
+    """The parameters of a selection with their default values."""
     return {
         name: one.default
         for name, one in list(inspect.signature(SELECTIONS[method]).parameters.items())[1:]
     }
-
-
-def _check_keep(keep: str) -> None:
-    if keep not in ("above", "top"):
-        raise ValueError(f"keep must be above (the most populous group) or top, not {keep!r}")
 
 
 def _by_position(space: str) -> bool:

@@ -211,7 +211,7 @@ def test_an_interrupted_write_leaves_the_earlier_set(folder):
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     broken = make_cases(seed=1)
     broken.images[5] = "no image"
-    with pytest.raises(Exception):
+    with pytest.raises(AttributeError):
         cases.write(broken, folder)
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
     assert [path.name for path in folder.parent.iterdir()] == ["set"]

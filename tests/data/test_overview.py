@@ -205,3 +205,29 @@ def test_flat_images_stray_masks_and_torn_patients_are_named(folder, tmp_path, c
     torn.to_csv(tmp_path / "flat/cases.csv", index=False)
     with pytest.raises(SystemExit, match="'p00' is in two splits"):
         cli.main(["check", str(tmp_path / "flat")])
+
+
+def test_misspelt_labels_are_named_with_what_is_meant():
+    labels = ["benign"] * 20 + ["malignant"] * 20 + ["malignnant", "grade 3", "grade 4", "Benign"]
+    table = pd.DataFrame({"label": labels})
+    known = ["benign", "malignant", "grade 4"]
+    assert overview.misspelt(table, known) == [
+        "NOTE: column label: row 45 is 'Benign', which is not a label of the study; "
+        "did you mean 'benign'?",
+        "NOTE: column label: row 42 is 'malignnant', which is not a label of the study; "
+        "did you mean 'malignant'?",
+    ]
+    assert [line.split("; ")[1] for line in overview.misspelt(table, [])] == [
+        "did you mean 'benign'?",
+        "did you mean 'malignant'?",
+    ]
+    assert "did you mean 'malignant'?" in overview.doubtful(table, known)[-1]
+
+
+def test_the_labels_of_a_folder_are_those_of_the_studies_on_it(root):
+    assert overview.labels_of_studies(root / "data" / "ultrasound") == [
+        "benign",
+        "malignant",
+        "normal",
+    ]
+    assert overview.labels_of_studies(root / "nowhere") == []

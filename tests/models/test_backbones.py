@@ -10,6 +10,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 from torchvision import models
+from weight_files import other_network, other_width, save, shaken
 
 from regard.models import backbones, preprocessing
 
@@ -59,30 +60,6 @@ def test_width_scales_the_channels_and_the_pool_is_global(name, pool, images):
     assert features.shape[1] == CHANNELS[name] / 4 == model.head.in_features
     wanted = features.mean(dim=(2, 3)) if pool == "avg" else features.amax(dim=(2, 3))
     assert torch.allclose(pooled, wanted)
-
-
-def shaken(name: str) -> nn.Module:
-    """Torchvision's network with random weights and statistics, in eval mode; a VGG without its
-    dense ones.
-    """
-    with torch.device("meta"):
-        original = models.get_model(name).eval()
-    if name.startswith("vgg"):
-        original.classifier = nn.Identity()
-    original.to_empty(device="cpu")
-    generator = torch.Generator().manual_seed(3)
-    for module in original.modules():
-        if isinstance(module, (nn.Conv2d, nn.Linear)):
-            nn.init.kaiming_normal_(module.weight, generator=generator)
-            if module.bias is not None:
-                nn.init.normal_(module.bias, 0, 0.1, generator=generator)
-        if isinstance(module, nn.BatchNorm2d):
-            module.num_batches_tracked.zero_()
-            for value in (module.weight, module.running_var):
-                nn.init.uniform_(value, 0.5, 1.5, generator=generator)
-            for value in (module.bias, module.running_mean):
-                nn.init.normal_(value, 0, 0.2, generator=generator)
-    return original
 
 
 def torchvision_features(name: str, original: nn.Module, inputs):
@@ -219,18 +196,6 @@ def test_vgg_drops_its_last_pool_and_the_dense_layers_of_a_file(tmp_path):
     assert model.features(torch.zeros(1, 3, 160, 160)).shape[-2:] == (10, 10)
 
 
-def save(state, path):
-    torch.save(state, path) if path.suffix == ".pth" else save_file(state, path)
-
-
-def other_width(path):
-    save(backbones.build("vgg19_bn", 2, width=0.25).state_dict(), path)
-
-
-def other_network(path):
-    save(backbones.build("squeezenet1_0", 2).state_dict(), path)
-
-
 UNFIT = {
     "other width": (other_width, ValueError, "features.0.weight is"),
     "other network": (other_network, ValueError, "do not fit|lack"),
@@ -284,72 +249,6 @@ def test_wrong_arguments_are_named(arguments, message):
         backbones.build(*arguments)
 
 
-@pytest.mark.parametrize("name", ["vgg16_bn", "resnet50", "densenet121"])
-@pytest.mark.parametrize("suffix", [".safetensors", ".pth"])
-def test_a_whole_classifier_is_loaded_unchanged(tmp_path, name, suffix, images):
-    original, path = backbones.build(name, 3, width=0.125, seed=5), tmp_path / f"whole{suffix}"
-    save(original.state_dict(), path)
-    model = backbones.build(name, 3, path, width=0.125, seed=6, whole=True)
-    assert backbones.digest(model) == backbones.digest(original)
-    features_alone = backbones.build(name, 3, path, width=0.125, seed=6)
-    assert backbones.digest(features_alone.features) == backbones.digest(original.features)
-    assert torch.equal(
-        features_alone.head.weight, backbones.build(name, 3, width=0.125, seed=6).head.weight
-    )
-    with pytest.raises(ValueError, match=r"head.weight is \(3, \d+\), not \(2, "):
-        backbones.build(name, 2, path, width=0.125, whole=True)
-
-
-def test_one_logit_becomes_two_with_the_same_probability(tmp_path, images):
-    original = backbones.build("resnet18", 1, width=0.125, pool="max", seed=5)
-    save(
-        {key.replace("head.", "fc."): value for key, value in original.state_dict().items()},
-        tmp_path / "one.pth",
-    )
-    model = backbones.build(
-        "resnet18", 2, tmp_path / "one.pth", width=0.125, pool="max", whole=True
-    )
-    inputs = backbones.inputs(images)
-    with torch.no_grad():
-        z, logits = original(inputs)[:, 0], model(inputs)
-    assert torch.allclose(logits[:, 0], -z / 2) and torch.allclose(logits[:, 1], z / 2)
-    assert torch.allclose(logits.softmax(1)[:, 1], z.sigmoid()) and z.std() > 0
-    kept = backbones.build("resnet18", 1, tmp_path / "one.pth", width=0.125, pool="max", whole=True)
-    assert torch.allclose(kept.head.weight, original.head.weight)
-
-
-def test_a_checkpoint_that_is_no_such_classifier_is_refused(tmp_path):
-    state = backbones.build("vgg16_bn", 2, width=0.125, pool="max").state_dict()
-    save(state | {"classifier.6.weight": torch.zeros(2, 3)}, tmp_path / "dense.pth")
-    with pytest.raises(
-        ValueError, match="head is one linear layer, and they have classifier.6.weight"
-    ):
-        backbones.build("vgg16_bn", 2, tmp_path / "dense.pth", width=0.125, whole=True)
-    save({key: value for key, value in state.items() if key != "head.bias"}, tmp_path / "bias.pth")
-    with pytest.raises(ValueError, match="lack head.bias"):
-        backbones.build("vgg16_bn", 2, tmp_path / "bias.pth", width=0.125, whole=True)
-    model = backbones.build("vgg16_bn", 2, width=0.125, pool="max")
-    path = tmp_path / "ours.safetensors"
-    backbones.write(model, path, name="vgg16_bn", classes=["a", "b"], width=0.125, pool="max")
-    whole = backbones.build("vgg16_bn", 2, path, width=0.125, pool="max", whole=True)
-    assert backbones.digest(whole) == backbones.digest(model)
-    with pytest.raises(ValueError, match="written for pool max, not avg"):
-        backbones.build("vgg16_bn", 2, path, width=0.125, pool="avg", whole=True)
-    for text in ("my best", "[1, 2]"):  # of other origin
-        save_file(model.state_dict(), path, metadata={"description": text})
-        assert backbones.build("vgg16_bn", 2, path, width=0.125, pool="avg", whole=True)
-
-
-def test_without_its_last_pool_a_vgg_has_the_same_maximum(images):
-    """So a checkpoint trained with a global max pool after torchvision's last one is explained
-    unchanged.
-    """
-    model = backbones.build("vgg16_bn", 2, width=0.125, pool="max")
-    with torch.no_grad():
-        features = model.features(backbones.inputs(images))
-        assert torch.equal(model.pool(nn.functional.max_pool2d(features, 2)), model.pool(features))
-
-
 def test_half_precision_files_are_loaded_as_single(tmp_path):
     model = backbones.build("resnet50", 2, width=0.125, seed=1)
     save(
@@ -369,28 +268,6 @@ def test_a_network_without_fractal_weights_says_which_have_them():
         backbones.build("resnet18", 2, "fractal", width=0.25)
 
 
-def test_written_and_read_back(tmp_path, images):
-    model = backbones.build("vgg19_bn", 2, width=0.125, seed=3)
-    backbones.write(
-        model,
-        tmp_path / "m.safetensors",
-        name="vgg19_bn",
-        classes=["a", "b"],
-        width=0.125,
-        pool="avg",
-    )
-    again, description = backbones.read(tmp_path / "m.safetensors")
-    assert backbones.digest(again) == backbones.digest(model) and description["classes"] == [
-        "a",
-        "b",
-    ]
-    with pytest.raises(FileNotFoundError, match="run the training"):
-        backbones.read(tmp_path / "none.safetensors")
-    other_network(tmp_path / "other.safetensors")
-    with pytest.raises(ValueError, match="not a model written by"):
-        backbones.read(tmp_path / "other.safetensors")
-
-
 def test_inputs_are_imagenet_normalised(images):
     grey = backbones.inputs(images)
     colour = backbones.inputs(images[..., None].expand(-1, -1, -1, 3).contiguous())
@@ -401,20 +278,3 @@ def test_inputs_are_imagenet_normalised(images):
     )
     with pytest.raises(ValueError, match="uint8"):
         backbones.inputs(images.float())
-
-
-def test_a_checkpoint_for_other_classes_is_refused(tmp_path):
-    """A file of ours says what it tells apart; one of other origin says nothing."""
-    model, path = backbones.build("resnet18", 2, width=0.0625), tmp_path / "whole.safetensors"
-    backbones.write(
-        model, path, name="resnet18", width=0.0625, pool="avg", classes=["no", "yes"], kind="label"
-    )
-    backbones.check_whole(path, ["no", "yes"], "label")
-    with pytest.raises(
-        ValueError, match=r"written for classes \['no', 'yes'\], not \['yes', 'no'\]"
-    ):
-        backbones.check_whole(path, ["yes", "no"], "label")
-    with pytest.raises(ValueError, match="written for kind label, not findings"):
-        backbones.check_whole(path, ["no", "yes"], "findings")
-    torch.save(model.state_dict(), tmp_path / "theirs.pth")
-    backbones.check_whole(tmp_path / "theirs.pth", ["a", "b"], "label")

@@ -11,7 +11,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 
 from regard import cli
-from regard.models import backbones, pretraining
+from regard.models import backbones, fractals, pretraining
 
 COMMITTED = ROOT / "data" / "weights"
 TINY = {
@@ -62,12 +62,12 @@ def test_no_two_images_are_equal_and_categories_differ_more_than_instances():
 def test_maps_contract_and_fractals_fill_their_frame_neither_barely_nor_wholly():
     for index in range(20):
         maps = pretraining.category(7, index)
-        assert pretraining.MAPS[0] <= len(maps) <= pretraining.MAPS[1]
+        assert fractals.MAPS[0] <= len(maps) <= fractals.MAPS[1]
         generator = np.random.default_rng(index)
-        for system in (maps, pretraining._vary(maps, generator)):
+        for system in (maps, fractals._vary(maps, generator)):
             assert (
                 np.linalg.norm(system[:, :, :2], ord=2, axis=(1, 2)).max()
-                <= pretraining.LARGEST + 1e-9
+                <= fractals.LARGEST + 1e-9
             )
         image = pretraining.render(maps, generator, size=64)
         assert image.max() == 255

@@ -202,11 +202,11 @@ def lists(place: Path, name: str, monkeypatch) -> dict[str, str]:
         ("figures/style.py", '"#0072B2", "#999999"', '"#0072B2", "#888888"', DRAWN),
         ("figures/trust.py", "(7.2 / len(measures), 0.7", "(7.3 / len(measures), 0.7", {"compare"}),
         ("kernels/otsu.py", "return ", "return 0 + ", {"select", "settings"}),
-        ("selection.py", "SELECTIONS = {", "SELECTIONS = {'x': None, ", {"select", "settings"}),
+        ("selection.py", '"bins": bins,', '"x": None, "bins": bins,', {"select", "settings"}),
         (
             "attribution/__init__.py",
-            "METHODS = {",
-            "METHODS = {'x': None, ",
+            '"cam": cam,',
+            '"x": None, "cam": cam,',
             {"attribute", "clusters", "examine", "settings"},
         ),
         (

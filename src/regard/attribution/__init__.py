@@ -10,6 +10,7 @@ import functools
 import inspect
 import numbers
 from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -27,7 +28,7 @@ from regard.core import parameters as known_parameters
 from regard.kernels.batch_size import at_once
 
 # name -> function (model, images, targets, **parameters) -> (N, H, W)
-METHODS = {
+METHODS: dict[str, Callable[..., Tensor]] = {
     "gradient": gradient,
     "gradient-x-input": gradient_x_input,
     "integrated-gradients": integrated_gradients,
@@ -72,31 +73,63 @@ def attribute(
     batch: int | None = None,
     **parameters,
 ) -> Tensor:
-    """Heat maps (N, H, W), float32, signed and raw, of the logit `targets[n]` for each of the
-    images.
+    """Heat maps of one logit per image.
 
-    model: a classifier in eval mode that gives logits (N, classes); it is left as it was.
-    images: normalised network input, float (N, C, H, W); targets: N class indices, never guessed.
-    method: a name in METHODS; `parameters` are that method's own. memory: gigabytes that
-    activations may take (of two images on a CPU at least), which says how many images (or masks) go
-    through the network together, or `batch` says it; neither changes anything else. May be called
-    within torch.no_grad() and torch.inference_mode(). Raises ValueError for an unknown method or
-    parameter, what `accepted.check` refuses (a model that gives no logits (N, classes), is in
-    training mode, has weights or logits that are not finite, weights of another type than the
-    images, or draws random numbers), targets of another length or outside the classes, an
-    architecture the method does not cover, and a map that is not finite.
+    Parameters
+    ----------
+    model : nn.Module
+        A classifier in eval mode that gives logits (N, classes); it is left as it was.
+    images : Tensor (N, C, H, W)
+        Normalised network inputs, floating-point, in the type of the model's weights.
+    targets : Tensor (N,) or sequence of N integers
+        The class to explain for each image; there is no default.
+    method : str
+        A key of METHODS.
+    memory : float
+        Gigabytes (10^9 bytes) that activations may take; it determines how many images (or masks)
+        are processed together, on a CPU at least two. It does not change the result.
+    batch : int, optional
+        Images processed together, instead of `memory`.
+    **parameters
+        The method's own; see its function.
+
+    Returns
+    -------
+    Tensor (N, H, W)
+        float32, signed and raw: neither clipped nor normalised.
+
+    Raises
+    ------
+    ValueError
+        For an unknown method or parameter; for what `accepted.check` refuses (no logits (N,
+        classes), training mode, weights or logits that are not finite, weights of another type than
+        the images, random numbers in eval mode, targets of another length or outside the classes);
+        for an architecture that the method does not cover; and for a map that is not finite.
+
+    Notes
+    -----
+    May be called within torch.no_grad() and torch.inference_mode().
     """
     model = accepted.unwrapped(model)
     with torch.inference_mode(False):  # a gradient is needed, whatever the caller switched off
         return _attribute(
-            *map(_trackable, (model, images, targets)), method, memory, batch, parameters
+            _trackable(model),
+            _trackable(images),
+            _trackable(targets),
+            method,
+            memory,
+            batch,
+            parameters,
         )
 
 
-def _trackable(value: nn.Module | Tensor | Sequence[int]) -> nn.Module | Tensor | Sequence[int]:
+T = TypeVar("T")
+
+
+def _trackable(value: T) -> T:
     """`value`, or a copy where it was made in torch.inference_mode(), which gradients refuse."""
     if isinstance(value, Tensor):
-        return value.clone() if value.is_inference() else value
+        return value.clone() if value.is_inference() else value  # type: ignore[return-value]
     if not isinstance(value, nn.Module):
         return value
     held = value.state_dict(keep_vars=True).values()  # and what a layer stores beside tensors
@@ -144,8 +177,22 @@ def _attribute(
 
 
 def batch_within(memory: float, model: nn.Module, image: Tensor, method: str, **parameters) -> int:
-    """How many images like `image` (C, H, W), or masks of it, `method` puts through `model`
-    together to stay within `memory` gigabytes of activations."""
+    """How many images, or masks, a method can process together within a bound on memory.
+
+    Parameters
+    ----------
+    memory : float
+        Gigabytes (10^9 bytes) of activations.
+    model : nn.Module
+    image : Tensor (C, H, W)
+        One of the images.
+    method : str
+        A key of METHODS; `parameters` are that method's own.
+
+    Returns
+    -------
+    int
+    """
     model = accepted.unwrapped(model)
     forward_only = _forward_only(method, parameters)
     share = HUNGRIER.get(method, FORWARD if forward_only else BACKWARD)
@@ -179,8 +226,22 @@ def _explained(
 
 
 def check(model: nn.Module, images: Tensor, targets: Tensor | Sequence[int], method: str) -> Tensor:
-    """What `attribute` refuses before it begins; returns the targets, int64 (N,), on the device of
-    the images.
+    """What `attribute` refuses before it computes.
+
+    Parameters
+    ----------
+    model, images, targets, method
+        As in `attribute`.
+
+    Returns
+    -------
+    Tensor (N,)
+        The targets, int64, on the device of the images.
+
+    Raises
+    ------
+    ValueError
+        As `attribute`.
     """
     if method not in METHODS:
         raise ValueError(f"unknown attribution method {method!r}; known are {', '.join(METHODS)}")
@@ -188,8 +249,16 @@ def check(model: nn.Module, images: Tensor, targets: Tensor | Sequence[int], met
 
 
 def check_parameters(what: str, function: Callable, given: Mapping) -> None:
-    """Raise ValueError for a parameter that `function` does not take beside what every method is
-    given, or not of that kind.
+    """Raise ValueError for a parameter that a function does not have, or of another kind than its
+    default.
+
+    Parameters
+    ----------
+    what : str
+        Name of the function, for the message.
+    function : callable
+    given : mapping
+        Parameters by name.
     """
     taken = inspect.signature(function).parameters.values()
     if not any(

@@ -4,22 +4,41 @@ for each of them.
 
 import copy
 from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 KINDS = (torch.float32, torch.float64)
+T = TypeVar("T")
 
 
 def check(model: nn.Module, images: Tensor, targets: Tensor | Sequence[int]) -> Tensor:
-    """Refuse what no method can explain; returns the targets, int64 (N,), on the device of the
-    images.
+    """Refuse what no method can explain.
 
-    model: in eval mode, gives logits (N, classes); images: finite float (N, C, H, W) in the type of
-    its weights; targets: N class indices. Raises ValueError that names the layer, or what the model
-    gives in place of logits, and says what to do. The logit of the first image is looked at here,
-    those of others where a method meets them. That logits hang on the images beside, as with
-    `functional.batch_norm(training=True)`, is not noticed, nor chance that torch does not draw.
+    Parameters
+    ----------
+    model : nn.Module
+        In eval mode; gives logits (N, classes).
+    images : Tensor (N, C, H, W)
+        Finite, float32 or float64, in the type of the model's weights.
+    targets : Tensor (N,) or sequence of N integers
+        Class indices.
+
+    Returns
+    -------
+    Tensor (N,)
+        The targets, int64, on the device of the images.
+
+    Raises
+    ------
+    ValueError
+        Names the layer, or what the model gives in place of logits, and says what to do.
+
+    Notes
+    ----- Only the logit of the first image is computed here; methods check the others. Not
+    detected: logits that depend on other images of the batch
+    (`functional.batch_norm(training=True)`), and random numbers that torch does not draw.
     """
     _check_images(images)
     try:
@@ -41,7 +60,12 @@ def check(model: nn.Module, images: Tensor, targets: Tensor | Sequence[int]) -> 
     _check_model(model, images)
     if len(images):
         logits = _logits(model, images[:1])
-        classes = model.head.out_features if logits is None else logits.shape[1]
+        if logits is None:
+            head = model.get_submodule("head")
+            assert isinstance(head, nn.Linear), "`_built` says so"
+            classes = head.out_features
+        else:
+            classes = logits.shape[1]
         if targets.min() < 0 or targets.max() >= classes:
             raise ValueError(
                 f"targets must be in 0..{classes - 1}, found "
@@ -170,11 +194,25 @@ _ADVICE = {
 }
 
 
-def explained(function: Callable, *arguments, what: str = "the model") -> object:
-    """What `function` gives of `arguments`; an error of torch's becomes a ValueError of one
-    sentence that begins with `what`.
+def explained(function: Callable[..., T], *arguments: Any, what: str = "the model") -> T:
+    """Call a function; an error of torch's becomes a ValueError of one sentence.
 
-    Memory that runs out stays what it is.
+    Parameters
+    ----------
+    function : callable
+    *arguments
+    what : str
+        The subject of the sentence.
+
+    Returns
+    -------
+    object
+        What `function` returns.
+
+    Raises
+    ------
+    ValueError
+        For errors of torch's, except for lack of memory, which is raised as it is.
     """
     try:
         return function(*arguments)
@@ -205,12 +243,15 @@ _REASONS = {
 
 
 def unwrapped(model: nn.Module) -> nn.Module:
-    """The network inside what torch.compile made of it, of the same weights; another as it is.
+    """The network inside a wrapper of torch.compile; any other network as it is.
 
-    Raises ValueError for what TorchScript or quantisation made, inside which there is no network.
+    Raises
+    ------
+    ValueError
+        For TorchScript and quantised networks, whose layers cannot be reached.
     """
-    while isinstance(getattr(model, "_orig_mod", None), nn.Module):
-        model = model._orig_mod
+    while isinstance(inner := getattr(model, "_orig_mod", None), nn.Module):
+        model = inner
     for name, module in model.named_modules() if isinstance(model, nn.Module) else ():
         if isinstance(module, torch.jit.ScriptModule):
             made = "TorchScript, whose layers cannot be reached"

@@ -26,11 +26,29 @@ def _parts(model: nn.Module, method: str) -> tuple[nn.Module, nn.Module, nn.Line
 
 
 def cam(model: nn.Module, images: Tensor, targets: Tensor) -> Tensor:
-    """Class activation maps (N, H, W), signed (Zhou et al. 2016, eq. 2): sum_k w_k A_k, bilinearly
-    enlarged.
+    """Class activation maps, sum_k w_k A_k, bilinearly enlarged.
 
-    Before enlargement the mean of the map plus the head's bias is the logit, which needs a global
-    average pool. Raises ValueError for a model with another pool or head.
+    Parameters
+    ----------
+    model : nn.Module
+        Features, global average pool, flatten and a linear head, as `models.backbones.build` makes
+        it.
+    images : Tensor (N, C, H, W)
+    targets : Tensor (N,)
+
+    Returns
+    -------
+    Tensor (N, H, W)
+        Signed. Before enlargement the mean of a map plus the head's bias is the logit.
+
+    Raises
+    ------
+    ValueError
+        For a model with another pool or head.
+
+    References
+    ----------
+    Zhou et al. 2016, CVPR, eq. 2.
     """
     features, pool, head = _parts(model, "cam")
     if not isinstance(pool, nn.AdaptiveAvgPool2d):
@@ -50,16 +68,35 @@ def grad_cam(
     guided: bool = False,
     layer: str = "",
 ) -> Tensor:
-    """Grad-CAM maps (N, H, W) of the last feature map, signed (Selvaraju et al. 2017, eq. 1 and 2).
+    """Grad-CAM maps: the feature map, each channel weighted by the mean of its gradient.
 
-    The weight of a channel is the mean of its gradient. relu=True applies the paper's last step;
-    left out by default, because what speaks against a class is data too. With average pool and
-    linear head Grad-CAM is CAM / (h w). guided=True counts the gradient only where it and the
-    activation are positive (the gate of guided backpropagation, Springenberg et al. 2015, at this
-    one layer), which several published codes call Grad-CAM. layer: the name of a module whose
-    output is taken in place of the last feature map, such as "features.38". Raises ValueError for a
-    layer that is no name, that there is not, that has no feature map, or that the logit does not
-    hang on.
+    Parameters
+    ----------
+    model : nn.Module
+    images : Tensor (N, C, H, W)
+    targets : Tensor (N,)
+    relu : bool
+        Apply the paper's last step. Off by default: negative evidence is data too.
+    guided : bool
+        Count the gradient only where it and the activation are positive (the gate of guided
+        backpropagation, Springenberg et al. 2015, at this layer), as several published codes do.
+    layer : str
+        Name of a module whose output replaces the last feature map, such as "features.38".
+
+    Returns
+    -------
+    Tensor (N, H, W)
+        Signed. With average pool and linear head this is CAM / (h w).
+
+    Raises
+    ------
+    ValueError
+        For a layer that does not exist, that has no feature map, or on which the logit does not
+        depend.
+
+    References
+    ----------
+    Selvaraju et al. 2017, ICCV, eq. 1 and 2.
     """
     if not isinstance(layer, str):
         known = "the name of a module, such as 'features.38'"
@@ -78,11 +115,12 @@ def _last(model: nn.Module, images: Tensor, targets: Tensor) -> tuple[Tensor, Te
     it.
     """
     features, pool, head = _parts(model, "grad-cam")
+    flatten = model.get_submodule("flatten")
     with torch.no_grad():
         activations = features(images)
     activations.requires_grad_(True)
     with torch.enable_grad():
-        logits = head(model.flatten(pool(activations))).gather(1, targets[:, None]).sum()
+        logits = head(flatten(pool(activations))).gather(1, targets[:, None]).sum()
         (gradient,) = torch.autograd.grad(logits, activations)
     return activations.detach(), gradient
 
@@ -116,6 +154,7 @@ def _at(model: nn.Module, images: Tensor, targets: Tensor, layer: str) -> tuple[
     pooled = isinstance(known[layer], nn.AdaptiveAvgPool2d | nn.AdaptiveMaxPool2d)
     if found[0] is None or kept[-1].ndim != 4 or pooled:
         raise ValueError(
-            f"grad-cam: layer {layer!r} gives no feature map (N, K, h, w) that the logit hangs on"
+            f"grad-cam: layer {layer!r} gives no feature map (N, K, h, w) "
+            "on which the logit depends"
         )
     return kept[-1].detach(), undefined(found[0], logits)

@@ -46,7 +46,8 @@ def counted(model: nn.Module) -> Iterator[Cost]:
         if output.requires_grad:
             output.register_hook(lambda gradient: note(len(gradient)))
 
-    backward.only_looks = True  # else `accepted` puts an image through to see what the hook gives
+    # else `accepted` puts an image through to see what the hook gives
+    vars(backward)["only_looks"] = True
 
     def note(count: int) -> None:
         cost.backwards += count

@@ -13,8 +13,20 @@ REDUCTIONS = {
 
 
 def input_gradient(model: nn.Module, images: Tensor, targets: Tensor) -> Tensor:
-    """Gradient (N, C, H, W) of the target logits with respect to the images (N, C, H, W); NaN where
-    a logit is not finite."""
+    """Gradient of the target logits with respect to the images.
+
+    Parameters
+    ----------
+    model : nn.Module
+    images : Tensor (N, C, H, W)
+    targets : Tensor (N,)
+        int64 indices of logits.
+
+    Returns
+    -------
+    Tensor (N, C, H, W)
+        NaN where a logit is not finite.
+    """
     given = images.detach().requires_grad_(True)
     with torch.enable_grad():
         logits = model(given).gather(1, targets[:, None])
@@ -23,18 +35,46 @@ def input_gradient(model: nn.Module, images: Tensor, targets: Tensor) -> Tensor:
 
 
 def undefined(gradient: Tensor, logits: Tensor) -> Tensor:
-    """`gradient` (N, C, H, W), NaN for images whose target logit (N, 1) is not finite, which
-    autograd does not notice."""
+    """A gradient with NaN for images whose target logit is not finite, which autograd does not
+    notice.
+
+    Parameters
+    ----------
+    gradient : Tensor (N, C, H, W)
+    logits : Tensor (N, 1)
+
+    Returns
+    -------
+    Tensor (N, C, H, W)
+    """
     broken = ~torch.isfinite(logits.detach()).view(-1, 1, 1, 1)
     return gradient.masked_fill(broken, torch.nan) if broken.any() else gradient
 
 
 def gradient(model: nn.Module, images: Tensor, targets: Tensor, reduce: str = "max") -> Tensor:
-    """Sensitivity maps (N, H, W) >= 0: over the channels the largest absolute gradient, or its L2
-    norm.
+    """Sensitivity maps: the largest absolute gradient over the channels, or its L2 norm.
 
-    reduce: "max" (Simonyan et al. 2014, section 3.1) or "l2". Raises ValueError for another
-    reduction.
+    Parameters
+    ----------
+    model : nn.Module
+    images : Tensor (N, C, H, W)
+    targets : Tensor (N,)
+    reduce : {"max", "l2"}
+        How channels are combined; "max" as in the paper.
+
+    Returns
+    -------
+    Tensor (N, H, W)
+        >= 0, in logits per unit of the network input.
+
+    Raises
+    ------
+    ValueError
+        For another reduction.
+
+    References
+    ----------
+    Simonyan et al. 2014, ICLR workshop, section 3.1.
     """
     if reduce not in REDUCTIONS:
         raise ValueError(f"unknown channel reduction {reduce!r}; known are {', '.join(REDUCTIONS)}")
@@ -42,21 +82,59 @@ def gradient(model: nn.Module, images: Tensor, targets: Tensor, reduce: str = "m
 
 
 def gradient_x_input(model: nn.Module, images: Tensor, targets: Tensor) -> Tensor:
-    """Gradient x input maps (N, H, W), signed, summed over the channels (Shrikumar et al. 2016). On
-    a network of linear layers, ReLUs and pools this is LRP-Z (Ancona et al. 2018)."""
+    """Gradient x input maps, summed over the channels.
+
+    Parameters
+    ----------
+    model : nn.Module
+    images : Tensor (N, C, H, W)
+    targets : Tensor (N,)
+
+    Returns
+    -------
+    Tensor (N, H, W)
+        Signed, in logits.
+
+    Notes
+    -----
+    On a network of linear layers, ReLUs and pools this is LRP-Z (Ancona et al. 2018).
+
+    References
+    ----------
+    Shrikumar et al. 2016, arXiv 1605.01713.
+    """
     return (input_gradient(model, images, targets) * images).sum(dim=1).detach()
 
 
 def integrated_gradients(
     model: nn.Module, images: Tensor, targets: Tensor, steps: int = 32, baseline: float = 0.0
 ) -> Tensor:
-    """Integrated gradients (N, H, W), signed, summed over the channels (Sundararajan et al. 2017,
-    eq. 1 and 3).
+    """Integrated gradients, summed over the channels.
 
-    steps: nodes of the Gauss-Legendre rule on the straight path from `baseline` (0 is the mean
-    colour of ImageNet, in units of its network input, whatever the input of this network is made
-    like) to the image. The sum of a map tends to the difference of the logits at both ends. Raises
-    ValueError for less than one step.
+    Parameters
+    ----------
+    model : nn.Module
+    images : Tensor (N, C, H, W)
+    targets : Tensor (N,)
+    steps : int
+        Nodes of the Gauss-Legendre rule on the straight path from the baseline to the image, >= 1.
+    baseline : float
+        Start of the path: 0 is the mean colour of ImageNet, in units of ImageNet's network input,
+        whatever the preprocessing of this network.
+
+    Returns
+    -------
+    Tensor (N, H, W)
+        Signed, in logits; the sum of a map tends to the difference of the logits at both ends.
+
+    Raises
+    ------
+    ValueError
+        For fewer than one step.
+
+    References
+    ----------
+    Sundararajan et al. 2017, ICML, eq. 1 and 3.
     """
     if steps < 1:
         raise ValueError(f"steps must be positive, not {steps}")

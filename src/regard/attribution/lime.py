@@ -14,8 +14,20 @@ from regard.kernels.masked_forward import masked_logits
 
 
 def samples(segments: int, count: int, seed: int) -> np.ndarray:
-    """Masks bool (count, segments): the first shows everything, in the others each superpixel is
-    there or not by chance, drawn as the lime library draws them with `random_state=seed`."""
+    """Masks of superpixels as the lime library draws them with `random_state=seed`.
+
+    Parameters
+    ----------
+    segments, count : int
+        Number of superpixels and of masks.
+    seed : int
+
+    Returns
+    -------
+    ndarray (count, segments)
+        bool; the first mask shows everything, in the others each superpixel is shown with chance
+        1/2.
+    """
     source = np.random.RandomState(seed)
     source.randint(0, high=1000)  # the library's seed for its superpixels
     masks = source.randint(0, 2, count * segments).reshape(count, segments).astype(bool)
@@ -26,9 +38,28 @@ def samples(segments: int, count: int, seed: int) -> np.ndarray:
 def coefficients(
     masks: np.ndarray, logits: np.ndarray, kernel_width: float = 0.25, ridge: float = 1.0
 ) -> np.ndarray:
-    """The weight of each superpixel (S,): ridge regression of the logits on the masks, a mask
-    weighing the more the nearer it is to showing everything, sqrt(exp(-d^2 / kernel_width^2)) with
-    d the cosine distance, as in the lime library."""
+    """Coefficient of each superpixel: ridge regression of the logits on the masks.
+
+    Parameters
+    ----------
+    masks : ndarray (M, S)
+        bool or 0/1.
+    logits : ndarray (M,)
+    kernel_width : float
+        A mask weighs sqrt(exp(-d^2 / kernel_width^2)), d its cosine distance from showing
+        everything.
+    ridge : float
+        Penalty of the regression.
+
+    Returns
+    -------
+    ndarray (S,)
+        In logits.
+
+    References
+    ----------
+    Ribeiro et al. 2016, KDD, section 3.4; weights as in the lime library.
+    """
     from sklearn.linear_model import Ridge  # slow to import
 
     shown = masks.sum(axis=1)
@@ -52,12 +83,35 @@ def lime(
     chunk: int = 32,
     precision: str = "float32",
 ) -> Tensor:
-    """LIME maps (N, H, W), signed: each pixel has its superpixel's coefficient for the logit.
+    """LIME maps: each pixel has its superpixel's coefficient for the logit.
 
-    superpixels: "quickshift" or "slic", of the image as it was before normalisation; fill: what
-    hidden ones show, as in `superpixels.hidden`; evaluations: masks per image; the rest as in
-    `coefficients` and `kernels.evaluator`. Masks are drawn from `seed` and the image's own content,
-    so that neither batch nor order matters. Where a logit is not finite, neither is the map.
+    Parameters
+    ----------
+    model : nn.Module
+    images : Tensor (N, 3, H, W)
+    targets : Tensor (N,)
+    evaluations : int
+        Masks per image.
+    kernel_width, ridge : float
+        As in `coefficients`.
+    superpixels : {"quickshift", "slic"}
+        Of the image before normalisation.
+    fill : str or float
+        What hidden superpixels show, as in `superpixels.hidden`.
+    seed : int
+        Masks depend on it and on the image's content, not on batch or order.
+    chunk : int
+        Images in memory at a time.
+    precision : {"float32", "bfloat16"}
+
+    Returns
+    -------
+    Tensor (N, H, W)
+        Signed, in logits; NaN for an image with a logit that is not finite.
+
+    References
+    ----------
+    Ribeiro et al. 2016, KDD.
     """
     quick, maps = evaluator(model, precision), []
     for image, picture, target in zip(images, pictures(images, model), targets.tolist()):

@@ -3,7 +3,7 @@ shows nothing about it.
 """
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import torch
@@ -21,26 +21,56 @@ DRAWN = nn.Linear | nn.modules.conv._ConvNd  # whose weights `reinitialised` dra
 
 
 def ones(images: Tensor) -> Tensor:
-    """The same value everywhere; by the tie rule of the pointing game it points at the centre."""
+    """The same value everywhere, (N, H, W); by the tie rule of the pointing game it points at the
+    centre.
+    """
     return torch.ones(len(images), *images.shape[-2:])
 
 
 def centre(images: Tensor, width: float = 0.25) -> Tensor:
-    """A Gaussian in the middle of the image; `width` is its standard deviation as a share of the
-    image's sides.
+    """A Gaussian in the middle of the image.
+
+    Parameters
+    ----------
+    images : Tensor (N, C, H, W)
+    width : float
+        Standard deviation as a share of the image's sides.
+
+    Returns
+    -------
+    Tensor (N, H, W)
+        In (0, 1].
     """
     height, length = images.shape[-2:]
 
-    def axis(size):
+    def axis(size: int) -> Tensor:
         return torch.exp(-0.5 * ((torch.arange(size) + 0.5 - size / 2) / (width * size)) ** 2)
 
     return (axis(height)[:, None] * axis(length)[None, :]).expand(len(images), -1, -1).clone()
 
 
 def edges(images: Tensor, channel: str = "mean", *, model: nn.Module | None = None) -> Tensor:
-    """Sobel magnitude of the mean over the channels, or for tissue in haematoxylin and eosin of
-    "haematoxylin", the optical density of that stain (Ruifrok and Johnston 2001), for which `model`
-    says how the images were made from pixels. Raises ValueError for another channel."""
+    """Sobel magnitude of the image.
+
+    Parameters
+    ----------
+    images : Tensor (N, C, H, W)
+    channel : {"mean", "haematoxylin"}
+        The mean over the channels; or, for tissue in haematoxylin and eosin, the optical density of
+        haematoxylin (Ruifrok and Johnston 2001).
+    model : nn.Module, optional
+        Whose preprocessing the images have; "haematoxylin" needs it.
+
+    Returns
+    -------
+    Tensor (N, H, W)
+        >= 0.
+
+    Raises
+    ------
+    ValueError
+        For another channel.
+    """
     if channel not in CHANNELS:
         raise ValueError(f"unknown channel {channel!r}; known are {', '.join(CHANNELS)}")
     if channel == "mean":
@@ -53,14 +83,23 @@ def edges(images: Tensor, channel: str = "mean", *, model: nn.Module | None = No
 
 
 def random(images: Tensor, smoothing: float = 0.05, seed: int = 0) -> Tensor:
-    """White noise smoothed by a Gaussian; `smoothing` is its standard deviation as a share of the
-    image's width.
+    """White noise smoothed by a Gaussian.
 
-    Smoothed round the border (periodically), so that the maximum may lie anywhere with the same
-    chance.
+    Parameters
+    ----------
+    images : Tensor (N, C, H, W)
+    smoothing : float
+        Standard deviation as a share of the image's width.
+    seed : int
+        Noise depends on it and on the image's content, not on batch or order.
 
-    The noise of an image is drawn from its content and `seed`, so that neither batch nor order
-    matters.
+    Returns
+    -------
+    Tensor (N, H, W)
+
+    Notes
+    -----
+    The smoothing is periodic, so that the maximum is equally likely at every pixel.
     """
     maps = []
     for image in images:
@@ -70,9 +109,22 @@ def random(images: Tensor, smoothing: float = 0.05, seed: int = 0) -> Tensor:
 
 
 def prior(images: Tensor, *, prior: Tensor | None = None) -> Tensor:
-    """The mean mask of the training cases: `prior`, (H, W) for all images or (N, H, W) for each.
+    """The mean mask of the training cases.
 
-    Raises ValueError without it, and for one of another size.
+    Parameters
+    ----------
+    images : Tensor (N, C, H, W)
+    prior : Tensor (H, W) or (N, H, W)
+        The mask for all images, or for each.
+
+    Returns
+    -------
+    Tensor (N, H, W)
+
+    Raises
+    ------
+    ValueError
+        Without a prior, and for one of another size.
     """
     if prior is None:
         raise ValueError("the null map 'prior' needs prior=, the mean mask of the training cases")
@@ -94,21 +146,42 @@ def random_network(
     networks: int = 10,
     **parameters,
 ) -> Tensor:
-    """What `method` (with its parameters, as in `attribute`) shows of networks like `model` that
-    have learned nothing: a mean over `networks` draws of the weights, >= 0.
+    """A method's mean map over networks with random weights.
 
-    The sign of a random logit means nothing: with the head's weights w or -w, which are as likely,
-    a signed map is R or -R. So the expected positive relevance is half the expected absolute
-    relevance, and each network's map counts as |R|, divided by its mean so that networks count
-    alike. A network whose map is zero everywhere says nothing and is left out; where all are, so is
-    the result. Networks are drawn from `seed`, `seed` + 1, ... Raises ValueError for fewer than
-    MIN_NETWORKS networks, without a model or without targets, and what `attribute` raises.
+    Parameters
+    ----------
+    images : Tensor (N, C, H, W)
+    model : nn.Module
+        The trained network, whose architecture is used.
+    targets : Tensor (N,)
+    method : str
+        A name in METHODS; `parameters` are that method's own.
+    seed : int
+        Networks are drawn from `seed`, `seed` + 1, ...
+    networks : int
+        How many, at least MIN_NETWORKS.
+
+    Returns
+    -------
+    Tensor (N, H, W)
+        >= 0.
+
+    Raises
+    ------
+    ValueError
+        For fewer networks, without a model or targets, and what `attribute` raises.
+
+    Notes
+    ----- The sign of a random logit has no meaning: head weights w and -w are equally likely, and
+    give maps R and -R. So the expected positive relevance is half the expected absolute relevance,
+    and each map counts as |R|. It is divided by its mean, so that networks count alike. A map that
+    is zero everywhere is left out.
     """
     from regard.attribution import attribute  # the registry, which holds these null maps as well
 
-    for name, value in (("model", model), ("targets", targets)):
-        if value is None:
-            raise ValueError(f"the null map 'random-network' needs {name}=")
+    if model is None or targets is None:
+        lacking = "model" if model is None else "targets"
+        raise ValueError(f"the null map 'random-network' needs {lacking}=")
     if isinstance(networks, bool) or not isinstance(networks, int) or networks < MIN_NETWORKS:
         raise ValueError(
             f"the null map 'random-network' is a mean over `networks`, {MIN_NETWORKS} at least: "
@@ -129,12 +202,25 @@ def random_network(
 
 
 def reinitialised(model: nn.Module, seed: int = 0) -> nn.Module:
-    """A copy of `model` that has learned nothing: weights of convolutions and dense layers drawn as
-    in He et al. (2015, eq. 10), biases 0, batch norms that change nothing. The same for the same
-    seed on every device.
+    """A copy of a network with all weights re-initialised.
 
-    Raises ValueError for weights that no rule draws anew, that are not registered, and where
-    nothing is drawn; buffers beside layers that are drawn count as constants.
+    Weights of convolutions and dense layers are drawn as in He et al. (2015, ICCV, eq. 10), biases
+    are 0, batch norms are the identity. Buffers beside layers that are drawn count as constants.
+
+    Parameters
+    ----------
+    model : nn.Module
+    seed : int
+        The same weights for the same seed on every device.
+
+    Returns
+    -------
+    nn.Module
+
+    Raises
+    ------
+    ValueError
+        For weights that no rule draws, that are not registered, and where nothing is drawn.
     """
     model = accepted.unwrapped(model)
     if hidden := _unregistered(model):
@@ -197,7 +283,7 @@ def _unregistered(model: nn.Module) -> str:
     return ""
 
 
-NULLS = {
+NULLS: dict[str, Callable[..., Tensor]] = {
     "ones": ones,
     "centre": centre,
     "edges": edges,
@@ -216,11 +302,31 @@ def nulls(
     prior: Tensor | None = None,
     **parameters,
 ) -> Tensor:
-    """Null maps (N, H, W), float32, for network inputs (N, C, H, W).
+    """Null maps: heat maps that do not depend on what a network learned.
 
-    model: for "random-network", the trained network, which also needs targets=; prior: for "prior",
-    the mean mask of the training cases. parameters: the null map's own. Raises ValueError for an
-    unknown name or parameter and for one that lacks what it is made from.
+    Parameters
+    ----------
+    name : str
+        A key of NULLS.
+    images : Tensor (N, C, H, W)
+        Network inputs.
+    model : nn.Module, optional
+        For "random-network" the trained network, which also needs `targets`; for "edges" the
+        network whose preprocessing the images have.
+    prior : Tensor, optional
+        For "prior", the mean mask of the training cases, (H, W) or (N, H, W).
+    **parameters
+        The null map's own.
+
+    Returns
+    -------
+    Tensor (N, H, W)
+        float32.
+
+    Raises
+    ------
+    ValueError
+        For an unknown name or parameter, and without what the null map is made from.
     """
     if name not in NULLS:
         raise ValueError(f"unknown null map {name!r}; known are {', '.join(NULLS)}")

@@ -11,8 +11,16 @@ from regard.models import preprocessing
 
 
 def windows(size: int, window: int, stride: int) -> list[slice]:
-    """Where the windows lie along a side of `size` pixels: from 0 in steps of `stride`, the last
-    cut at the border.
+    """The windows along a side of an image: from 0 in steps, the last cut at the border.
+
+    Parameters
+    ----------
+    size, window, stride : int
+        Pixels.
+
+    Returns
+    -------
+    list of slice
     """
     count = max(0, -(-(size - window) // stride)) + 1
     return [slice(start, min(start + window, size)) for start in range(0, count * stride, stride)]
@@ -29,13 +37,35 @@ def occlusion(
     chunk: int = 32,
     precision: str = "float32",
 ) -> Tensor:
-    """Occlusion maps (N, H, W), signed: at each pixel the mean fall of the logit over the windows
-    that cover it.
+    """Occlusion maps: at each pixel the mean fall of the logit over the windows that cover it.
 
-    window, stride: of the square window, as shares of the image's width; baseline: the value of
-    hidden pixels, 0 the mean colour of ImageNet, in units of its network input; chunk, precision:
-    as in `kernels.evaluator`. Raises ValueError for a window that is no share of the image and for
-    a stride that is larger than the window.
+    Parameters
+    ----------
+    model : nn.Module
+    images : Tensor (N, C, H, W)
+    targets : Tensor (N,)
+    window, stride : float
+        Side and step of the square window, as shares of the image's width.
+    baseline : float
+        Value of hidden pixels: 0 is the mean colour of ImageNet, in units of ImageNet's network
+        input.
+    chunk : int
+        Images in memory at a time.
+    precision : {"float32", "bfloat16"}
+
+    Returns
+    -------
+    Tensor (N, H, W)
+        Signed, in logits.
+
+    Raises
+    ------
+    ValueError
+        Unless 0 < stride <= window <= 1.
+
+    References
+    ----------
+    Zeiler and Fergus 2014, ECCV, section 4.2.
     """
     if not (0 < stride <= window <= 1):
         raise ValueError(

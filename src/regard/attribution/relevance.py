@@ -25,8 +25,22 @@ ZERO = 1e-12  # keeps the shares of sums and pools finite
 
 
 def lrp_z(model: nn.Module, images: Tensor, targets: Tensor) -> Tensor:
-    """LRP-Z maps (N, H, W), signed (Bach et al. 2015, eq. 56): LRP-epsilon with epsilon 0, where 0
-    / 0 counts as 1.
+    """LRP-Z maps, summed over the channels: LRP-epsilon with epsilon 0, where 0 / 0 counts as 1.
+
+    Parameters
+    ----------
+    model : nn.Module
+    images : Tensor (N, C, H, W)
+    targets : Tensor (N,)
+
+    Returns
+    -------
+    Tensor (N, H, W)
+        Signed, in logits.
+
+    References
+    ----------
+    Bach et al. 2015, PLoS ONE 10(7), eq. 56.
     """
     return relevance(model, images, targets, 0.0).sum(dim=1)
 
@@ -34,8 +48,24 @@ def lrp_z(model: nn.Module, images: Tensor, targets: Tensor) -> Tensor:
 def lrp_epsilon(
     model: nn.Module, images: Tensor, targets: Tensor, epsilon: float = 1e-6, relative: bool = False
 ) -> Tensor:
-    """LRP-epsilon maps (N, H, W), signed; the rule, its convention and its parameters are
-    `kernels.relevance`'s.
+    """LRP-epsilon maps, summed over the channels.
+
+    Parameters
+    ----------
+    model : nn.Module
+    images : Tensor (N, C, H, W)
+    targets : Tensor (N,)
+    epsilon, relative
+        As in `kernels.relevance`, which states the rule and its convention.
+
+    Returns
+    -------
+    Tensor (N, H, W)
+        Signed, in logits.
+
+    References
+    ----------
+    Bach et al. 2015, PLoS ONE 10(7), eq. 58.
     """
     return relevance(model, images, targets, epsilon, relative).sum(dim=1)
 
@@ -43,11 +73,32 @@ def lrp_epsilon(
 def lrp_alpha2beta1(
     model: nn.Module, images: Tensor, targets: Tensor, epsilon: float = 1e-6
 ) -> Tensor:
-    """LRP-alpha2beta1 maps (N, H, W), signed (Bach et al. 2015, eq. 60): in convolutions and dense
-    layers positive contributions count twice and negative ones once, each in proportion; batch norm
-    by epsilon.
+    """LRP-alpha2beta1 maps, summed over the channels.
 
-    Raises ValueError for a module no rule covers.
+    In convolutions and dense layers positive contributions count twice and negative ones once, each
+    in proportion; batch norm follows the epsilon rule.
+
+    Parameters
+    ----------
+    model : nn.Module
+    images : Tensor (N, C, H, W)
+    targets : Tensor (N,)
+    epsilon : float
+        Stabiliser of batch norm.
+
+    Returns
+    -------
+    Tensor (N, H, W)
+        Signed.
+
+    Raises
+    ------
+    ValueError
+        For a module or a function that no rule covers.
+
+    References
+    ----------
+    Bach et al. 2015, PLoS ONE 10(7), eq. 60.
     """
     from zennit.core import BasicHook, stabilize
     from zennit.rules import AlphaBeta, ClampMod
@@ -75,11 +126,36 @@ def lrp_composite(
     gamma: float = 0.25,
     epsilon: float = 1e-6,
 ) -> Tensor:
-    """LRP maps (N, H, W), signed, with a rule for each kind of layer (Montavon et al. 2019, section
-    10.3): epsilon on dense layers and batch norm, `convolution` "z+" or "gamma", and `first` "flat"
-    or "zbox" (z^B, for inputs between the network's black and white) on the first convolution.
+    """LRP maps with one rule per kind of layer, summed over the channels.
 
-    Raises ValueError for an unknown rule and for a module no rule covers.
+    Parameters
+    ----------
+    model : nn.Module
+    images : Tensor (N, C, H, W)
+    targets : Tensor (N,)
+    convolution : {"z+", "gamma"}
+        Rule of convolutions.
+    first : {"flat", "zbox"}
+        Rule of the first convolution; "zbox" is z^B for inputs between the network's black and
+        white.
+    gamma : float
+        Of the rule "gamma".
+    epsilon : float
+        Of dense layers and batch norm.
+
+    Returns
+    -------
+    Tensor (N, H, W)
+        Signed.
+
+    Raises
+    ------
+    ValueError
+        For an unknown rule, and for a module or a function that no rule covers.
+
+    References
+    ----------
+    Montavon et al. 2019, Explainable AI, section 10.3.
     """
     from zennit.core import BasicHook
     from zennit.rules import ClampMod, Epsilon, Flat, Gamma, ZBox, ZPlus
@@ -188,9 +264,16 @@ class _Watch(TorchFunctionMode):
 
 
 def refuse_functions(model: nn.Module, image: Tensor) -> None:
-    """Raise ValueError for anything but ReLUs, max pools and wiring that `model` calls as a
-    function on `image` (1, C, H, W): rules that hang on modules would leave it out without a
-    word."""
+    """Raise ValueError where `model` calls a function that rules of modules would leave out.
+
+    ReLUs, max pools and wiring are allowed.
+
+    Parameters
+    ----------
+    model : nn.Module
+    image : Tensor (1, C, H, W)
+        The image to run it on.
+    """
     at_work, hooks = [], []
     for module in model.modules():
         if isinstance(module, Residual) or not list(module.children()):

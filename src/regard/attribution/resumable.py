@@ -6,16 +6,18 @@ import dataclasses
 import hashlib
 import importlib.metadata
 import json
-import os
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 from torch import Tensor, nn
 
 from regard.attribution import attribute, batch_within, check
 from regard.attribution.cost import Cost, counted
+from regard.core import atomic
 from regard.models.backbones import digest
 
 AT_ONCE = 64  # images read at a time, beside what `memory` bounds within the network
@@ -43,13 +45,31 @@ def stored(
     memory: float = 1.0,
     **parameters,
 ) -> tuple[np.ndarray, Cost]:
-    """Heat maps float32 (N, H, W) of N images, in a file of `folder` that is read as an array
-    without being loaded, and the Cost of all of them.
+    """Heat maps of any number of images, stored in a file and resumed after an interruption.
 
-    read: gives the images (n, C, H, W) of some of the rows 0 .. N - 1; targets (N,), method, memory
-    and parameters as of `attribute`. The file's name stands for all that it was made from, images,
-    network and code included. What is there is not made again: to go on after an interruption is to
-    call again. Raises ValueError without images, and what `attribute` raises.
+    Parameters
+    ----------
+    folder : Path
+        Where the file is. Its name depends on all that the maps are made from: images, network,
+        parameters and code. Maps that are there are not made again.
+    model : nn.Module
+    read : callable
+        Gives the images (n, C, H, W) of some of the rows 0 .. N - 1.
+    targets : Tensor (N,)
+    method, memory, **parameters
+        As in `attribute`.
+
+    Returns
+    -------
+    maps : ndarray (N, H, W)
+        float32, mapped from the file, not loaded.
+    cost : Cost
+        Of all maps, those of earlier calls included.
+
+    Raises
+    ------
+    ValueError
+        Without images, and as `attribute`.
     """
     if not len(targets):
         raise ValueError("there is nothing to explain: no images")
@@ -67,26 +87,24 @@ def stored(
     ]
     name = f"{method}-{hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:16]}"
     maps, costs = _open(folder, name, len(targets), read)
-    for start in range(0, len(maps), AT_ONCE):
-        if str(start) in costs:
+    for rows in _parts(len(maps)):
+        if str(rows.start) in costs:
             continue
-        rows = range(start, min(start + AT_ONCE, len(maps)))
         with counted(model) as cost, _rows(rows):
-            made = attribute(
-                model,
-                read(rows),
-                targets[rows.start : rows.stop],
-                method,
-                batch=batch,
-                **parameters,
-            )
+            own = targets[rows.start : rows.stop]
+            made = attribute(model, read(rows), own, method, batch=batch, **parameters)
         maps[rows.start : rows.stop] = made.cpu().numpy()
         maps.flush()
-        costs[str(start)] = dataclasses.asdict(cost)
-        aside = folder / f"{name}.json.part"
-        aside.write_text(json.dumps(costs))
-        os.replace(aside, folder / f"{name}.json")  # maps that it names are on disk
+        costs[str(rows.start)] = dataclasses.asdict(cost)
+        # maps that it names are on disk
+        atomic.write_text(folder / f"{name}.json", json.dumps(costs))
     return np.load(folder / f"{name}.npy", mmap_mode="r"), _together(costs)
+
+
+def _parts(count: int) -> Iterator[range]:
+    """The rows 0 .. count - 1, AT_ONCE at a time."""
+    for start in range(0, count, AT_ONCE):
+        yield range(start, min(start + AT_ONCE, count))
 
 
 def _open(folder: Path, name: str, count: int, read: Read) -> tuple[np.memmap, dict]:
@@ -112,36 +130,44 @@ def _together(costs: dict[str, dict]) -> Cost:
 
 def _content(read: Read, count: int) -> str:
     sha = hashlib.sha256()
-    for start in range(0, count, AT_ONCE):
-        images = read(range(start, min(start + AT_ONCE, count)))
+    for rows in _parts(count):
+        images = read(rows)
         sha.update(repr(tuple(images.shape)).encode() + images.cpu().contiguous().numpy().tobytes())
     return sha.hexdigest()
 
 
 def _code() -> str:
-    """The code that makes maps, and the libraries': a file begun by other code is not gone on
-    with.
-    """
-    package = Path(__file__).parents[1]
-    files = [
-        package / "models" / "backbones.py",
-        package / "models" / "preprocessing.py",
-        package / "data" / "letterbox.py",
-        package / "core" / "seeds.py",
-        *(package / "attribution").glob("*.py"),
-        *(package / "kernels").glob("*.py"),
-    ]
-    sha = hashlib.sha256(
-        json.dumps([importlib.metadata.version(name) for name in LIBRARIES]).encode()
-    )
-    for file in sorted(files):
-        sha.update(file.read_bytes())
+    """SHA-256 of the code that makes maps and of the libraries' versions: maps that other code
+    began are made again."""
+    versions = [importlib.metadata.version(name) for name in LIBRARIES]
+    sha = hashlib.sha256(json.dumps(versions).encode())
+    for name in modules_behind(__name__):
+        sha.update(Path(str(sys.modules[name].__file__)).read_bytes())
     return sha.hexdigest()
+
+
+def modules_behind(start: str) -> list[str]:
+    """Names, sorted, of this package's modules whose definitions the module `start` uses, itself
+    among them: those that its names come from, those that their names come from, and so on."""
+    package, behind, waiting = __name__.split(".")[0], {start}, [start]
+    while waiting:
+        for value in list(vars(sys.modules[waiting.pop()]).values()):
+            made_in = value.__name__ if isinstance(value, ModuleType) else _made_in(value)
+            if made_in.split(".")[0] == package and made_in not in behind:
+                behind.add(made_in)
+                waiting.append(made_in)
+    return sorted(behind)
+
+
+def _made_in(value: object) -> str:
+    """The module of a function or class, or of what a value is an instance of."""
+    name = getattr(value, "__module__", None) or type(value).__module__
+    return name if isinstance(name, str) else ""
 
 
 @contextmanager
 def _rows(rows: range) -> Iterator[None]:
-    """What is refused is told with the place of the images among all."""
+    """Errors within the block are raised again with the place of the images among all."""
     try:
         yield
     except ValueError as error:

@@ -4,6 +4,7 @@ in our batches.
 
 import copy
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
@@ -35,21 +36,50 @@ def shap(
     chunk: int = 32,
     precision: str = "float32",
 ) -> Tensor:
-    """SHAP maps (N, H, W), signed, summed over the channels.
+    """SHAP maps, summed over the channels.
 
-    algorithm: "partition" (Owen values over boxes cut in halves; what is hidden shows the mean of
-    `blur` x `blur` pixels), "kernel" (Kernel SHAP over `superpixels`, "quickshift" or "slic"; what
-    is hidden shows `fill`, as in `superpixels.hidden`; `l1_reg` is the library's: which superpixels
-    may have a value, False all), or "gradient" (expected gradients, Erion et al. 2021, between the
-    blurred image and the image; in float32 whatever `precision` says). evaluations: of the network
-    per image; chunk, precision: as in `kernels.evaluator`. What is drawn at random is drawn from
-    `seed` and the image's own content. Raises ValueError for an unknown algorithm.
+    Parameters
+    ----------
+    model : nn.Module
+    images : Tensor (N, 3, H, W)
+    targets : Tensor (N,)
+    algorithm : {"partition", "kernel", "gradient"}
+        Owen values over boxes cut in halves; Kernel SHAP over superpixels; or expected gradients
+        between the blurred image and the image (Erion et al. 2021), in float32 whatever
+        `precision`.
+    evaluations : int
+        Forward passes of the network per image.
+    blur : int
+        Hidden pixels show the mean of `blur` x `blur` pixels ("partition", "gradient").
+    superpixels, fill
+        As in `lime` ("kernel").
+    l1_reg : str, float or bool
+        The shap library's: which superpixels may have a value, False for all ("kernel").
+    seed : int
+        Random numbers depend on it and on the image's content, not on batch or order.
+    chunk : int
+        Images in memory at a time.
+    precision : {"float32", "bfloat16"}
+
+    Returns
+    -------
+    Tensor (N, H, W)
+        Signed, in logits.
+
+    Raises
+    ------
+    ValueError
+        For an unknown algorithm.
+
+    References
+    ----------
+    Lundberg and Lee 2017, NeurIPS, eq. 8 (Kernel SHAP: theorem 2).
     """
     if algorithm not in ALGORITHMS:
         raise ValueError(f"unknown algorithm {algorithm!r}; known are {', '.join(ALGORITHMS)}")
     maps = []
     quick = model if algorithm == "gradient" else evaluator(model, precision)
-    options = {
+    options: dict[str, dict[str, Any]] = {
         "partition": {"blur": blur},
         "kernel": {"kind": superpixels, "fill": fill, "l1_reg": l1_reg},
         "gradient": {"blur": blur},
@@ -72,7 +102,7 @@ def blurred(image: Tensor, blur: int) -> np.ndarray:
 
 
 def _partition(
-    quick, image: Tensor, target: int, evaluations: int, chunk: int, seed: int, blur: int
+    quick: nn.Module, image: Tensor, target: int, evaluations: int, chunk: int, seed: int, blur: int
 ) -> Tensor:
     from shap import PartitionExplainer
     from shap.maskers import Image
@@ -96,15 +126,15 @@ def _partition(
 
 
 def _kernel(
-    quick,
+    quick: nn.Module,
     image: Tensor,
     target: int,
     evaluations: int,
     chunk: int,
     seed: int,
     kind: str,
-    fill,
-    l1_reg,
+    fill: str | float,
+    l1_reg: str | float | bool,
 ) -> Tensor:
     from shap import KernelExplainer
 
@@ -141,7 +171,7 @@ class _Logit(nn.Module):
 
 
 def _gradient(
-    model, image: Tensor, target: int, evaluations: int, chunk: int, seed: int, blur: int
+    model: nn.Module, image: Tensor, target: int, evaluations: int, chunk: int, seed: int, blur: int
 ) -> Tensor:
     from shap import GradientExplainer
 
@@ -156,7 +186,12 @@ def _gradient(
     return torch.from_numpy(found.reshape(image.shape).sum(axis=0))
 
 
-ALGORITHMS = {"partition": _partition, "kernel": _kernel, "gradient": _gradient}
+# name -> function (network, image, target, evaluations, chunk, seed, **options) -> (H, W)
+ALGORITHMS: dict[str, Callable[..., Tensor]] = {
+    "partition": _partition,
+    "kernel": _kernel,
+    "gradient": _gradient,
+}
 
 
 def logits_of(
@@ -167,17 +202,33 @@ def logits_of(
     chunk: int,
     device: torch.device | str = "cpu",
 ) -> Callable[[np.ndarray], np.ndarray]:
-    """A function from masks bool (n, H * W * C) to the logit `target` (n,) of the image `shown` (H,
-    W, C) where a mask is True and `hidden` where it is not, as the shap library calls a model,
-    which is on `device`."""
+    """The network as the shap library calls it: a function from masks to logits.
+
+    Parameters
+    ----------
+    quick : nn.Module
+        On `device`.
+    shown, hidden : ndarray (H, W, C)
+        The image where a mask is True, and where it is not.
+    target : int
+        Index of the logit.
+    chunk : int
+        Images in memory at a time.
+    device : torch.device or str
+
+    Returns
+    -------
+    callable
+        From bool (n, H * W * C) to float64 (n,).
+    """
     kind = dtype_of(quick)
-    shown, hidden = (torch.from_numpy(value).to(device, kind) for value in (shown, hidden))
+    image, baseline = (torch.from_numpy(value).to(device, kind) for value in (shown, hidden))
 
     @torch.no_grad()
     def logits(masks: np.ndarray) -> np.ndarray:
         found = []
         for part in torch.from_numpy(masks).split(chunk):
-            seen = torch.where(part.to(device).view(-1, *shown.shape), shown, hidden)
+            seen = torch.where(part.to(device).view(-1, *image.shape), image, baseline)
             found.append(quick(seen.permute(0, 3, 1, 2))[:, target])  # channels_last as it is
         return torch.cat(found).double().cpu().numpy()
 

@@ -10,8 +10,18 @@ from regard.models import preprocessing
 
 
 def pictures(images: Tensor, model: nn.Module | None = None) -> np.ndarray:
-    """Inputs (N, 3, H, W) of `model` as pictures (N, H, W, 3), float64 between 0 and 1: its
-    preprocessing undone.
+    """Network inputs as pictures: the preprocessing undone.
+
+    Parameters
+    ----------
+    images : Tensor (N, 3, H, W)
+    model : nn.Module, optional
+        Whose preprocessing is meant; without, ImageNet's.
+
+    Returns
+    -------
+    ndarray (N, H, W, 3)
+        float64, 0 to 1.
     """
     colours = preprocessing.of(model).pictures(images.detach().cpu().double())
     return colours.clamp(0, 1).permute(0, 2, 3, 1).numpy()
@@ -43,8 +53,24 @@ SUPERPIXELS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 
 
 def superpixels(picture: np.ndarray, kind: str = "quickshift") -> np.ndarray:
-    """Superpixels int64 (H, W), numbered from 0, of a picture (H, W, 3). Raises ValueError for an
-    unknown kind.
+    """Superpixels of a picture.
+
+    Parameters
+    ----------
+    picture : ndarray (H, W, 3)
+        Between 0 and 1.
+    kind : {"quickshift", "slic"}
+        With the settings of the lime library, or of Alam et al. (2023).
+
+    Returns
+    -------
+    ndarray (H, W)
+        int64, numbered from 0.
+
+    Raises
+    ------
+    ValueError
+        For an unknown kind.
     """
     if kind not in SUPERPIXELS:
         raise ValueError(f"unknown superpixels {kind!r}; known are {', '.join(SUPERPIXELS)}")
@@ -54,9 +80,29 @@ def superpixels(picture: np.ndarray, kind: str = "quickshift") -> np.ndarray:
 def hidden(
     image: Tensor, segments: Tensor, fill: str | float = "mean", model: nn.Module | None = None
 ) -> Tensor:
-    """`image` (C, H, W), an input of `model`, with every superpixel hidden: by its mean colour as
-    in the lime library ("mean"), by "white" or "black", or by a number as the network sees it.
-    Raises ValueError for another word."""
+    """An image with every superpixel hidden.
+
+    Parameters
+    ----------
+    image : Tensor (C, H, W)
+        An input of `model`.
+    segments : Tensor (H, W)
+        int64, numbered from 0.
+    fill : {"mean", "white", "black"} or float
+        The superpixel's mean colour, as in the lime library; a colour; or a number in units of the
+        network input.
+    model : nn.Module, optional
+        Whose preprocessing is meant; without, ImageNet's.
+
+    Returns
+    -------
+    Tensor (C, H, W)
+
+    Raises
+    ------
+    ValueError
+        For another word.
+    """
     if isinstance(fill, str):
         if fill not in ("mean", "white", "black"):
             raise ValueError(f"unknown fill {fill!r}; known are mean, white, black and numbers")

@@ -7,16 +7,24 @@ import xarray as xr
 
 
 def write(dataset: xr.Dataset, path: Path) -> None:
-    """Write `dataset` to `path` as netCDF-4, compressed losslessly; neither time nor machine is
-    recorded.
+    """Write a dataset as netCDF-4, losslessly compressed, without times or names of the machine.
+
+    Parameters
+    ----------
+    dataset : xr.Dataset
+    path : Path
     """
     encoding = {name: {"zlib": True, "complevel": 1, "shuffle": True} for name in dataset.data_vars}
     dataset.to_netcdf(path, engine="h5netcdf", encoding=encoding)
 
 
 def read(path: Path) -> xr.Dataset:
-    """The dataset in `path`, loaded into memory. Raises FileNotFoundError that names the missing
-    stage output.
+    """A stored dataset, loaded into memory.
+
+    Raises
+    ------
+    FileNotFoundError
+        Names the missing output of a stage.
     """
     if not Path(path).is_file():
         raise FileNotFoundError(f"no {path}: run the stage that makes it (dvc repro) first")
@@ -25,15 +33,17 @@ def read(path: Path) -> xr.Dataset:
 
 
 def key(case: str, target: str) -> str:
-    """The label along the dimension `map` of one case's map for one target; case names hold no
-    blank.
-    """
+    """The label of a case's map for a target along the dimension `map`: "case target"."""
     return f"{case} {target}"
 
 
 def opened(path: Path) -> xr.Dataset:
-    """The dataset in `path`, read from disk where it is used, for data that may be larger than
-    memory. Raises as `read`.
+    """A stored dataset that is read from disk on use, for data larger than memory.
+
+    Raises
+    ------
+    FileNotFoundError
+        As `read`.
     """
     if not Path(path).is_file():
         raise FileNotFoundError(f"no {path}: run the stage that makes it (dvc repro) first")
@@ -49,15 +59,40 @@ def _where(dataset: xr.Dataset, name: str, case: str, target: str) -> tuple[str,
 
 
 def has(dataset: xr.Dataset, name: str, case: str, target: str) -> bool:
-    """Whether the map `name` was made of one case for one target; slow methods may explain a subset
-    of the cases.
+    """Whether a dataset has a map of a case for a target; slow methods may explain a subset of the
+    cases.
+
+    Parameters
+    ----------
+    dataset : xr.Dataset
+    name : str
+        Of the variable, such as a method.
+    case, target : str
+
+    Returns
+    -------
+    bool
     """
     dimension, label = _where(dataset, name, case, target)
     return label in dataset.indexes[dimension]
 
 
 def pick(dataset: xr.Dataset, name: str, case: str, target: str, **more) -> np.ndarray:
-    """The map (or region) `name` of one case for one target, (y, x); null maps may know no target.
-    more: other dimensions."""
+    """The map or region of a case for a target.
+
+    Parameters
+    ----------
+    dataset : xr.Dataset
+    name : str
+        Of the variable, such as a method.
+    case, target : str
+        Null maps may have no target.
+    **more
+        Labels along other dimensions.
+
+    Returns
+    -------
+    ndarray (y, x)
+    """
     dimension, label = _where(dataset, name, case, target)
     return dataset[name].sel({dimension: label} | more).to_numpy()

@@ -9,11 +9,14 @@ from pathlib import Path
 
 @contextmanager
 def file(path: Path | str) -> Iterator[Path]:
-    """A path to write to, which becomes the file `path` when the block ends well. Else nothing is
-    left, and `path` stays what it was.
+    """A path to write to, which becomes the file `path` when the block ends without an error.
 
-    Missing folders are made. A file that is replaced keeps its permissions, and a link goes on
-    pointing to it.
+    After an error nothing is left, and `path` is unchanged. Missing folders are made; a replaced
+    file keeps its permissions, and a link still points to it.
+
+    Yields
+    ------
+    Path
     """
     path = Path(os.path.realpath(path))
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -39,11 +42,15 @@ def write_text(path: Path | str, text: str) -> None:
 
 @contextmanager
 def folder(path: Path | str) -> Iterator[Path]:
-    """An empty folder to fill, which takes the place of the folder `path` when the block ends well.
-    Else nothing is left.
+    """An empty folder to fill, which replaces the folder `path` when the block ends without an
+    error.
 
-    A kill between the two renames leaves the earlier folder under another name, from which it comes
-    back the next time.
+    After an error nothing is left. A kill between the two renames leaves the earlier folder under
+    another name, from which the next call restores it.
+
+    Yields
+    ------
+    Path
     """
     path = Path(path)
     aside, earlier = (

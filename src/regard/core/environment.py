@@ -24,11 +24,14 @@ WAIT = 300  # seconds for a Python that imports torch on a busy machine
 
 
 def current() -> dict[str, str | int]:
-    """What a result may hang on beside code and data, as text or number by name, the machine first.
+    """What a result may depend on beside code and data.
 
-    `instructions` are those that torch's own kernels use, `instructions of oneDNN` those of its
-    convolutions; the precision of training is what stage train recorded, see `record`. What cannot
-    be had is UNKNOWN.
+    Returns
+    -------
+    dict
+        Text or number by name, the machine first. `instructions` are those of torch's own kernels,
+        `instructions of oneDNN` those of its convolutions; `precision of training` is what the
+        stage train recorded (see `record`). UNKNOWN stands for what the system does not report.
     """
     import torch
 
@@ -52,25 +55,35 @@ def current() -> dict[str, str | int]:
 
 
 def processor(cpuinfo: str | None = None) -> tuple[str, str]:
-    """Vendor and model of the processor, each UNKNOWN where the system does not say. cpuinfo: the
-    text of /proc/cpuinfo, which is read without it."""
+    """Vendor and model of the processor.
+
+    Parameters
+    ----------
+    cpuinfo : str, optional
+        Text of /proc/cpuinfo; by default it is read.
+
+    Returns
+    -------
+    vendor, model : str
+        UNKNOWN where the system does not report it.
+    """
     if cpuinfo is None:
         path = Path("/proc/cpuinfo")
         if not path.is_file():
             return _without_cpuinfo()
         cpuinfo = path.read_text(errors="replace")
-    told = {}
+    fields = {}
     for line in cpuinfo.split("\n\n")[0].splitlines():
         name, _, value = line.partition(":")
-        told[name.strip()] = value.strip()
-    vendor = told.get("vendor_id") or told.get("CPU implementer", "")
+        fields[name.strip()] = value.strip()
+    vendor = fields.get("vendor_id") or fields.get("CPU implementer", "")
     numbers = [
-        f"{name} {told[name]}"
+        f"{name} {fields[name]}"
         for name in ("cpu family", "model", "stepping", "CPU part")
-        if told.get(name)
+        if fields.get(name)
     ]
     model = ", ".join(
-        [*filter(None, [told.get("model name", "")]), *numbers]
+        [*filter(None, [fields.get("model name", "")]), *numbers]
     )  # a virtual machine may name a family alone
     return vendor or UNKNOWN, model or UNKNOWN
 
@@ -116,11 +129,11 @@ def record(study: str) -> None:
     kind = str(hardware.precision(hardware.deterministic(), settings["precision"])).removeprefix(
         "torch."
     )
-    told = {
+    recorded = {
         "precision": kind if settings["train"] else "no training",
         "processor": " ".join(processor()),
     }
-    text = json.dumps(told | {"model": _digest(study)}, indent=1) + "\n"
+    text = json.dumps(recorded | {"model": _digest(study)}, indent=1) + "\n"
     atomic.write_text(project.root() / "results" / "environment" / f"{study}.json", text)
 
 
@@ -130,13 +143,13 @@ def trained() -> str:
     here, found = " ".join(processor()), set()
     for folder in sorted((project.root() / "results" / "study").glob("*/train")):
         path = project.root() / "results" / "environment" / f"{folder.parent.name}.json"
-        told = json.loads(path.read_text()) if path.is_file() else {}
-        if not told or told["model"] != _digest(folder.parent.name):
+        recorded = json.loads(path.read_text()) if path.is_file() else {}
+        if not recorded or recorded["model"] != _digest(folder.parent.name):
             found.add(UNKNOWN)
         else:
             found.add(
-                told["precision"]
-                + ("" if told["processor"] == here else f" on {told['processor']}")
+                recorded["precision"]
+                + ("" if recorded["processor"] == here else f" on {recorded['processor']}")
             )
     return ", ".join(sorted(found)) or UNKNOWN
 
@@ -147,8 +160,17 @@ def _digest(study: str) -> str:
 
 
 def differences(there: Mapping, here: Mapping) -> list[str]:
-    """What differs between two environments, a line each. What one of them did not record is never
-    the same."""
+    """The differences between two environments, a line each.
+
+    Parameters
+    ----------
+    there, here : mapping
+        As from `current`. A value that one of them did not record counts as different.
+
+    Returns
+    -------
+    list of str
+    """
     lines = []
     for name in {**here, **there}:
         one, other = there.get(name, UNKNOWN), here.get(name, UNKNOWN)

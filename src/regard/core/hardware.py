@@ -11,8 +11,12 @@ from torch import nn
 
 
 def stated_threads(text: str) -> int:
-    """The number of threads that REGARD_THREADS states; one without. Raises ValueError for what is
-    no number from 1 on.
+    """The number of threads in the text of REGARD_THREADS; 1 for an empty text.
+
+    Raises
+    ------
+    ValueError
+        For anything but a whole number >= 1.
     """
     if text and not (text.isdecimal() and int(text)):
         raise ValueError(
@@ -26,25 +30,45 @@ THREADS = stated_threads(os.environ.get("REGARD_THREADS", ""))
 
 
 def deterministic(threads: int = THREADS) -> torch.device:
-    """Make torch repeat itself on one kind of machine; returns the device to compute on, CUDA when
-    there.
+    """Make torch repeatable on one kind of machine.
+
+    Parameters
+    ----------
+    threads : int
+        CPU threads.
+
+    Returns
+    -------
+    torch.device
+        The device to compute on: CUDA where there is one.
     """
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.set_num_threads(threads)
     # a warning where there is none: bilinear upsampling has no such backward on CUDA. The other
     # function that sets it imports torch's compiler, which takes seconds and is not used.
     torch.set_deterministic_debug_mode("warn")
-    torch.utils.deterministic.fill_uninitialized_memory = (
-        False  # a debugging aid that costs 7 % of a training step
-    )
+    # a debugging aid that costs 7 % of a training step
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def precision(device: torch.device, name: str = "auto") -> torch.dtype:
-    """float32 or bfloat16 for training; "auto" takes bfloat16 where the processor computes it in
-    hardware.
+    """The number format of training.
 
-    Raises ValueError for another name.
+    Parameters
+    ----------
+    device : torch.device
+    name : {"auto", "float32", "bfloat16"}
+        "auto" takes bfloat16 where the processor computes it in hardware.
+
+    Returns
+    -------
+    torch.dtype
+
+    Raises
+    ------
+    ValueError
+        For another name.
     """
     names = {"float32": torch.float32, "bfloat16": torch.bfloat16}
     if name == "auto":
@@ -78,11 +102,17 @@ def layout(model: nn.Module) -> torch.memory_format:
 
 
 def reset_peak(device: torch.device) -> int | None:
-    """Begin to watch how much memory is in use at most; returns what is in use now, in bytes, for
-    `peak_above`.
+    """Start to measure the peak of memory.
 
-    On CUDA torch's own count, on a CPU the resident memory of the process as Linux counts it; None
-    where neither tells.
+    Parameters
+    ----------
+    device : torch.device
+
+    Returns
+    -------
+    int or None
+        Bytes in use now, for `peak_above`: on CUDA torch's count, on a CPU the resident memory of
+        the process in Linux; None where neither is available.
     """
     if device.type == "cuda":
         torch.cuda.synchronize(device)
@@ -97,8 +127,18 @@ def reset_peak(device: torch.device) -> int | None:
 
 
 def peak_above(before: int | None, device: torch.device) -> float | None:
-    """The most memory in use since `reset_peak` gave `before`, above that, in gigabytes (10^9
-    bytes).
+    """The peak of memory since `reset_peak`.
+
+    Parameters
+    ----------
+    before : int or None
+        As from `reset_peak`.
+    device : torch.device
+
+    Returns
+    -------
+    float or None
+        Gigabytes (10^9 bytes) above `before`.
     """
     if before is None:
         return None

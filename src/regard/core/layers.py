@@ -9,13 +9,21 @@ CLUSTERS = {
 
 
 def without_foreign(settings: dict, change: Mapping) -> dict:
-    """`settings` of a study that is about to be changed by `change`, without what names a layer of
-    the network that it had.
+    """Settings of a study without the names of layers that a change of the backbone makes invalid.
 
-    Where `change` has another `train.backbone`, the methods with a `layer` (`attribute.methods`)
-    are left out wherever they are named, and `clusters.layer` and `clusters.earlier` are those that
-    fit every network; what `change` names itself stays, to be checked. What was left out stands
-    under `attribute.left_out`, {method: why}. `settings` itself is not changed.
+    Parameters
+    ----------
+    settings : dict
+        Of the study before the change; it is not modified.
+    change : mapping
+        The settings to be changed. What it names itself stays, and is checked later.
+
+    Returns
+    -------
+    dict
+        Where `change` has another `train.backbone`, methods with a `layer` (`attribute.methods`)
+        are removed wherever they are named, and `clusters.layer` and `clusters.earlier` are those
+        that fit every network. `attribute.left_out` holds {method: reason}.
     """
     before = settings.get("train", {}).get("backbone")
     after = _block(change, "train").get("backbone", before)

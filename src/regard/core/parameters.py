@@ -14,9 +14,23 @@ KINDS = (
 
 
 def check(what: str, known: Mapping, given: Mapping) -> None:
-    """Raise ValueError when a name in `given` is not among the `known` ones, {name: default}, or
-    its value is of another kind than the default, of numbers; one whose default is no number may be
-    anything. what: the function, for the message."""
+    """Check parameters that are given by name.
+
+    Parameters
+    ----------
+    what : str
+        The function, for the message.
+    known : mapping
+        Name -> default value.
+    given : mapping
+        Name -> value.
+
+    Raises
+    ------
+    ValueError
+        For an unknown name, and for a value that is not a number of the kind of its default. A
+        parameter whose default is no number may have any value.
+    """
     for name, value in given.items():
         if name not in known:
             raise ValueError(

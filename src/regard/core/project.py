@@ -25,9 +25,8 @@ def parameters(folder: Path | None = None) -> dict:
     """params.yaml as a dictionary. Raises ValueError as `strict_yaml.read` does, and for a file
     that holds no block.
     """
-    from regard.core import (
-        strict_yaml,  # here, so that no stage hangs on it: what it reads stands in build/settings
-    )
+    # here, so that no stage depends on it: what it reads stands in build/settings
+    from regard.core import strict_yaml
 
     found = strict_yaml.read((folder or root()) / "params.yaml")
     if not isinstance(found, dict):
@@ -50,17 +49,32 @@ def _merge(base: dict, change: dict) -> dict:
 
 
 def study(name: str, params: dict | None = None) -> dict:
-    """All settings of one study: the stage blocks, overridden by the profile, by what the study is
-    `like`, by the study, each of these by what it says for the profile (`profiles` of the study). A
-    study with another backbone than what it is `like` does not take over what names a layer of that
-    (see `layers.without_foreign`).
+    """All settings of one study.
 
-    Raises KeyError for an unknown study or profile, ValueError for a `like` that goes round in
-    circles and for a study that sets the profile.
+    The stage blocks are overridden by the profile, by what the study is `like`, and by the study;
+    each of the last two may have entries for the profile (`profiles`). A study with another
+    backbone than what it is `like` does not inherit names of that backbone's layers (see
+    `layers.without_foreign`).
+
+    Parameters
+    ----------
+    name : str
+    params : dict, optional
+        As from `parameters`, which is read by default.
+
+    Returns
+    -------
+    dict
+
+    Raises
+    ------
+    KeyError
+        For an unknown study or profile.
+    ValueError
+        For a circular `like`, and for a study that sets the profile.
     """
-    from regard.core import (
-        layers,  # here, so that no stage hangs on it: what it changes stands in build/settings
-    )
+    # here, so that no stage depends on it: what it changes stands in build/settings
+    from regard.core import layers
 
     params = parameters() if params is None else params
     studies, profile = params["studies"], params["profile"]
@@ -72,7 +86,26 @@ def study(name: str, params: dict | None = None) -> dict:
         raise KeyError(
             f"params.yaml: profile {profile!r} is not one of {sorted(params['profiles'])}"
         )
-    chain, current = [], name
+    settings = {key: value for key, value in params.items() if key not in ("studies", "profiles")}
+    settings = _merge(settings, params["profiles"][profile] or {})
+    for current in reversed(_chain(name, studies)):
+        entries = dict(studies[current] or {})
+        entries.pop("like", None)
+        own = entries.pop("profiles", None) or {}
+        if unknown := sorted(set(own) - set(params["profiles"])):
+            raise KeyError(
+                f"params.yaml: study {current!r} has no profile {unknown[0]!r}; known are "
+                f"{sorted(params['profiles'])}"
+            )
+        for change in (entries, own.get(profile) or {}):
+            settings = _merge(layers.without_foreign(settings, change), change)
+    return settings
+
+
+def _chain(name: str, studies: dict) -> list[str]:
+    """A study, what it is `like`, and so on."""
+    chain: list[str] = []
+    current: str | None = name
     while current is not None:
         if current not in studies:
             raise KeyError(f"params.yaml: no study {current!r}; known are {sorted(studies)}")
@@ -88,32 +121,33 @@ def study(name: str, params: dict | None = None) -> dict:
                 "studies"
             )
         current = entries.get("like")
-    settings = {key: value for key, value in params.items() if key not in ("studies", "profiles")}
-    settings = _merge(settings, params["profiles"][profile] or {})
-    for current in reversed(chain):
-        entries = dict(studies[current] or {})
-        entries.pop("like", None)
-        own = entries.pop("profiles", None) or {}
-        if unknown := sorted(set(own) - set(params["profiles"])):
-            raise KeyError(
-                f"params.yaml: study {current!r} has no profile {unknown[0]!r}; known are "
-                f"{sorted(params['profiles'])}"
-            )
-        for change in (entries, own.get(profile) or {}):
-            settings = _merge(layers.without_foreign(settings, change), change)
-    return settings
+    return chain
 
 
-COMMON = ("root", "seed", "profile")  # what a study tells all of its stages
-TOLD = {"compare": ("published",)}  # and, where it has it, what it tells some
+COMMON = ("root", "seed", "profile")  # settings of a study that all of its stages have
+TOLD = {"compare": ("published",)}  # and those, if set, that some stages have
 
 
 def settings(name: str, stage: str, params: dict | None = None) -> dict:
-    """What one stage of one study is told: its block of params.yaml, with `study`, what is COMMON
-    and what it is TOLD.
+    """The settings of one stage of one study.
 
-    Raises KeyError, ValueError as `study` does, KeyError for an unknown stage or a study without
-    `root`, and ValueError for a stage that sets one of the common ones itself.
+    Parameters
+    ----------
+    name, stage : str
+    params : dict, optional
+        As from `parameters`, which is read by default.
+
+    Returns
+    -------
+    dict
+        The stage's block of params.yaml, with `study`, the settings in COMMON, and those in TOLD.
+
+    Raises
+    ------
+    KeyError
+        As `study`; for an unknown stage, and for a study without `root`.
+    ValueError
+        As `study`; for a stage that sets one of the common settings.
     """
     resolved = study(name, params)
     if not isinstance(resolved.get(stage), dict):

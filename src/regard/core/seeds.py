@@ -15,13 +15,23 @@ if TYPE_CHECKING:
 
 
 def seed_of(*key: object) -> int:
-    """A seed that belongs to `key` alone, so that adding rows to a table changes no other row."""
+    """A seed that depends on `key` alone, so that adding rows to a table changes no other row."""
     return zlib.crc32("\x1f".join(map(str, key)).encode())
 
 
 def generator(seed: int, image: Tensor, method: str) -> np.random.Generator:
-    """A generator for one image (C, H, W) and method: the same for the same content and seed, on
-    CPU and CUDA.
+    """A generator of random numbers for one image and method.
+
+    Parameters
+    ----------
+    seed : int
+    image : Tensor (C, H, W)
+        Its content, rounded to 1/64, is part of the seed: the same on CPU and CUDA.
+    method : str
+
+    Returns
+    -------
+    np.random.Generator
     """
     import torch  # takes seconds, and a table's seeds need none
 

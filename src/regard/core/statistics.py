@@ -9,16 +9,43 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
+from regard.core.permutations import dealt, permuted
+
+__all__ = [
+    "CONTRAST",
+    "FEWEST",
+    "LEVEL",
+    "TESTED_FROM",
+    "contrasts",
+    "dealt",
+    "difference_between",
+    "holm",
+    "interval",
+    "mean_interval",
+    "mean_intervals",
+    "paired",
+    "permuted",
+    "resamples",
+]
+
 LEVEL = 0.95
 FEWEST = 5  # patients, with less of whom a mean has no interval
 TESTED_FROM = 40  # patients, with less of whom nothing is tested and no claim gets a verdict
 
 
 def resamples(patients: np.ndarray, draws: int, seed: int) -> np.ndarray:
-    """How often each case counts in each of `draws` resamples of patients with replacement: int
-    (draws, N).
+    """How often each case counts in resamples of patients with replacement.
 
-    Patients are ordered by name, so that the order of the rows does not matter.
+    Parameters
+    ----------
+    patients : ndarray (N,)
+        Ordered by name, so that the order of the rows does not matter.
+    draws, seed : int
+
+    Returns
+    -------
+    ndarray (draws, N)
+        int.
     """
     names, member = np.unique(np.asarray(patients, dtype=str), return_inverse=True)
     return _counts(len(names), draws, seed)[:, member]
@@ -40,11 +67,22 @@ def interval(
     seed: int,
     tail: float = (1 - LEVEL) / 2,
 ) -> tuple[float, float, float]:
-    """`statistic` of all cases and its 95 % percentile interval over patients.
+    """A statistic of all cases and its 95 % percentile interval over patients.
 
-    statistic: function of the weights (K, N) of the cases in K resamples, gives (K,). Resamples in
-    which it is undefined (NaN) are left out. tail: the share of the resamples beyond either end.
-    The interval is NaN with fewer than two patients.
+    Parameters
+    ----------
+    statistic : callable
+        From the weights (K, N) of the cases in K resamples to values (K,). Undefined values (NaN)
+        are left out of the interval.
+    patients : ndarray (N,)
+    draws, seed : int
+    tail : float
+        Share of the resamples beyond either end.
+
+    Returns
+    -------
+    value, low, high : float
+        The ends are NaN with fewer than two patients.
     """
     patients = np.asarray(patients)
     value = float(statistic(np.ones((1, len(patients))))[0])
@@ -66,13 +104,23 @@ def _percentiles(values: np.ndarray, tail: float) -> tuple[float, float]:
 def mean_interval(
     values: np.ndarray, patients: np.ndarray, draws: int, seed: int
 ) -> tuple[float, float, float]:
-    """Mean over the cases and its 95 % interval over patients, as of `mean_intervals`; all NaN
-    without a defined value.
+    """Mean over the cases and its 95 % interval over patients.
+
+    Parameters
+    ----------
+    values : ndarray (N,)
+        NaN is left out.
+    patients, draws, seed
+        As in `mean_intervals`.
+
+    Returns
+    -------
+    mean, low, high : float
+        NaN without a defined value.
     """
-    return tuple(
-        float(each[0])
-        for each in mean_intervals(np.asarray(values, float)[:, None], patients, draws, seed)
-    )
+    column = np.asarray(values, float)[:, None]
+    mean, low, high = mean_intervals(column, patients, draws, seed)
+    return float(mean[0]), float(low[0]), float(high[0])
 
 
 def mean_intervals(
@@ -82,14 +130,27 @@ def mean_intervals(
     seed: int,
     shares: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Mean over the cases of each column of values (N, K) and the ends of its 95 % interval over
-    patients, (K,) each; undefined values (NaN) are left out. Columns share their resamples.
+    """Means over the cases of each column and their 95 % intervals over patients.
 
-    The interval is the bootstrap's expanded percentile interval (Hesterberg 2015): its tails are
-    those at which Student's t of so many patients would cut, since plain percentiles are too narrow
-    for few. Of columns that are `shares`, bool (K,), with values of 0 and 1, it is Wilson's, of as
-    many independent cases as the patients are worth (Korn and Graubard 1998): a bootstrap of 39
-    hits of 40 hardly knows misses, and one of 40 of 40 none. NaN with fewer than FEWEST patients.
+    Parameters
+    ----------
+    values : ndarray (N, K)
+        NaN is left out. Columns share their resamples.
+    patients : ndarray (N,)
+    draws, seed : int
+    shares : ndarray (K,), optional
+        bool, the columns of values 0 and 1 whose interval is Wilson's.
+
+    Returns
+    -------
+    mean, low, high : ndarray (K,)
+        The ends are NaN with fewer than FEWEST patients.
+
+    Notes
+    ----- The interval is the expanded percentile bootstrap (Hesterberg 2015): plain percentiles are
+    too narrow for few patients, so the tails are those at which Student's t with n - 1 degrees of
+    freedom would cut. Wilson's interval takes the number of cases divided by the design effect
+    (Korn and Graubard 1998): a bootstrap of 40 hits of 40 has no width.
     """
     mean, low, high = np.full((3, values.shape[1]), np.nan)
     for columns, sums, counts in _by_patient(values, patients):
@@ -141,7 +202,7 @@ def _by_patient(
     """Columns of values (N, K) that are defined for the same cases, together: which they are, their
     sums (P, k) and the number of cases (P,) of each patient who has any, patients by name."""
     patients, defined = np.asarray(patients).astype(str), ~np.isnan(values)
-    alike = {}
+    alike: dict[bytes, list[int]] = {}
     for column in range(values.shape[1]):
         alike.setdefault(defined[:, column].tobytes(), []).append(column)
     for columns in map(np.array, alike.values()):
@@ -171,16 +232,28 @@ CONTRAST = (
 def contrasts(
     differences: np.ndarray, patients: np.ndarray, draws: int, flips: int, seed: int
 ) -> pd.DataFrame:
-    """What the paired differences (N, K) of K contrasts say, a row each; NaN is undefined, left out
-    and not counted.
+    """Statistics of the paired differences of K contrasts.
 
-    difference: the mean over the cases; ci_low, ci_high: its interval, as of `mean_interval`.
-    effect: the mean over the standard deviation of the patients' mean differences (Cohen 1988,
-    d_z), NaN where they do not differ. p: two-sided, of a sign-flip test over patients (Fisher
-    1935): under no difference the summed difference of each patient could as well have had the
-    other sign; the share of `flips` draws of all signs that give a sum as large, one added to count
-    and total (Phipson and Smyth 2010). n_cases, n_patients: those with a defined difference. All
-    but the mean and the counts are NaN with fewer than two patients.
+    Parameters
+    ----------
+    differences : ndarray (N, K)
+        NaN is left out and not counted.
+    patients : ndarray (N,)
+    draws : int
+        Resamples of the intervals.
+    flips : int
+        Draws of signs of the tests.
+    seed : int
+
+    Returns
+    -------
+    DataFrame
+        K rows with the columns CONTRAST. difference: mean over the cases; ci_low, ci_high: as of
+        `mean_interval`; effect: mean over standard deviation of the patients' mean differences
+        (Cohen 1988, d_z), NaN where they do not vary; p: two-sided, of a sign-flip test over
+        patients (Fisher 1935), one added to count and total (Phipson and Smyth 2010); n_cases,
+        n_patients: those with a defined difference. With one patient all but the mean and the
+        counts are NaN.
     """
     differences = np.asarray(differences, dtype=float)
     found = dict(
@@ -223,8 +296,19 @@ def paired(
     seed: int,
     flips: int | None = None,
 ) -> dict:
-    """Row of `contrasts` of first - second (N,) on the same cases; flips: draws of signs, without
-    as many as `draws`.
+    """The row of `contrasts` for the difference of two scores of the same cases.
+
+    Parameters
+    ----------
+    first, second : ndarray (N,)
+    patients : ndarray (N,)
+    draws, seed : int
+    flips : int, optional
+        By default as many as `draws`.
+
+    Returns
+    -------
+    dict
     """
     difference = np.asarray(first, dtype=float) - np.asarray(second, dtype=float)
     return (
@@ -234,57 +318,25 @@ def paired(
     )
 
 
-def permuted(
-    hits: np.ndarray, patients: np.ndarray, draws: int, seed: int, groups: np.ndarray | None = None
-) -> dict:
-    """Whether maps hit the regions of their own cases more often than those of other patients.
-
-    hits: bool or 0/1 (N, N), whether the map of case n hits the region of case m; patients (N,). In
-    each draw the regions of all patients are dealt out anew, a case getting one of the patient's
-    that it was dealt; groups (N,): within groups of what can stand for one another, such as the
-    regions of one finding. p: one-sided, one added to count and total. Returns value (the share of
-    own hits), permuted (the mean over the draws), p, n_cases (rows) and n_patients; permuted and p
-    are NaN where no group has two patients.
-    """
-    hits, patients = np.asarray(hits, dtype=float), np.asarray(patients, dtype=str)
-    groups = np.zeros(len(hits)) if groups is None else np.asarray(groups)
-    found = {
-        "value": float(np.diag(hits).mean()) if len(hits) else np.nan,
-        "permuted": np.nan,
-        "p": np.nan,
-    }
-    found |= {"n_cases": len(hits), "n_patients": len(set(patients))}
-    random, total, able = np.random.default_rng(seed), np.zeros(draws), False
-    for group in dict.fromkeys(groups.tolist()):
-        rows = np.flatnonzero(groups == group)
-        whose = dealt(patients[rows], draws, random)
-        able |= whose is not None
-        total += hits[rows, rows].sum() if whose is None else hits[rows, rows[whose]].sum(axis=1)
-    if able:
-        means = total / len(hits)
-        found["permuted"] = float(means.mean())
-        found["p"] = float(((means >= found["value"] - 1e-12).sum() + 1) / (draws + 1))
-    return found
-
-
-def dealt(patients: np.ndarray, draws: int, random: np.random.Generator) -> np.ndarray | None:
-    """For each draw and row, int (draws, n), the row whose region, or words, it is dealt when those
-    of all patients are dealt out anew, a row getting one of the patient's that it was dealt; None
-    for one patient alone."""
-    names, member = np.unique(patients, return_inverse=True)
-    if len(names) < 2:
-        return None
-    order, count = np.argsort(member, kind="stable"), np.bincount(member)
-    begin = np.cumsum(count) - count
-    whose = np.argsort(random.random((draws, len(names))), axis=1)[:, member]
-    return order[begin[whose] + (random.random(whose.shape) * count[whose]).astype(int)]
-
-
 def difference_between(
     values: np.ndarray, groups: np.ndarray, patients: np.ndarray, draws: int, seed: int
 ) -> tuple[float, float, float]:
-    """Mean of the values (N,) in the group less that outside it, and its 95 % interval over
-    patients, expanded as that of a mean; groups: bool (N,). NaN values are left out."""
+    """Difference of the means within and outside of a group, and its 95 % interval over patients.
+
+    Parameters
+    ----------
+    values : ndarray (N,)
+        NaN is left out.
+    groups : ndarray (N,)
+        bool.
+    patients : ndarray (N,)
+    draws, seed : int
+
+    Returns
+    -------
+    value, low, high : float
+        The interval is expanded, as in `mean_intervals`.
+    """
     defined = ~np.isnan(values)
     values, inside, patients = (
         values[defined],

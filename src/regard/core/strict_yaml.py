@@ -49,11 +49,15 @@ def _no_text(key: yaml.Node) -> str:
 
 
 def read(path: Path) -> object:
-    """What the YAML file `path` holds. Anchors and merge keys mean what they do in any YAML.
+    """The content of a YAML file.
 
-    Raises ValueError that names the file and the lines for a key that is named twice in a block,
-    for a key that is no text (as `2024:` and `no:`) and for a file that is not UTF-8;
-    yaml.YAMLError for what is no YAML.
+    Raises
+    ------
+    ValueError
+        Names the file and the lines: for a repeated key in a block, for a key that is no text (such
+        as `2024:` and `no:`) and for a file that is not UTF-8.
+    yaml.YAMLError
+        For what is no YAML.
     """
     try:
         text = Path(path).read_text(encoding="utf-8")

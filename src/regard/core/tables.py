@@ -13,10 +13,12 @@ def write(table: pd.DataFrame, path: Path) -> None:
 
 
 def read(path: Path) -> pd.DataFrame:
-    """The table in `path`: blank is undefined and nothing else is, ids stay text (a patient may be
-    called 007 or NA).
+    """A table, in which only a blank cell is undefined, and ids stay text (007, NA).
 
-    Raises FileNotFoundError that names the missing stage output.
+    Raises
+    ------
+    FileNotFoundError
+        Names the missing output of a stage.
     """
     if not Path(path).is_file():
         raise FileNotFoundError(f"no {path}: run the stage that makes it (dvc repro) first")

@@ -7,8 +7,8 @@ file means not annotated; an all-zero mask means annotated as absent.
 """
 
 import tempfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,148 +16,44 @@ import pandas as pd
 from PIL import Image
 from tqdm import tqdm
 
+from regard.data.case_set import (
+    TRUTH,
+    UNKNOWN,
+    Cases,
+    Lazy,
+    check_classes,
+    check_findings,
+    findings_of,
+    nearly_constant_cases,
+    nearly_findings,
+    source_name,
+    wanted_splits,
+)
 from regard.data.inputs import case_table
 from regard.data.inputs.case_table import RESERVED, SPLITS
 from regard.data.inputs.rasters import decode, nearly_constant, transparent
-from regard.data.inputs.words import joined, quoted, remark
+from regard.data.inputs.words import closest, joined, quoted, remark
 
-# How tables say that a finding is there or not, and that it is not known; a study takes 1, 0 and
-# blank alone.
-TRUTH = {"1", "0", "1.0", "0.0", "yes", "no", "true", "false", "y", "n"}
-UNKNOWN = {"", "-1", "-1.0", "nan", "na", "n/a", "none", "null", "unknown", "?"}
-
-
-class Lazy(Sequence):
-    """`[load(item) for item in items]`, each loaded when it is asked for."""
-
-    def __init__(self, load: Callable, items: Iterable):
-        self.load, self.items = load, list(items)
-
-    def __len__(self) -> int:
-        return len(self.items)
-
-    def __getitem__(self, index: int):
-        return self.load(self.items[index])
-
-
-@dataclass(frozen=True)
-class Cases:
-    """A set of cases.
-
-    table: one row per case (case, patient, image, label or findings, ...), columns as strings,
-    blank = unknown. images: per row a uint8 array (H, W) or (H, W, 3). regions: per structure and
-    row a bool array (H, W), or None where the case is not annotated. listed: of a set that `read`
-    read, the number of rows of its cases.csv, with those left out.
-    """
-
-    table: pd.DataFrame
-    images: Sequence[np.ndarray]
-    regions: Mapping[str, Sequence[np.ndarray | None]]
-    listed: int | None = None
-
-    def __len__(self) -> int:
-        return len(self.table)
-
-    def keep(self, rows: np.ndarray) -> "Cases":
-        """The cases at the positions in `rows`, in that order."""
-
-        def pick(sequence):
-            return Lazy(sequence.__getitem__, [int(row) for row in rows])
-
-        return Cases(
-            self.table.iloc[rows].reset_index(drop=True),
-            pick(self.images),
-            {name: pick(masks) for name, masks in self.regions.items()},
-        )
-
-    def split(
-        self, seed: int, by: str = "patient", strata: Sequence[str] = ("label",)
-    ) -> pd.Series:
-        """ "train", "tune" or "test" per row, in the shares of SPLITS; all rows of one `by` go
-        together.
-
-        Patients are shuffled within each stratum (the values of the columns `strata` in their
-        rows), then dealt one by one to the split furthest behind its share, so that every split has
-        its share of each stratum. A `split` column in the table is used as it is; one that names
-        train and test alone, as sets are often published, keeps its test patients, and the others
-        are dealt to train and tune in the ratio of their shares. Raises ValueError for an unknown
-        name in that column, or a patient in two splits.
-        """
-        if "split" not in self.table:
-            return _deal(self.table, SPLITS, seed, by, strata)
-        case_table.check_split(self.table, by)
-        split = self.table["split"].copy()
-        if set(split) == {"train", "test"}:
-            taught = {
-                name: SPLITS[name] / (SPLITS["train"] + SPLITS["tune"])
-                for name in ("train", "tune")
-            }
-            split[split == "train"] = _deal(self.table[split == "train"], taught, seed, by, strata)
-        return split
-
-
-def _deal(
-    table: pd.DataFrame, splits: Mapping[str, float], seed: int, by: str, strata: Sequence[str]
-) -> pd.Series:
-    columns = [name for name in strata if name in table]
-    values = table[columns].agg("|".join, axis=1) if columns else pd.Series("", index=table.index)
-    groups = values.groupby(table[by]).agg(lambda found: "+".join(sorted(set(found)))).sort_index()
-    generator = np.random.default_rng(seed)
-    shares, chosen = np.array(list(splits.values())), {}
-    dealt = np.zeros(len(splits))
-    for stratum in sorted(set(groups)):
-        for group in generator.permutation(groups.index[groups == stratum].to_numpy(dtype=object)):
-            behind = int(np.argmax(shares * (dealt.sum() + 1) - dealt))
-            dealt[behind] += 1
-            chosen[group] = list(splits)[behind]
-    return table[by].map(chosen).rename("split")
-
-
-def wanted_splits(table: pd.DataFrame) -> list[str]:
-    """The splits a study of this set needs: all of SPLITS, without train where the set's own split
-    column has none, so that only a network trained elsewhere can be explained on it."""
-    own = "split" in table and "train" not in set(table["split"])
-    return [name for name in SPLITS if not (own and name == "train")]
-
-
-def check_classes(
-    split: pd.Series,
-    labels: pd.Series,
-    wanted: Sequence[str],
-    splits: Sequence[str] = tuple(SPLITS),
-) -> None:
-    """Raise ValueError when one of `splits` lacks one of the `wanted` labels, or they are fewer
-    than two or not distinct.
-    """
-    if len(wanted) < 2 or len(set(wanted)) != len(wanted):
-        named = ", ".join(map(quoted, wanted))
-        raise ValueError(f"a study needs two labels or more, the negative one first, not [{named}]")
-    for name in splits:
-        for label in wanted:
-            if not ((split == name) & (labels == label)).any():
-                raise ValueError(
-                    f"split {name!r} has no case labelled {quoted(label)}: the set has too few "
-                    "patients of it"
-                )
-
-
-def check_findings(
-    split: pd.Series,
-    table: pd.DataFrame,
-    findings: Sequence[str],
-    splits: Sequence[str] = tuple(SPLITS),
-) -> None:
-    """Raise ValueError when one of `splits` has no case that is known to have one of the
-    `findings`, or to be free of it.
-    """
-    for name in splits:
-        for finding in findings:
-            for value, meaning in {"1": "with", "0": "without"}.items():
-                if not ((split == name) & (table[finding] == value)).any():
-                    raise ValueError(
-                        f"split {name!r} has no case {meaning} {quoted(finding)}: the set has too "
-                        "few of them"
-                    )
+__all__ = [
+    "RESERVED",
+    "SPLITS",
+    "TRUTH",
+    "UNKNOWN",
+    "Cases",
+    "Lazy",
+    "check_classes",
+    "check_findings",
+    "decode",
+    "findings_of",
+    "nearly_constant_cases",
+    "nearly_findings",
+    "read",
+    "source_name",
+    "unchecked",
+    "wanted_splits",
+    "write",
+    "write_mask",
+]
 
 
 def read(
@@ -166,12 +62,28 @@ def read(
     excluded: Sequence[str] = (),
     findings: Sequence[str] | None = None,
 ) -> Cases:
-    """The set in `folder`, every image and mask decoded once to check it.
+    """A set of cases; every image and mask is decoded once to check it.
 
-    labels: the labels a study knows, None to accept all; excluded: labels whose cases are left out
-    on purpose; findings: the columns of 1, 0 or blank (unknown) that a study of several findings
-    per image needs. Raises FileNotFoundError for a missing folder or file and ValueError for
-    anything else that is wrong; the message names file and row (the header is row 1).
+    Parameters
+    ----------
+    folder : Path or str
+    labels : sequence of str, optional
+        The labels of a study; by default all are accepted.
+    excluded : sequence of str
+        Labels whose cases are left out.
+    findings : sequence of str, optional
+        Columns of 1, 0 or blank (unknown), for a study of several findings per image.
+
+    Returns
+    -------
+    Cases
+
+    Raises
+    ------
+    FileNotFoundError
+        For a missing folder or file.
+    ValueError
+        For anything else that is wrong; names file and row (the header is row 1).
     """
     folder = Path(folder)
     cases = unchecked(folder)
@@ -200,16 +112,7 @@ def read(
     return replace(cases.keep(positions), listed=len(cases))
 
 
-def nearly_constant_cases(cases: Cases) -> list[str]:
-    """The cases whose images show hardly anything (`rasters.nearly_constant`); every image is
-    decoded.
-    """
-    return [
-        case for case, image in zip(cases.table["case"], cases.images) if nearly_constant(image)
-    ]
-
-
-def _bar(positions: Sequence[int], doing: str) -> Iterable[int]:
+def _bar(positions: Sequence[int] | np.ndarray, doing: str) -> Iterable[int]:
     """`positions`, with a progress bar on a terminal where there are many."""
     return tqdm(
         positions, doing, unit=" cases", disable=None if len(positions) > 500 else True, leave=False
@@ -217,45 +120,22 @@ def _bar(positions: Sequence[int], doing: str) -> Iterable[int]:
 
 
 def unchecked(folder: Path | str) -> Cases:
-    """The set in `folder`, its table and the names of its masks checked, images and masks only when
-    they are asked for.
+    """A set of cases; its table and the names of its masks are checked, images and masks only on
+    use.
     """
     folder = Path(folder)
     path = folder / "cases.csv"
     table, shown = case_table.read(folder)
     drawn = case_table.structures(folder, table["case"])
     images = Lazy(lambda item: _image(item[1], f"{path} row {item[0]}"), enumerate(shown, start=2))
-    regions = {
-        name: Lazy(
-            lambda item, place=place: _mask(place / f"{item[1]}.png", f"{path} row {item[0]}"),
+
+    def masks(place: Path) -> Lazy:
+        return Lazy(
+            lambda item: _mask(place / f"{item[1]}.png", f"{path} row {item[0]}"),
             enumerate(table["case"], start=2),
         )
-        for name, place in drawn.items()
-    }
-    return Cases(table, images, regions)
 
-
-def findings_of(table: pd.DataFrame) -> list[str]:
-    """The columns that look like findings: 1, 0 or blank throughout, and not all blank."""
-    values = {name: set(table[name]) for name in table if name not in RESERVED}
-    return [name for name, found in values.items() if found <= {"1", "0", ""} and found != {""}]
-
-
-def nearly_findings(table: pd.DataFrame) -> dict[str, int]:
-    """The columns that somebody may mean as findings and that are none (`findings_of`), with the
-    first row that says why.
-
-    That is: more than half of what is known in them is one of TRUTH. Whole numbers are no reason:
-    they make a column a count.
-    """
-    found = {}
-    for name in table:
-        known = [value.lower() for value in table[name] if value.lower() not in UNKNOWN]
-        wrong = table.index[~(table[name].str.isdecimal() | (table[name] == ""))]
-        told = sum(value in TRUTH for value in known)
-        if name not in RESERVED and len(wrong) and 2 * told > len(known):
-            found[name] = int(wrong[0])
-    return found
+    return Cases(table, images, {name: masks(place) for name, place in drawn.items()})
 
 
 def _with_known_label(
@@ -267,9 +147,11 @@ def _with_known_label(
         raise ValueError(f"{path} has no column 'label'; it has {joined(table.columns)}")
     for row, label in enumerate(table["label"], start=2):
         if label not in labels and label not in excluded:
+            meant = closest(label, [*labels, *excluded])
             raise ValueError(
                 f"{path} row {row}: unknown label {quoted(label)}; known are "
                 f"{joined([*labels, *excluded])}"
+                f"{f'; did you mean {quoted(meant)}?' if meant is not None else ''}"
             )
     present = sorted(set(table["label"]) & set(labels))
     if len(present) < 2:
@@ -279,14 +161,6 @@ def _with_known_label(
             f"least two of {', '.join(labels)}"
         )
     return np.flatnonzero(table["label"].isin(labels))
-
-
-def source_name(cases: Cases, folder: Path | str) -> str:
-    """What the column `data` calls a set: "phantom" when every region is generated truth, else its
-    folder's name.
-    """
-    exact = "reference" in cases.table and (cases.table["reference"] == "exact").all()
-    return "phantom" if exact else Path(folder).name
 
 
 def _image(path: Path, where: str) -> np.ndarray:
@@ -336,13 +210,23 @@ def _size(shape: Sequence[int]) -> str:
 
 
 def write(cases: Cases, folder: Path | str, datasheet: str | None = None) -> None:
-    """Write `cases` to `folder` in the layout above; images become `images/<case>.png`. datasheet:
-    text of DATASHEET.md.
+    """Write a set of cases as cases.csv, images/<case>.png and regions/<structure>/<case>.png.
 
-    Everything is written and read back beside `folder` first and moved there when complete; an
-    earlier set there is replaced, other files (a DATASHEET.md) stay. Raises ValueError when
-    `folder` holds an `images` or `regions` that is not a set's, for a case or structure whose name
-    could not be a file's or stands twice, and what `read` raises.
+    Everything is written beside `folder` first, read back, and moved when complete. An earlier set
+    is replaced; other files stay.
+
+    Parameters
+    ----------
+    cases : Cases
+    folder : Path or str
+    datasheet : str, optional
+        Text of DATASHEET.md.
+
+    Raises
+    ------
+    ValueError
+        For a folder whose `images` or `regions` are not a set's, for a case or structure whose name
+        cannot be a file name or is repeated, and as `read`.
     """
     folder = Path(folder)
     if not (folder / "cases.csv").is_file():

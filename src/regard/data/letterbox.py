@@ -27,8 +27,18 @@ class Letterbox(NamedTuple):
 
 
 def letterbox(height: int, width: int, size: int) -> Letterbox:
-    """The letterbox of an image of `height` x `width` in a square of `size` pixels: aspect kept,
-    centred.
+    """The letterbox of an image in a square: aspect kept, centred.
+
+    Parameters
+    ----------
+    height, width : int
+        Of the image, in pixels.
+    size : int
+        Side of the square, in pixels.
+
+    Returns
+    -------
+    Letterbox
     """
     scale = size / max(height, width)
     inner_height, inner_width = (max(1, round(side * scale)) for side in (height, width))
@@ -44,8 +54,18 @@ def letterbox(height: int, width: int, size: int) -> Letterbox:
 
 
 def to_square(image: np.ndarray, box: Letterbox) -> np.ndarray:
-    """A uint8 image (height, width) or (height, width, 3) as the square the network sees, padded
-    with zeros (black).
+    """An image on the square that the network sees, interpolated bilinearly, padded with black.
+
+    Parameters
+    ----------
+    image : ndarray (height, width) or (height, width, 3)
+        uint8.
+    box : Letterbox
+
+    Returns
+    -------
+    ndarray (size, size) or (size, size, 3)
+        uint8.
     """
     inner = Image.fromarray(image).resize(
         (box.inner_width, box.inner_height), Image.Resampling.BILINEAR
@@ -58,7 +78,19 @@ def to_square(image: np.ndarray, box: Letterbox) -> np.ndarray:
 
 
 def mask_to_square(mask: np.ndarray, box: Letterbox) -> np.ndarray:
-    """A bool mask (height, width) on the square, by the nearest pixel; the padding is False."""
+    """A mask on the square that the network sees, by the nearest pixel; the padding is False.
+
+    Parameters
+    ----------
+    mask : ndarray (height, width)
+        bool.
+    box : Letterbox
+
+    Returns
+    -------
+    ndarray (size, size)
+        bool.
+    """
     inner = Image.fromarray(mask).resize(
         (box.inner_width, box.inner_height), Image.Resampling.NEAREST
     )
@@ -75,10 +107,21 @@ def inner(box: Letterbox) -> tuple[slice, slice]:
 
 
 def squares(images: Sequence[np.ndarray], size: int) -> np.ndarray:
-    """Images of any size on squares: uint8 (N, size, size), or (N, size, size, 3) when any of them
-    has colours.
+    """Images of any size on squares.
+
+    Parameters
+    ----------
+    images : sequence of ndarray (H, W) or (H, W, 3)
+        uint8.
+    size : int
+        Pixels a side.
+
+    Returns
+    -------
+    ndarray (N, size, size), or (N, size, size, 3) when any image has colours
+        uint8.
     """
-    made = [to_square(image, letterbox(*image.shape[:2], size)) for image in images]
+    made = [to_square(image, letterbox(image.shape[0], image.shape[1], size)) for image in images]
     if any(square.ndim == 3 for square in made):
         made = [
             square if square.ndim == 3 else np.repeat(square[..., None], 3, axis=2)
@@ -90,13 +133,25 @@ def squares(images: Sequence[np.ndarray], size: int) -> np.ndarray:
 def without_padding(
     function: Callable[[Tensor], Tensor], maps: Tensor, boxes: Sequence[Letterbox]
 ) -> Tensor:
-    """`function` of maps (N, ..., size, size) cut to what is image, its result (N, h, w) put back,
-    zero in the padding.
+    """A function of maps, applied to the part of each map that is image.
 
-    What is made from whole maps must not see the padding: its border would be an edge and its zeros
-    would be values.
+    The function must not see the padding: its border would be an edge and its zeros would be
+    values.
+
+    Parameters
+    ----------
+    function : callable
+        From maps (n, ..., h, w) to (n, h, w).
+    maps : Tensor (N, ..., size, size)
+        N >= 1.
+    boxes : sequence of N Letterbox
+
+    Returns
+    -------
+    Tensor (N, size, size)
+        Zero in the padding.
     """
-    found = None
+    found: Tensor | None = None
     for box in dict.fromkeys(boxes):
         rows = [row for row, other in enumerate(boxes) if other == box]
         down, across = inner(box)
@@ -108,16 +163,28 @@ def without_padding(
             torch.arange(box.size)[down, None],
             torch.arange(box.size)[across],
         ] = made
+    assert found is not None, "no maps"
     return found
 
 
 def from_square(maps: Tensor, box: Letterbox) -> Tensor:
-    """Maps (N, size, size) on the square, cut and resized to the annotation's grid (N, height,
-    width).
+    """Maps on the grid of the annotation: cut and resized.
 
-    Real maps are interpolated bilinearly (align_corners=False; where the grid is coarser than the
-    square with a kernel as wide as its pixels, so that no peak falls between them), bool regions by
-    the nearest pixel. Raises ValueError for maps of another size.
+    Parameters
+    ----------
+    maps : Tensor (N, size, size)
+        Real maps are interpolated bilinearly (align_corners=False; with a wider kernel where the
+        grid is coarser, so that no peak is lost), bool regions by the nearest pixel.
+    box : Letterbox
+
+    Returns
+    -------
+    Tensor (N, height, width)
+
+    Raises
+    ------
+    ValueError
+        For maps of another size.
     """
     if maps.shape[-2:] != (box.size, box.size):
         raise ValueError(
@@ -142,6 +209,18 @@ def from_square(maps: Tensor, box: Letterbox) -> Tensor:
     )[:, 0]
 
 
-def upsample(maps: Tensor, size: tuple[int, int]) -> Tensor:
-    """Maps (N, h, w) at `size` (H, W), bilinear, align_corners=False."""
-    return functional.interpolate(maps[:, None], size, mode="bilinear", align_corners=False)[:, 0]
+def upsample(maps: Tensor, size: Sequence[int]) -> Tensor:
+    """Maps at another size, bilinear, align_corners=False.
+
+    Parameters
+    ----------
+    maps : Tensor (N, h, w)
+    size : (H, W)
+
+    Returns
+    -------
+    Tensor (N, H, W)
+    """
+    return functional.interpolate(maps[:, None], tuple(size), mode="bilinear", align_corners=False)[
+        :, 0
+    ]

@@ -11,7 +11,7 @@ import pandas as pd
 from regard.core import project
 from regard.core.statistics import FEWEST, TESTED_FROM
 from regard.data import cases
-from regard.data.inputs.words import quoted, short
+from regard.data.inputs.words import closest, quoted, short
 from regard.data.reference_regions import MARKS
 from regard.figures import cases as case_figures
 from regard.models import explained
@@ -20,11 +20,20 @@ LARGE = 216  # training images of the largest study of phantoms, which takes min
 
 
 def check(folder: Path | str, sheet: Path | str | None = None) -> None:
-    """Print what the set in `folder` holds and could support, and draw its regions on a contact
-    sheet.
+    """Print what a set holds and what a study of it could support, and draw its regions on a sheet.
 
-    sheet: the PNG to write; without, build/contact-sheets/<name of the folder>.png. Raises what
-    `regard.data.cases.read` does, and ValueError for a sheet that is no PNG.
+    Parameters
+    ----------
+    folder : Path or str
+    sheet : Path or str, optional
+        The PNG to write; by default build/contact-sheets/<name of the folder>.png.
+
+    Raises
+    ------
+    ValueError
+        As `regard.data.cases.read`, and for a sheet that is no PNG.
+    FileNotFoundError
+        As `regard.data.cases.read`.
     """
     if sheet and not str(sheet).lower().endswith(".png"):
         raise ValueError(f"--sheet {str(sheet)!r} must end in .png")
@@ -33,7 +42,13 @@ def check(folder: Path | str, sheet: Path | str | None = None) -> None:
     print(f"{folder}:", *(f"  {line}" for line in counted(found, drawn)), sep="\n")
     print(
         "A study of all of it:",
-        *(f"  {line}" for line in [*doubtful(found.table), *support(found, drawn, _quick())]),
+        *(
+            f"  {line}"
+            for line in [
+                *doubtful(found.table, labels_of_studies(Path(folder))),
+                *support(found, drawn, _quick()),
+            ]
+        ),
         sep="\n",
     )
     path = Path(sheet or Path("build", "contact-sheets", f"{Path(folder).resolve().name}.png"))
@@ -60,8 +75,17 @@ def presence(found: cases.Cases) -> dict[str, list[bool | None]]:
 def counted(
     found: cases.Cases, drawn: Mapping[str, Sequence[bool | None]] | None = None
 ) -> list[str]:
-    """What a set holds, in lines: cases, patients, splits, labels or findings, and each structure.
-    drawn: as of `presence`.
+    """What a set holds, in lines: cases, patients, splits, labels or findings, and structures.
+
+    Parameters
+    ----------
+    found : Cases
+    drawn : mapping, optional
+        As from `presence`.
+
+    Returns
+    -------
+    list of str
     """
     table, drawn = found.table, presence(found) if drawn is None else drawn
     lines = [f"{len(found)} cases of {table['patient'].nunique()} patients"]
@@ -94,9 +118,63 @@ def counted(
     return lines
 
 
-def doubtful(table: pd.DataFrame) -> list[str]:
-    """The cells of a table that a study would refuse or count apart, a line for each column: those
-    of what is nearly a finding, blank labels, and labels that differ in capitals alone.
+def labels_of_studies(folder: Path) -> list[str]:
+    """The labels, excluded ones included, that the studies of params.yaml on `folder` have; none
+    outside of the project."""
+    try:
+        root, params = project.root(), project.parameters()
+    except FileNotFoundError:
+        return []
+    labels: list[str] = []
+    for name in params["studies"]:
+        settings = project.study(name, params)
+        if (root / settings.get("root", "")).resolve() == folder.resolve():
+            own = settings["prepare"]
+            labels += [*own.get("labels", []), *own.get("excluded_labels", [])]
+    return list(dict.fromkeys(labels))
+
+
+def misspelt(table: pd.DataFrame, known: Sequence[str]) -> list[str]:
+    """A line for each label of a set that is probably a misspelling of another one.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Has a column label.
+    known : sequence of str
+        The labels of the set's study. Without, those that at least ten times as many cases have.
+
+    Returns
+    -------
+    list of str
+    """
+    counts, lines = table["label"].value_counts(), []
+    for label in sorted(set(table["label"]) - {"", *known}):
+        usual = known or [other for other in counts.index if counts[other] >= 10 * counts[label]]
+        if (meant := closest(label, usual)) is not None:
+            row = table.index[table["label"] == label][0] + 2
+            why = "is not a label of the study" if known else "is rare"
+            lines.append(
+                f"NOTE: column label: row {row} is {quoted(label)}, which {why}; "
+                f"did you mean {quoted(meant)}?"
+            )
+    return lines
+
+
+def doubtful(table: pd.DataFrame, known: Sequence[str] = ()) -> list[str]:
+    """The cells of a table that a study would refuse or count apart, a line for each kind.
+
+    Parameters
+    ----------
+    table : DataFrame
+    known : sequence of str
+        The labels of the set's study, as of `misspelt`.
+
+    Returns
+    -------
+    list of str
+        Columns that are nearly findings, blank labels, labels that differ in capitals alone, and
+        labels that are probably misspelt.
     """
     lines = [
         f"NOTE: column {short(column)} is no finding: "
@@ -117,7 +195,7 @@ def doubtful(table: pd.DataFrame) -> list[str]:
                 f"which differs from {quoted(other)} in capitals alone; they count as two"
             )
             break
-    return lines
+    return lines + (misspelt(table, known) if "label" in table else [])
 
 
 def support(
@@ -126,9 +204,21 @@ def support(
     quick: Mapping | None = None,
     seed: int = 1,
 ) -> list[str]:
-    """What a study of all labels or findings of a set could support, in lines: its splits, what
-    could be scored of the test cases, and warnings. drawn: as of `presence`; quick: the block
-    `train` of the profile quick, None where it is not known.
+    """What a study of all labels or findings of a set could support: splits, scores, warnings.
+
+    Parameters
+    ----------
+    found : Cases
+    drawn : mapping
+        As from `presence`.
+    quick : mapping, optional
+        The block `train` of the profile quick.
+    seed : int
+
+    Returns
+    -------
+    list of str
+        Lines.
     """
     table, findings = found.table, cases.findings_of(found.table)
     if "label" not in table and not findings:

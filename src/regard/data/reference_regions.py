@@ -47,11 +47,29 @@ def ring_width(
     ring_radius: float = 0.25,
     ring_image: float = 0.03,
 ) -> float:
-    """Width of the peritumoral ring in pixels.
+    """Width of the peritumoral ring.
 
-    `ring_mm` millimetres when the pixel size is known, else the larger of `ring_radius` times the
-    equivalent radius of the bool `mask` (H, W) and `ring_image` times the image width. Raises
-    ValueError for a pixel size that is not positive.
+    Parameters
+    ----------
+    mask : ndarray (H, W)
+        bool.
+    pixel_mm : float, optional
+        Pixel size in millimetres, > 0.
+    ring_mm : float
+        Width in millimetres, where the pixel size is known.
+    ring_radius, ring_image : float
+        Otherwise the larger of `ring_radius` times the equivalent radius of the mask and
+        `ring_image` times the image width.
+
+    Returns
+    -------
+    float
+        Pixels.
+
+    Raises
+    ------
+    ValueError
+        For a pixel size that is not positive.
     """
     if pixel_mm is not None:
         if not pixel_mm > 0:
@@ -63,8 +81,19 @@ def ring_width(
 
 
 def beneath(mask: np.ndarray, gap: float, height: float) -> np.ndarray:
-    """Pixels more than `gap` and at most `gap + height` rows under the lowest pixel of `mask` in
-    their column.
+    """Pixels beneath a mask, column by column.
+
+    Parameters
+    ----------
+    mask : ndarray (H, W)
+        bool.
+    gap, height : float
+        Rows: more than `gap` and at most `gap + height` under the lowest pixel of the mask.
+
+    Returns
+    -------
+    ndarray (H, W)
+        bool.
     """
     rows = np.arange(mask.shape[0])[:, None]
     lowest = np.where(mask, rows, -1).max(axis=0)
@@ -75,11 +104,23 @@ def beneath(mask: np.ndarray, gap: float, height: float) -> np.ndarray:
 def around_mass(
     mask: np.ndarray, pixel_mm: float | None = None, below_height: float = 1.0, **ring
 ) -> dict[str, np.ndarray]:
-    """The five disjoint regions AROUND_MASS of a bool mass mask (H, W), as bool arrays (H, W) that
-    cover the image.
+    """The five disjoint regions AROUND_MASS of a mass, which cover the image.
 
-    below_height: how far `below` and `above` reach, in mass heights; ring: the settings of
-    `ring_width`. An empty mask gives four empty regions, and `other` everywhere.
+    Parameters
+    ----------
+    mask : ndarray (H, W)
+        bool. An empty mask gives four empty regions, and `other` everywhere.
+    pixel_mm : float, optional
+        Pixel size in millimetres.
+    below_height : float
+        Height of `below` and `above`, in mass heights.
+    **ring
+        Settings of `ring_width`.
+
+    Returns
+    -------
+    dict
+        Name -> bool (H, W).
     """
     mask = np.asarray(mask, dtype=bool)
     if not mask.any():
@@ -115,12 +156,27 @@ def reference(
     pixel_mm: float | None = None,
     **parameters,
 ) -> dict[str, np.ndarray] | None:
-    """The regions of one case by `rule`, from its structures (bool (H, W), None where not
-    annotated), without `other`.
+    """The reference regions of one case, without `other`.
 
-    None for a case of which no structure is annotated. parameters: those of `around_mass`.
-    Raises ValueError for an unknown rule, and for a rule "mass" that gets anything but one
-    structure.
+    Parameters
+    ----------
+    structures : mapping
+        Name -> bool (H, W), or None where not annotated.
+    rule : {"structures", "findings", "mass"}
+    pixel_mm : float, optional
+        Pixel size in millimetres.
+    **parameters
+        Of `around_mass`.
+
+    Returns
+    -------
+    dict or None
+        Name -> bool (H, W); None where no structure is annotated.
+
+    Raises
+    ------
+    ValueError
+        For an unknown rule, and for a rule "mass" with anything but one structure.
     """
     if rule not in RULES:
         raise ValueError(f"unknown rule of regions {rule!r}; known are {', '.join(RULES)}")
@@ -138,8 +194,20 @@ def reference(
 
 
 def combine(regions: Mapping[str, np.ndarray], name: str) -> np.ndarray | None:
-    """The region `name`, or the union of several joined by "+"; None unless every part is
-    annotated: a union that lacks one is a smaller region."""
+    """A region, or the union of several.
+
+    Parameters
+    ----------
+    regions : mapping
+        Name -> bool (H, W).
+    name : str
+        A name, or several joined by "+".
+
+    Returns
+    -------
+    ndarray (H, W), or None
+        None unless every part is annotated: a union that lacks one is a smaller region.
+    """
     parts = name.split("+")
     return (
         np.logical_or.reduce([regions[part] for part in parts])
@@ -161,8 +229,19 @@ def check_parts(name: str, known: Sequence[str], where: str) -> None:
 
 
 def dilate(region: np.ndarray, tolerance: float) -> np.ndarray:
-    """All pixels whose distance to the nearest pixel of `region` is at most `tolerance` pixels;
-    empty stays empty.
+    """All pixels within a distance of a region.
+
+    Parameters
+    ----------
+    region : ndarray (H, W)
+        bool. An empty region stays empty.
+    tolerance : float
+        Pixels, inclusive.
+
+    Returns
+    -------
+    ndarray (H, W)
+        bool.
     """
     if tolerance == 0 or not region.any():
         return region
@@ -172,9 +251,19 @@ def dilate(region: np.ndarray, tolerance: float) -> np.ndarray:
 def describe(
     folder: Path, names: Sequence[str], expert: str, rule: str, drawn: Sequence[str] | None = None
 ) -> None:
-    """Write folder/regions.json: the names of a study's regions that are scored, which of them is
-    the expert's, the rule, and the names that are on disk where they differ (findings are scored
-    each as FINDING)."""
+    """Write folder/regions.json.
+
+    Parameters
+    ----------
+    folder : Path
+    names : sequence of str
+        The regions that are scored.
+    expert : str
+        Which of them is the expert's.
+    rule : str
+    drawn : sequence of str, optional
+        The regions on disk, where they differ (findings are scored each as FINDING).
+    """
     folder.mkdir(parents=True, exist_ok=True)
     described = {
         "names": list(names),
@@ -206,11 +295,20 @@ def write(regions: Mapping[str, np.ndarray], folder: Path, case: str) -> None:
 
 
 def read(folder: Path, case: str, names: Sequence[str]) -> dict[str, np.ndarray]:
-    """The regions of one case that `write` put there, of those in `names`; one that is not
-    annotated is left out.
+    """The regions of one case that `write` stored.
 
-    `other` is what none of the rest covers, MARKS aside, and is unknown, so left out, unless all
-    are annotated.
+    Parameters
+    ----------
+    folder : Path
+    case : str
+    names : sequence of str
+        The regions to read; those that are not annotated are left out.
+
+    Returns
+    -------
+    dict
+        Name -> bool (H, W). `other` is what no other region covers, MARKS aside; it is left out
+        unless all are annotated.
     """
     files = {name: folder / name / f"{case}.png" for name in names if name != "other"}
     regions = {
@@ -259,10 +357,23 @@ def write_outline(regions: Mapping[str, np.ndarray], expert: str, folder: Path, 
 
 
 def outlined(regions: Mapping[str, np.ndarray], expert: str) -> dict[str, bool]:
-    """Whether the expert's region of a case is somewhere on its image: {"": whether} for all
-    targets, or of each annotated finding {finding: whether}; nothing where it is not annotated."""
+    """Whether the expert's region of a case is not empty.
+
+    Parameters
+    ----------
+    regions : mapping
+        Name -> bool (H, W).
+    expert : str
+        A name, or several joined by "+"; "finding" in a study of findings.
+
+    Returns
+    -------
+    dict
+        {"": whether} for all targets, or {finding: whether} of each annotated finding; empty where
+        it is not annotated.
+    """
     found = {name: bool(mask.any()) for name, mask in _outlines(regions, expert).items()}
-    return found if expert == "finding" else {"": drawn for drawn in found.values()}
+    return found if expert == "finding" else {"": any(found.values())} if found else {}
 
 
 def _outlines(regions: Mapping[str, np.ndarray], expert: str) -> dict[str, np.ndarray]:

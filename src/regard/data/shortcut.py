@@ -22,12 +22,31 @@ LETTER = np.array(
 def present(
     cases: Sequence[str], positive: np.ndarray, split: np.ndarray, strength: float, seed: int
 ) -> np.ndarray:
-    """Which cases carry the marker, bool (N,).
+    """Which cases carry the marker.
 
-    positive: 1, 0, or NaN where it is unknown, (N,). In train and tune a positive case carries it
-    with probability `strength` and a negative one with `1 - strength`; an unknown one, and each in
-    test, with CHANCE. The draw of a case depends on its name and the seed alone. Raises ValueError
-    for a strength that is not above CHANCE and at most 1.
+    In train and tune a positive case carries it with probability `strength` and a negative one with
+    1 - `strength`; an unknown one, and each in test, with CHANCE. The result of a case depends on
+    its name and the seed alone.
+
+    Parameters
+    ----------
+    cases : sequence of str
+    positive : ndarray (N,)
+        1, 0, or NaN where it is unknown.
+    split : ndarray (N,)
+    strength : float
+        Above CHANCE, at most 1.
+    seed : int
+
+    Returns
+    -------
+    ndarray (N,)
+        bool.
+
+    Raises
+    ------
+    ValueError
+        For another strength.
     """
     if not CHANCE < strength <= 1:
         raise ValueError(
@@ -42,11 +61,23 @@ def present(
 
 
 def burn(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """A copy of a uint8 image (H, W) or (H, W, 3) with the marker in its upper left, and the
-    marker's bool mask (H, W).
+    """An image with the marker in its upper left: a dark plate with a bright letter.
 
-    The marker is a dark plate with a bright letter, as film markers are. Raises ValueError for an
-    image too small.
+    Parameters
+    ----------
+    image : ndarray (H, W) or (H, W, 3)
+        uint8; it is copied.
+
+    Returns
+    -------
+    image : ndarray
+    mask : ndarray (H, W)
+        bool, where the marker is.
+
+    Raises
+    ------
+    ValueError
+        For an image that is too small.
     """
     height, width = image.shape[:2]
     side = max(9, round(SIDE * min(height, width)))

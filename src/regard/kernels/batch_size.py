@@ -10,7 +10,19 @@ from torch import Tensor, nn
 
 @torch.no_grad()
 def footprint(model: nn.Module, image: Tensor) -> int:
-    """Bytes that all layers of `model` together give for one image (C, H, W)."""
+    """Memory that the outputs of all layers take for one image.
+
+    Parameters
+    ----------
+    model : nn.Module
+    image : Tensor (C, H, W)
+        On the device and in the type of the model's weights.
+
+    Returns
+    -------
+    int
+        Bytes.
+    """
     given, hooks = 0, []
 
     def note(module: nn.Module, inputs: tuple, output) -> None:
@@ -36,12 +48,29 @@ def footprint(model: nn.Module, image: Tensor) -> int:
 
 
 def at_once(model: nn.Module, image: Tensor, memory: float, share: float, most: int) -> int:
-    """How many images like `image` (C, H, W) to put through `model` together: at least one and at
-    most `most`.
+    """How many images to put through a network together within a bound on memory.
 
-    memory: gigabytes (10^9 bytes) that may be taken; share: bytes that a method takes per byte of
-    `footprint`. One image where that cannot be known. Raises ValueError for a bound that is no
-    positive number.
+    Parameters
+    ----------
+    model : nn.Module
+    image : Tensor (C, H, W)
+        One of the images.
+    memory : float
+        Gigabytes (10^9 bytes) that may be taken, > 0.
+    share : float
+        Bytes that a method takes per byte of `footprint`.
+    most : int
+        Upper limit of the result.
+
+    Returns
+    -------
+    int
+        From 1 to `most`; 1 where the footprint is unknown.
+
+    Raises
+    ------
+    ValueError
+        For a bound that is not a positive, finite number.
     """
     if not isinstance(memory, numbers.Real) or not 0 < memory < float("inf"):
         raise ValueError(f"memory must be a positive number of gigabytes, not {memory!r}")

@@ -17,19 +17,32 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
-_MADE: weakref.WeakKeyDictionary[nn.Module, str] = (
-    weakref.WeakKeyDictionary()
-)  # what `evaluator` gave, and its precision
+# what `evaluator` gave, and its precision
+_MADE: weakref.WeakKeyDictionary[nn.Module, str] = weakref.WeakKeyDictionary()
 
 
 def evaluator(model: nn.Module, precision: str = "float32") -> nn.Module:
-    """A copy of `model` (eval mode) that is quick to run: channels_last, in the named precision,
-    and in every nn.Sequential batch norm merged into the convolution before it and ReLUs in place.
-    `model` is left alone.
+    """A copy of a network that is fast to run under many masks; `model` itself is not changed.
 
-    One that was made so before, in this precision, is given back as it is. Dense layers and global
-    pools stay in float32: what a mask changes is often less than bfloat16's step at a logit. Raises
-    ValueError for an unknown precision.
+    The copy is in channels_last layout. In every nn.Sequential batch norms are merged into the
+    convolution before them, and ReLUs work in place. Dense layers and global pools stay in float32:
+    the effect of a mask on a logit is often smaller than bfloat16's step there.
+
+    Parameters
+    ----------
+    model : nn.Module
+        In eval mode. A copy that was made here before, in this precision, is returned as it is.
+    precision : {"float32", "bfloat16"}
+        "float32" keeps float64 weights in float64.
+
+    Returns
+    -------
+    nn.Module
+
+    Raises
+    ------
+    ValueError
+        For an unknown precision.
     """
     if precision not in PRECISIONS:
         raise ValueError(f"unknown precision {precision!r}; known are {', '.join(PRECISIONS)}")
@@ -39,7 +52,7 @@ def evaluator(model: nn.Module, precision: str = "float32") -> nn.Module:
     quick = copy.deepcopy(model).requires_grad_(False)
     for chain in [module for module in quick.modules() if isinstance(module, nn.Sequential)]:
         _shorten(chain)
-    quick = quick.to(dtype=kind, memory_format=torch.channels_last)
+    quick = quick.to(dtype=kind).to(memory_format=torch.channels_last)
     if kind == torch.bfloat16:
         for module in quick.modules():
             if isinstance(module, nn.Linear | nn.AdaptiveAvgPool2d | nn.AdaptiveMaxPool2d):
@@ -60,10 +73,10 @@ def _shorten(chain: nn.Sequential) -> None:
     """Merge and overwrite within one chain, where nobody else sees what lies between two
     modules.
     """
-    before, last = None, ""
-    for name, module in list(
-        chain._modules.items()
-    ):  # with repeats, which named_children leaves out
+    before: nn.Module | None = None
+    last = ""
+    # with repeats, which named_children leaves out
+    for name, module in list(chain._modules.items()):
         if isinstance(module, nn.BatchNorm2d) and isinstance(before, nn.Conv2d):
             before = fuse_conv_bn_eval(before, module)
             chain._modules[last], chain._modules[name] = before, nn.Identity()
@@ -71,9 +84,8 @@ def _shorten(chain: nn.Sequential) -> None:
         if isinstance(module, nn.ReLU) and isinstance(
             before, nn.Conv2d | nn.BatchNorm2d | nn.Linear
         ):
-            chain._modules[name] = nn.ReLU(
-                inplace=True
-            )  # another one: the old may be at work elsewhere as well
+            # another one: the old may be at work elsewhere as well
+            chain._modules[name] = nn.ReLU(inplace=True)
         before, last = module, name
 
 
@@ -87,8 +99,20 @@ def whole_logits(
     target: int,
     chunk: int = 32,
 ) -> Tensor:
-    """What `masked_forward.masked_logits` gives, by whole forward passes: for networks and masks
-    that leave nothing to save, and the plain reference."""
+    """The result of `masked_forward.masked_logits`, by whole forward passes.
+
+    The plain reference, and the fallback for networks and masks with which nothing can be saved.
+
+    Parameters
+    ----------
+    model, image, baseline, segments, masks, target, chunk
+        As in `masked_forward.masked_logits`.
+
+    Returns
+    -------
+    Tensor (M,)
+        float32; float64 for a network in float64.
+    """
     kind = dtype_of(model)
     image, baseline = image.to(kind), baseline.to(kind)
     segments = segments.to(image.device)

@@ -22,13 +22,31 @@ ROUNDS = 3  # of Lloyd's iteration; it may stop short, since it is a bound and n
 
 
 def kmeans_1d(values: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    """Cluster real values so that the sum of squared distances to the centres is the smallest there
-    is.
+    """k-means of one-dimensional values: the global optimum of the sum of squared distances.
 
-    values: (N,) gives labels (N,) int64, in the order of the input, and centres (k,) float64,
-    ascending; (B, N) gives (B, N) and (B, k). With fewer distinct values than k, the centres that
-    nothing belongs to are NaN and come last. Raises ValueError for a k below 1, no or non-finite
-    values, and another shape.
+    Parameters
+    ----------
+    values : Tensor (N,) or (B, N)
+        Finite real values.
+    k : int
+        Number of clusters, >= 1.
+
+    Returns
+    -------
+    labels : Tensor (N,) or (B, N)
+        int64, 0 .. k - 1, in the order of the input.
+    centres : Tensor (k,) or (B, k)
+        float64, ascending. With fewer distinct values than k the rest are NaN, at the end.
+
+    Raises
+    ------
+    ValueError
+        For k below 1, no or non-finite values, and another shape.
+
+    References
+    ----------
+    Wang and Song 2011, R Journal 3(2) (dynamic programming for single cuts); Lloyd 1982, IEEE Trans
+    Inf Theory 28 (the iteration that gives bounds).
     """
     if values.ndim not in (1, 2) or not values.numel():
         raise ValueError(
@@ -39,7 +57,9 @@ def kmeans_1d(values: Tensor, k: int) -> tuple[Tensor, Tensor]:
     if not torch.isfinite(values).all():
         raise ValueError("k-means needs finite values")
     if values.ndim == 2:
-        return tuple(torch.stack(each) for each in zip(*(kmeans_1d(row, k) for row in values)))
+        pairs = [kmeans_1d(row, k) for row in values]
+        labels, centres = (torch.stack(each) for each in zip(*pairs))
+        return labels, centres
     distinct, repeats = ordered(values).unique_consecutive(return_counts=True)
     runs = _Runs(distinct.double().cpu().numpy(), repeats.cpu().numpy())
     found = runs.means(_best(runs, min(k, runs.count)))
@@ -138,8 +158,8 @@ def _starts(runs: _Runs, k: int) -> np.ndarray:
     """
     shares = np.arange(1, k) / k
     even = runs.values[0] + shares * (runs.values[-1] - runs.values[0])
-    inner = [(shares**power * runs.count).astype(np.int64) for power in (1, 0.3, 0.1)]
-    inner = runs.apart(np.stack([*inner, np.searchsorted(runs.values, even)]))
+    skewed = [(shares**power * runs.count).astype(np.int64) for power in (1, 0.3, 0.1)]
+    inner = runs.apart(np.stack([*skewed, np.searchsorted(runs.values, even)]))
     ends = np.zeros_like(inner[:, :1])
     return np.concatenate([ends, inner, ends + runs.count], axis=1)
 

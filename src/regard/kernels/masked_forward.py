@@ -11,6 +11,7 @@ computed once for all masks.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -51,27 +52,21 @@ class Chain:
 
 
 def chains(features: nn.Sequential) -> list[Chain]:
-    """The beginnings of `features` that end in a pool and whose modules are known, shortest
-    first.
-    """
-    found, stride, reach, before = [], 1, 1, 0
+    """The beginnings of `features` that end in a pool, of known modules only, shortest first."""
+    found: list[Chain] = []
+    stride, reach, before = 1, 1, 0
     for count, module in enumerate(features, start=1):
         if isinstance(module, nn.Conv2d | nn.MaxPool2d):
             pool = isinstance(module, nn.MaxPool2d)
-
-            def pair(value):
-                return value if isinstance(value, tuple) else (value, value)
-
-            shape = [
-                pair(getattr(module, name))
-                for name in ("kernel_size", "stride", "padding", "dilation")
-            ]
+            named: list[Any] = [module.kernel_size, module.stride, module.padding, module.dilation]
+            shape = [value if isinstance(value, tuple) else (value, value) for value in named]
             odd = (
                 isinstance(module.padding, str)
                 or any(one != other for one, other in shape)
                 or shape[3] != (1, 1)
             )
-            if odd or (module.ceil_mode if pool else module.padding_mode != "zeros"):
+            ends = module.ceil_mode if pool else module.padding_mode != "zeros"
+            if odd or ends:
                 return found
             kernel, step, padding = (each[0] for each in shape[:3])
             reach, before, stride = (
@@ -95,22 +90,43 @@ def windowed_logits(
     target: int,
     chunk: int = 8,
 ) -> Tensor:
-    """The logit `target` of `image` (C, H, W) with each of `windows` in turn filled with
-    `baseline`, a number or a colour (C, 1, 1): (M,), float64.
+    """The logit of an image with each of several windows in turn replaced by a constant colour.
 
-    model: as from `evaluator.evaluator`; chunk: images in memory at a time, which changes nothing
-    else.
+    Parameters
+    ----------
+    model : nn.Module
+        As from `evaluator.evaluator`.
+    image : Tensor (C, H, W)
+        Network input.
+    windows : sequence of M pairs of slices
+        Rows and columns of each window.
+    baseline : float or Tensor (C, 1, 1)
+        What the window shows, in units of the network input.
+    target : int
+        Index of the logit.
+    chunk : int
+        Images in memory at a time. It does not change the result.
+
+    Returns
+    -------
+    Tensor (M,)
+        float64.
     """
     image = image.to(dtype_of(model))
     chain = _best(model, image, windows)
-    whole = None if chain is None else model.features[: chain.count](image[None])
+    if chain is not None:
+        beginning, rest = _cut(model, chain)
+        whole = beginning(image[None])
     found = []
     for start in range(0, len(windows), chunk):
         part = windows[start : start + chunk]
         seen = image.expand(len(part), -1, -1, -1).clone(memory_format=torch.channels_last)
         for one, (down, across) in zip(seen, part):
             one[:, down, across] = baseline
-        logits = model(seen) if chain is None else _from_crops(model, chain, seen, part, whole)
+        if chain is None:
+            logits = model(seen)
+        else:
+            logits = rest(_from_crops(beginning, chain, seen, part, whole))
         found.append(logits[:, target].double())
     return torch.cat(found)
 
@@ -124,6 +140,14 @@ def _features(model: nn.Module) -> nn.Sequential | None:
         model, nn.Sequential
     )
     return parts["features"] if known and isinstance(parts["features"], nn.Sequential) else None
+
+
+def _cut(model: nn.Module, chain: Chain) -> tuple[nn.Sequential, nn.Sequential]:
+    """The beginning of a network's features that `chain` describes, and all that comes after."""
+    features = _features(model)
+    assert features is not None, "a chain is of a network whose features are known"
+    others = [module for name, module in model.named_children() if name != "features"]
+    return features[: chain.count], nn.Sequential(features[chain.count :], *others)
 
 
 def _best(model: nn.Module, image: Tensor, windows: Sequence[Window]) -> Chain | None:
@@ -145,8 +169,10 @@ def _best(model: nn.Module, image: Tensor, windows: Sequence[Window]) -> Chain |
 
 
 def _from_crops(
-    model: nn.Sequential, chain: Chain, seen: Tensor, windows: Sequence[Window], whole: Tensor
+    beginning: nn.Module, chain: Chain, seen: Tensor, windows: Sequence[Window], whole: Tensor
 ) -> Tensor:
+    """What `beginning` gives for each of the images `seen`, which differ from one image within
+    their windows alone; whole: what it gives for that image."""
     widest = max(
         max(down.stop - down.start, across.stop - across.start) for down, across in windows
     )
@@ -164,14 +190,14 @@ def _from_crops(
             for one, ((_, _, top), (_, _, left)) in zip(seen, places)
         ]
     )
-    made = model.features[: chain.count](crops.contiguous(memory_format=torch.channels_last))
+    made = beginning(crops.contiguous(memory_format=torch.channels_last))
     features = whole.expand(len(seen), -1, -1, -1).clone(memory_format=torch.channels_last)
     for one, crop, ((top, bottom, down), (left, right, across)) in zip(features, made, places):
         from_top, from_left = top - down // chain.stride, left - across // chain.stride
         one[:, top:bottom, left:right] = crop[
             :, from_top : from_top + bottom - top, from_left : from_left + right - left
         ]
-    return model.head(model.flatten(model.pool(model.features[chain.count :](features))))
+    return features
 
 
 TILE = 4  # outputs along the side of a tile
@@ -192,12 +218,27 @@ def masked_logits(
     target: int,
     chunk: int = 32,
 ) -> Tensor:
-    """The logit `target` of `image` with the segments that a mask leaves out replaced by
-    `baseline`: (M,), image's dtype.
+    """The logit of an image with the segments that a mask leaves out replaced by a baseline.
 
-    model: as from `evaluator.evaluator`; image, baseline: (C, H, W); segments: int64 (H, W), 0 .. S
-    - 1; masks: bool (M, S), True where a segment of the image is kept; chunk: images in memory at a
-    time, which changes nothing else.
+    Parameters
+    ----------
+    model : nn.Module
+        As from `evaluator.evaluator`.
+    image, baseline : Tensor (C, H, W)
+        Network inputs.
+    segments : Tensor (H, W)
+        int64, the segment of each pixel, 0 .. S - 1.
+    masks : Tensor (M, S)
+        bool, True where a segment of the image is kept.
+    target : int
+        Index of the logit.
+    chunk : int
+        Images in memory at a time. It does not change the result.
+
+    Returns
+    -------
+    Tensor (M,)
+        float32; float64 for a network in float64.
     """
     image, baseline = image.to(dtype_of(model)), baseline.to(dtype_of(model))
     segments, masks = segments.to(image.device), masks.to(image.device)
@@ -255,25 +296,32 @@ def _tiles(chain: Chain, segments: Tensor, masks: Tensor, chunk: int) -> list[Ti
 
 
 def _from_tiles(
-    model, chain: Chain, tiles: list[Tile], image, baseline, segments, target: int, chunk: int
+    model: nn.Module,
+    chain: Chain,
+    tiles: list[Tile],
+    image: Tensor,
+    baseline: Tensor,
+    segments: Tensor,
+    target: int,
+    chunk: int,
 ) -> Tensor:
-    first, bank = model.features[: chain.count], []
+    first, rest = _cut(model, chain)
+    bank = []
     side = tiles[0].crop[0].stop - tiles[0].crop[0].start
-    many = max(
-        1, chunk * image[0].numel() // side**2
-    )  # crops take as much memory as the images of a chunk
+    # crops take as much memory as the images of a chunk
+    many = max(1, chunk * image[0].numel() // side**2)
     for tile in tiles:
         top, bottom, left, right = tile.outputs
         down, across = (part.start // chain.stride for part in tile.crop)
-        made = []
+        parts = []
         for patterns in tile.patterns.split(many):
             kept = patterns[:, segments[tile.crop]][:, None]
             seen = torch.where(
                 kept, image[(slice(None), *tile.crop)], baseline[(slice(None), *tile.crop)]
             )
             given = first(seen.contiguous(memory_format=torch.channels_last))
-            made.append(given[:, :, top - down : bottom - down, left - across : right - across])
-        bank.append(torch.cat(made))
+            parts.append(given[:, :, top - down : bottom - down, left - across : right - across])
+        bank.append(torch.cat(parts))
     count, found = len(tiles[0].way), []
     size = [side // chain.stride for side in image.shape[-2:]]
     for start in range(0, count, chunk):
@@ -286,6 +334,5 @@ def _from_tiles(
         for tile, made in zip(tiles, bank):
             top, bottom, left, right = tile.outputs
             features[:, :, top:bottom, left:right] = made[tile.way[rows]]
-        logits = model.head(model.flatten(model.pool(model.features[chain.count :](features))))
-        found.append(logits[:, target])
+        found.append(rest(features)[:, target])
     return torch.cat(found).to(torch.float64 if image.dtype == torch.float64 else torch.float32)

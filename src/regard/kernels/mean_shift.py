@@ -14,12 +14,33 @@ TILE = 1 << 22  # pairs in memory at a time
 
 
 def mean_shift(points: Tensor, bandwidth: float, max_iter: int = 300) -> tuple[Tensor, Tensor]:
-    """Cluster points (N, D), D at most 3, by flat-kernel mean shift; bandwidth is the radius of the
-    window, > 0.
+    """Mean shift with a flat kernel on points of one to three dimensions.
 
-    Returns labels (N,) int64, in the order of the input, and modes (K, D) float64, the most
-    populous first. Raises ValueError for another shape, no or non-finite points, and a bandwidth
-    that is not positive.
+    Parameters
+    ----------
+    points : Tensor (N, D)
+        Finite coordinates, D from 1 to 3.
+    bandwidth : float
+        Radius of the window, > 0, in the units of the points.
+    max_iter : int
+        Most steps of a path.
+
+    Returns
+    -------
+    labels : Tensor (N,)
+        int64, the nearest mode, in the order of the input.
+    modes : Tensor (K, D)
+        float64, the most populous first.
+
+    Raises
+    ------
+    ValueError
+        For another shape, no or non-finite points, and a bandwidth that is not positive.
+
+    References
+    ----------
+    Comaniciu and Meer 2002, IEEE Trans Pattern Anal Mach Intell 24; labels and modes are those of
+    scikit-learn's MeanShift.
     """
     if (
         points.ndim != 2
@@ -50,8 +71,21 @@ def mean_shift(points: Tensor, bandwidth: float, max_iter: int = 300) -> tuple[T
 
 
 def window_sums(points: Tensor, positions: Tensor, bandwidth: float) -> tuple[Tensor, Tensor]:
-    """Sum (M, D) and number (M,) of the points (N, D) within `bandwidth` of each position (M, D),
-    float64.
+    """Sum and number of the points within a distance of each position.
+
+    Parameters
+    ----------
+    points : Tensor (N, D)
+    positions : Tensor (M, D)
+    bandwidth : float
+        The largest distance, inclusive.
+
+    Returns
+    -------
+    sums : Tensor (M, D)
+        float64.
+    counts : Tensor (M,)
+        float64.
     """
     if points.is_cuda:
         from regard.kernels.mean_shift_triton import (

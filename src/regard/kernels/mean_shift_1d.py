@@ -18,13 +18,34 @@ RESOLUTION = 1e-8
 
 
 def mean_shift_1d(values: Tensor, bandwidth: float | Tensor, max_iter: int = 300) -> tuple:
-    """Cluster real values by flat-kernel mean shift; bandwidth is the half-width of the window, >
-    0.
+    """Mean shift with a flat kernel on one-dimensional values, exact.
 
-    values: (N,) gives labels (N,) int64, in the order of the input, and modes (K,) float64, the
-    most populous first. values: (B, N), with a bandwidth for all or (B,), gives labels (B, N) and a
-    list of B mode tensors. Raises ValueError for empty or non-finite values, another shape, and a
-    bandwidth that is not positive or less than RESOLUTION times the largest absolute value.
+    Parameters
+    ----------
+    values : Tensor (N,) or (B, N)
+        Finite real values.
+    bandwidth : float or Tensor (B,)
+        Half-width of the window, > 0, in the units of the values.
+    max_iter : int
+        Most steps of a path.
+
+    Returns
+    -------
+    labels : Tensor (N,) or (B, N)
+        int64, in the order of the input.
+    modes : Tensor (K,), or a list of B of them
+        float64, the most populous first.
+
+    Raises
+    ------
+    ValueError
+        For empty or non-finite values, another shape, and a bandwidth that is not positive or less
+        than RESOLUTION times the largest absolute value.
+
+    References
+    ----------
+    Comaniciu and Meer 2002, IEEE Trans Pattern Anal Mach Intell 24; labels and modes are those of
+    scikit-learn's MeanShift.
     """
     if values.ndim == 2:
         widths = torch.as_tensor(bandwidth)
@@ -148,11 +169,28 @@ def _nearest(values: Tensor, modes: Tensor) -> Tensor:
 
 
 def bandwidth_1d(values: Tensor, quantile: float = 0.3) -> float:
-    """scikit-learn's `estimate_bandwidth` of values (N,): the mean distance to the k-th nearest
-    value, itself counted.
+    """scikit-learn's `estimate_bandwidth`: the mean distance to the k-th nearest value, itself
+    counted.
 
-    k = floor(N * quantile), at least 1. The k nearest of a value are a run of the sorted values; a
-    binary search finds it. Raises ValueError for no values or a quantile outside (0, 1].
+    Parameters
+    ----------
+    values : Tensor (N,)
+    quantile : float
+        In (0, 1]; k = floor(N * quantile), at least 1.
+
+    Returns
+    -------
+    float
+        In the units of the values; 0 where all are equal.
+
+    Raises
+    ------
+    ValueError
+        For no values and for a quantile outside (0, 1].
+
+    Notes
+    -----
+    The k nearest of a value are a run of the sorted values, which a binary search finds.
     """
     if values.numel() == 0:
         raise ValueError("a bandwidth needs at least one value")

@@ -33,13 +33,35 @@ def nmf(
     iterations: int = 200,
     tolerance: float = 1e-5,
 ) -> Factors:
-    """Fit V = W H + rest, all three non-negative but the rest, from starts of H.
+    """Non-negative factorisation V = W H + rest by least squares, for several starts at once.
 
-    values: V (n, C), float, or an iterable of parts (n_i, C) that can be gone through again and
-    again; start: (B, K, C), non-negative, for B fits of K components each, on the device to compute
-    on; weights: (B, n), how much each row counts in each fit, as in a bootstrap of patients. Stops
-    when an iteration lowers no fit's error by more than `tolerance` of it, or after `iterations`.
-    Raises ValueError for other shapes, for negative or non-finite values, and for a V of zeros.
+    Parameters
+    ----------
+    values : Tensor (n, C) or iterable of Tensor (n_i, C)
+        V, non-negative, as a whole or in parts that can be iterated over repeatedly.
+    start : Tensor (B, K, C)
+        Starts of H, non-negative, for B fits of K components, on the device to compute on.
+    weights : Tensor (B, n), optional
+        Weight of each row in each fit, as in a bootstrap of patients.
+    iterations : int
+        Most iterations.
+    tolerance : float
+        Stop when an iteration lowers no fit's error by more than this share of it.
+
+    Returns
+    -------
+    Factors
+        dictionary H (B, K, C), its rows of length one, and errors (iterations, B).
+
+    Raises
+    ------
+    ValueError
+        For other shapes, negative or non-finite values, and a V of zeros.
+
+    References
+    ---------- Cichocki and Phan 2009, IEICE Trans Fundam E92-A (HALS); Gillis and Glineur 2012,
+    Neural Comput 24 (several sweeps per product); Ang and Gillis 2019, Neural Comput 31
+    (extrapolation).
     """
     if start.ndim != 3 or not torch.isfinite(start).all() or (start < 0).any():
         raise ValueError(
@@ -54,11 +76,28 @@ def nmf(
 def nonnegative(
     values: Tensor, dictionary: Tensor, sweeps: int = 200, tolerance: float = 1e-6
 ) -> Tensor:
-    """W (n, K), non-negative, of V (n, C) for a fixed H (K, C): least squares row by row, by
-    coordinate descent.
+    """Non-negative weights W of V = W H + rest for a fixed H: least squares, row by row.
 
-    Stops when a sweep changes no weight by more than `tolerance` of the largest. A zero row of H
-    has the weight 0. Raises ValueError for other shapes.
+    Parameters
+    ----------
+    values : Tensor (n, C)
+        V, >= 0.
+    dictionary : Tensor (K, C)
+        H, >= 0. A zero row has the weight 0.
+    sweeps : int
+        Most sweeps of coordinate descent.
+    tolerance : float
+        Stop when a sweep changes no weight by more than this share of the largest weight.
+
+    Returns
+    -------
+    Tensor (n, K)
+        W, >= 0.
+
+    Raises
+    ------
+    ValueError
+        For other shapes.
     """
     if values.ndim != 2 or dictionary.ndim != 2 or values.shape[1] != dictionary.shape[1]:
         raise ValueError(
@@ -82,28 +121,44 @@ def nonnegative(
 
 
 def nndsvda(values: Tensor | Iterable[Tensor], k: int) -> Tensor:
-    """A start of H (k, C) for V (n, C), or its parts, from its singular vectors: of each the
-    positive or the negative side, whichever weighs more, and what is zero set to the mean of V
-    (NNDSVDa, Boutsidis and Gallopoulos 2008).
+    """A start of H for `nmf` from the singular vectors of V (NNDSVDa).
 
-    Raises ValueError for a k that is not from 1 to the number of columns.
+    Of each singular vector the positive or the negative side is taken, whichever has the larger
+    norm; zeros are set to the mean of V.
+
+    Parameters
+    ----------
+    values : Tensor (n, C) or iterable of Tensor (n_i, C)
+        V, non-negative.
+    k : int
+        Number of components, 1 .. C.
+
+    Returns
+    -------
+    Tensor (k, C)
+
+    Raises
+    ------
+    ValueError
+        For a k outside 1 .. C.
+
+    References
+    ----------
+    Boutsidis and Gallopoulos 2008, Pattern Recognition 41.
     """
-    gram, total, count = 0.0, 0.0, 0
-    for part in _parts(values):
-        gram, total, count = (
-            gram + (part.T @ part).double(),
-            total + part.sum().double(),
-            count + part.numel(),
-        )
+    gram, total, count = torch.zeros(0), torch.zeros(()), 0
+    for number, part in enumerate(_parts(values)):
+        square, whole = (part.T @ part).double(), part.sum().double()
+        gram, total = (gram + square, total + whole) if number else (square, whole)
+        count += part.numel()
     if not 1 <= k <= len(gram):
         raise ValueError(
             f"a factorisation of {len(gram)} columns has from 1 to {len(gram)} components, not {k}"
         )
     squares, right = torch.linalg.eigh(gram)
     singular, right = squares.flip(0)[:k].clamp(min=0).sqrt(), right.flip(1)[:, :k]
-    sides = torch.zeros(
-        2, k, dtype=torch.float64, device=gram.device
-    )  # squared length of u's positive and negative side
+    # squared length of u's positive and negative side
+    sides = torch.zeros(2, k, dtype=torch.float64, device=gram.device)
     for part in _parts(values):
         left = (part @ right.to(part)).double() / singular.clamp(
             min=torch.finfo(torch.float64).tiny
@@ -131,7 +186,7 @@ def _parts(values: Tensor | Iterable[Tensor]) -> Iterator[Tensor]:
 
 def _checked(values: Tensor | Iterable[Tensor], start: Tensor, weights: Tensor | None) -> Tensor:
     """The squared norm (B,), float64, of V as each fit weighs it."""
-    size = []
+    sizes = []
     for part in _parts(values):
         if part.ndim != 2 or part.shape[1] != start.shape[2]:
             raise ValueError(
@@ -144,8 +199,8 @@ def _checked(values: Tensor | Iterable[Tensor], start: Tensor, weights: Tensor |
                 "V has a negative or non-finite value: factorise what comes after a ReLU"
             )
         squares = part.to(start.device).square().sum(1).double()
-        size.append(squares)
-    size = torch.cat(size) if size else torch.zeros(0)
+        sizes.append(squares)
+    size = torch.cat(sizes) if sizes else torch.zeros(0)
     if weights is not None and weights.shape != (len(start), len(size)):
         raise ValueError(
             f"weights must be (fits, rows), {(len(start), len(size))}, not {tuple(weights.shape)}"
@@ -159,13 +214,13 @@ def _checked(values: Tensor | Iterable[Tensor], start: Tensor, weights: Tensor |
 
 
 def _fit(
-    values,
+    values: Tensor | Iterable[Tensor],
     dictionary: Tensor,
     weights: Tensor | None,
     iterations: int,
     tolerance: float,
     total: Tensor,
-):
+) -> tuple[Tensor, list[Tensor]]:
     """HALS from `dictionary` (B, K, C): the new one, and the error after each iteration. total:
     squared norm of V.
     """

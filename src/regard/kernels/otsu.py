@@ -5,13 +5,31 @@ from torch import Tensor
 
 
 def otsu(values: Tensor, bins: int = 256) -> Tensor:
-    """The threshold of each row of values (B, N) that best parts it in two: (B,), float64, as
-    scikit-image's `threshold_otsu` of the row in float64.
+    """Otsu's threshold of each row: scikit-image's `threshold_otsu`, batched.
 
-    The middle of that one of `bins` bins of equal width, from the least to the largest value,
-    behind which a cut makes the variance between the two classes largest, the first of several.
-    Values of -inf take no part; a row with none that does has threshold NaN, one whose values are
-    all equal has that value. Raises ValueError for other shapes, NaN, inf and fewer than two bins.
+    The cut between two bins that makes the variance between the two classes largest, the first of
+    several; the threshold is the middle of the bin below it.
+
+    Parameters
+    ----------
+    values : Tensor (B, N)
+        Real values; -inf takes no part.
+    bins : int
+        Bins of equal width from the least to the largest value, >= 2.
+
+    Returns
+    -------
+    Tensor (B,)
+        float64; NaN for a row without values, the value itself for a row with a single value.
+
+    Raises
+    ------
+    ValueError
+        For other shapes, NaN, inf and fewer than two bins.
+
+    References
+    ----------
+    Otsu 1979, IEEE Trans Syst Man Cybern 9:62.
     """
     if values.ndim != 2 or bins < 2:
         raise ValueError(

@@ -191,15 +191,40 @@ class _Epsilon(TorchFunctionMode):
 def relevance(
     model: nn.Module, images: Tensor, targets: Tensor, epsilon: float, relative: bool = False
 ) -> Tensor:
-    """LRP-epsilon relevance of the target logits, signed, at the input: (N, C, H, W) for images (N,
-    C, H, W).
+    """LRP-epsilon relevance of the target logits at the network input.
 
-    model: in eval mode, left as it was; targets: int64 (N,) indices of logits; epsilon: stabiliser
-    >= 0, absolute, or with `relative` in units of the root mean square of each layer's output,
-    taken for each image on its own. Equals zennit's Epsilon rule on convolution, dense and unmerged
-    batch-norm layers with Norm(1e-12) on sums and average pools; ReLUs and sums may be modules or
-    functions, in place or not. Raises ValueError for a module or a function no rule covers and for
-    a negative epsilon.
+    Parameters
+    ----------
+    model : nn.Module
+        In eval mode; it is left as it was. ReLUs and sums may be modules or functions, in place or
+        not.
+    images : Tensor (N, C, H, W)
+        Network inputs.
+    targets : Tensor (N,)
+        int64 indices of logits.
+    epsilon : float
+        Stabiliser, >= 0, in units of a layer's output. 0 gives gradient x input.
+    relative : bool
+        Whether `epsilon` is in units of the root mean square of each layer's output, per image.
+
+    Returns
+    -------
+    Tensor (N, C, H, W)
+        Signed relevance.
+
+    Raises
+    ------
+    ValueError
+        For a module or a function that no rule covers, and for a negative epsilon.
+
+    Notes
+    -----
+    Equals zennit's Epsilon rule on convolution, dense and unmerged batch-norm layers, with
+    Norm(1e-12) on sums and average pools.
+
+    References
+    ----------
+    Bach et al. 2015, PLoS ONE 10(7), eq. 58; Montavon et al. 2019, table 10.1.
     """
     refuse_unknown(model)
     if not epsilon >= 0:

@@ -5,6 +5,7 @@ A data set's activations need not fit in memory: of each unit only the values ab
 kept, and the images where it is strongest.
 """
 
+import itertools
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -26,30 +27,53 @@ class Activity(NamedTuple):
 def activity(
     parts: Iterable[Tensor], locations: int, share: float = 0.005, images: int = 64
 ) -> Activity:
-    """The activity of units from parts (n, U, h, w) of all their maps, in the order of the images.
+    """The activity of each unit over a data set: a quantile, and the images where it is strongest.
 
-    locations: of all parts together, N h w, so that it is known how many values to keep; share:
-    above the threshold, as in Network Dissection (Bau et al. 2017); images: at most so many are
-    kept of each unit, of equally strong ones the first. Memory is that of a part and of U share
-    locations values. Raises ValueError for a share outside (0, 1), and for parts that have not so
-    many locations.
+    Parameters
+    ----------
+    parts : iterable of Tensor (n, U, h, w)
+        Activation maps of all images, in the order of the images.
+    locations : int
+        N h w of all parts together, which determines how many values are kept.
+    share : float
+        Share of all locations above the threshold, in (0, 1).
+    images : int
+        Most images that are kept per unit; among equally strong ones the first.
+
+    Returns
+    -------
+    Activity
+
+    Raises
+    ------
+    ValueError
+        For a share outside (0, 1), and for parts with another number of locations.
+
+    Notes
+    -----
+    Memory is that of one part and of U x share x locations values.
+
+    References
+    ----------
+    Bau et al. 2017, CVPR (Network Dissection): threshold per unit, share 0.005.
     """
     if not 0 < share < 1:
         raise ValueError(
             f"the share of locations above the threshold must be above 0 and below 1, not {share}"
         )
     keep = max(1, int(share * locations))
-    kept = largest = places = None
+    kept, largest = torch.zeros(0), torch.zeros(0)
+    places = torch.zeros(0, dtype=torch.int64)
     seen = begin = 0
-    for part in parts:
+    for first, part in zip(itertools.chain([True], itertools.repeat(False)), parts):
         units = part.shape[1]
         flat = part.transpose(0, 1).flatten(1)  # (U, n h w)
         seen += flat.shape[1]
-        kept = several_largest(flat if kept is None else torch.cat([kept, flat], dim=1), keep)
+        kept = several_largest(flat if first else torch.cat([kept, flat], dim=1), keep)
         strongest = part.flatten(2).amax(dim=2).T  # (U, n)
         number = torch.arange(begin, begin + len(part), device=part.device).expand(units, -1)
         begin += len(part)
-        if largest is not None:
+        if not first:
             strongest, number = (
                 torch.cat([largest, strongest], dim=1),
                 torch.cat([places, number], dim=1),

@@ -1,5 +1,5 @@
-"""Augmentation: small random changes of training images that leave the label true, named and off
-where it would not be.
+"""Augmentation: small random changes of training images that do not change the label. Each is an
+option, off by default.
 """
 
 import math
@@ -26,9 +26,7 @@ OPTIONS = {
 
 
 def check(options: Mapping) -> None:
-    """Raise ValueError for an option that is none of OPTIONS, or whose value is not of its type, 0
-    or more.
-    """
+    """Raise ValueError for an unknown option, or one whose value is not of its type or below 0."""
     for name, value in options.items():
         if name not in OPTIONS:
             raise ValueError(f"augment has no option {name!r}; it has {', '.join(OPTIONS)}")
@@ -49,14 +47,32 @@ def augment(
     stain: float = 0.0,
     taken: Preprocessing = IMAGENET,
 ) -> Tensor:
-    """Each of the normalised images (N, 3, H, W) moved, zoomed, with its contrast changed, and as
-    the options say.
+    """Random changes of training images.
 
-    shift: the largest move as a share of the width; zoom, contrast: the largest relative change;
-    mirror: left and right swapped or not, which is wrong where laterality matters; turn: by 0, 90,
-    180 or 270 degrees, for tissue that has no upright (never upside down otherwise: depth has a
-    meaning); stain: the largest relative change of the amount of haematoxylin and of eosin, in
-    optical density (Tellez et al. 2018); taken: how the images were made from pixels.
+    Parameters
+    ----------
+    images : Tensor (N, 3, H, W)
+        Normalised network inputs.
+    generator : torch.Generator
+        On the CPU.
+    shift : float
+        Largest move, as a share of the width.
+    zoom, contrast : float
+        Largest relative change.
+    mirror : bool
+        Swap left and right at random; wrong where laterality matters.
+    turn : bool
+        Rotate by 0, 90, 180 or 270 degrees, for tissue without an upright.
+    stain : float
+        Largest relative change of haematoxylin and of eosin, in optical density (Tellez et al.
+        2018).
+    taken : Preprocessing
+        How the inputs were made from pixels.
+
+    Returns
+    -------
+    Tensor (N, 3, H, W)
+        channels_last.
     """
 
     def draw():
@@ -92,9 +108,28 @@ def augment(
 
 
 def stained(images: Tensor, amount: Tensor, taken: Preprocessing = IMAGENET) -> Tensor:
-    """Normalised RGB images (N, 3, H, W) with haematoxylin and eosin multiplied by `amount` (N, 2).
+    """Images with other amounts of haematoxylin and eosin.
 
-    The optical density -log10(transmission) is a sum of the stains' absorbances (Beer and Lambert).
+    Parameters
+    ----------
+    images : Tensor (N, 3, H, W)
+        Normalised network inputs.
+    amount : Tensor (N, 2)
+        Factor on each stain.
+    taken : Preprocessing
+        How the inputs were made from pixels.
+
+    Returns
+    -------
+    Tensor (N, 3, H, W)
+
+    Notes
+    -----
+    Optical density -log10(transmission) is a sum of the stains' absorbances (Beer and Lambert).
+
+    References
+    ----------
+    Ruifrok and Johnston 2001, Anal Quant Cytol Histol 23, table 2.
     """
     density = -torch.log10(taken.pictures(images).clamp(1 / 255, 1))
     stains = functional.normalize(torch.tensor(STAINS, device=images.device), dim=1)

@@ -11,7 +11,7 @@ below `features` and `head`.
 import hashlib
 import json
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from pickle import UnpicklingError
 
@@ -24,139 +24,22 @@ from torchvision import models
 from regard.core import project
 from regard.models import checkpoints
 from regard.models import preprocessing as inputs_of
+from regard.models.extractors import BACKBONES, POOLS, Residual
 from regard.models.preprocessing import IMAGENET, Preprocessing
 
-
-def _vgg(configuration: str, batch_norm: bool):
-    def features(width: float) -> tuple[nn.Module, int]:
-        layers = [
-            v if v == "M" else max(1, round(v * width)) for v in models.vgg.cfgs[configuration]
-        ]
-        extractor = models.vgg.make_layers(layers[:-1], batch_norm=batch_norm)
-        for module in (
-            extractor.modules()
-        ):  # as torchvision does; with torch's default nothing reaches the last layer
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-                nn.init.zeros_(module.bias)
-        return extractor, layers[-2]
-
-    return features
-
-
-def _squeezenet(version: str):
-    def features(width: float) -> tuple[nn.Module, int]:
-        if width != 1.0:
-            raise ValueError(f"squeezenet{version} exists at width 1.0 only, not {width}")
-        return models.SqueezeNet(version=version).features, 512
-
-    return features
-
-
-class Residual(nn.Module):
-    """ReLU(convolutions(x) + shortcut(x)), the block of a ResNet (He et al., CVPR 2016), on (N, C,
-    H, W).
-
-    Parameters as in torchvision's blocks, whose one ReLU serves all layers; here each layer has its
-    own, so that a hook on it sees one activation. The first 3 x 3 convolution takes the stride, as
-    there ("ResNet v1.5").
-    """
-
-    def __init__(
-        self, channels: int, outputs: tuple[int, ...], kernels: tuple[int, ...], stride: int
-    ):
-        super().__init__()
-        self.depth = len(kernels)
-        inputs = (channels, *outputs)
-        for layer, (kernel, given, wanted) in enumerate(zip(kernels, inputs, outputs), 1):
-            step = stride if layer == kernels.index(3) + 1 else 1
-            self.add_module(
-                f"conv{layer}", nn.Conv2d(given, wanted, kernel, step, kernel // 2, bias=False)
-            )
-            self.add_module(f"bn{layer}", nn.BatchNorm2d(wanted))
-            self.add_module(f"relu{layer}", nn.ReLU())
-        self.downsample = None
-        if stride != 1 or channels != outputs[-1]:
-            self.downsample = nn.Sequential(
-                nn.Conv2d(channels, outputs[-1], 1, stride, bias=False), nn.BatchNorm2d(outputs[-1])
-            )
-
-    def branch(self, x: Tensor) -> Tensor:
-        """What the convolutions give, before the sum."""
-        for layer in range(1, self.depth + 1):
-            x = getattr(self, f"bn{layer}")(getattr(self, f"conv{layer}")(x))
-            if layer < self.depth:
-                x = getattr(self, f"relu{layer}")(x)
-        return x
-
-    def shortcut(self, x: Tensor) -> Tensor:
-        """The input, brought to the shape of the branch where it differs."""
-        return x if self.downsample is None else self.downsample(x)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return getattr(self, f"relu{self.depth}")(self.branch(x) + self.shortcut(x))
-
-
-def _resnet(blocks: tuple[int, int, int, int], kernels: tuple[int, ...], expansion: int):
-    def features(width: float) -> tuple[nn.Module, int]:
-        def scaled(number):
-            return max(1, round(number * width))
-
-        channels = scaled(64)
-        parts = OrderedDict(
-            conv1=nn.Conv2d(3, channels, 7, 2, 3, bias=False),
-            bn1=nn.BatchNorm2d(channels),
-            relu=nn.ReLU(),
-            maxpool=nn.MaxPool2d(3, 2, 1),
-        )
-        for stage, number in enumerate(blocks):
-            inner = scaled(64 * 2**stage)
-            outputs = (*[inner] * (len(kernels) - 1), inner * expansion)
-            layer = []
-            for block in range(number):
-                layer.append(
-                    Residual(
-                        channels, outputs, kernels, stride=2 if stage > 0 and block == 0 else 1
-                    )
-                )
-                channels = outputs[-1]
-            parts[f"layer{stage + 1}"] = nn.Sequential(*layer)
-        extractor = nn.Sequential(parts)
-        for module in extractor.modules():  # as torchvision does
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-        return extractor, channels
-
-    return features
-
-
-def _densenet(blocks: tuple[int, int, int, int], growth: int, stem: int):
-    def features(width: float) -> tuple[nn.Module, int]:
-        def scaled(number):
-            return max(1, round(number * width))
-
-        extractor = models.DenseNet(scaled(growth), blocks, scaled(stem)).features
-        extractor.add_module(
-            "relu5", nn.ReLU()
-        )  # torchvision applies it as a function, outside of the features
-        return extractor, extractor.norm5.num_features
-
-    return features
-
-
-# name -> function of the width that gives the feature extractor and its number of channels
-BACKBONES = {
-    "vgg16": _vgg("D", batch_norm=False),
-    "vgg16_bn": _vgg("D", batch_norm=True),
-    "vgg19": _vgg("E", batch_norm=False),
-    "vgg19_bn": _vgg("E", batch_norm=True),
-    "resnet18": _resnet((2, 2, 2, 2), kernels=(3, 3), expansion=1),
-    "resnet50": _resnet((3, 4, 6, 3), kernels=(1, 3, 1), expansion=4),
-    "resnet152": _resnet((3, 8, 36, 3), kernels=(1, 3, 1), expansion=4),
-    "densenet121": _densenet((6, 12, 24, 16), growth=32, stem=64),
-    "squeezenet1_0": _squeezenet("1_0"),
-}
-POOLS = {"avg": nn.AdaptiveAvgPool2d, "max": nn.AdaptiveMaxPool2d}
+__all__ = [
+    "BACKBONES",
+    "POOLS",
+    "Residual",
+    "build",
+    "check_whole",
+    "description",
+    "digest",
+    "inputs",
+    "read",
+    "weights_path",
+    "write",
+]
 
 
 def build(
@@ -169,25 +52,53 @@ def build(
     whole: bool = False,
     preprocessing: Preprocessing = IMAGENET,
 ) -> nn.Sequential:
-    """A classifier with `classes` logits, float32, in eval mode.
+    """A classifier with one logit per class, float32, in eval mode.
 
-    width: factor on the number of channels; 1 gives torchvision's network.
-    weights: "imagenet" (torchvision's, downloaded or from its cache), "fractal" (ours, in
-    data/weights), None or "none" (random), or the path of a state dict (.safetensors, or .pth read
-    with weights_only), in any floating-point type. Keys are torchvision's or those of `write`.
-    whole: False loads the features alone, and the linear head is drawn from `seed`, as is
-    everything without weights. True loads the head too ("head.*", "fc.*" or "classifier.*"), so
-    that an existing classifier is explained unchanged. A head with one logit z, of a sigmoid,
-    becomes for two classes the head with the logits (-z/2, z/2), whose softmax gives the second
-    class the same probability, softmax((-z/2, z/2))[1] = 1 / (1 + exp(-z)), and whose signed maps
-    of the two classes are each other's negative. Not those of lrp-alpha2beta1, whose rule counts
-    twice what speaks for a logit and once what speaks against; and `gradient`, an absolute value,
-    has one map for both. preprocessing: how the network's input is made from pixels; it stays with
-    the model, for `inputs` and for all that hides pixels. A VGG that was trained with its last max
-    pool computes something else here, unless pool is "max" and the sides of the image are multiples
-    of 32: the largest of the maxima is the maximum. Raises ValueError for an unknown name, pool and
-    width and for weights that do not fit, FileNotFoundError for a missing file, OSError for
-    ImageNet weights that cannot be had.
+    Parameters
+    ----------
+    name : str
+        A key of BACKBONES.
+    classes : int
+        Number of logits.
+    weights : str or Path, optional
+        "imagenet" (torchvision's, downloaded or from its cache), "fractal" (ours, in data/weights),
+        None or "none" (random), or the path of a state dict: .safetensors, or .pth that loads with
+        weights_only, in any floating-point type. Keys are torchvision's or those of `write`.
+    width : float
+        Factor on the number of channels, > 0; 1 gives torchvision's network.
+    pool : {"avg", "max"}
+        Global pool.
+    seed : int
+        Of the head, and of everything without weights.
+    whole : bool
+        False loads the features alone. True also loads the head ("head.*", "fc.*" or
+        "classifier.*"), so that an existing classifier is explained unchanged.
+    preprocessing : Preprocessing
+        How the network's input is made from pixels; it is stored with the model.
+
+    Returns
+    -------
+    nn.Sequential
+        features, pool, flatten, head.
+
+    Raises
+    ------
+    ValueError
+        For an unknown name, pool or width, and for weights that do not fit.
+    FileNotFoundError
+        For a missing file.
+    OSError
+        For ImageNet weights that can be neither downloaded nor read.
+
+    Notes
+    ----- A head with one logit z, of a sigmoid, becomes for two classes a head with logits (-z/2,
+    z/2). Its softmax gives the second class the same probability, softmax((-z/2, z/2))[1] = 1 / (1
+    + exp(-z)). Signed maps of the two classes are then each other's negative, except for lrp-
+    alpha2beta1, which weighs positive evidence twice; `gradient`, an absolute value, has one map
+    for both.
+
+    A VGG that was trained with its last max pool computes something else here, unless `pool` is
+    "max" and the sides of the image are multiples of 32.
     """
     if name not in BACKBONES:
         raise ValueError(f"unknown backbone {name!r}; known are {sorted(BACKBONES)}")
@@ -195,8 +106,9 @@ def build(
         raise ValueError(f"unknown pool {pool!r}; known are {sorted(POOLS)}")
     if not width > 0:
         raise ValueError(f"width must be above 0, not {width}")
-    random = weights in (None, "none")
-    if whole and random:
+    if weights == "none":
+        weights = None
+    if whole and weights is None:
         raise ValueError("a whole network is loaded from a checkpoint; give its path as weights")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -204,46 +116,57 @@ def build(
         head = nn.Linear(channels, classes)
     for module in features.modules():
         if isinstance(module, nn.ReLU):
-            module.inplace = (
-                False  # attribution reads what a layer gave before the activation changed it
-            )
+            # attribution reads what a layer gave before the activation changed it
+            module.inplace = False
     model = nn.Sequential(
         OrderedDict(features=features, pool=POOLS[pool](1), flatten=nn.Flatten(), head=head)
     )
-    if not random:
-        state, description = _source(name, weights, width)
+    if weights is not None:
+        state, described = _source(name, weights, width)
         problem = f"weights {weights} do not fit backbone {name}"
         state = checkpoints.fitted(state, set(model.state_dict()), problem)
-        _load_features(model, state, problem)
+        _load_features(features, state, problem)
         if whole:
-            for key, wanted in {"name": name, "width": width, "pool": pool}.items():
-                if description.get(key, wanted) != wanted:
-                    raise ValueError(
-                        f"{problem}: the file was written for {key} {description[key]}, not "
-                        f"{wanted}"
-                    )
-            _load_head(model, state, problem)
-    model.preprocessing = preprocessing
+            _check_written_for(described, {"name": name, "width": width, "pool": pool}, problem)
+            _load_head(head, state, problem)
+    # an attribute and no module: `preprocessing.of` reads it
+    object.__setattr__(model, "preprocessing", preprocessing)
     return model.eval()
+
+
+def _check_written_for(described: Mapping, wanted: Mapping, problem: str) -> None:
+    """Raise ValueError where a file's description has another value than `wanted`; what it does
+    not have is not checked."""
+    for key, value in wanted.items():
+        if described.get(key, value) != value:
+            raise ValueError(
+                f"{problem}: the file was written for {key} {described[key]}, not {value}"
+            )
 
 
 def check_whole(
     weights: str | Path, classes: Sequence[str], kind: str, preprocessing: Preprocessing = IMAGENET
 ) -> None:
-    """Raise ValueError when a classifier's file says that it tells apart other `classes`, in
-    another order, or of another `kind` ("label" or "findings"), or takes its input in another way.
-    A file of other origin says nothing, and is taken at its word."""
+    """Raise ValueError where the file of a classifier states that it was written for something
+    else.
+
+    A file of other origin states nothing, and is accepted.
+
+    Parameters
+    ----------
+    weights : str or Path
+    classes : sequence of str
+        In the order of the logits.
+    kind : {"label", "findings"}
+    preprocessing : Preprocessing
+    """
     path = Path(weights) if Path(weights).is_absolute() else project.root() / weights
     if path.suffix != ".safetensors" or not path.is_file():
         return
-    _, description = _source("", path, 1.0)
+    _, described = _source("", path, 1.0)
     own = inputs_of.description(preprocessing)
-    for key, wanted in {"classes": list(classes), "kind": kind, "preprocessing": own}.items():
-        if description.get(key, wanted) != wanted:
-            raise ValueError(
-                f"weights {weights}: the file was written for {key} {description[key]}, not "
-                f"{wanted}"
-            )
+    wanted = {"classes": list(classes), "kind": kind, "preprocessing": own}
+    _check_written_for(described, wanted, f"weights {weights}")
 
 
 def weights_path(name: str, width: float) -> Path:
@@ -305,17 +228,16 @@ def _imagenet(name: str) -> dict[str, Tensor]:
         ) from None
 
 
-def _load_features(model: nn.Sequential, state: dict[str, Tensor], problem: str) -> None:
-    wanted = model.features.state_dict()
+def _load_features(features: nn.Module, state: dict[str, Tensor], problem: str) -> None:
+    wanted = features.state_dict()
     given = {
         key.removeprefix("features."): value
         for key, value in state.items()
         if key.startswith("features.")
     }
     for key, value in wanted.items():
-        if key.endswith(
-            ".num_batches_tracked"
-        ):  # not in files of before 2018, and nothing depends on it
+        # not in files of before 2018, and nothing depends on it
+        if key.endswith(".num_batches_tracked"):
             given.setdefault(key, value)
         if key not in given:
             raise ValueError(f"{problem}: they lack features.{key}")
@@ -329,10 +251,10 @@ def _load_features(model: nn.Sequential, state: dict[str, Tensor], problem: str)
     extra = sorted(set(given) - set(wanted))
     if extra:
         raise ValueError(f"{problem}: it has no features.{extra[0]}")
-    model.features.load_state_dict(given)
+    features.load_state_dict(given)
 
 
-def _load_head(model: nn.Sequential, state: dict[str, Tensor], problem: str) -> None:
+def _load_head(head: nn.Linear, state: dict[str, Tensor], problem: str) -> None:
     other = sorted(
         key
         for key in state
@@ -341,7 +263,7 @@ def _load_head(model: nn.Sequential, state: dict[str, Tensor], problem: str) -> 
     if other:
         raise ValueError(f"{problem}: its head is one linear layer, and they have {other[0]}")
     for key in ("weight", "bias"):
-        wanted = getattr(model.head, key)
+        wanted = getattr(head, key)
         given = state.get(f"head.{key}")
         if given is None:
             raise ValueError(
@@ -367,13 +289,24 @@ def _refuse_other_numbers(what: str, given: Tensor) -> None:
 
 
 def inputs(images: Tensor, model: nn.Module | None = None) -> Tensor:
-    """Grey (N, H, W) or colour (N, H, W, 3) uint8 images as normalised float32 network input (N, 3,
-    H, W).
+    """Images as normalised network input.
 
-    model: whose preprocessing is meant (`build`); ImageNet's without, or for a model that was given
-    none.
+    Parameters
+    ----------
+    images : Tensor (N, H, W) or (N, H, W, 3)
+        uint8, grey or colour.
+    model : nn.Module, optional
+        Whose preprocessing is used; without, ImageNet's.
 
-    Raises ValueError for another type or shape.
+    Returns
+    -------
+    Tensor (N, 3, H, W)
+        float32, channels_last.
+
+    Raises
+    ------
+    ValueError
+        For another type or shape.
     """
     if not isinstance(images, Tensor):
         raise ValueError(
@@ -403,8 +336,15 @@ def digest(model: nn.Module) -> str:
 
 
 def write(model: nn.Sequential, path: Path, **description) -> None:
-    """Save a trained classifier as safetensors; `description` holds what `build` needs (name,
-    width, pool) and more, to which the model's preprocessing is added."""
+    """Save a trained classifier as safetensors.
+
+    Parameters
+    ----------
+    model : nn.Sequential
+    path : Path
+    **description
+        What `build` needs (name, width, pool), and more; the model's preprocessing is added.
+    """
     description |= {"preprocessing": inputs_of.description(inputs_of.of(model))}
     state = {key: value.detach().cpu().contiguous() for key, value in model.state_dict().items()}
     Path(path).write_bytes(
@@ -413,8 +353,12 @@ def write(model: nn.Sequential, path: Path, **description) -> None:
 
 
 def description(path: Path) -> dict:
-    """What `write` was told of a classifier: name, width, pool, classes and more, read without its
-    weights. Raises as `read`.
+    """The description that `write` stored with a classifier, read without its weights.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        As `read`.
     """
     if not Path(path).is_file():
         raise FileNotFoundError(f"no model file {path}: run the training stage first")
@@ -428,14 +372,24 @@ def description(path: Path) -> dict:
 
 
 def read(path: Path) -> tuple[nn.Sequential, dict]:
-    """A classifier saved by `write`, in eval mode, and its description.
+    """A classifier saved by `write`.
 
-    Raises FileNotFoundError for a missing file and ValueError for one that `write` did not make.
+    Returns
+    -------
+    model : nn.Sequential
+        In eval mode.
+    description : dict
+
+    Raises
+    ------
+    FileNotFoundError
+        For a missing file.
+    ValueError
+        For a file that `write` did not make.
     """
-    told = description(path)
-    taken = inputs_of.described(told)
-    model = build(
-        told["name"], len(told["classes"]), None, told["width"], told["pool"], preprocessing=taken
-    )
+    described = description(path)
+    name, width, pool = (described[key] for key in ("name", "width", "pool"))
+    taken = inputs_of.described(described)
+    model = build(name, len(described["classes"]), None, width, pool, preprocessing=taken)
     model.load_state_dict(load_file(path))
-    return model, told
+    return model, described

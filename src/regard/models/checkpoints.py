@@ -17,12 +17,25 @@ WRAPPERS = ("module", "_orig_mod")  # of torch.nn.DataParallel and of torch.comp
 
 
 def read(path: Path) -> tuple[dict[str, Tensor], dict]:
-    """The state dict in `path`, as it was saved, and the description that
-    `regard.models.backbones.write` noted in it, {} for other files.
+    """The weights in a file.
 
-    Raises ValueError for a file that cannot be read as safetensors or with `weights_only=True`, for
-    one without a state dict or with several, and for a weight that is not finite, sparse or without
-    values.
+    Parameters
+    ----------
+    path : Path
+        safetensors, or what `torch.load` reads with weights_only=True.
+
+    Returns
+    -------
+    state : dict
+        Name -> tensor, as saved.
+    description : dict
+        As `regard.models.backbones.write` stored it; {} for other files.
+
+    Raises
+    ------
+    ValueError
+        For a file that cannot be read, without a state dict or with several, and for a weight that
+        is not finite, sparse or without values.
     """
     described: dict = {}
     try:
@@ -81,7 +94,7 @@ def _states(content: object, name: str = "") -> dict[str, dict[str, Tensor]]:
     """Dotted name -> state dict, of all in nested mappings but those of optimisers."""
     if state := _state(content):
         return {name: state}
-    found = {}
+    found: dict[str, dict[str, Tensor]] = {}
     for key, value in content.items() if isinstance(content, Mapping) else ():
         if isinstance(key, str) and "optim" not in key.lower():  # which may keep some per weight
             found |= _states(value, f"{name}.{key}" if name else key)
@@ -129,12 +142,28 @@ def renamed(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def fitted(state: Mapping[str, Tensor], wanted: set[str], problem: str) -> dict[str, Tensor]:
-    """`state` with the keys of `renamed`, freed of what wraps a network: components WRAPPERS, and
-    one name before all of its keys, such as Lightning's `model.`; what stands beside it (a loss, a
-    metric) is left out and said on stderr.
+    """A state dict with the keys of our networks, freed of wrappers.
 
-    wanted: keys of the network. Where no prefix makes the keys fit, they stay as they are. Raises
-    ValueError that begins with `problem` where two networks would fit.
+    Components WRAPPERS are removed, and one prefix of all keys, such as Lightning's `model.`;
+    entries beside it (a loss, a metric) are left out and reported on stderr.
+
+    Parameters
+    ----------
+    state : mapping
+        Name -> tensor.
+    wanted : set of str
+        Keys of the network. Where no prefix makes the keys fit, they stay as they are.
+    problem : str
+        Begins messages.
+
+    Returns
+    -------
+    dict
+
+    Raises
+    ------
+    ValueError
+        Where two networks would fit.
     """
     plain = {
         ".".join(part for part in key.split(".") if part not in WRAPPERS): value

@@ -3,8 +3,8 @@ be scored.
 
 A map can be scored where the expert's region is somewhere on the image: a case without an outline,
 or whose outline is empty, has a heat map and no score. Such cases are explained last. The order of
-patients, and of the cases of each, is drawn by lot from the seed; it depends neither on what was
-called nor on how many are asked for.
+patients, and of the cases of each, is random and depends on the seed alone, neither on what was
+called nor on the number of patients.
 """
 
 from __future__ import annotations
@@ -32,12 +32,32 @@ def predictions(
     classes: Sequence[str],
     kind: str,
 ) -> pd.DataFrame:
-    """One row per case and class or finding: case, patient, split, data, target, truth (1, 0,
-    blank), probability, threshold (blank where the likeliest class is called), called (bool)."""
+    """Predictions of a network as a table.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Has the columns case, patient, split and data.
+    targets : Tensor (N,) or (N, findings)
+        As from `training.targets`.
+    scores : ndarray (N, classes)
+        Probabilities.
+    thresholds : ndarray, optional
+        As from `training.thresholds`; None takes the class of highest probability.
+    classes : sequence of str
+    kind : {"label", "findings"}
+
+    Returns
+    -------
+    DataFrame
+        A row per case and class or finding: case, patient, split, data, target, truth (1, 0 or
+        blank), probability, threshold (blank without one), called (bool).
+    """
     chosen, values = called(scores, thresholds, kind), targets.numpy()
     rows = []
     for place, name in enumerate(classes):
         if kind == "findings":
+            assert thresholds is not None, "findings are called by thresholds"
             truth, said, cut = values[:, place], chosen[:, place], thresholds[place]
         else:
             truth, said = np.where(values < 0, np.nan, values == place), chosen == place
@@ -53,11 +73,21 @@ def predictions(
 
 
 def explanations(predictions: pd.DataFrame, kind: str) -> pd.DataFrame:
-    """What is explained of the rows of `predictions`, with the columns EXPLANATIONS.
+    """The cases and targets that are explained.
 
-    kind "label": each case for the class it was given (role "predicted") and for its true class
-    ("true"), `label` being the true class; a case without a label is left out. kind "findings":
-    each finding a case is known to have (role "finding"), `correct` when it was called.
+    Parameters
+    ----------
+    predictions : DataFrame
+        As from `predictions`.
+    kind : {"label", "findings"}
+        "label": each case for its predicted class (role "predicted") and for its true class
+        ("true"); a case without a label is left out. "findings": each finding that a case is known
+        to have (role "finding"), `correct` where it was called.
+
+    Returns
+    -------
+    DataFrame
+        Columns EXPLANATIONS; `label` is the true class.
     """
     known = predictions[predictions["truth"] == 1]
     if kind == "findings":
@@ -74,12 +104,20 @@ def explanations(predictions: pd.DataFrame, kind: str) -> pd.DataFrame:
 
 
 def can_be_scored(explanations: pd.DataFrame, outlined: pd.DataFrame) -> np.ndarray:
-    """Which rows of `explanations` can be scored, bool (N,): those of which the expert's region is
-    somewhere on the image.
+    """Which explanations can be scored: those with an expert's region that is not empty.
 
-    outlined: a row for each case and target that the expert annotated, with the bool `outlined`; a
-    blank target holds for all targets of the case. A case that has no row is not annotated, and
-    cannot be scored.
+    Parameters
+    ----------
+    explanations : DataFrame
+        N rows with case and target.
+    outlined : DataFrame
+        A row for each annotated case and target, with the bool column `outlined`; a blank target
+        holds for all targets of the case. A case without a row is not annotated.
+
+    Returns
+    -------
+    ndarray (N,)
+        bool.
     """
     drawn = outlined[outlined["outlined"].astype(bool)]
     of_case = set(drawn.loc[drawn["target"].isna() | (drawn["target"] == ""), "case"])
@@ -98,12 +136,27 @@ def sampled(
     scorable: np.ndarray | None = None,
     most: int = 0,
 ) -> pd.DataFrame:
-    """The rows of so many patients, and of each of these of so many cases, in the order they have.
+    """A random sample of patients and of their cases.
 
-    patients, each: 0 for all. scorable: bool (N,), of each row, None for all. Patients are drawn by
-    lot, those with a case that can be scored first; and so are the cases of each. most: with fewer
-    patients than TESTED_FROM in `explanations`, more cases than `each` of a patient are taken, up
-    to so many in all: those that can be scored first, spread evenly over the patients.
+    Parameters
+    ----------
+    explanations : DataFrame
+        N rows.
+    patients : int
+        Number of patients, 0 for all. Those with a case that can be scored come first.
+    seed : int
+    each : int
+        Number of cases of each patient, 0 for all. Those that can be scored come first.
+    scorable : ndarray (N,), optional
+        bool; by default all.
+    most : int
+        With fewer patients than TESTED_FROM in `explanations`, more cases than `each` are taken, up
+        to this number of cases: those that can be scored first, spread evenly over the patients.
+
+    Returns
+    -------
+    DataFrame
+        In the order of `explanations`.
     """
     scorable = (
         np.full(len(explanations), True) if scorable is None else np.asarray(scorable, dtype=bool)
@@ -145,11 +198,22 @@ def _in_order(explanations: pd.DataFrame, seed: int) -> pd.DataFrame:
 def spread(
     explanations: pd.DataFrame, count: int, scorable: np.ndarray | None = None
 ) -> np.ndarray:
-    """The positions of about `count` rows, as many of each `label`, at least one; count=0: all.
+    """Positions of a subset of rows with as many rows of each label.
 
-    Of each label rows that can be scored (`scorable`, bool (N,), None for all) are taken first, and
-    among them the first ones of patients who have none yet. A label of which no row can be scored
-    has a share only where that is so of every label.
+    Parameters
+    ----------
+    explanations : DataFrame
+        N rows with label and patient.
+    count : int
+        About how many rows; at least one per label; 0 for all.
+    scorable : ndarray (N,), optional
+        bool; by default all. Rows that can be scored come first, and among them the first one of
+        each patient. A label without any has a share only where that is so of every label.
+
+    Returns
+    -------
+    ndarray
+        Ascending.
     """
     if not count or explanations.empty:
         return np.arange(len(explanations))
@@ -173,8 +237,18 @@ def spread(
 
 
 def outlook(explanations: pd.DataFrame, scorable: np.ndarray) -> list[str]:
-    """What can be said of these explanations, a sentence each: how many can be scored first, then
-    what they do not allow.
+    """What these explanations allow, in sentences: how many can be scored first, then warnings.
+
+    Parameters
+    ----------
+    explanations : DataFrame
+        N rows with case and patient.
+    scorable : ndarray (N,)
+        bool.
+
+    Returns
+    -------
+    list of str
     """
     with_region = explanations[np.asarray(scorable, dtype=bool)]
     cases, patients = (explanations[column].nunique() for column in ("case", "patient"))
@@ -188,8 +262,18 @@ def outlook(explanations: pd.DataFrame, scorable: np.ndarray) -> list[str]:
 
 
 def limits(cases: int, scored: int, patients: int) -> list[str]:
-    """What so few cases do not allow, a sentence each. cases: those explained; scored, patients:
-    those that have the expert's region, and of how many patients.
+    """Warnings about a small number of cases, a sentence each.
+
+    Parameters
+    ----------
+    cases : int
+        Explained cases.
+    scored, patients : int
+        Those of them with the expert's region, and their patients.
+
+    Returns
+    -------
+    list of str
     """
     said = []
     if patients < FEWEST:

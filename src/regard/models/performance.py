@@ -24,24 +24,34 @@ HARDLY_KNOWN = 0.6  # a target is flagged when its AUROC could be lower than thi
 def one_against_rest(
     targets: Tensor, scores: np.ndarray
 ) -> list[tuple[int, np.ndarray, np.ndarray]]:
-    """Per target that can be told: its place, whether each known case is positive (bool), and the
-    cases' scores.
+    """Each target against the rest, from the cases where it is known.
 
-    targets: int (N,), -1 unknown, or float (N, findings), NaN unknown; scores: (N, classes) or (N,
-    findings). Of two classes only the second is a target, the positive one.
+    Parameters
+    ----------
+    targets : Tensor (N,) or (N, findings)
+        int, -1 unknown; or float, NaN unknown.
+    scores : ndarray (N, classes) or (N, findings)
+
+    Returns
+    -------
+    list of (int, ndarray, ndarray)
+        Place of the target, whether each known case is positive (bool), and the scores of these
+        cases. Of two classes only the second is a target.
     """
     values = targets.numpy()
     if targets.is_floating_point():
         return [
-            (place, *_told(values[:, place], scores[:, place], 1))
+            (place, *_known_cases(values[:, place], scores[:, place], 1))
             for place in range(values.shape[1])
         ]
     whole = np.where(values < 0, np.nan, values)
     places = [1] if scores.shape[1] == 2 else range(scores.shape[1])
-    return [(place, *_told(whole, scores[:, place], place)) for place in places]
+    return [(place, *_known_cases(whole, scores[:, place], place)) for place in places]
 
 
-def _told(values: np.ndarray, scores: np.ndarray, positive: int) -> tuple[np.ndarray, np.ndarray]:
+def _known_cases(
+    values: np.ndarray, scores: np.ndarray, positive: int
+) -> tuple[np.ndarray, np.ndarray]:
     known = ~np.isnan(values)
     return values[known] == positive, scores[known]
 
@@ -49,10 +59,24 @@ def _told(values: np.ndarray, scores: np.ndarray, positive: int) -> tuple[np.nda
 def auroc(
     positive: np.ndarray, scores: np.ndarray, weights: np.ndarray | None = None
 ) -> float | np.ndarray:
-    """Area under the ROC curve of bool `positive` (N,) and scores (N,); NaN where one class has no
-    weight.
+    """Area under the ROC curve. Ties count one half.
 
-    weights: of the cases, (N,) or (draws, N), which gives (draws,). Ties count one half.
+    Parameters
+    ----------
+    positive : ndarray (N,)
+        bool.
+    scores : ndarray (N,)
+    weights : ndarray (N,) or (draws, N), optional
+        Of the cases.
+
+    Returns
+    -------
+    float or ndarray (draws,)
+        0 to 1; NaN where one class has no weight.
+
+    Notes
+    -----
+    As scikit-learn's `roc_auc_score`, for many weights at once.
     """
     weights, single = _weights(positive, weights)
     present, absent = _by_score(positive, scores, weights)
@@ -66,10 +90,21 @@ def auroc(
 def auprc(
     positive: np.ndarray, scores: np.ndarray, weights: np.ndarray | None = None
 ) -> float | np.ndarray:
-    """Average precision: the precision at each score, weighted by the gain in recall; NaN without a
-    positive case.
+    """Average precision: the precision at each score, weighted by the gain in recall.
 
-    Arguments as for `auroc`. Its chance level is the share of positive cases.
+    Parameters
+    ----------
+    positive, scores, weights
+        As in `auroc`.
+
+    Returns
+    -------
+    float or ndarray (draws,)
+        0 to 1, the chance level being the share of positive cases; NaN without a positive case.
+
+    Notes
+    -----
+    As scikit-learn's `average_precision_score`, for many weights at once.
     """
     weights, single = _weights(positive, weights)
     present, absent = (part[:, ::-1] for part in _by_score(positive, scores, weights))
@@ -94,12 +129,27 @@ def _by_score(
     order = np.argsort(scores, kind="stable")
     starts = np.flatnonzero(np.diff(scores[order], prepend=-np.inf) > 0)
     weights, positive = weights[:, order], positive[order]
-    return tuple(np.add.reduceat(weights * kept, starts, axis=1) for kept in (positive, ~positive))
+    present, absent = (
+        np.add.reduceat(weights * kept, starts, axis=1) for kept in (positive, ~positive)
+    )
+    return present, absent
 
 
 def called(scores: np.ndarray, thresholds: np.ndarray | None, kind: str) -> np.ndarray:
-    """What is called at the thresholds: class indices (N,), or bool (N, findings). Without
-    thresholds the likeliest.
+    """The classes or findings that are called.
+
+    Parameters
+    ----------
+    scores : ndarray (N, classes)
+        Probabilities.
+    thresholds : ndarray, optional
+        As from `training.thresholds`; None takes the class of highest probability.
+    kind : {"label", "findings"}
+
+    Returns
+    -------
+    ndarray (N,) or (N, findings)
+        Class indices, or bool.
     """
     if kind == "findings":
         return scores >= thresholds
@@ -118,54 +168,83 @@ def performance(
     draws: int,
     seed: int,
 ) -> pd.DataFrame:
-    """AUROC, AUPRC, accuracy, sensitivity and specificity of each target with 95 % intervals over
-    patients.
+    """AUROC, AUPRC, accuracy, sensitivity and specificity with 95 % intervals over patients.
 
-    The target of two classes is the second; of more each against the rest, with the accuracy of
-    "all classes"; of findings each, from the cases where it is known. Of three targets or more, and
-    of findings, also the mean AUROC, as MEAN (each target counts alike; undefined in a resample
-    where one of them is). Intervals of areas are percentiles of `draws` resamples of the patients.
-    Those of shares (accuracy, sensitivity, specificity) are Wilson's, of as many independent cases
-    as the patients are worth: cases of one patient resemble one another, so n is the number of
-    cases over the design effect (see `statistics.mean_intervals`). None has an interval with fewer
-    than FEWEST patients. n_cases, n_patients: those a value is taken over (of the sensitivity the
-    positive ones); n_positive: of one target; n_draws: the resamples an interval is made of,
-    `draws` less those in which the value is undefined, 0 for Wilson's; flagged: of a target, and of
-    the mean, whose AUROC could be less than HARDLY_KNOWN, or has no interval. Columns PERFORMANCE.
+    Parameters
+    ----------
+    targets : Tensor (N,) or (N, findings)
+        As from `training.targets`.
+    scores : ndarray (N, classes)
+        Probabilities.
+    thresholds : ndarray, optional
+        As from `training.thresholds`.
+    classes : sequence of str
+        Two classes have one target, the second; more classes each against the rest; findings each.
+    kind : {"label", "findings"}
+    patients : ndarray (N,)
+    draws : int
+        Resamples of the patients.
+    seed : int
+
+    Returns
+    -------
+    DataFrame
+        Columns PERFORMANCE. n_cases, n_patients: those of the value (of the sensitivity the
+        positive ones); n_positive: of one target; n_draws: resamples of the interval, without those
+        in which the value is undefined, 0 for Wilson's; flagged: a target, or the mean, whose AUROC
+        could be below HARDLY_KNOWN or has no interval.
+
+    Notes
+    ----- Intervals of areas are percentiles of the resamples. Those of accuracy, sensitivity and
+    specificity are Wilson's with the number of cases divided by the design effect, since cases of
+    one patient are alike (see `statistics.mean_intervals`). Fewer than FEWEST patients have no
+    interval. For findings, and for three classes or more, the mean AUROC over targets is the row
+    MEAN, undefined in a resample where one of them is.
     """
-    chosen, rows, together = called(scores, thresholds, kind), [], []
-    whole = (
-        targets.numpy()
-        if kind == "findings"
-        else np.where(targets.numpy() < 0, np.nan, targets.numpy())
-    )
+    chosen, values = called(scores, thresholds, kind), targets.numpy()
+    whole = values if kind == "findings" else np.where(values < 0, np.nan, values)
+    rows: list[dict] = []
+    of_targets = []
     for place, positive, score in one_against_rest(targets, scores):
         known = ~np.isnan(whole[:, place] if kind == "findings" else whole)
         said = chosen[known, place] if kind == "findings" else chosen[known] == place
-        every, whose = np.full(len(positive), True), patients[known]
-        areas = {"auroc": partial(auroc, positive, score), "auprc": partial(auprc, positive, score)}
-        shares = {
-            "accuracy": (said == positive, every),
-            "sensitivity": (said, positive),
-            "specificity": (~said, ~positive),
-        }
-        own = [
-            _area(classes[place], name, measure, every, whose, draws, seed)
-            for name, measure in areas.items()
-        ]
-        own += [_share(classes[place], name, *right, whose) for name, right in shares.items()]
-        rows += _flagged([row | {"n_positive": int(positive.sum())} for row in own])
-        together.append((positive, score, known))
+        rows += _rows(classes[place], positive, score, said, patients[known], draws, seed)
+        of_targets.append((positive, score, known))
     if kind == "findings" or len(classes) > 2:
-        told = ~np.isnan(whole).reshape(len(whole), -1).all(axis=1)
-        rows += _flagged(
-            [_area(MEAN, "auroc", partial(_mean_area, together), told, patients, draws, seed)]
-        )
+        some = ~np.isnan(whole).reshape(len(whole), -1).all(axis=1)
+        mean_area = partial(_mean_area, of_targets)
+        rows += _flagged([_area(MEAN, "auroc", mean_area, some, patients, draws, seed)])
     if kind == "label" and len(classes) > 2:
         known = ~np.isnan(whole)
         rows.append(_share("all classes", "accuracy", chosen == whole, known, patients))
         rows[-1]["flagged"] = rows[-2]["flagged"]
     return pd.DataFrame(rows, columns=PERFORMANCE).astype({"n_positive": "Int64"})
+
+
+def _rows(
+    target: str,
+    positive: np.ndarray,
+    scores: np.ndarray,
+    said: np.ndarray,
+    patients: np.ndarray,
+    draws: int,
+    seed: int,
+) -> list[dict]:
+    """The rows of one target, from the cases where it is known: bool `positive`, their scores, and
+    what the network called (`said`), (N,) each."""
+    every = np.full(len(positive), True)
+    areas = {"auroc": partial(auroc, positive, scores), "auprc": partial(auprc, positive, scores)}
+    shares = {
+        "accuracy": (said == positive, every),
+        "sensitivity": (said, positive),
+        "specificity": (~said, ~positive),
+    }
+    rows = [
+        _area(target, name, measure, every, patients, draws, seed)
+        for name, measure in areas.items()
+    ]
+    rows += [_share(target, name, *right, patients) for name, right in shares.items()]
+    return _flagged([row | {"n_positive": int(positive.sum())} for row in rows])
 
 
 def _flagged(rows: list[dict]) -> list[dict]:
@@ -177,9 +256,8 @@ def _mean_area(targets: Sequence[tuple], weights: np.ndarray) -> np.ndarray:
     """The mean AUROC of targets (positive, scores, known) under weights (draws, N) of all cases:
     (draws,).
     """
-    return np.mean(
-        [auroc(positive, scores, weights[:, known]) for positive, scores, known in targets], axis=0
-    )
+    areas = [auroc(positive, scores, weights[:, known]) for positive, scores, known in targets]
+    return np.mean(np.asarray(areas), axis=0)
 
 
 def _area(
@@ -231,7 +309,21 @@ def _described(
 def curves(
     targets: Tensor, scores: Mapping[str, np.ndarray], classes: Sequence[str], kind: str
 ) -> dict[str, dict[str, tuple[np.ndarray, np.ndarray]]]:
-    """Per target and network the (positive, scores) that a ROC curve is drawn from."""
+    """Per target and network the (positive, scores) of a ROC curve.
+
+    Parameters
+    ----------
+    targets : Tensor (N,) or (N, findings)
+    scores : mapping
+        Name of a network -> ndarray (N, classes).
+    classes : sequence of str
+    kind : {"label", "findings"}
+
+    Returns
+    -------
+    dict
+        {target: {network: (positive, scores)}}.
+    """
     return {
         classes[place]: {
             name: (positive, one_against_rest(targets, found)[row][2])

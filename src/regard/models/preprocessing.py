@@ -54,14 +54,26 @@ def preprocessing(
     std: Sequence[float] | float = STD,
     range: Sequence[float] = (0.0, 1.0),
 ) -> Preprocessing:
-    """What params.yaml says of a network's input, checked.
+    """The preprocessing that params.yaml states, checked.
 
-    mean, std: one number, or one per colour channel, in units of `range`; range: what black and
-    white are before them, such as (0, 1), (0, 255) or (-1024, 1024). Raises ValueError for anything
-    that is no finite number, another count, a deviation that is not positive and a range that does
-    not rise.
+    Parameters
+    ----------
+    mean, std : float or sequence of 1 or 3 floats
+        Per colour channel, in units of `range`; std > 0.
+    range : sequence of 2 floats
+        Values of black and white before them, such as (0, 1), (0, 255) or (-1024, 1024).
+
+    Returns
+    -------
+    Preprocessing
+
+    Raises
+    ------
+    ValueError
+        For anything that is no finite number, another count, a deviation that is not positive, and
+        a range that does not rise.
     """
-    found = {}
+    found: dict[str, tuple] = {}
     for name, value in (("mean", mean), ("std", std), ("range", range)):
         numbers = [value] if isinstance(value, int | float) else value
         wanted = (2,) if name == "range" else (1, 3)
@@ -91,11 +103,11 @@ def preprocessing(
     return Preprocessing(found["mean"], found["std"], *found["range"])
 
 
-def described(told: dict) -> Preprocessing:
+def described(description: dict) -> Preprocessing:
     """The preprocessing in the description of a stored network, ImageNet's in one that says nothing
     of it.
     """
-    return preprocessing(**told.get("preprocessing", {}))
+    return preprocessing(**description.get("preprocessing", {}))
 
 
 def description(of: Preprocessing) -> dict:
@@ -111,9 +123,21 @@ def of(model: nn.Module | None) -> Preprocessing:
 
 
 def unit(model: nn.Module | None, images: Tensor) -> Tensor | float:
-    """What one unit of ImageNet's network input is in inputs (N, C, H, W) of `model`: (1, 3, 1, 1),
-    so that noise and contrast mean the same for every network; 1 for images of another number of
-    channels, whose scale nobody stated."""
+    """One unit of ImageNet's network input in the input of another network.
+
+    Noise and contrast then mean the same for every network.
+
+    Parameters
+    ----------
+    model : nn.Module or None
+    images : Tensor (N, C, H, W)
+        Inputs of `model`.
+
+    Returns
+    -------
+    Tensor (1, 3, 1, 1), or 1.0
+        1.0 for images of another number of channels, whose scale is unknown.
+    """
     if images.shape[1] != 3:
         return 1.0
     taken = of(model)
@@ -122,8 +146,21 @@ def unit(model: nn.Module | None, images: Tensor) -> Tensor | float:
 
 
 def shade(model: nn.Module | None, images: Tensor, value: float = 0.0) -> Tensor | float:
-    """The colour that is `value` of ImageNet's network input, 0 its mean colour, in inputs (N, C,
-    H, W) of `model`: (1, 3, 1, 1); `value` itself for images of another number of channels."""
+    """A grey of ImageNet's network input in the input of another network.
+
+    Parameters
+    ----------
+    model : nn.Module or None
+    images : Tensor (N, C, H, W)
+        Inputs of `model`.
+    value : float
+        0 is the mean colour of ImageNet.
+
+    Returns
+    -------
+    Tensor (1, 3, 1, 1), or float
+        `value` itself for images of another number of channels.
+    """
     if images.shape[1] != 3:
         return value
     taken = of(model)

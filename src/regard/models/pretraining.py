@@ -1,160 +1,44 @@
-"""Pre-training without natural images: a network learns to tell apart fractals that are drawn from
-formulas.
+"""Pre-training without natural images: a network learns to classify fractals (`models.fractals`).
 
-After Kataoka et al., "Pre-training without Natural Images" (ACCV 2020; IJCV 2022): a category is
-one iterated function system (IFS), and its instances vary the system's parameters and the patch
-that is drawn at each point. The systems are sampled by their singular values after Anderson and
-Farrell, "Improving Fractal Pre-training" (WACV 2022), which keeps to well-spread shapes. Every
-image depends on (seed, category, instance) only, however many are drawn.
+After Kataoka et al., "Pre-training without Natural Images" (ACCV 2020; IJCV 2022).
 """
 
+import functools
 import inspect
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from safetensors.torch import save
-from scipy.ndimage import convolve
 from torch import Tensor, nn
 from tqdm import tqdm
 
 from regard.models import backbones
+from regard.models.fractals import category, dataset, render
 
-MAPS = (2, 8)  # fewest and most affine maps in a system, as in Kataoka et al.
-# a category must visit more than this share of the pixels (the filling rate of Kataoka et al.) ...
-FILL = 0.2
-FILL_SIZE, FILL_POINTS = (
-    64,
-    16384,
-)  # ... of a square frame of FILL_SIZE pixels, in FILL_POINTS points
-WEIGHTS = (
-    0.8,
-    1.2,
-)  # range of the factor on one coefficient of all maps that makes an instance (Kataoka et al.)
-LARGEST = 0.95  # largest singular value of a map after it was varied, so that every map contracts
-WALKERS, WARM_UP = (
-    1024,
-    20,
-)  # points that are moved at once, and the steps they make towards the attractor unrecorded
+__all__ = [
+    "SCHEDULES",
+    "category",
+    "dataset",
+    "pretrain",
+    "render",
+    "write",
+    "write_committed",
+]
+
 
 # Network -> how its committed weights were made: arguments of `write` that differ from the
 # defaults. The defaults are vgg19_bn's; the others take as many epochs as one CPU thread does in
 # about five minutes, drawing the images included.
-SCHEDULES = {
+SCHEDULES: dict[str, dict[str, Any]] = {
     "vgg19_bn": {},
     "vgg16_bn": {"epochs": 3, "threads": 1, "dtype": torch.float16},
     "resnet50": {"epochs": 6, "threads": 1, "dtype": torch.float16},
     "densenet121": {"epochs": 4, "threads": 1, "dtype": torch.float16},
 }
-
-
-def category(seed: int, index: int) -> np.ndarray:
-    """The system of category `index`: affine maps (maps, 2, 3) of the plane, x -> a[:, :2] @ x +
-    a[:, 2], contracting.
-
-    Systems are drawn until one fills more than FILL of its frame.
-    """
-    generator = np.random.default_rng((seed, index, 0))
-    while True:
-        maps = _sample(generator)
-        counts = _visits(maps, generator, FILL_SIZE, FILL_POINTS)
-        if np.count_nonzero(counts) > FILL * counts.size:
-            return maps
-
-
-def _sample(generator: np.random.Generator) -> np.ndarray:
-    """Affine maps (maps, 2, 3) with singular values below LARGEST and translations in [-1, 1].
-
-    The sum over the maps of (larger + 2 * smaller singular value) lies between (5 + maps) / 2 and
-    (6 + maps) / 2, where Anderson and Farrell found the well-spread fractals: neither dust nor a
-    filled blob.
-    """
-    number = generator.integers(MAPS[0], MAPS[1] + 1)
-    while True:
-        larger = generator.uniform(0, LARGEST, number)
-        smaller = generator.uniform(0, larger)
-        if (5 + number) / 2 <= (larger + 2 * smaller).sum() <= (6 + number) / 2:
-            break
-    scales = np.stack(
-        [larger, smaller * generator.choice((-1, 1), number)], axis=1
-    )  # -1: the map also reflects
-    left, right = (_rotations(generator.uniform(0, 2 * np.pi, number)) for _ in range(2))
-    linear = left * scales[:, None] @ right
-    return np.concatenate([linear, generator.uniform(-1, 1, (number, 2, 1))], axis=2)
-
-
-def _rotations(angles: np.ndarray) -> np.ndarray:
-    """Rotation matrices (N, 2, 2) by `angles` (N,) in radians."""
-    cosine, sine = np.cos(angles), np.sin(angles)
-    return np.stack([cosine, -sine, sine, cosine], axis=1).reshape(-1, 2, 2)
-
-
-def _vary(maps: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-    """`maps` with one of the six coefficients, the same one in all maps, scaled by a factor in
-    WEIGHTS; contracting.
-    """
-    varied = maps.copy()
-    varied[:, generator.integers(2), generator.integers(3)] *= generator.uniform(*WEIGHTS)
-    norms = np.linalg.norm(varied[:, :, :2], ord=2, axis=(1, 2))
-    varied[:, :, :2] *= np.minimum(1, LARGEST / norms)[:, None, None]
-    return varied
-
-
-def _visits(maps: np.ndarray, generator: np.random.Generator, size: int, points: int) -> np.ndarray:
-    """Visits per pixel, int64 (size, size), of at least `points` points of the chaos game, scaled
-    to fill the frame.
-    """
-    # a map is taken in proportion to the area it covers; the floor lets a nearly singular map draw
-    # its line
-    areas = np.abs(np.linalg.det(maps[:, :, :2])) + 0.01
-    steps = WARM_UP + -(-points // WALKERS)
-    choices = np.searchsorted(
-        np.cumsum(areas / areas.sum())[:-1], generator.random((steps, WALKERS))
-    )
-    (a, b, c), (d, e, f) = maps.transpose(1, 2, 0)
-    x, y = np.zeros((2, WALKERS))
-    path = np.empty((2, steps, WALKERS))
-    for step, chosen in enumerate(choices):
-        x, y = a[chosen] * x + b[chosen] * y + c[chosen], d[chosen] * x + e[chosen] * y + f[chosen]
-        path[:, step] = x, y
-    path = path[:, WARM_UP:].reshape(2, -1)
-    low, high = path.min(axis=1, keepdims=True), path.max(axis=1, keepdims=True)
-    column, row = ((path - low) / np.maximum(high - low, 1e-9) * (size - 1) + 0.5).astype(np.int64)
-    return np.bincount(row * size + column, minlength=size * size).reshape(size, size)
-
-
-def render(
-    maps: np.ndarray, generator: np.random.Generator, size: int = 112, points: int = 32768
-) -> np.ndarray:
-    """One instance of the system `maps` (maps, 2, 3) as a grey image, uint8 (size, size), black
-    where no point came.
-
-    The system is varied, and one random 3 x 3 patch is drawn at each of `points` points (patch
-    rendering). The grey is the logarithm of the number of times a pixel was drawn, 255 the most:
-    the paper draws in black and white, but the features are for grey textures.
-    """
-    counts = _visits(_vary(maps, generator), generator, size, points)
-    patch = generator.integers(0, 2, (3, 3))
-    patch[1, 1] = 1  # never an empty patch
-    density = np.log1p(convolve(counts, patch, mode="constant"))
-    return np.rint(255 * density / density.max()).astype(np.uint8)
-
-
-def dataset(seed: int, categories: int, instances: int, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """All instances of all categories, in order: uint8 (categories * instances, size, size), and
-    int64 labels.
-    """
-    images = np.empty((categories, instances, size, size), np.uint8)
-    for index in tqdm(range(categories), desc="fractals", unit="category", disable=None):
-        maps = category(seed, index)
-        for instance in range(instances):
-            # 1 + instance: 0 draws the category itself
-            images[index, instance] = render(
-                maps, np.random.default_rng((seed, index, 1 + instance)), size
-            )
-    return images.reshape(-1, size, size), np.repeat(np.arange(categories), instances)
 
 
 def _augment(images: Tensor, crop: int, generator: torch.Generator) -> Tensor:
@@ -199,71 +83,96 @@ def pretrain(
     seed: int = 0,
     threads: int = 2,
 ) -> tuple[nn.Sequential, list[dict]]:
-    """A network that tells `categories` fractals apart, in eval mode on the CPU, and one dictionary
-    per epoch.
+    """A network trained to classify fractals.
 
-    Each has epoch, loss (mean cross-entropy in training) and held_out_accuracy (share of right
-    answers, 0 to 1, on the centre crops of the last tenth of each category's instances, at least
-    one, that training never saw). AdamW with a one-cycle learning rate that peaks at
-    `learning_rate`, in bfloat16 autocast. Runs on a GPU if there is one, else on `threads` CPU
-    threads, where the same arguments give the same bits on the same machine.
+    AdamW with a one-cycle learning rate, in bfloat16 autocast, on a GPU if there is one.
+
+    Parameters
+    ----------
+    name, width
+        As in `backbones.build`.
+    categories, instances : int
+        Classes, and images of each.
+    size, crop : int
+        Pixels a side of the images, and of the random crops that are learned from.
+    epochs, batch : int
+    learning_rate : float
+        Peak of the cycle.
+    weight_decay : float
+    seed : int
+    threads : int
+        CPU threads. The same arguments give the same bits on the same machine.
+
+    Returns
+    -------
+    model : nn.Sequential
+        In eval mode, on the CPU.
+    history : list of dict
+        Per epoch: epoch, loss (mean cross-entropy in training) and held_out_accuracy (0 to 1, on
+        centre crops of the last tenth of each category's instances, which training never saw).
     """
-    images, labels = (
-        torch.from_numpy(array) for array in dataset(seed, categories, instances, size)
+    (images, labels), (centres, answers) = _held_out(
+        *dataset(seed, categories, instances, size), instances, crop
     )
-    held_out = torch.arange(len(labels)) % instances >= instances - max(1, instances // 10)
-    margin = (size - crop) // 2
-    centres, answers = (
-        images[held_out, margin : margin + crop, margin : margin + crop],
-        labels[held_out],
-    )
-    images, labels = images[~held_out], labels[~held_out]
-
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    model = backbones.build(name, categories, None, width, seed=seed).to(
-        device, memory_format=torch.channels_last
-    )
+    model = backbones.build(name, categories, None, width, seed=seed)
+    model = model.to(device).to(memory_format=torch.channels_last)
     optimizer = torch.optim.AdamW(model.parameters(), learning_rate, weight_decay=weight_decay)
     steps = epochs * -(-len(images) // batch)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, learning_rate, steps)
     generator = torch.Generator().manual_seed(seed)
+    one_pass = functools.partial(_batches, images, labels, crop, batch, generator, device)
     threads_before = torch.get_num_threads()
-    torch.set_num_threads(
-        threads
-    )  # the order of sums, and so their rounding, depends on the number of threads
-    history = []
+    # the order of sums, and so their rounding, depends on the number of threads
+    torch.set_num_threads(threads)
+    history: list[dict] = []
     try:
         progress = tqdm(range(1, epochs + 1), desc="pre-training", unit="epoch", disable=None)
         for epoch in progress:
-            model.train()
-            total = 0.0
-            for inputs, targets in _batches(images, labels, crop, batch, generator, device):
-                with torch.autocast(device.type, torch.bfloat16):
-                    logits = model(inputs)
-                loss = nn.functional.cross_entropy(logits.float(), targets)
-                optimizer.zero_grad()
-                loss.backward()
-                optimizer.step()
-                schedule.step()
-                total += loss.item() * len(targets)
+            loss = _train(model.train(), one_pass(), optimizer, schedule) / len(images)
             if epoch == epochs:
-                # the running statistics are of the last few batches, under changing weights: take
-                # them afresh from all
+                # the running statistics are of the last few batches, under changing weights: they
+                # are computed again from all
                 with torch.autocast(device.type, torch.bfloat16):
-                    torch.optim.swa_utils.update_bn(
-                        _batches(images, labels, crop, batch, generator, device), model
-                    )
-            history.append(
-                {
-                    "epoch": epoch,
-                    "loss": total / len(images),
-                    "held_out_accuracy": _accuracy(model, centres, answers, batch, device),
-                }
-            )
+                    torch.optim.swa_utils.update_bn(one_pass(), model)
+            right = _accuracy(model, centres, answers, batch, device)
+            history.append({"epoch": epoch, "loss": loss, "held_out_accuracy": right})
             progress.set_postfix(history[-1])
     finally:
         torch.set_num_threads(threads_before)
-    return model.eval().to("cpu", memory_format=torch.contiguous_format), history
+    return model.eval().to("cpu").to(memory_format=torch.contiguous_format), history
+
+
+def _held_out(
+    images: np.ndarray, labels: np.ndarray, instances: int, crop: int
+) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
+    """Images and labels to train on; and those held out, the last tenth of each category's
+    instances, at least one, as centre crops."""
+    every, answers = torch.from_numpy(images), torch.from_numpy(labels)
+    held_out = torch.arange(len(answers)) % instances >= instances - max(1, instances // 10)
+    margin = (every.shape[1] - crop) // 2
+    centres = every[held_out, margin : margin + crop, margin : margin + crop]
+    return (every[~held_out], answers[~held_out]), (centres, answers[held_out])
+
+
+def _train(
+    model: nn.Module,
+    batches: Iterable[tuple[Tensor, Tensor]],
+    optimizer: torch.optim.Optimizer,
+    schedule: torch.optim.lr_scheduler.LRScheduler,
+) -> float:
+    """One step on each of `batches`; returns the sum of the losses of all images."""
+    total = 0.0
+    for inputs, targets in batches:
+        with torch.autocast(inputs.device.type, torch.bfloat16):
+            logits = model(inputs)
+        loss = nn.functional.cross_entropy(logits.float(), targets)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        schedule.step()
+        total += loss.item() * len(targets)
+    return total
 
 
 def _batches(
@@ -300,25 +209,41 @@ def _accuracy(
 
 
 def write(path: Path, dtype: torch.dtype = torch.float32, **settings) -> dict:
-    """Pre-train with `settings` (those of `pretrain`) and save the features as `dtype`, for
-    `backbones.build`.
+    """Pre-train and save the features, for `backbones.build`.
 
-    The safetensors metadata's `description` is the JSON of what is returned: the source, all
-    settings with their defaults, and the held-out accuracy (before rounding to `dtype`). The file
-    appears at `path` only when it is whole. Raises ValueError for features that `dtype` cannot
-    hold.
+    The file appears at `path` only when it is complete.
+
+    Parameters
+    ----------
+    path : Path
+    dtype : torch.dtype
+        Of the saved features.
+    **settings
+        Arguments of `pretrain`.
+
+    Returns
+    -------
+    dict
+        The source, all settings with their defaults, and the held-out accuracy before rounding to
+        `dtype`; also stored in the file as `description`.
+
+    Raises
+    ------
+    ValueError
+        For features that `dtype` cannot represent.
     """
     arguments = inspect.signature(pretrain).bind(**settings)
     arguments.apply_defaults()
     model, history = pretrain(**arguments.arguments)
     description = arguments.arguments | {
         # as the committed files say
-        "source": "fractals drawn by regard.fractals, after Kataoka et al., Pre-training without Natural Images",
+        "source": "fractals drawn by regard.fractals, after Kataoka et al., "
+        "Pre-training without Natural Images",
         "held_out_accuracy": history[-1]["held_out_accuracy"],
     }
     features = {
         f"features.{key}": (value.to(dtype) if value.is_floating_point() else value).contiguous()
-        for key, value in model.features.state_dict().items()
+        for key, value in model.get_submodule("features").state_dict().items()
     }
     if overflowing := [key for key, value in features.items() if not torch.isfinite(value).all()]:
         raise ValueError(f"{overflowing[0]} is not finite as {dtype}")
@@ -333,10 +258,16 @@ def write(path: Path, dtype: torch.dtype = torch.float32, **settings) -> dict:
 
 
 def write_committed(name: str) -> Path:
-    """Make the file in data/weights that `backbones.build` loads as "fractal" at width 0.25, and
-    return its path.
+    """Make the file in data/weights that `backbones.build` loads as "fractal" at width 0.25.
 
-    Raises ValueError for a network without a schedule.
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    ValueError
+        For a network without a schedule.
     """
     if name not in SCHEDULES:
         raise ValueError(

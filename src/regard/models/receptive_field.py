@@ -18,12 +18,29 @@ class Field(NamedTuple):
 
 
 def field(model: nn.Module, layer: str, size: int) -> Field:
-    """The field of `layer` (a name of `model.named_modules()`), for square inputs of `size` pixels.
+    """The receptive field of a layer for square inputs.
 
-    Found on a copy whose convolutions pass on the middle of their kernel alone and whose maxima are
-    means: what a location then depends on lies symmetrically about its centre, so the centre of its
-    gradient is exact. Raises ValueError for a layer that is not there, gives no maps, or maps of
-    less than two by two locations.
+    Parameters
+    ----------
+    model : nn.Module
+    layer : str
+        A name of `model.named_modules()`.
+    size : int
+        Side of the input in pixels.
+
+    Returns
+    -------
+    Field
+
+    Raises
+    ------
+    ValueError
+        For a layer that does not exist, gives no maps, or maps smaller than two by two locations.
+
+    Notes
+    ----- Computed on a copy whose convolutions keep the middle of their kernel alone and whose max
+    pools are average pools: a location then depends on pixels that are symmetric about its centre,
+    so that the centre of its gradient is exact.
     """
     plain = copy.deepcopy(model).cpu().float().eval()
     for name, module in list(plain.named_modules()):
@@ -66,8 +83,23 @@ def _middle(convolution: nn.Conv2d) -> None:
 
 
 def output(model: nn.Module, images: Tensor, layer: str) -> Tensor:
-    """What `layer` gives for `images`. Raises ValueError for a layer that is not there or takes no
-    part.
+    """The output of a layer.
+
+    Parameters
+    ----------
+    model : nn.Module
+    images : Tensor (N, C, H, W)
+    layer : str
+        A name of `model.named_modules()`.
+
+    Returns
+    -------
+    Tensor
+
+    Raises
+    ------
+    ValueError
+        For a layer that does not exist or is not used.
     """
     modules = dict(model.named_modules())
     if layer not in modules:
@@ -87,8 +119,21 @@ def output(model: nn.Module, images: Tensor, layer: str) -> Tensor:
 
 
 def enlarge(maps: Tensor, size: int, field: Field) -> Tensor:
-    """Maps (N, K, h, w) of a layer at `size` x `size` pixels: bilinear between the centres of the
-    receptive fields, beyond the outermost centres as at these."""
+    """Maps of a layer at the size of the input.
+
+    Bilinear between the centres of the receptive fields; constant beyond the outermost centres.
+
+    Parameters
+    ----------
+    maps : Tensor (N, K, h, w)
+    size : int
+        Side of the input in pixels.
+    field : Field
+
+    Returns
+    -------
+    Tensor (N, K, size, size)
+    """
     pixels = torch.arange(size, dtype=torch.float64, device=maps.device)
     grids = []
     for cells in maps.shape[2:]:

@@ -3,59 +3,61 @@ or unknown.
 """
 
 import copy
-import functools
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 import torch
-from sklearn.metrics import roc_curve
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.optim.lr_scheduler import LRScheduler, OneCycleLR
 
 from regard.core import hardware
 from regard.models import augmentation, backbones, preprocessing
 from regard.models.performance import auroc, one_against_rest
+from regard.models.predicting import (
+    known,
+    predict,
+    probabilities,
+    targets,
+    thresholds,
+    youden_threshold,
+)
 
-
-@torch.no_grad()
-def predict(model: nn.Module, images: Tensor, batch: int = 32) -> Tensor:
-    """Logits (N, classes), float32 on the CPU, of uint8 images (N, H, W) or (N, H, W, 3)."""
-    device = next(model.parameters()).device
-    return torch.cat(
-        [
-            model(backbones.inputs(part.to(device), model)).float().cpu()
-            for part in images.split(batch)
-        ]
-    )
-
-
-def targets(table: pd.DataFrame, classes: Sequence[str], kind: str) -> Tensor:
-    """What the network is to say: int64 (N,) class indices, -1 unknown, or float32 (N, findings) 1,
-    0 or NaN unknown.
-
-    kind: "label" (one class per image, in the column label) or "findings" (a column each).
-    """
-    if kind == "findings":
-        return torch.from_numpy(
-            table[list(classes)].apply(pd.to_numeric).to_numpy(np.float32, copy=True)
-        )
-    places = {name: place for place, name in enumerate(classes)}
-    return torch.tensor([places.get(label, -1) for label in table["label"]])
-
-
-def known(targets: Tensor) -> Tensor:
-    """Which targets are known, bool of the targets' shape."""
-    return ~targets.isnan() if targets.is_floating_point() else targets >= 0
+__all__ = [
+    "BLANKS",
+    "balancing",
+    "fit",
+    "known",
+    "loss",
+    "out_of_fold",
+    "predict",
+    "probabilities",
+    "reporter",
+    "targets",
+    "thresholds",
+    "youden_threshold",
+]
 
 
 def loss(logits: Tensor, targets: Tensor, weights: Tensor | None = None) -> Tensor:
-    """Mean loss over the known targets, zero where none is: cross-entropy, or binary cross-entropy
-    for findings.
+    """Mean loss over the known targets: cross-entropy, or binary cross-entropy for findings.
 
-    weights: of each class, or of each finding's positive cases.
+    Parameters
+    ----------
+    logits : Tensor (N, classes)
+    targets : Tensor (N,) or (N, findings)
+        As from `targets`.
+    weights : Tensor (classes,), optional
+        Of each class, or of each finding's positive cases.
+
+    Returns
+    -------
+    Tensor
+        A scalar; zero where no target is known.
     """
     if not known(targets).any():
         return logits.sum() * 0
@@ -68,17 +70,29 @@ def loss(logits: Tensor, targets: Tensor, weights: Tensor | None = None) -> Tens
 
 
 def balancing(targets: Tensor, classes: Sequence[str]) -> Tensor:
-    """Weights that make every class, or each finding's presence and absence, count alike.
+    """Weights that give every class, or each finding's presence and absence, the same influence.
 
-    Classes: N / (classes x count), of the known ones; findings: absent / present. Raises ValueError
-    where a class has no case, or a finding none with it or none without.
+    Parameters
+    ----------
+    targets : Tensor (N,) or (N, findings)
+    classes : sequence of str
+
+    Returns
+    -------
+    Tensor (classes,)
+        N / (classes x count) of the known cases; for findings absent / present.
+
+    Raises
+    ------
+    ValueError
+        Where a class has no case, or a finding none with it or none without.
     """
     if targets.is_floating_point():
         present, absent = (targets == 1).sum(0), (targets == 0).sum(0)
-        for name, counts in zip(classes, zip(present, absent)):
-            if min(counts) == 0:
+        for name, with_it, without in zip(classes, present, absent):
+            if min(with_it, without) == 0:
                 raise ValueError(
-                    f"class_weights: no training case is {'with' if not counts[0] else 'without'} "
+                    f"class_weights: no training case is {'with' if not with_it else 'without'} "
                     f"{name!r}"
                 )
         return absent / present
@@ -114,20 +128,116 @@ def fit(
     class_weights: str = "none",
     blank: str = "ignore",
     augment: Mapping = MappingProxyType({}),
-    report=lambda row: None,
+    report: Callable[[dict], object] = lambda row: None,
 ) -> pd.DataFrame:
-    """Train `model` in place on the rows where split is "train"; keep the epoch with the lowest
-    loss on "tune".
+    """Train a network in place, and keep the epoch with the lowest loss on the tuning cases.
 
-    images: uint8 (N, H, W) or (N, H, W, 3); targets: as from `targets`; split: (N,) names; classes:
-    of the logits. class_weights: "none" or "balanced" (see `balancing`); blank: what an unknown
-    finding counts as in training, "ignore", "zeros" or "ones" (the tuning loss is of the known ones
-    always); augment: the options of `regard.models.augmentation.augment`. frozen: train the linear
-    head alone, with the features (batch norm included) as they are. Stops after `patience` epochs
-    without a lower tuning loss. `report` is called with each row of the history (epoch, train_loss,
-    tune_loss, tune_auroc, the mean over classes or findings), which is returned. Raises ValueError
-    for an unknown option, without a training case, and when the loss is no number any more.
+    AdamW with a one-cycle learning rate.
+
+    Parameters
+    ----------
+    model : nn.Sequential
+        As from `backbones.build`.
+    images : Tensor (N, H, W) or (N, H, W, 3)
+        uint8.
+    targets : Tensor (N,) or (N, findings)
+        As from `targets`.
+    split : ndarray (N,)
+        "train", "tune" or another name.
+    epochs, batch : int
+    learning_rate : float
+        Peak of the cycle.
+    weight_decay : float
+    patience : int
+        Stop after this many epochs without a lower tuning loss.
+    frozen : bool
+        Train the linear head alone; features and their batch norms stay as they are.
+    seed : int
+    dtype : torch.dtype
+        Of autocast.
+    classes : sequence of str
+        Of the logits.
+    class_weights : {"none", "balanced"}
+        See `balancing`.
+    blank : {"ignore", "zeros", "ones"}
+        The value of an unknown finding in training (Irvin et al. 2019); the tuning loss is always
+        of the known ones.
+    augment : mapping
+        Options of `regard.models.augmentation.augment`.
+    report : callable
+        Called with each row of the history.
+
+    Returns
+    -------
+    DataFrame
+        History: epoch, train_loss, tune_loss, tune_auroc (mean over classes or findings).
+
+    Raises
+    ------
+    ValueError
+        For an unknown option, without a training case, and for a loss that is not finite.
     """
+    _check_options(split, class_weights, blank)
+    device, features = next(model.parameters()).device, model.get_submodule("features")
+    learned = targets.nan_to_num(BLANKS[blank]) if targets.is_floating_point() else targets
+    train, tune = _rows_to_learn(learned, split), _rows_of(split, "tune")
+    weights = balancing(learned[train], classes).to(device) if class_weights == "balanced" else None
+    features.requires_grad_(not frozen)
+    trained = model.get_submodule("head") if frozen else model
+    optimiser = torch.optim.AdamW(trained.parameters(), learning_rate, weight_decay=weight_decay)
+    schedule = OneCycleLR(optimiser, learning_rate, total_steps=epochs * -(-len(train) // batch))
+    trainer = Trainer(model, optimiser, schedule, weights, dtype)
+    generator = torch.Generator().manual_seed(seed)
+    layout, taken = hardware.layout(model), preprocessing.of(model)
+    model.to(memory_format=layout)
+
+    def given(rows: Tensor) -> tuple[Tensor, Tensor]:
+        inputs = backbones.inputs(images[rows].to(device), model)
+        inputs = augmentation.augment(inputs, generator, **augment, taken=taken)
+        return inputs.contiguous(memory_format=layout), learned[rows].to(device)
+
+    def one_epoch(epoch: int) -> dict:
+        model.train()
+        features.train(not frozen)
+        shuffled = train[torch.randperm(len(train), generator=generator)].split(batch)
+        losses = [trainer.step(*given(rows)) for rows in shuffled]
+        row = {"epoch": epoch, "train_loss": _mean_of_cases(losses, shuffled)}
+        return row | _tuned(model.eval(), images[tune], targets[tune], weights, epoch)
+
+    history = _best_kept(model, one_epoch, epochs, patience, report)
+    features.requires_grad_(True)
+    return history
+
+
+def _best_kept(
+    model: nn.Module,
+    one_epoch: Callable[[int], dict],
+    epochs: int,
+    patience: int,
+    report: Callable[[dict], object],
+) -> pd.DataFrame:
+    """The history of at most `epochs` epochs, after which `model` is as in that with the lowest
+    tuning loss."""
+    history: list[dict] = []
+    best, kept, since = float("inf"), model.state_dict(), 0
+    for epoch in range(epochs):
+        row = one_epoch(epoch)
+        history.append(row)
+        report(row)
+        if row["tune_loss"] < best:
+            best, kept, since = row["tune_loss"], copy.deepcopy(model.state_dict()), epoch
+        if epoch - since >= patience:
+            break
+    model.load_state_dict(kept)
+    return pd.DataFrame(history)
+
+
+def _mean_of_cases(losses: Sequence[float], batches: Sequence[Tensor]) -> float:
+    """Mean over the cases of the mean losses of batches."""
+    return float(np.mean([loss for loss, rows in zip(losses, batches) for _ in rows]))
+
+
+def _check_options(split: np.ndarray, class_weights: str, blank: str) -> None:
     if blank not in BLANKS or class_weights not in ("none", "balanced"):
         raise ValueError(
             f"blank is {blank!r} and class_weights {class_weights!r}; known are "
@@ -137,64 +247,54 @@ def fit(
         raise ValueError(
             "no case is in the split 'train': such a set is for an existing network (train: false)"
         )
-    device = next(model.parameters()).device
-    change = functools.partial(augmentation.augment, **augment, taken=preprocessing.of(model))
-    learned = targets.nan_to_num(BLANKS[blank]) if targets.is_floating_point() else targets
-    # an image of which nothing is known would only move batch norm
-    told = known(learned).flatten(1).any(1) if learned.ndim > 1 else known(learned)
-    train = torch.from_numpy(np.flatnonzero((split == "train") & told.numpy()))
-    tune = torch.from_numpy(np.flatnonzero(split == "tune"))
-    weights = balancing(learned[train], classes).to(device) if class_weights == "balanced" else None
-    model.features.requires_grad_(not frozen)
-    trained = (model.head if frozen else model).parameters()
-    optimiser = torch.optim.AdamW(trained, lr=learning_rate, weight_decay=weight_decay)
-    steps = epochs * -(-len(train) // batch)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, learning_rate, total_steps=steps)
-    generator = torch.Generator().manual_seed(seed)
-    layout = hardware.layout(model)
-    model.to(memory_format=layout)
-    history, best, kept, since = [], float("inf"), None, 0
-    for epoch in range(epochs):
-        model.train()
-        if frozen:
-            model.features.eval()
-        losses = []
-        for rows in train[torch.randperm(len(train), generator=generator)].split(batch):
-            inputs = change(backbones.inputs(images[rows].to(device), model), generator).contiguous(
-                memory_format=layout
-            )
-            with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
-                logits = model(inputs)
-            error = loss(logits.float(), learned[rows].to(device), weights)
-            optimiser.zero_grad()
-            error.backward()
-            optimiser.step()
-            schedule.step()
-            losses += [error.item()] * len(rows)
-        model.eval()
-        logits = predict(model, images[tune])
-        tune_loss = loss(logits, targets[tune], None if weights is None else weights.cpu()).item()
-        if not np.isfinite(tune_loss):
-            raise ValueError(
-                f"training diverged in epoch {epoch}: the tuning loss is {tune_loss}; lower "
-                "learning_rate"
-            )
-        history.append(
-            {
-                "epoch": epoch,
-                "train_loss": float(np.mean(losses)),
-                "tune_loss": tune_loss,
-                "tune_auroc": _mean_auroc(targets[tune], logits),
-            }
+
+
+def _rows_to_learn(learned: Tensor, split: np.ndarray) -> Tensor:
+    """The positions of the training cases of which some target is known: another one would only
+    change the statistics of batch norm."""
+    some = known(learned).flatten(1).any(1) if learned.ndim > 1 else known(learned)
+    train = _rows_of(split, "train")
+    return train[some[train]]
+
+
+def _rows_of(split: np.ndarray, name: str) -> Tensor:
+    return torch.from_numpy(np.flatnonzero(split == name))
+
+
+class Trainer(NamedTuple):
+    """What one step of training needs, beside images and targets."""
+
+    model: nn.Module
+    optimiser: torch.optim.Optimizer
+    schedule: LRScheduler
+    weights: Tensor | None  # of the loss, on the model's device
+    dtype: torch.dtype  # of autocast; float32 for none
+
+    def step(self, inputs: Tensor, targets: Tensor) -> float:
+        """One step on one batch; returns the mean loss before it."""
+        mixed = self.dtype != torch.float32
+        with torch.autocast(inputs.device.type, self.dtype, enabled=mixed):
+            logits = self.model(inputs)
+        error = loss(logits.float(), targets, self.weights)
+        self.optimiser.zero_grad()
+        error.backward()
+        self.optimiser.step()
+        self.schedule.step()
+        return error.item()
+
+
+def _tuned(
+    model: nn.Module, images: Tensor, targets: Tensor, weights: Tensor | None, epoch: int
+) -> dict:
+    """Loss and mean AUROC on the tuning cases. Raises ValueError for a loss that is not finite."""
+    logits = predict(model, images)
+    tune_loss = loss(logits, targets, None if weights is None else weights.cpu()).item()
+    if not np.isfinite(tune_loss):
+        raise ValueError(
+            f"training diverged in epoch {epoch}: the tuning loss is {tune_loss}; lower "
+            "learning_rate"
         )
-        report(history[-1])
-        if tune_loss < best:
-            best, kept, since = tune_loss, copy.deepcopy(model.state_dict()), epoch
-        if epoch - since >= patience:
-            break
-    model.load_state_dict(kept)
-    model.features.requires_grad_(True)
-    return pd.DataFrame(history)
+    return {"tune_loss": tune_loss, "tune_auroc": _mean_auroc(targets, logits)}
 
 
 def out_of_fold(
@@ -204,18 +304,38 @@ def out_of_fold(
     patients: np.ndarray,
     folds: int,
     kind: str,
-    report: Callable[[str], Callable[[dict], None]] = lambda name: lambda row: None,
+    report: Callable[[str], Callable[[dict], object]] = lambda name: lambda row: None,
     **fitting,
 ) -> tuple[np.ndarray, np.ndarray | None]:
-    """Probabilities (N, classes) of every case from a network that saw none of its patient's
-    images, and thresholds.
+    """Predictions for every case from a network that was trained without its patient.
 
-    build: gives a network to train, the same each time; patients (N,) fall into `folds` folds of
-    about as many cases of each class (or combination of findings), and a quarter of the others
-    tunes: epoch and threshold of a fold come from its own training patients. fitting: of `fit`. The
-    thresholds are those of each case's network: (1, N) for two classes, (N, findings), None for
-    more classes; `performance.called` takes them. Raises ValueError for fewer than two folds, and
-    what `fit` and `thresholds` raise.
+    Parameters
+    ----------
+    build : callable
+        Gives a network to train, the same each time.
+    images, targets
+        As in `fit`.
+    patients : ndarray (N,)
+        They are divided into folds with about as many cases of each class (or combination of
+        findings). A quarter of the others is the tuning set of a fold.
+    folds : int
+        >= 2.
+    kind : {"label", "findings"}
+    report : callable
+        From the name of a fold to the `report` of `fit`.
+    **fitting
+        Further arguments of `fit`.
+
+    Returns
+    -------
+    probabilities : ndarray (N, classes)
+    thresholds : ndarray (1, N) or (N, findings), or None
+        Those of each case's network; None for more than two classes.
+
+    Raises
+    ------
+    ValueError
+        For fewer than two folds, and as `fit` and `thresholds`.
     """
     from sklearn.model_selection import StratifiedGroupKFold
 
@@ -223,13 +343,14 @@ def out_of_fold(
         raise ValueError(f"out-of-fold predictions need at least two folds, not {folds}")
     names = [str(row) for row in targets.tolist()]
 
-    def parts(rows, count):
+    def parts(rows: np.ndarray, count: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         return StratifiedGroupKFold(count, shuffle=True, random_state=fitting["seed"]).split(
             rows, [names[row] for row in rows], patients[rows]
         )
 
     everything = np.arange(len(images))
-    found, cuts = np.full((len(images), len(fitting["classes"])), np.nan), None
+    found = np.full((len(images), len(fitting["classes"])), np.nan)
+    cuts: np.ndarray | None = None
     for number, (rest, held) in enumerate(parts(everything, folds), start=1):
         split = np.full(len(images), "test", dtype=object)
         split[rest] = "train"
@@ -249,11 +370,13 @@ def out_of_fold(
 
 def _mean_auroc(targets: Tensor, logits: Tensor) -> float:
     kind = "findings" if targets.is_floating_point() else "label"
-    found = [
-        auroc(positive, score)
-        for _, positive, score in one_against_rest(targets, probabilities(logits, kind))
-    ]
-    return float(np.nanmean(found)) if not np.isnan(found).all() else float("nan")
+    areas = np.array(
+        [
+            auroc(positive, score)
+            for _, positive, score in one_against_rest(targets, probabilities(logits, kind))
+        ]
+    )
+    return float(np.nanmean(areas)) if not np.isnan(areas).all() else float("nan")
 
 
 def reporter(name: str, epochs: int) -> Callable[[dict], None]:
@@ -275,48 +398,3 @@ def reporter(name: str, epochs: int) -> Callable[[dict], None]:
         bar.set_postfix(tune_loss=f"{row['tune_loss']:.3f}", auroc=f"{row['tune_auroc']:.3f}")
 
     return report
-
-
-def probabilities(logits: Tensor, kind: str) -> np.ndarray:
-    """Probabilities (N, classes), float64, of logits: of one class per image (they sum to one) or
-    of each finding.
-    """
-    return (logits.double().sigmoid() if kind == "findings" else logits.double().softmax(1)).numpy()
-
-
-def thresholds(
-    targets: Tensor, probabilities: np.ndarray, classes: Sequence[str], kind: str
-) -> np.ndarray | None:
-    """Youden's threshold of the second of two classes, or of each finding, from its known cases;
-    None for more classes.
-
-    Raises ValueError where the cases are all with a class or finding, or all without it.
-    """
-    if kind == "label" and probabilities.shape[1] > 2:
-        return None
-    found = []
-    for place, positive, score in one_against_rest(targets, probabilities):
-        if len(set(positive)) < 2:
-            raise ValueError(
-                f"{classes[place]!r} has no threshold: of the tuning cases that are known all "
-                "have it, or none"
-            )
-        found.append(youden_threshold(positive.astype(int), score))
-    return np.array(found)
-
-
-def youden_threshold(labels: np.ndarray, scores: np.ndarray) -> float:
-    """The score at and above which a case is called positive: the largest sensitivity + specificity
-    (Youden 1950).
-
-    Between this and the next lower observed score the midpoint is taken, since all in between are
-    as good.
-    """
-    false_positive, true_positive, thresholds = roc_curve(labels, scores, drop_intermediate=False)
-    chosen = thresholds[np.argmax(true_positive - false_positive)]
-    lower = scores[scores < chosen]
-    return (
-        float((chosen + lower.max()) / 2)
-        if len(lower) and np.isfinite(chosen)
-        else float(min(chosen, 1.0))
-    )

@@ -33,9 +33,8 @@ RESERVED = (
 EXACT = (*COLUMNS, "label", "split", "pixel_mm", "reference", "site", "report", "reader")
 LIKE = {name.replace("_", ""): name for name in EXACT}
 LIKE |= {"pixelsize": "pixel_mm", "pixelspacing": "pixel_mm"}
-SAFE_NAME = re.compile(
-    r"[A-Za-z0-9][A-Za-z0-9_.-]{0,199}"
-)  # and no longer than a file system takes
+# and no longer than a file system takes
+SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,199}")
 ELSEWHERE = (
     "mask",
     "masks",
@@ -88,7 +87,9 @@ def check_capitals(columns: Sequence[str], path: Path) -> None:
 
 
 def _check_rows(table: pd.DataFrame, folder: Path) -> list[Path]:
-    path, seen, shown = folder / "cases.csv", {}, {}
+    path = folder / "cases.csv"
+    seen: dict[str, int] = {}
+    shown: dict[str, tuple[int, Path]] = {}
     root = os.path.realpath(folder)
     for row, (case, patient, image) in enumerate(
         zip(table["case"], table["patient"], table["image"]), start=2

@@ -5,7 +5,7 @@ import struct
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageFile
 
 
 class Refused(ValueError):
@@ -53,6 +53,7 @@ def pnm_values(image: Image.Image, source: Path) -> np.ndarray | None:
     """
     if image.mode == "F":
         return np.array(image)
+    assert isinstance(image, ImageFile.ImageFile), "it was read from a file"
     content, tile = source.read_bytes(), image.tile[0]
     largest = tile.args[-1] if isinstance(tile.args, tuple) else 65535 if image.mode == "I" else 255
     if not isinstance(largest, int) or largest <= 255:

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from regard.data.inputs.words import quoted
 
 # What macOS, Windows and network drives write beside people's files; hidden files and Office's
-# locks are told by their start.
+# locks are recognised by their start.
 JUNK = ("thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx", "icon\r", "@eadir")
 
 

@@ -9,13 +9,13 @@ refuses it.
 
 import io
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
-from PIL import ExifTags, Image, ImageOps
+from PIL import ExifTags, Image, ImageOps, TiffImagePlugin
 
 from regard.data.inputs import png, tiff
 from regard.data.inputs.deep import Refused, jpeg2000_values, pnm_values, several, upright
@@ -81,9 +81,10 @@ def read(path: Path) -> Image.Image | np.ndarray:
         with _handle(source) as file, Image.open(file, formats=FORMATS) as image:
             bits = head[24] if head.startswith(png.MARK) else 8
             _check_frames(image, source)
-            if (values := DEEP.get(image.format, _shallow)(image, source)) is not None:
+            if (values := DEEP.get(image.format or "", _shallow)(image, source)) is not None:
                 return upright(values, image.getexif().get(ExifTags.Base.Orientation, 1))
             if head.startswith(tiff.MARKS):
+                assert isinstance(image, TiffImagePlugin.TiffImageFile)
                 bits = max(image.tag_v2.get(258, (1,)))
             image.load()
             if image.info.keys() & METADATA:
@@ -113,7 +114,7 @@ def transparent(image: Image.Image) -> bool:
     """Whether any pixel of a decoded image is not opaque."""
     if image.mode not in ("LA", "PA", "RGBA", "La", "RGBa") and "transparency" not in image.info:
         return False
-    return image.convert("RGBA").getextrema()[3] != (255, 255)
+    return image.convert("RGBA").getchannel("A").getextrema() != (255, 255)
 
 
 def nearly_constant(image: np.ndarray) -> bool:
@@ -169,4 +170,9 @@ def _shallow(image: Image.Image, source: bytes | Path) -> None:
     """The formats that have no more than 8 bits."""
 
 
-DEEP = {"PNG": png.deep_values, "PPM": pnm_values, "JPEG2000": jpeg2000_values}
+# format -> what gives the values of an image of more than 8 bits, None for another
+DEEP: dict[str, Callable[[Image.Image, Any], np.ndarray | None]] = {
+    "PNG": png.deep_values,
+    "PPM": pnm_values,
+    "JPEG2000": jpeg2000_values,
+}

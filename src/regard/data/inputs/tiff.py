@@ -2,16 +2,22 @@
 polarity.
 """
 
+from __future__ import annotations
+
 import json
 import math
 import re
 import zlib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
 
 from regard.data.inputs.deep import Refused, several, upright, without_alpha
+
+if TYPE_CHECKING:
+    import tifffile
 
 MARKS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 # TIFF compressions that tifffile decodes on its own: none, deflate (two numbers), PackBits, LZMA.
@@ -27,7 +33,7 @@ def deep_values(path: Path) -> np.ndarray | None:
     import tifffile
 
     with tifffile.TiffFile(path) as file:
-        first = file.pages[0]
+        first = _first(file)
         _check_pages(file, first)
         bits, kind = first.bitspersample, first.sampleformat
         if first.photometric == 3:
@@ -62,12 +68,19 @@ def deep_values(path: Path) -> np.ndarray | None:
         return without_alpha(values, top) if values.ndim == 3 else values
 
 
+def _first(file: tifffile.TiffFile) -> tifffile.TiffPage:
+    """The first page, which tifffile always reads whole."""
+    page = file.pages[0]
+    assert hasattr(page, "photometric"), "a page that is no frame of a series"
+    return page  # type: ignore[return-value]
+
+
 def size_of(path: Path) -> tuple[int, int]:
     """(height, width) of the upright image, from the header."""
     import tifffile
 
     with tifffile.TiffFile(path) as file:
-        first = file.pages[0]
+        first = _first(file)
         size = (first.imagelength, first.imagewidth)
         return size[::-1] if orientation(first) in (5, 6, 7, 8) else size
 

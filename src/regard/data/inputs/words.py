@@ -2,6 +2,8 @@
 stderr.
 """
 
+import difflib
+import re
 import reprlib
 import sys
 from collections.abc import Iterable
@@ -36,6 +38,17 @@ def joined(names: Iterable[object], count: int = 30) -> str:
     called = [short(name) for name in names]
     more = [f"and {len(called) - count} more"] if len(called) > count else []
     return ", ".join([*called[:count], *more])
+
+
+def closest(word: str, known: Iterable[str]) -> str | None:
+    """The one of the `known` words that `word` probably misspells; None where none is close, or
+    where they differ in numbers alone ("grade 3" and "grade 4")."""
+    names = {name.casefold(): name for name in known}
+    for found in difflib.get_close_matches(word.casefold(), names, n=1, cutoff=0.75):
+        without_numbers = [re.sub(r"\d", "", text) for text in (found, word.casefold())]
+        if found == word.casefold() or without_numbers[0] != without_numbers[1]:
+            return names[found]
+    return None
 
 
 def remark(text: str) -> None:
