@@ -2,9 +2,10 @@
 the annotation.
 """
 
+import functools
 import itertools
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -98,7 +99,8 @@ def score_explanation(
     the first; and `expert`, a union of parts or one of them, wholly and with the selected regions;
     `others` with those of the headline selection `confused` as well.
     """
-    there = [name for name in maps.data_vars if arrays.has(maps, name, case, target)]
+    names = map(str, maps.data_vars)
+    there = [name for name in names if arrays.has(maps, name, case, target)]
     heat = torch.stack([torch.from_numpy(arrays.pick(maps, name, case, target)) for name in there])
     empty = {
         name
@@ -118,25 +120,33 @@ def score_explanation(
     if len(readers) > 1:
         found.append(score_readers(readers, scored["expert"]))
     for dataset in selected:
+        # none in a sweep of methods that did not explain this case
         names = [
             name for name in there if name in dataset and arrays.has(dataset, name, case, target)
         ]
-        # a sweep of methods that did not explain this case, or a class without a tuned threshold
-        if not names:
-            continue
-        chosen = np.stack([arrays.pick(dataset, name, case, target) for name in names], axis=1)
-        for (label, variant), one in zip(
-            json.loads(dataset.attrs["variants"]).items(), torch.from_numpy(chosen)
-        ):
-            own = {"selection": label.split(" ")[0], "setting": setting(variant["parameters"])}
-            found.append(
-                score_selections(one, names, expert, scored["expert"], box, empty).assign(**own)
-            )
-            if dataset is selected[0] and own["selection"] == scored.get("confused"):
-                for other in scored["others"]:
-                    told = score_selections(one, names, regions[other], other, box, empty)
-                    found.append(told[told["score"].isin(["iou", "iou-chance"])].assign(**own))
+        for own, regions_of in _selections(dataset, names, case, target):
+            headline = dataset is selected[0] and own["selection"] == scored.get("confused")
+            tables = [score_selections(regions_of, names, expert, scored["expert"], box, empty)]
+            for other in scored["others"] if headline else []:
+                rows = score_selections(regions_of, names, regions[other], other, box, empty)
+                tables.append(rows[rows["score"].isin(["iou", "iou-chance"])])
+            found += [table.assign(**own) for table in tables]
     return pd.concat(found)
+
+
+def _selections(
+    dataset: xr.Dataset, names: Sequence[str], case: str, target: str
+) -> Iterator[tuple[dict[str, str], Tensor]]:
+    """Each selection of a dataset: its columns `selection` and `setting`, and the regions of the
+    K maps `names`, bool (K, size, size).
+    """
+    if not names:
+        return
+    chosen = np.stack([arrays.pick(dataset, name, case, target) for name in names], axis=1)
+    variants = json.loads(dataset.attrs["variants"])
+    for (label, variant), regions in zip(variants.items(), torch.from_numpy(chosen)):
+        own = {"selection": label.split(" ")[0], "setting": setting(variant["parameters"])}
+        yield own, regions
 
 
 def score_maps(
@@ -258,9 +268,8 @@ def tuned_share(
         torch.stack([says_nowhere(one[(None, *inner(box))])[0] for one, box in zip(maps, boxes)]),
     )
     for share in shares:
-        chosen = without_padding(
-            lambda inner: select(inner, "relative-max", share=share), maps, boxes
-        )
+        above = functools.partial(select, method="relative-max", share=share)
+        chosen = without_padding(above, maps, boxes)
         each = zip(chosen, experts, boxes)
         overlaps = [
             score(from_square(one[None], box), torch.from_numpy(drawn)[None], "iou")
@@ -318,6 +327,7 @@ def hits_around(
         built = reference_regions.combine(
             reference_regions.around_mass(mass, spacing, **knobs), region
         )
+        assert built is not None, region
         known = ~np.isnan(np.array(where, float)).any(axis=1)
         hits = np.full(len(where), np.nan)
         hits[known] = crossed([place for place, told in zip(where, known) if told], [built])[:, 0]

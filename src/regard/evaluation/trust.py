@@ -235,7 +235,7 @@ def sane(
             steps = list(
                 sanity.cascade(*given, levels=settings["levels"], memory=settings["memory"], **own)
             )
-            for number, (lowest, again) in enumerate(steps):
+            for number, (_, again) in enumerate(steps):
                 yield from _similar("cascade", name, heat, again, f"{number + 1} of {len(steps)}")
             shown[name] = (
                 ("level", "y", "x"),
