@@ -158,14 +158,14 @@ def impute(
     found = gain * first + offset  # weights that sum to one know no scale and no offset
     if not grey.all():
         found[~grey] = _interpolated(images[~grey], mask[~grey], tolerance)
-    noise = [
+    drawn = [
         generator(seed, image, "imputation").standard_normal(tuple(image.shape[-2:]))
         for image in images
     ]
     noise = (
         NOISE
         * preprocessing.unit(model, images)
-        * torch.from_numpy(np.stack(noise)).to(found)[:, None]
+        * torch.from_numpy(np.stack(drawn)).to(found)[:, None]
     )
     return images * (1 - mask) + mask * (found + noise)
 

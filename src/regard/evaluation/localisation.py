@@ -99,8 +99,8 @@ def score_explanation(
     the first; and `expert`, a union of parts or one of them, wholly and with the selected regions;
     `others` with those of the headline selection `confused` as well.
     """
-    names = map(str, maps.data_vars)
-    there = [name for name in names if arrays.has(maps, name, case, target)]
+    stored = map(str, maps.data_vars)
+    there = [name for name in stored if arrays.has(maps, name, case, target)]
     heat = torch.stack([torch.from_numpy(arrays.pick(maps, name, case, target)) for name in there])
     empty = {
         name

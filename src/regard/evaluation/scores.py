@@ -3,6 +3,7 @@ zero.
 """
 
 import inspect
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -98,9 +99,10 @@ def _overlap(regions: Tensor, reference: Tensor, name: str) -> tuple[Tensor, Ten
         raise ValueError(
             f"{name} compares bool regions, not {regions.dtype}; select a region from the map first"
         )
-    return tuple(
+    both, selected, drawn = (
         each.sum(dim=(1, 2)).double() for each in (regions & reference, regions, reference)
     )
+    return both, selected, drawn
 
 
 def _defined(values: Tensor, selected: Tensor, drawn: Tensor, empty: float) -> Tensor:
@@ -185,7 +187,7 @@ def says_nothing(area: float) -> bool:
 
 
 # name -> function (maps or regions, reference, **parameters) -> (N,)
-SCORES = {
+SCORES: dict[str, Callable[..., Tensor]] = {
     "iou": iou,
     "dice": dice,
     "precision": precision,

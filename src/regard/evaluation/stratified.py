@@ -3,6 +3,7 @@ the border, and groups of cases.
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -29,7 +30,7 @@ BORDERS = [
 
 
 def dealt(
-    places: Sequence[np.ndarray],
+    places: Sequence[tuple[float, float]],
     masks: Sequence[np.ndarray | None],
     inside: np.ndarray,
     rows: pd.DataFrame,
@@ -46,10 +47,11 @@ def dealt(
     """
     kept = [
         at
-        for at in np.flatnonzero(inside)
-        if masks[at] is not None and masks[at].any() and not np.isnan(places[at][0])
+        for at in np.flatnonzero(inside).tolist()
+        if (mask := masks[at]) is not None and mask.any() and not np.isnan(places[at][0])
     ]
-    found = crossed([places[at] for at in kept], [masks[at] for at in kept])
+    regions = [mask for at in kept if (mask := masks[at]) is not None]
+    found = crossed([places[at] for at in kept], regions)
     groups = rows[within].iloc[kept] if within else None
     told = statistics.permuted(found, rows["patient"].iloc[kept], draws, seed, groups)
     return told | {"n_maps": len(kept), "n_cases": rows["case"].iloc[kept].nunique()}
@@ -104,12 +106,12 @@ def borders(
     for name, found in places.items():
         known = ~np.isnan(np.array(found, dtype=float)).any(axis=1)
         hits = np.full(len(found), np.nan)
-        for at in np.flatnonzero(known):
+        for at in np.flatnonzero(known).tolist():
             hits[at] = crossed([found[at]], [rings[shapes[at]]])[0, 0]
         share = statistics.mean_intervals(
             hits[:, None], np.asarray(patients), 1, 0, np.array([True])
         )
-        row = {"method": name, "kind": "null" if name in nulls else "method"}
+        row: dict[str, Any] = {"method": name, "kind": "null" if name in nulls else "method"}
         row |= dict(zip(("value", "ci_low", "ci_high"), (float(end[0]) for end in share)))
         row |= {
             "expected": area[known].mean() if known.any() else np.nan,

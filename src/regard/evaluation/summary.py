@@ -100,7 +100,7 @@ def summarise(
     return found.assign(lift=found["mean"] / found["chance"].where(found["chance"] > 0))[SUMMARY]
 
 
-def _means(block: _Block, common: Mapping[str, str], draws: int, seed: int) -> list[dict]:
+def _means(block: _Block, common: dict[str, str], draws: int, seed: int) -> list[dict]:
     """Rows of `summarise` for one block."""
     columns = _averaged(block)
     if not columns:

@@ -6,6 +6,7 @@ import inspect
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -102,7 +103,7 @@ def faithful(
             ]
     kind = str(hardware.precision(case.images.device, settings["precision"])).removeprefix("torch.")
     given = (evaluator(case.model, kind), case.images, case.targets)  # once, for the many curves
-    common = {"several": case.several, "precision": kind}
+    common: dict[str, Any] = {"several": case.several, "precision": kind}
     steps = np.linspace(0, 1, settings["steps"] + 1).tolist()
     for method, control, heat in asked:
         heat = heat.to(case.images)
@@ -150,14 +151,9 @@ def audited(
     marked, inside = masks[reference_regions.ARTEFACT], masks[expert]
     image = torch.zeros_like(inside)  # without the padding, which is never scored
     for row, name in enumerate(case.chosen["case"]):
-        image[
-            (
-                row,
-                *letterbox.inner(
-                    letterbox.letterbox(*table.loc[name, ["height", "width"]], image.shape[-1])
-                ),
-            )
-        ] = True
+        height, width = table.loc[name, ["height", "width"]]
+        down, across = letterbox.inner(letterbox.letterbox(height, width, image.shape[-1]))
+        image[row, down, across] = True
     filled = faithfulness.impute(case.images, marked.to(case.images.device), model=case.model)
     fall = faithfulness.removed(
         case.model, case.images, case.targets, marked.to(case.images.device)

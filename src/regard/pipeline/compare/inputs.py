@@ -120,7 +120,8 @@ class Inputs:
     @property
     def paper(self) -> Mapping[str, Any]:
         """What the paper of the study publishes; empty without one."""
-        return papers.PUBLISHED.get(self.settings["published"], {})
+        published: Mapping[str, Any] = papers.PUBLISHED
+        return published.get(self.settings["published"], {})
 
     @property
     def common(self) -> dict[str, str]:

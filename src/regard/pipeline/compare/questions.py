@@ -5,7 +5,7 @@ the maxima.
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -168,7 +168,7 @@ def rebuilt(inputs: Inputs, scores: pd.DataFrame, maxima: Maxima) -> pd.DataFram
             np.arange(values.shape[1]) < len(names),
         )
         for number, name in enumerate(names):
-            row = inputs.common | {"region": region, "built": label, "method": name}
+            row: dict[str, Any] = inputs.common | {"region": region, "built": label, "method": name}
             row |= dict(zip(("value", "ci_low", "ci_high"), (end[number] for end in ends)))
             row |= {"chance": ends[0][-1], "n_maps": int((~np.isnan(values[:, number])).sum())}
             rows.append(row)

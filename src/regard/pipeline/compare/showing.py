@@ -1,6 +1,6 @@
 """How the results of a stage are shown in its notebook: pictures, tables and sentences."""
 
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import pandas as pd
 from IPython.display import display
@@ -20,7 +20,7 @@ class Picture(NamedTuple):
     dpi: int = 150
 
 
-Shown = Picture | pd.DataFrame | Styler | str
+Shown: TypeAlias = Picture | pd.DataFrame | Styler | str
 
 
 def show(inputs: Inputs, *shown: Shown) -> None:

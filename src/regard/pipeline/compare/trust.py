@@ -108,7 +108,7 @@ def randomised(inputs: Inputs, maxima: Maxima) -> Picture:
     heat_maps = {str(name): maps[name].to_numpy() for name in maps.data_vars}
     image = images.sel(case=case).to_numpy()
     return Picture(
-        map_figures.cascade(image, heat_maps, maps["level"].to_numpy(), outline),
+        map_figures.cascade(image, heat_maps, maps["level"].to_numpy().tolist(), outline),
         "cascade.png",
         f"Maps of case {case} as more and more layers of the network are re-initialised, a row "
         "for each method.",
