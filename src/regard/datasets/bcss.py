@@ -65,7 +65,9 @@ def read(folder: Path | str, tile: int = 512) -> Cases:
         return found
 
     def describe(image: Path) -> dict[str, str]:
-        patient, site, microns = NAME.fullmatch(image.stem).groups()
+        match = NAME.fullmatch(image.stem)
+        assert match is not None  # checked above
+        patient, site, microns = match.groups()
         return {"patient": patient, "site": site, "pixel_mm": f"{float(microns) / 1000:g}"}
 
     return tiles.cut(images, masks, tile, describe)

@@ -140,20 +140,22 @@ def read_masks(folder: Path | str) -> Cases:
     """
     folder = Path(folder)
     images, masks = files.pairs(folder / "images", folder / "masks")
-    labels = []
+    labels, patients = [], []
     for image, mask in files.progress(list(zip(images, masks))):
-        if not MASK_NAME.fullmatch(image.stem):
+        named = MASK_NAME.fullmatch(image.stem)
+        if not named:
             raise ValueError(
                 f"{image} is not named after patient, side, kind and view, as P108_L_DM_CC is"
             )
         drawn = _coloured(mask, image)
         if not any(found.any() for found in drawn.values()):
             raise ValueError(f"{mask} is empty, so its class is not known")
+        patients.append(named[1])
         labels.append(next(name for name in COLOURS if drawn[name].any()))
     rows = list(zip(images, masks))
     table = files.cases_table(
         case=[files.case_name(image.stem) for image in images],
-        patient=[MASK_NAME.fullmatch(image.stem)[1] for image in images],
+        patient=patients,
         image=[image.name for image in images],
         label=labels,
         reference="reader",

@@ -12,7 +12,10 @@ from regard.data.inputs.words import quoted, remark
 from regard.datasets import files, pixels
 from regard.datasets.coded import Coded
 
-SHAPES = {"box": (annotations.box, 4), "circle": (annotations.circle, 3)}
+SHAPES: dict[str, tuple[Callable[..., np.ndarray], int]] = {
+    "box": (annotations.box, 4),
+    "circle": (annotations.circle, 3),
+}
 
 
 Load = Callable[[], np.ndarray]

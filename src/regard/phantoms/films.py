@@ -6,6 +6,8 @@ Source
     Attenuation ICRU Report 44, 1989 (orders of magnitude at the effective energy of a chest film).
 """
 
+from typing import Any
+
 import numpy as np
 from scipy import ndimage
 
@@ -14,7 +16,7 @@ from regard.phantoms.projection import SIZE, pixels
 
 # Film or detector: side of a pixel (mm), local equalisation, edge enhancement, noise, grey level of
 # the lung and bone.
-SITES = {
+SITES: dict[str, dict[str, Any]] = {
     "A": dict(
         pixel=(2.12, 2.38), equalise=0.15, edges=0.25, noise=0.014, black=0.26, contrast=0.64
     ),

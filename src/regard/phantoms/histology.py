@@ -19,6 +19,7 @@ Sources
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from scipy import ndimage
@@ -64,7 +65,7 @@ RUIFROK = np.array([[0.650, 0.704, 0.286], [0.072, 0.990, 0.105]])
 MACENKO = np.array([[0.5626, 0.7201, 0.4062], [0.2159, 0.8012, 0.5581]])
 # Laboratories: share of the second pair of stain vectors, strength of either stain, sigma of the
 # blur (um), side of a pixel (um), and the colour of an empty slide.
-SITES = {
+SITES: dict[str, dict[str, Any]] = {
     "A": dict(
         mix=0.45, haematoxylin=0.95, eosin=0.80, blur=0.70, pixel=1.00, white=(244, 242, 245)
     ),

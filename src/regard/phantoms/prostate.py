@@ -17,6 +17,7 @@ Sources
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from scipy import ndimage
@@ -79,7 +80,7 @@ CYTOPLASM = {
 
 # Scanners: side of a pixel, colour of empty glass, stain vectors (red, green, blue), blur (sigma in
 # pixels).
-SITES = {
+SITES: dict[str, dict[str, Any]] = {
     "A": dict(
         pixel=2.0,
         white=(243, 239, 244),
@@ -165,7 +166,7 @@ def sample(rng: np.random.Generator) -> dict:
         )
         for _ in range(int(choose(rng, SLIDES)))
     ]
-    tiles = [
+    tiles: list[dict[str, Any]] = [
         dict(
             slide=int(rng.integers(len(slides))),
             artefact=choose(rng, ARTEFACTS),

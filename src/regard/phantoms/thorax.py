@@ -107,8 +107,8 @@ def anatomy(rng: np.random.Generator, patient: dict[str, Any]) -> Body:
     depth = _lung_depth(frame, lungs, lung, half_depth)
     marks = {name: getattr(lungs, name) for name in LANDMARKS}
     marks |= dict(base=lungs.apex + lungs.height, width=habitus["width"], clavicle=0.0, ap=ap)
-    empty = np.zeros((4, *lung.shape), np.float32)
-    body = Body(frame, soft, lung, lungs.level, depth, *empty, marks)
+    bone, vessels, extra, metal = np.zeros((4, *lung.shape), np.float32)
+    body = Body(frame, soft, lung, lungs.level, depth, bone, vessels, extra, metal, marks)
     add_bones(rng, frame, body.bone, marks, ripple, ap)
     _add_mediastinum(rng, body)
     _add_vessels(rng, body)

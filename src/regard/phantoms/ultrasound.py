@@ -14,6 +14,7 @@ Sources
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from scipy import ndimage
@@ -87,7 +88,7 @@ ATTENUATION = {
 
 # Scanner presets: centre frequency (MHz), depths of field (mm), dynamic range (dB), focus (share of
 # the depth), f-number, compounded looks, white level (dB above fat).
-SITES = {
+SITES: dict[str, dict[str, Any]] = {
     "A": dict(
         frequency=9.0,
         depths=(35, 40),
