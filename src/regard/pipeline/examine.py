@@ -55,6 +55,22 @@ def run(study: str, target: Path) -> None:
             (case.chosen, said, values)
             for said, values in trust.audited(case, maps, drawn, table, folder, settings)
         ]
+    rows, points = _rows(every)
+    values = pd.concat(rows).assign(
+        study=study, data=maps.attrs["data"], profile=settings["profile"]
+    )
+    tables.write(values, target / "values.csv")
+    tables.write(pd.DataFrame(points), target / "curves.csv")
+    tables.write(trust.means(values, settings["draws"], settings["seed"]), target / "trust.csv")
+
+
+def _rows(
+    every: Sequence[tuple[pd.DataFrame, dict, Tensor]],
+) -> tuple[list[pd.DataFrame], list[dict]]:
+    """The values as rows of values.csv, one per map and measure, and the points of the mean curves.
+
+    A curve enters the rows as its area, or as its mean where the measure has no area.
+    """
     rows, points = [], []
     for chosen, said, values in every:
         if "shares" in said:
@@ -73,12 +89,7 @@ def run(study: str, target: Path) -> None:
                 **said, value=values.double().cpu().numpy()
             )
         )
-    values = pd.concat(rows).assign(
-        study=study, data=maps.attrs["data"], profile=settings["profile"]
-    )
-    tables.write(values, target / "values.csv")
-    tables.write(pd.DataFrame(points), target / "curves.csv")
-    tables.write(trust.means(values, settings["draws"], settings["seed"]), target / "trust.csv")
+    return rows, points
 
 
 def expose(study: str, honest: str) -> pd.DataFrame:

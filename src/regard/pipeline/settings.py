@@ -45,42 +45,50 @@ def shape(params: Mapping) -> None:
         raise ValueError(
             f"params.yaml: `seed` must be a whole number, 0 or more, not {params['seed']!r:.100}"
         )
-    asked = {
+    overrides = {
         f"profiles, {name}": blocks
         for name, blocks in params["profiles"].items()
         if blocks is not None
     }
     for name, entries in params["studies"].items():
-        if entries is None:
-            raise ValueError(
-                f"params.yaml: study {name!r} is empty; it needs a `root`, or another study it is "
-                "`like`"
-            )
-        _is_block(entries, f"study {name!r}")
-        if not isinstance(entries.get("like", ""), str | None):
-            raise ValueError(
-                f"params.yaml: study {name!r}: `like` must be the name of a study, not "
-                f"{entries['like']!r:.100}"
-            )
-        _known(
-            entries,
-            {*STAGES, *STUDY, *project.COMMON, *itertools.chain(*project.TOLD.values())},
-            f"study {name!r}",
-        )
-        asked[f"study {name!r}"] = {stage: entries[stage] for stage in STAGES if stage in entries}
-        own = entries.get("profiles", {})
-        _is_block(own, f"study {name!r}, profiles")
-        asked |= {
-            f"study {name!r}, profiles, {profile}": blocks
-            for profile, blocks in own.items()
-            if blocks is not None
-        }
-    for where, blocks in asked.items():
+        overrides |= _overrides(name, entries)
+    for where, blocks in overrides.items():
         _is_block(blocks, where)
         _known(blocks, {*STAGES}, where)
         for stage, block in blocks.items():
             _is_block(block, f"{where}, {stage}")
             _known(block, {*params[stage]}, f"{where}, {stage}")
+
+
+def _overrides(name: str, entries: Mapping | None) -> dict[str, Mapping]:
+    """The blocks of stages that a study sets, and each of its profiles, by where they stand.
+
+    Raises KeyError or ValueError for an empty study and for entries that nothing reads.
+    """
+    if entries is None:
+        raise ValueError(
+            f"params.yaml: study {name!r} is empty; it needs a `root`, or another study it is "
+            "`like`"
+        )
+    _is_block(entries, f"study {name!r}")
+    if not isinstance(entries.get("like", ""), str | None):
+        raise ValueError(
+            f"params.yaml: study {name!r}: `like` must be the name of a study, not "
+            f"{entries['like']!r:.100}"
+        )
+    _known(
+        entries,
+        {*STAGES, *STUDY, *project.COMMON, *itertools.chain(*project.TOLD.values())},
+        f"study {name!r}",
+    )
+    found = {f"study {name!r}": {stage: entries[stage] for stage in STAGES if stage in entries}}
+    own = entries.get("profiles", {})
+    _is_block(own, f"study {name!r}, profiles")
+    return found | {
+        f"study {name!r}, profiles, {profile}": blocks
+        for profile, blocks in own.items()
+        if blocks is not None
+    }
 
 
 def _is_block(value: object, where: str) -> None:
@@ -328,70 +336,106 @@ def targets(settings: Mapping) -> tuple[list[str], str]:
     shortcut that do not go with them.
     """
 
-    def refuse(reason: str):
-        raise ValueError(f"params.yaml: study {settings['study']!r}, prepare: {reason}")
+    _check_names(settings)
+    classes = settings["findings"] or settings["labels"]
+    _check_regions(settings)
+    _check_shortcut(settings, classes)
+    return classes, "findings" if settings["findings"] else "label"
 
+
+def _refusal(settings: Mapping, reason: str) -> ValueError:
+    return ValueError(f"params.yaml: study {settings['study']!r}, prepare: {reason}")
+
+
+def _check_names(settings: Mapping) -> None:
+    """Raise ValueError for lists of labels, findings and structures that contradict each other."""
     for key in ("labels", "excluded_labels", "findings", "structures"):
         value = settings[key]
         if not isinstance(value, list) or not all(isinstance(name, str) and name for name in value):
-            refuse(
+            raise _refusal(
+                settings,
                 f"`{key}` must be a list of names (text: a number or yes needs quotes), not "
-                f"{value!r}"
+                f"{value!r}",
             )
         if len(set(value)) != len(value):
-            refuse(f"`{key}` names something twice: {', '.join(value)}")
-    labels, findings, structures = settings["labels"], settings["findings"], settings["structures"]
+            raise _refusal(settings, f"`{key}` names something twice: {', '.join(value)}")
+    labels, findings = settings["labels"], settings["findings"]
     if bool(findings) == bool(labels):
-        refuse(
+        raise _refusal(
+            settings,
             "either `labels` or `findings` must be named, and not both (a list taken over by "
-            "`like` is emptied with [])"
+            "`like` is emptied with [])",
         )
     if labels and len(labels) < 2:
-        refuse(f"`labels` must be two or more, the negative one first, not {labels}")
+        raise _refusal(
+            settings, f"`labels` must be two or more, the negative one first, not {labels}"
+        )
     if findings and settings["excluded_labels"]:
-        refuse("`excluded_labels` goes with `labels`, not with `findings` (emptied with [])")
+        raise _refusal(
+            settings, "`excluded_labels` goes with `labels`, not with `findings` (emptied with [])"
+        )
     for name in findings:
         if name in cases.RESERVED:
-            refuse(
+            raise _refusal(
+                settings,
                 f"a finding cannot be called {name!r}, a column of cases.csv with a meaning of "
-                "its own"
+                "its own",
             )
 
+
+def _check_regions(settings: Mapping) -> None:
+    """Raise ValueError for structures, a rule and an expert's region that do not go together."""
+    findings, structures = settings["findings"], settings["structures"]
     rule, expert = settings["regions"], settings["expert"]
     if rule not in reference_regions.RULES:
-        refuse(f"`regions` is {rule!r}; known are {', '.join(reference_regions.RULES)}")
+        raise _refusal(
+            settings, f"`regions` is {rule!r}; known are {', '.join(reference_regions.RULES)}"
+        )
     if not structures:
-        refuse("`structures` is empty: there is nothing to compare with")
+        raise _refusal(settings, "`structures` is empty: there is nothing to compare with")
     for name in structures:
         if name in TAKEN or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", name):
-            refuse(
+            raise _refusal(
+                settings,
                 f"a structure cannot be called {name!r}: letters, digits, '_' and '-', and none "
-                f"of {', '.join(TAKEN)}"
+                f"of {', '.join(TAKEN)}",
             )
     if rule == "mass" and len(structures) != 1:
-        refuse(
-            f"`regions: mass` builds its regions around one structure, not {', '.join(structures)}"
+        raise _refusal(
+            settings,
+            f"`regions: mass` builds its regions around one structure, not {', '.join(structures)}",
         )
     if (expert == "finding") != (rule == "findings"):
-        refuse(
+        raise _refusal(
+            settings,
             "`expert: finding` and `regions: findings` go together, each finding having a region "
-            "of its own"
+            "of its own",
         )
     if rule == "findings" and not findings:
-        refuse("`regions: findings` is for a study with `findings`; this one has `labels`")
+        raise _refusal(
+            settings, "`regions: findings` is for a study with `findings`; this one has `labels`"
+        )
     if rule == "findings" and (missing := [name for name in findings if name not in structures]):
-        refuse(f"`structures` lacks the finding {missing[0]!r}, so it would have no region")
+        raise _refusal(
+            settings, f"`structures` lacks the finding {missing[0]!r}, so it would have no region"
+        )
     if not expert:
-        refuse("`expert` is empty: name the region that the expert would point at")
+        raise _refusal(
+            settings, "`expert` is empty: name the region that the expert would point at"
+        )
     reference_regions.check_parts(
         expert,
         reference_regions.names(rule, structures),
         f"study {settings['study']!r}, prepare, expert",
     )
 
+
+def _check_shortcut(settings: Mapping, classes: Sequence[str]) -> None:
+    """Raise ValueError for a shortcut without a strength, or one that follows no class."""
     strength, followed = settings["shortcut"], settings["shortcut_finding"]
     if isinstance(strength, bool) or not isinstance(strength, int | float):
-        refuse(f"`shortcut` must be a number, 0 for none, not {strength!r}")
-    if followed and followed not in (findings or labels):
-        refuse(f"`shortcut_finding` is {followed!r}; known are {', '.join(findings or labels)}")
-    return findings or labels, "findings" if findings else "label"
+        raise _refusal(settings, f"`shortcut` must be a number, 0 for none, not {strength!r}")
+    if followed and followed not in classes:
+        raise _refusal(
+            settings, f"`shortcut_finding` is {followed!r}; known are {', '.join(classes)}"
+        )

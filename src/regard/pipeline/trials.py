@@ -3,6 +3,7 @@ from other seeds.
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -17,6 +18,16 @@ from regard.models.preprocessing import preprocessing
 from regard.pipeline import settings as checks
 
 STARTS = ("transfer", "scratch")
+FITTING = (  # settings of the stage train that `training.fit` takes
+    "epochs",
+    "learning_rate",
+    "weight_decay",
+    "batch",
+    "patience",
+    "class_weights",
+    "blank",
+    "augment",
+)
 
 
 def run(
@@ -45,59 +56,15 @@ def run(
         )
     augmentation.check(settings["augment"])
     device, rows = hardware.deterministic(), []
-    keys = (
-        "epochs",
-        "learning_rate",
-        "weight_decay",
-        "batch",
-        "patience",
-        "class_weights",
-        "blank",
-        "augment",
-    )
-    fitting = {key: settings[key] for key in keys} | {
-        "dtype": hardware.precision(device, settings["precision"])
-    }
-    scale = preprocessing(*(settings[key] for key in ("mean", "std", "range")))
     for draw, found in _sets(prepare, draws):
         images = torch.from_numpy(letterbox.squares([*found.images], prepare["size"]))
         targets = training.targets(found.table, classes, kind)
         split = found.split(prepare["seed"], strata=prepare["findings"] or ["label"]).to_numpy()
-        test = split == "test"
+        data = _Data(images, targets, split, classes, kind)
         for seed in seeds or [settings["seed"]]:
             for start in starts:
-                weights = settings["weights"] if start == "transfer" else None
-                form = (settings["width"], settings["pool"])
-                model = backbones.build(
-                    settings["backbone"],
-                    len(classes),
-                    weights,
-                    *form,
-                    seed=seed,
-                    preprocessing=scale,
-                ).to(device)
-                frozen = settings["frozen"] and start == "transfer"
-                history = training.fit(
-                    model,
-                    images,
-                    targets,
-                    split,
-                    frozen=frozen,
-                    seed=seed,
-                    classes=classes,
-                    **fitting,
-                )
-                scores = training.probabilities(training.predict(model, images[test]), kind)
-                areas = {
-                    classes[at]: auroc(positive, score)
-                    for at, positive, score in one_against_rest(targets[test], scores)
-                }
-                common = {
-                    "draw": draw,
-                    "seed": seed,
-                    "start": start,
-                    "epoch": int(history["tune_loss"].idxmin()),
-                }
+                areas, epoch = _trial(data, settings, seed, start, device)
+                common = {"draw": draw, "seed": seed, "start": start, "epoch": epoch}
                 rows += [common | {"target": name, "auroc": area} for name, area in areas.items()]
                 said = ", ".join(f"{name} {area:.3f}" for name, area in areas.items())
                 report(
@@ -105,6 +72,49 @@ def run(
                     f"{np.mean(list(areas.values())):.3f})"
                 )
     return pd.DataFrame(rows)[["draw", "seed", "start", "target", "auroc", "epoch"]]
+
+
+class _Data(NamedTuple):
+    """What the networks of one draw are trained and tested on."""
+
+    images: torch.Tensor
+    targets: torch.Tensor
+    split: np.ndarray
+    classes: list[str]
+    kind: str
+
+
+def _trial(
+    data: _Data, settings: dict, seed: int, start: str, device: torch.device
+) -> tuple[dict[str, float], int]:
+    """Train one network; its test AUROC for each class, and the epoch that was kept."""
+    model = backbones.build(
+        settings["backbone"],
+        len(data.classes),
+        settings["weights"] if start == "transfer" else None,
+        settings["width"],
+        settings["pool"],
+        seed=seed,
+        preprocessing=preprocessing(*(settings[key] for key in ("mean", "std", "range"))),
+    ).to(device)
+    history = training.fit(
+        model,
+        data.images,
+        data.targets,
+        data.split,
+        frozen=settings["frozen"] and start == "transfer",
+        seed=seed,
+        classes=data.classes,
+        dtype=hardware.precision(device, settings["precision"]),
+        **{key: settings[key] for key in FITTING},
+    )
+    test = data.split == "test"
+    scores = training.probabilities(training.predict(model, data.images[test]), data.kind)
+    areas = {
+        data.classes[at]: auroc(positive, score)
+        for at, positive, score in one_against_rest(data.targets[test], scores)
+    }
+    return areas, int(history["tune_loss"].idxmin())
 
 
 def _sets(prepare: dict, draws: Sequence[int]) -> Iterable[tuple[object, cases.Cases]]:
