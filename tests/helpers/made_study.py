@@ -73,7 +73,7 @@ def study(
     if kind == "label":
         table["label"] = np.array(classes)[truth]
     else:
-        for at, name in enumerate(classes):
+        for name in classes:
             table[name] = np.where(random.random(CASES) < 0.3, np.nan, random.integers(0, 2, CASES))
     if reports:
         table["report"] = [reports[value % len(reports)] for value in truth]

@@ -15,8 +15,8 @@ from scipy import ndimage
 from scipy.stats import chi2_contingency
 
 from regard import phantoms
-from regard.phantoms import glands as phantoms_glands
 from regard.phantoms import gland_layouts, prostate
+from regard.phantoms import glands as phantoms_glands
 
 COMMITTED = ROOT / "data" / "prostate"
 STRUCTURES = ["benign_gland", "stroma", "tumour"]
@@ -249,7 +249,8 @@ def test_growth_and_border_set_the_arrangement():
             rng = np.random.default_rng([6, index])
             tile = prostate.sample(rng)["tiles"][0] | {"signs": TYPICAL | signs}
             focus = (
-                gland_layouts.arrange(rng, tile, {"height": 17.0}, 1.0)[0].kind == phantoms_glands.FOCUS
+                gland_layouts.arrange(rng, tile, {"height": 17.0}, 1.0)[0].kind
+                == phantoms_glands.FOCUS
             )
             groups, _ = ndimage.label(focus)
             largest.setdefault(str(signs), []).append(np.bincount(groups.ravel())[1:].max())

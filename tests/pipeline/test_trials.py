@@ -1,5 +1,7 @@
 """Trials: other draws and seeds of a study, each network alone, with the study's own settings."""
 
+from pathlib import Path
+
 import pytest
 import yaml
 from conftest import make_cases
@@ -63,8 +65,8 @@ def test_an_unknown_start_is_named(study):
 
 
 def test_what_a_trial_could_not_honour_is_refused(study):
-    params = yaml.safe_load(open("params.yaml"))
+    params = yaml.safe_load(Path("params.yaml").read_text("utf-8"))
     params["studies"]["ultrasound"]["prepare"]["shortcut"] = 0.9
-    open("params.yaml", "w").write(yaml.safe_dump(params))
+    Path("params.yaml").write_text(yaml.safe_dump(params), "utf-8")
     with pytest.raises(ValueError, match="'ultrasound' has `train: false` or a `shortcut`"):
         trials.run(study)

@@ -15,14 +15,14 @@ from pathlib import Path
 
 # The one grammar with which jsonschema would check internationalised web addresses takes longer to
 # build than everything else a stage imports, and notebooks hold none.
-sys.modules.setdefault("rfc3987_syntax", None)
+sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
 
 import nbformat  # noqa: E402
 import yaml  # noqa: E402
 from filelock import FileLock, Timeout  # noqa: E402
 
 from regard.core import project  # noqa: E402
-from regard.pipeline import settings
+from regard.pipeline import settings  # noqa: E402
 
 _ADDRESS = re.compile(
     r" at 0x[0-9a-f]+"
