@@ -12,10 +12,6 @@ from IPython.core.inputtransformer2 import TransformerManager
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9]_*.ipynb"), key=lambda path: path.stem)
 LINES, CHARACTERS, WORDS = 8, 90, 120  # of a code cell; of a line of code; of a line of markdown
 CELLS = {"5_compare": 15}  # at most so many code cells
-NOT_YET = {  # notebooks that do not obey yet; each leaves this set when it is rewritten
-    "1_prepare",
-    "3_attribute",
-}
 COMPREHENSIONS = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
 FUNCTIONS = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef
 
@@ -46,8 +42,6 @@ def test_cells_are_short_and_define_no_functions(path):
             found[cell.id] = [f"{len(long[0])} characters: {long[0]}"]
     if len(code) > CELLS.get(path.stem, len(code)):
         found["notebook"] = [f"{len(code)} code cells"]
-    if found and path.stem in NOT_YET:
-        pytest.skip("not rewritten yet")
     assert not found, "\n".join(
         f"{name}: {rule}" for name, rules in found.items() for rule in rules
     )
@@ -61,8 +55,6 @@ def test_cells_are_numbered_in_order(path):
 
 @pytest.mark.parametrize("path", NOTEBOOKS[1:-1], ids=lambda path: path.stem)
 def test_every_stage_opens_its_folders_alike(path):
-    if path.stem in NOT_YET:
-        pytest.skip("not rewritten yet")
     cells = [c.source for c in nbformat.read(path, as_version=4).cells if c.cell_type == "code"]
     parameters = dict(line.split("#")[0].strip().split(" = ") for line in cells[0].splitlines())
     assert set(parameters) == {"study", "output"} and parameters["output"] == '""'

@@ -11,7 +11,7 @@ import xarray as xr
 from regard import selection
 from regard.core import arrays
 from regard.data import reference_regions
-from regard.pipeline import select
+from regard.pipeline import map_sheets, select
 
 SIZE = 32
 RULES = selection.variants({"otsu": {}, "top-area": {"area": 0.1}})
@@ -36,7 +36,7 @@ def given(tmp_path) -> select.Study:
     for case in ("c0", "c1"):
         reference_regions.write({"expert": mask}, tmp_path / "outlines", case)
     table = pd.DataFrame({"height": SIZE // 2, "width": SIZE}, index=["c0", "c1"])
-    tuning = maps[["gradient"]].drop_vars(["case", "subset"])
+    tuning = maps[["gradient"]]
     return select.Study(maps, tuning, table, tmp_path / "outlines", torch.device("cpu"))
 
 
@@ -97,6 +97,6 @@ def test_examples_and_their_titles(given):
     }
     found = select.examples(pd.DataFrame(rows), given)
     assert list(found["case"]) == ["c0"], "c1 is not in the subset"
-    assert select.title(next(found.itertuples())) == "malignant\ncalled malignant"
+    assert map_sheets.titles(found) == ["malignant\ncalled malignant"]
     missed = found.assign(target_role="finding", correct=False)
-    assert select.title(next(missed.itertuples())) == "malignant\nmissed"
+    assert map_sheets.titles(missed) == ["malignant\nmissed"]

@@ -19,6 +19,7 @@ from regard.data import letterbox, reference_regions
 from regard.data.letterbox import Letterbox
 from regard.evaluation import localisation, scores
 from regard.figures import maps as map_figures
+from regard.pipeline import map_sheets
 
 TUNED = {"relative-max@tuned": {"method": "relative-max", "parameters": {"share": "tuned"}}}
 THRESHOLDS = ["method", "target", "maps", "share", "mean IoU on tuning cases", "at the edge"]
@@ -256,13 +257,6 @@ def examples(explanations: pd.DataFrame, given: Study) -> pd.DataFrame:
     return rows[inside].groupby("label").head(1)
 
 
-def title(row: Any) -> str:
-    """What stands above an example: its class, and what the network predicted."""
-    if row.target_role == "finding":
-        return f"{row.label}\n{'called' if row.correct else 'missed'}"
-    return f"{row.label}\ncalled {row.target}"
-
-
 def figure(
     name: str, chosen: xr.Dataset, shown: pd.DataFrame, images: xr.DataArray, given: Study
 ) -> Figure:
@@ -275,6 +269,6 @@ def figure(
             f"{name}\n{label}": [arrays.pick(chosen, name, *key, selection=label) for key in keys]
             for label in chosen["selection"].to_numpy()
         },
-        [title(row) for row in shown.itertuples()],
+        map_sheets.titles(shown),
         [mask if mask is None else letterbox.mask_to_square(mask, box) for mask, box in drawn],
     )
