@@ -13,6 +13,7 @@ set of either is a test patient here. A pixel size is not given.
 """
 
 import re
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -119,9 +120,7 @@ def _cases(found: dict[str, dict], tested: set[str]) -> Cases:
         report=["; ".join(row["words"]) for row in rows],
         reference="reader",
     )
-    regions = {
-        name: Lazy(lambda row, name=name: _drawn(row, name), rows) for name in KINDS.values()
-    }
+    regions = {name: Lazy(partial(_drawn, structure=name), rows) for name in KINDS.values()}
     return Cases(table, Lazy(lambda row: pixels.dicom(row["image"]), rows), regions)
 
 

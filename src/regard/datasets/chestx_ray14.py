@@ -9,6 +9,7 @@ where a box was drawn and is not annotated elsewhere. "Infiltrate" of the boxes 
 "Infiltration". Images were scaled to a square, so there is no one pixel size.
 """
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -129,7 +130,6 @@ def _cases(rows: list[tuple], boxes: Boxes, boxed: Path, tested: set[str]) -> Ca
     )
     boxed_findings = [name for name in FINDINGS if any(finding == name for _, finding in boxes)]
     regions = {
-        files.column_name(name): Lazy(lambda row, name=name: drawn(row, name), rows)
-        for name in boxed_findings
+        files.column_name(name): Lazy(partial(drawn, finding=name), rows) for name in boxed_findings
     }
     return Cases(table, Lazy(lambda row: pixels.image(row[3], grey=True), rows), regions)

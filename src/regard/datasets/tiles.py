@@ -3,7 +3,7 @@ another structure.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -77,10 +77,11 @@ def cut(
             None if whole is None else whole[place[1] : place[1] + tile, place[2] : place[2] + tile]
         )
 
+    def mask_of(place: tuple[Path, int, int], name: str) -> np.ndarray | None:
+        return part_of(masks_of(place[0]).get(name), place)
+
     regions = {
-        name: Lazy(lambda place, name=name: part_of(masks_of(place[0]).get(name), place), places)
-        for name in structures
-        if name != OUTSIDE
+        name: Lazy(partial(mask_of, name=name), places) for name in structures if name != OUTSIDE
     }
     table = files.cases_table(**{name: [row[name] for row in rows] for name in rows[0]})
     return Cases(table, Lazy(lambda place: part_of(image_of(place[0]), place), places), regions)

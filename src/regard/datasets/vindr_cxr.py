@@ -12,6 +12,7 @@ single box in the set have a label and no region.
 """
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -144,10 +145,10 @@ def _cases(rows: list[dict], chosen: list[str], local: list[str], readers: bool)
     )
     regions = {}
     for name in local:
-        regions[files.column_name(name)] = Lazy(lambda row, name=name: _agreed(row, name), rows)
+        regions[files.column_name(name)] = Lazy(partial(_agreed, finding=name), rows)
         for at in range(max(len(row["readers"]) for row in rows) if readers else 0):
             regions[f"{files.column_name(name)}-{at + 1}"] = Lazy(
-                lambda row, name=name, at=at: _own(row, name, at), rows
+                partial(_own, finding=name, at=at), rows
             )
     return Cases(table, Lazy(lambda row: pixels.image(row["path"], grey=True), rows), regions)
 

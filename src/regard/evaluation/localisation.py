@@ -253,7 +253,10 @@ def score_readers(readers: Sequence[np.ndarray], name: str) -> pd.DataFrame:
 
 
 def tuned_share(
-    maps: Tensor, experts: Sequence[np.ndarray], boxes: Sequence[Letterbox], shares: Sequence[float]
+    maps: Tensor,
+    experts: Sequence[np.ndarray | None],
+    boxes: Sequence[Letterbox],
+    shares: Sequence[float],
 ) -> tuple[float, list[float]]:
     """Of `shares` of each map's maximum, ascending, the one whose regions
     (`selection.relative_max`) have the largest mean IoU with the expert's, the lowest of several,

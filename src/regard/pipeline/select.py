@@ -4,6 +4,7 @@ tuned on the tuning patients.
 
 import json
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -129,7 +130,7 @@ def write_sweep(given: Study, settings: Settings, folder: Path) -> str:
     headline = selection.variants(settings["selections"])
     every = selection.variants(settings["selections"], settings["sweep"])
     swept = {label: variant for label, variant in every.items() if label not in headline}
-    names = [name for name in given.maps.data_vars if name in settings["swept"]]
+    names = [str(name) for name in given.maps.data_vars if name in settings["swept"]]
     if not names:
         return "no map is swept in this study"
     slow = {
@@ -188,7 +189,7 @@ def write_tuned(given: Study, thresholds: pd.DataFrame, path: Path) -> None:
                 continue
             heat_maps = torch.from_numpy(given.maps[name].to_numpy()[places])
             made[0, places] = letterbox.without_padding(
-                lambda inner, share=share: selection.select(inner, "relative-max", share=share),
+                partial(selection.select, method="relative-max", share=share),
                 heat_maps,
                 [boxes[place] for place in places],
             ).numpy()

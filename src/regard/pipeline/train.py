@@ -89,7 +89,9 @@ def networks(settings: Settings, kind: str) -> dict[str, dict]:
     return found
 
 
-def built(settings: Settings, classes: list[str], device: torch.device, **own: Any) -> nn.Module:
+def built(
+    settings: Settings, classes: list[str], device: torch.device, **own: Any
+) -> nn.Sequential:
     """A network before training; own: settings that differ from the study's."""
     scale = preprocessing.preprocessing(*(settings[key] for key in ("mean", "std", "range")))
     return backbones.build(
@@ -111,7 +113,7 @@ def _fitting(settings: Settings, classes: list[str], device: torch.device) -> di
 
 def trained(
     study: Prepared, settings: Settings, device: torch.device
-) -> tuple[dict[str, nn.Module], pd.DataFrame]:
+) -> tuple[dict[str, nn.Sequential], pd.DataFrame]:
     """Every network of `networks`, trained, in evaluation mode; and the losses by epoch.
 
     Parameters
@@ -188,7 +190,7 @@ def show_losses(history: pd.DataFrame) -> None:
     _show(figure, "Training and tuning loss by epoch for each network.")
 
 
-def probabilities(models: Mapping[str, nn.Module], study: Prepared) -> dict[str, np.ndarray]:
+def probabilities(models: Mapping[str, nn.Sequential], study: Prepared) -> dict[str, np.ndarray]:
     """Per network the probability of each class or finding of every case, float64 (N, classes)."""
     return {
         name: training.probabilities(training.predict(model, study.images), study.kind)
@@ -224,7 +226,7 @@ def out_of_fold(
         print("out of fold: not run")
         return None
 
-    def build() -> nn.Module:
+    def build() -> nn.Sequential:
         return built(settings, study.classes, device)
 
     found = training.out_of_fold(
@@ -367,7 +369,7 @@ def outlook(listed: pd.DataFrame, study: Prepared) -> list[str]:
 
 
 def write_network(
-    path: Path, model: nn.Module, cuts: np.ndarray | None, study: Prepared, settings: Settings
+    path: Path, model: nn.Sequential, cuts: np.ndarray | None, study: Prepared, settings: Settings
 ) -> None:
     """Write the explained network with what its users must know of it."""
     backbones.write(
