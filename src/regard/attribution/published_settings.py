@@ -13,7 +13,7 @@ Its lrp.z and lrp.alpha_2_beta_1 have no settings (`lrp-z`, `lrp-alpha2beta1`), 
 rules made its tables it does not say.
 """
 
-PRESETS = {
+PRESETS: dict[str, dict[str, dict]] = {
     "alam-2023": {
         "lime": {"evaluations": 1000, "superpixels": "quickshift", "fill": 0.0},
         "shap": {

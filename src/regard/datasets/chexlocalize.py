@@ -11,6 +11,7 @@ given.
 """
 
 import re
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -108,8 +109,7 @@ def _cases(rows: list[tuple]) -> Cases:
         reference="reader",
     )
     regions = {
-        files.column_name(name): Lazy(lambda row, name=name: _drawn(row, name), rows)
-        for name in FINDINGS
+        files.column_name(name): Lazy(partial(_drawn, finding=name), rows) for name in FINDINGS
     }
     return Cases(table, Lazy(lambda row: pixels.image(row[4], grey=True), rows), regions)
 

@@ -10,6 +10,7 @@ of screenshots are shown black. A pixel size is not given.
 """
 
 import re
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -112,9 +113,7 @@ def _cases(drawn: dict[str, dict[str, list]], rows: list[tuple]) -> Cases:
         licence=[row[0]["license"] for row in rows],
         reference="reader",
     )
-    regions = {
-        name: Lazy(lambda row, name=name: _structure(row, [name]), rows) for name in STRUCTURES
-    }
+    regions = {name: Lazy(partial(_structure, names=[name]), rows) for name in STRUCTURES}
     regions["support_device"] = Lazy(lambda row: _structure(row, DEVICES), rows)
     return Cases(
         table, Lazy(lambda row: pixels.image(row[0]["path"], grey=True, behind=0), rows), regions

@@ -7,6 +7,7 @@ over) leaves its structure not annotated in that image.
 """
 
 import re
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -76,7 +77,7 @@ def read(folder: Path | str) -> Cases:
         reference="reader",
     )
     names = ["lesion", *dict.fromkeys(STRUCTURES.values())]
-    regions = {name: Lazy(lambda row, name=name: _drawn(row, name, listed), rows) for name in names}
+    regions = {name: Lazy(partial(_drawn, structure=name, listed=listed), rows) for name in names}
     return Cases(table, Lazy(lambda row: pixels.image(row[0], grey=True), rows), regions)
 
 

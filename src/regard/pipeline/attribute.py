@@ -172,7 +172,7 @@ def methods(settings: Settings, device: torch.device) -> dict[str, Method]:
     found = {name: Method(name.split("@")[0], own) for name, own in settings["methods"].items()}
     for preset in settings["presets"]:
         published = PRESETS[preset].items()
-        found |= {f"{name}@{preset}": Method(name, own) for name, own in published}
+        found |= {f"{name}@{preset}": Method(name, dict(own)) for name, own in published}
     precision = str(hardware.precision(device, settings["precision"])).removeprefix("torch.")
     for name, (method, own) in found.items():
         preset = name.partition("@")[2] in settings["presets"] and "evaluations" in own

@@ -51,7 +51,7 @@ def _outlines(given: Study, shown: pd.DataFrame) -> list[np.ndarray | None]:
 
 
 def _of_kind(maps: xr.Dataset, kind: str, shown: pd.DataFrame) -> dict[str, list[np.ndarray]]:
-    names = [name for name in maps.data_vars if maps[name].attrs["kind"] == kind]
+    names = [str(name) for name in maps.data_vars if maps[name].attrs["kind"] == kind]
     return {name: [arrays.pick(maps, name, *key) for key in _keys(shown)] for name in names}
 
 
