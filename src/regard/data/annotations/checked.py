@@ -3,6 +3,7 @@
 import reprlib
 from collections.abc import Mapping, Sequence
 from numbers import Real
+from typing import Any
 
 # of the longer side, by which an outline drawn by hand may leave its image; it is clipped there
 SPILL = 0.05
@@ -11,8 +12,9 @@ Size = tuple[int, int]  # (height, width) in pixels
 
 def numbers(values: Sequence, what: str) -> list[float]:
     for value in values:
-        number = isinstance(value, Real) and not isinstance(value, bool)
-        if not number or not abs(float(value)) <= 1e6:  # NaN is not
+        number: Any = value  # which may be too large for a float
+        real = isinstance(value, Real) and not isinstance(value, bool)
+        if not real or not abs(number) <= 1e6:  # NaN is not
             raise ValueError(f"{what} must be made of numbers, not {short(value)}")
     return [float(value) for value in values]
 
