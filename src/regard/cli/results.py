@@ -75,8 +75,8 @@ def deepminer_command(folder: str, output: Path | None) -> None:
     from regard.core import tables
 
     labels, answers = (
-        deepminer_release.labels(folder),
-        deepminer_release.answers(folder),
+        deepminer_release.labels(Path(folder)),
+        deepminer_release.answers(Path(folder)),
     )
     found = deepminer_release.reanalysis(answers)
     print(found.round(3).to_string(index=False))

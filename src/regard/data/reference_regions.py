@@ -11,11 +11,12 @@ mass and r its equivalent radius sqrt(|M| / pi),
 
     mass          M
     peritumoral   pixels within the ring width w of M, without M; w = 5 mm, or max(0.25 r, 3 % of
-    the image width)
+                  the image width)
                   where the pixel size is unknown
     below         in each column of M, from w under its lowest pixel down to at most one mass height
     above         `below` mirrored: in each column of M, from w over its highest pixel up to one
-    mass height; a control other         the rest of the image
+                  mass height; a control
+    other         the rest of the image
 
 They are disjoint, an earlier name wins, and all are clipped to the image.
 """

@@ -7,7 +7,7 @@ mixed: images are grey stored as RGB (a few with coloured marks), masks 1-bit, g
 
 What the set does not say, and what is done about it:
 - *Patients* are not given. Images that look the same (`same_view`) count as one patient; else each
-image is its own.
+  image is its own.
 - *Pixel size* is not given, and no `pixel_mm` is written.
 - Masks of `normal` are empty: no mass, annotated as absent.
 """

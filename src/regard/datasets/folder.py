@@ -1,16 +1,20 @@
-"""Anybody's images: a CSV, images, and annotations in any of the forms of
-`regard.data.annotations`.
+"""Anybody's images: a CSV, images, and annotations in any form of `regard.data.annotations`.
 
 SOURCE holds `cases.csv` (or one CSV of another name) with a row per image and the columns
 
     image               its file, relative to SOURCE; 8-bit, DICOM, or of more bits with the option
-    `window` patient             never blank case                optional, else the file's name
+                        `window`
+    patient             never blank
+    case                optional, else the file's name
     label, or a column of 1, 0 or blank per finding, split, site, report, pixel_mm, ...: taken over
-    as they are mask:STRUCTURE      a mask image, relative to SOURCE; blank = not annotated mask
-    a mask image of several structures, told apart by the option `codes` or `colours` box:STRUCTURE
-    "left top width height" in pixels from the upper left corner; several joined by ";"
-    circle:STRUCTURE    "x y radius" in pixels, y from the top; several joined by ";" geojson
-    a GeoJSON file as QuPath exports it; each class is a structure
+        as they are
+    mask:STRUCTURE      a mask image, relative to SOURCE; blank = not annotated
+    mask                a mask image of several structures, told apart by the option `codes` or
+                        `colours`
+    box:STRUCTURE       "left top width height" in pixels from the upper left corner; several joined
+                        by ";"
+    circle:STRUCTURE    "x y radius" in pixels, y from the top; several joined by ";"
+    geojson             a GeoJSON file as QuPath exports it; each class is a structure
 
 "none" in a column of boxes or circles means annotated as absent, blank not annotated. A file
 `coco.json` in SOURCE adds polygons, run-length codes and boxes by image file and category; images
@@ -20,12 +24,16 @@ names with underscores. Files that nothing names are counted on stderr.
 Options, each with `--set NAME=VALUE`, the value as YAML:
 
     window='[0, 4095]'                      of images of more than 8 bits, the values that become
-    black and white above=127                               masks of one structure are foreground
-    over this grey value codes='{1: tumour, 2: stroma}'          the column `mask` holds grey values
-    or palette indices; 0 is the background colours='{tumour: [255, 0, 0]}'         the column
-    `mask` holds pure colours, each channel 0 or 255, on black tile=256
-    images are cut into square tiles of so many pixels label_by=tumour                         a
-    tile is labelled by this structure where more than half of it is; else it
+                                            black and white
+    above=127                               masks of one structure are foreground over this grey
+                                            value
+    codes='{1: tumour, 2: stroma}'          the column `mask` holds grey values or palette indices;
+                                            0 is the background
+    colours='{tumour: [255, 0, 0]}'         the column `mask` holds pure colours, each channel 0 or
+                                            255, on black
+    tile=256                                images are cut into square tiles of so many pixels
+    label_by=tumour                         a tile is labelled by this structure where more than
+                                            half of it is; else it
                                             keeps the label of its image
 
 A set of images with one indexed mask each is so imported with `image,patient,mask` in cases.csv and

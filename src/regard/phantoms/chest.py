@@ -10,8 +10,9 @@ image's right, which is the patient's left, where the heart's apex lies.
 Sources
     Findings    Hansell et al. 2008, Radiology 246(3):697-722 (Fleischner Society glossary).
     Heart       Danzer 1919, Am. J. Med. Sci. 157:513-521 (cardiothoracic ratio, enlarged above
-    0.5). Pleura      Blackmore et al. 1996, Acad. Radiol. 3(2):103-109 (effusion); MacDuff et al.
-    2010, Thorax 65 Suppl. 2:
+                0.5).
+    Pleura      Blackmore et al. 1996, Acad. Radiol. 3(2):103-109 (effusion); MacDuff et al. 2010,
+                Thorax 65 Suppl. 2:
                 ii18-ii31 (pneumothorax: the rim between lung and chest wall).
 """
 

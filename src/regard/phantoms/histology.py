@@ -9,13 +9,13 @@ lengths are in micrometres; diameters of nuclei are those of a disc of equal are
 
 Sources
     Stains      Ruifrok & Johnston 2001, Anal. Quant. Cytol. Histol. 23(4):291-299; Macenko et al.
-    2009,
+                2009,
                 IEEE International Symposium on Biomedical Imaging, 1107-1110.
     Signs       Elston & Ellis 1991, Histopathology 19(5):403-410 (tubules, nuclear pleomorphism,
-    mitoses);
+                mitoses);
                 Wolberg et al. 1995, Hum. Pathol. 26(7):792-796 (size, shape and texture of nuclei).
     Tissue      Hoda et al. (eds) 2020, Rosen's Breast Pathology, 5th edition, Wolters Kluwer
-    (normal breast).
+                (normal breast).
 """
 
 from collections.abc import Iterator

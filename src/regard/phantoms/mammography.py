@@ -9,9 +9,10 @@ downwards from the nipple's level; tissue is in units of display range.
 
 Sources
     Parenchyma   Burgess et al. 2001, Med. Phys. 28(4):419-437: power spectrum of mammograms about 1
-    / frequency^3. Descriptors  ACR BI-RADS Atlas, 5th edition, 2013 (mammography lexicon, breast
-    composition). Direction of the tables of signs: Liberman et al. 1998, AJR 171:35-40; Burnside et
-    al. 2007, Radiology 242:388-395.
+                 / frequency^3.
+    Descriptors  ACR BI-RADS Atlas, 5th edition, 2013 (mammography lexicon, breast composition).
+    Direction of the tables of signs: Liberman et al. 1998, AJR 171:35-40; Burnside et al. 2007,
+        Radiology 242:388-395.
 """
 
 from collections.abc import Iterator

@@ -10,10 +10,12 @@ lengths are in micrometres; stains are optical densities.
 
 Sources
     Colour      Ruifrok & Johnston 2001, Anal. Quant. Cytol. Histol. 23(4):291-299 (Beer-Lambert,
-    stain vectors). Carcinoma   Epstein 1995, Hum. Pathol. 26(2):223-229; Epstein et al. 2016, Am.
-    J. Surg. Pathol. 40(2):244-252. Mimics      Bostwick et al. 1993, Hum. Pathol. 24(8):819-832;
-    Srigley 2004, Mod. Pathol. 17(3):328-348. Clefts      Kruslin, Tomas & Mikuz 2011, Front.
-    Biosci. (Schol. Ed.) 3:226-235.
+                stain vectors).
+    Carcinoma   Epstein 1995, Hum. Pathol. 26(2):223-229; Epstein et al. 2016, Am. J. Surg. Pathol.
+                40(2):244-252.
+    Mimics      Bostwick et al. 1993, Hum. Pathol. 24(8):819-832; Srigley 2004, Mod. Pathol.
+                17(3):328-348.
+    Clefts      Kruslin, Tomas & Mikuz 2011, Front. Biosci. (Schol. Ed.) 3:226-235.
 """
 
 from collections.abc import Iterator

@@ -8,9 +8,11 @@ echo strengths in dB relative to subcutaneous fat.
 
 Sources
     Speckle     Burckhardt 1978, IEEE Trans. Sonics Ultrason. 25(1):1-6; Wagner et al. 1983, ibid.
-    30(3):156-163. Signs       Stavros et al. 1995, Radiology 196:123-134; ACR BI-RADS Atlas, 5th
-    edition, 2013 (ultrasound lexicon). Tissue      Duck 1990, Physical Properties of Tissue,
-    Academic Press (orders of magnitude of attenuation).
+                30(3):156-163.
+    Signs       Stavros et al. 1995, Radiology 196:123-134; ACR BI-RADS Atlas, 5th edition, 2013
+                (ultrasound lexicon).
+    Tissue      Duck 1990, Physical Properties of Tissue, Academic Press (orders of magnitude of
+                attenuation).
 """
 
 from collections.abc import Iterator
