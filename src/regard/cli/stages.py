@@ -17,11 +17,11 @@ def code_command(target: str) -> None:
     from regard.core import project
     from regard.pipeline import code, notebooks
 
-    with notebooks.replaced(Path(target, "code")) as target:
-        code.write(target)
-    with notebooks.replaced(Path(target, "notebooks")) as target:
+    with notebooks.replaced(Path(target, "code")) as folder:
+        code.write(folder)
+    with notebooks.replaced(Path(target, "notebooks")) as folder:
         for source in sorted((project.root() / "notebooks").glob("[1-9]_*.ipynb")):
-            notebooks.strip(source, target / source.name)
+            notebooks.strip(source, folder / source.name)
 
 
 @command("settings", "pipeline: write what params.yaml tells each stage of each study, resolved")
@@ -32,9 +32,9 @@ def settings_command(target: str) -> None:
 
     params = project.parameters()
     settings.shape(params)
-    with notebooks.replaced(Path(target)) as target:
+    with notebooks.replaced(Path(target)) as folder:
         for study in params["studies"]:
-            notebooks.write_settings(study, target / study)
+            notebooks.write_settings(study, folder / study)
             for method, why in project.settings(study, "attribute").get("left_out", {}).items():
                 print(f"study {study}: {method} is left out: {why}")
 
