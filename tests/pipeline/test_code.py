@@ -221,7 +221,7 @@ def lists(place: Path, name: str, monkeypatch) -> dict[str, str]:
             "SCORES = {'x': None, ",
             {"compare", "examine", "select", "settings"},
         ),
-        ("cli.py", '"""Parse', '"""Parse all of', set()),
+        ("cli/__init__.py", '"""Parse', '"""Parse all of', set()),
     ],
 )
 def test_what_reruns_after_a_change(tree, monkeypatch, file, old, new, stages):

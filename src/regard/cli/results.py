@@ -16,7 +16,10 @@ from regard.cli.parsing import argument, command
 )
 @argument("study", "a study of params.yaml with prepare.shortcut, after its stage attribute")
 @click.option(
-    "--honest", required=True, help="a study whose network saw no marker, after its stage train"
+    "--honest",
+    required=True,
+    metavar="HONEST",
+    help="a study whose network saw no marker, after its stage train",
 )
 def expose_command(study: str, honest: str) -> None:
     from regard.pipeline import examine
