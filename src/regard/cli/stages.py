@@ -106,7 +106,7 @@ def lock_command(action: str) -> None:
     if action not in actions:
         raise ValueError(f"lock {action!r} is not one of {', '.join(actions)}")
     said = actions[action]()
-    if action == "restore" and said:
+    if isinstance(said, list) and said:
         print(*said, sep="\n")
 
 

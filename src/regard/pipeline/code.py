@@ -77,6 +77,7 @@ def write(target: Path) -> None:
     """Write target/<stage>.txt, a line "module:name SHA-256" for each definition it reaches."""
     root = project.root()
     every = modules(root / "src")
+    starts: dict[str, tuple[list[Definition], list[ast.Module]]]
     starts = {stage: (functions, []) for stage, functions in FUNCTIONS.items()}
     starts |= {stage: ([RUN], _cells(root, name)) for stage, name in NOTEBOOKS.items()}
     target.mkdir(parents=True, exist_ok=True)
@@ -224,10 +225,9 @@ def _imports(tree: ast.AST, known: set[str]) -> Iterable[tuple[str, Definition]]
                     raise ValueError(
                         f"from {said}: write out the module's full name and what is imported"
                     )
-                whole = f"{node.module}.{alias.name}"
-                target = (
-                    Definition(whole, "") if whole in known else Definition(node.module, alias.name)
-                )
+                module = node.module or ""
+                whole = f"{module}.{alias.name}"
+                target = Definition(*((whole, "") if whole in known else (module, alias.name)))
                 yield alias.asname or alias.name, target if ours else Definition("", alias.name)
         elif isinstance(node, ast.Import):
             for alias in node.names:
@@ -275,8 +275,8 @@ def _named(module: str, chain: list[str], every: dict[str, Module]) -> Definitio
     return Definition(module, "")
 
 
-def _chain(node: ast.Attribute) -> list[str]:
-    parts = []
+def _chain(node: ast.expr) -> list[str]:
+    parts: list[str] = []
     while isinstance(node, ast.Attribute):
         parts.append(node.attr)
         node = node.value

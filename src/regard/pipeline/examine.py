@@ -3,7 +3,7 @@ drawn by lot.
 """
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -33,7 +33,7 @@ def run(study: str, target: Path) -> None:
     """
     settings = project.settings(study, "examine")
     case, maps, drawn, table, folder = _read(study, settings)
-    checks = (
+    checks: tuple[Iterator[tuple[dict, torch.Tensor]], ...] = (
         trust.faithful(case, maps, drawn, settings, random=True),
         trust.removed(case, table, folder),
         trust.sane(case, maps, drawn, settings, target),
@@ -180,7 +180,9 @@ def _read(
         chosen,
     )
     where = list(zip(chosen["case"], chosen["target"]))
-    known = [name for name in maps.data_vars if of == "subset" or "subset" not in maps[name].dims]
+    known = [
+        str(name) for name in maps.data_vars if of == "subset" or "subset" not in maps[name].dims
+    ]
     drawn = {
         name: torch.from_numpy(np.stack([arrays.pick(maps, name, *one) for one in where]))
         for name in known

@@ -74,12 +74,9 @@ class Block(BaseModel):
 
 def block(name: str, knobs: Mapping, free: Mapping | None = None) -> type[BaseModel]:
     """A model of a block: knob -> kind; free: of knobs that may be missing."""
-    fields = {knob: (type_, ...) for knob, type_ in knobs.items()}
-    return create_model(
-        name,
-        __base__=Block,
-        **fields | {knob: (type_, None) for knob, type_ in (free or {}).items()},
-    )
+    fields: dict[str, Any] = {knob: (type_, ...) for knob, type_ in knobs.items()}
+    fields |= {knob: (type_, None) for knob, type_ in (free or {}).items()}
+    return create_model(name, __base__=Block, **fields)
 
 
 def inner(name: str, knobs: Mapping, free: Mapping | None = None):

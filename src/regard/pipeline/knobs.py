@@ -120,7 +120,7 @@ STAGES = {
         "batch": Positive,
         "class_weights": one_of("none", "balanced"),
         "blank": Blank,
-        "blanks": kind(list[Blank], "a list of ignore, zeros or ones"),
+        "blanks": kind(list[Blank], "a list of ignore, zeros or ones"),  # type: ignore[valid-type]
         "augment": inner("augment", AUGMENT | {"stain": NotNegative}),
         "learning_rate": kind(float, "a number above 0 and up to 10", gt=0, le=10),
         "weight_decay": NotNegative,
@@ -328,17 +328,21 @@ def _order(error: Mapping) -> int:
 
 def _said(error: Mapping, model: type[BaseModel], settings: Mapping) -> str:
     """What pydantic found, as the rest of a sentence."""
-    at, may, given = [], "", settings
-    for part in error[
-        "loc"
-    ]:  # down to the innermost knob that has a name; what follows are places in a list
-        if model is None or part not in model.model_fields:
+    at: list[str] = []
+    may: str | None = ""
+    given: Any = settings
+    block: type[BaseModel] | None = model
+    # down to the innermost knob that has a name; what follows are places in a list
+    for part in error["loc"]:
+        if block is None or part not in block.model_fields:
             break
-        field = model.model_fields[part]
-        at, may, model, given = [*at, part], field.description, _model_of(field), given.get(part)
+        field = block.model_fields[part]
+        at, may, block, given = [*at, part], field.description, _model_of(field), given.get(part)
     name = f"`{'.'.join(at)}`"
     if error["type"] == "extra_forbidden":
-        return f"{name if at else 'the block'} has no {_close(error['loc'][len(at)], model)}"
+        return (
+            f"{name if at else 'the block'} has no {_close(error['loc'][len(at)], block or model)}"
+        )
     if error["type"] == "missing":
         return f"{name} is missing (null takes a setting away); it must be {may}"
     inside = isinstance(given, list | dict) and given is not error["input"]

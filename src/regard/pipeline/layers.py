@@ -26,7 +26,7 @@ def check(attribute: Mapping, train: Mapping, clusters: Mapping | None = None) -
     for where, layer in asked.items():
         if layer not in known:
             blocks = [name for name in known if name.count(".") == 1]
-            blocks = ", ".join([*blocks[:2], "...", *blocks[-2:]])
+            some = ", ".join([*blocks[:2], "...", *blocks[-2:]])
             without = (
                 where.split("'")[1] + ": null"
                 if where.startswith("attribute")
@@ -36,5 +36,5 @@ def check(attribute: Mapping, train: Mapping, clusters: Mapping | None = None) -
                 f"params.yaml: study {train['study']!r}, {where} names the layer {layer!r}, "
                 f"which {train['backbone']} has not; "
                 f"write `{without}` to leave it out, "
-                f"or name one of its layers: {blocks}, or one within these"
+                f"or name one of its layers: {some}, or one within these"
             )

@@ -52,7 +52,7 @@ def restore(root: Path | None = None) -> list[str]:
     Raises ValueError for one in which git left a conflict.
     """
     root = root or project.root()
-    said = []
+    said: list[str] = []
     for mend, guard in ((_mend_lock, GUARD), (_mend_users, USERS_GUARD)):
         try:
             with _held(root / guard):
@@ -105,7 +105,7 @@ def _mend_lock(root: Path) -> str:
 
 def _shortened(text: str, good: str | None, root: Path) -> bool:
     """Whether `text`, which is YAML, lacks only stages that dvc.yaml has no more."""
-    before, now = (yaml.safe_load(one)["stages"] for one in (good or _committed(root), text))
+    before, now = (yaml.safe_load(one)["stages"] for one in (good or _committed(root) or "", text))
     left = (yaml.safe_load(_text(root / "dvc.yaml") or "") or {}).get("stages", before)
     gone = {name.partition("@")[0] for name in before.keys() - now.keys()}
     return bool(gone) and not gone & left.keys() and all(now[name] == before[name] for name in now)
@@ -137,7 +137,7 @@ def _mend_users(root: Path) -> str:
     )
 
 
-def _infos(users: Mapping) -> Iterator[Mapping]:
+def _infos(users: dict) -> Iterator[Mapping]:
     yield from users.setdefault("write", {}).values()
     for infos in users.setdefault("read", {}).values():
         yield from infos

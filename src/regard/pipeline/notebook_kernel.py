@@ -97,7 +97,9 @@ def plain_environment(variables: dict[str, str]) -> Iterator[None]:
     back at the end.
     """
     before = dict(os.environ)
-    matplotlib = Path(importlib.util.find_spec("matplotlib").origin).parent
+    found = importlib.util.find_spec("matplotlib")
+    assert found is not None and found.origin is not None
+    matplotlib = Path(found.origin).parent
     with tempfile.TemporaryDirectory(prefix="regard-", ignore_cleanup_errors=True) as folder:
         for name in IGNORED:
             os.environ.pop(name, None)

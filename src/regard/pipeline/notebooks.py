@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 # The one grammar with which jsonschema would check internationalised web addresses takes longer to
 # build than everything else a stage imports, and notebooks hold none.
@@ -108,7 +109,7 @@ def _joined(outputs: list) -> list:
     """Prints that follow one another as one output: how they were cut depends on the speed of the
     machine.
     """
-    joined = []
+    joined: list[nbformat.NotebookNode] = []
     for output in outputs:
         if (
             joined
@@ -159,7 +160,7 @@ def run(notebook: str, output: Path, parameters: dict) -> None:
             measured.replace(costs / f"{parameters['study']}.csv")
 
 
-def _execute(source: Path, executed: Path, parameters: dict) -> Exception | None:
+def _execute(source: Path, executed: Path, parameters: dict) -> Any:
     """Run a notebook in this Python, in the project's root; returns papermill's error when a cell
     failed.
     """

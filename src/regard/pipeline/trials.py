@@ -111,7 +111,7 @@ def _trial(
     test = data.split == "test"
     scores = training.probabilities(training.predict(model, data.images[test]), data.kind)
     areas = {
-        data.classes[at]: auroc(positive, score)
+        data.classes[at]: float(auroc(positive, score))
         for at, positive, score in one_against_rest(data.targets[test], scores)
     }
     return areas, int(history["tune_loss"].idxmin())
