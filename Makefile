@@ -10,7 +10,7 @@ unexport PYTHONDONTWRITEBYTECODE
 unexport PYTHONPATH PYTHONHOME PYTHONSTARTUP PYTHONWARNINGS
 export PYTHONUTF8 := 1
 
-.PHONY: reproduce full reference test docs lock clean
+.PHONY: reproduce full reference test lint types docs lock clean
 
 # `dvc repro` runs stages one after the other, each on one core; studies know nothing of each other, so JOBS of them run
 # beside each other first, each a chain of its own, and the last `dvc repro` runs what gathers them.
@@ -40,8 +40,16 @@ reference: $(VENV)/installed
 	python -m regard reference
 	dvc repro
 
-test: $(VENV)/installed
+test: lint types
 	python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+
+# Style of the code, and its layout; `ruff format src tests docs` mends the layout.
+lint: $(VENV)/installed
+	ruff check src tests docs
+	ruff format --check src tests docs
+
+types: $(VENV)/installed
+	mypy
 
 # Static pages in build/docs, with the executed notebooks of results/ where there are some.
 docs: $(VENV)/installed

@@ -73,9 +73,8 @@ def cut(
         )
 
     def part_of(whole: np.ndarray | None, place: tuple[Path, int, int]) -> np.ndarray | None:
-        return (
-            None if whole is None else whole[place[1] : place[1] + tile, place[2] : place[2] + tile]
-        )
+        _, top, left = place
+        return None if whole is None else whole[top : top + tile, left : left + tile]
 
     def mask_of(place: tuple[Path, int, int], name: str) -> np.ndarray | None:
         return part_of(masks_of(place[0]).get(name), place)
