@@ -28,7 +28,7 @@ QUICK = {  # what every study is told, over what params.yaml says
         "width": 0.0625,
         "weights": "none",
         "epochs": 2,
-        "explained": 0,
+        "explained": 8,
         "draws": 200,
     },
     "attribute": {
