@@ -42,7 +42,7 @@ QUICK = {  # what every study is told, over what params.yaml says
         "nulls": {"random-network": {"networks": 10}},
     },
     "examine": {"patients": 2, "steps": 2, "levels": 2, "draws": 200, "seeds": 1},
-    "compare": {"draws": 200, "flips": 4000},
+    "compare": {"draws": 200, "flips": 50000},
     "clusters": {
         "k": 3,
         "sweep": [2, 3],
