@@ -201,8 +201,13 @@ def lists(place: Path, name: str, monkeypatch) -> dict[str, str]:
         ("figures/trust.py", "return figure", "return (figure)  # a comment", set()),
         ("figures/style.py", '"#0072B2", "#999999"', '"#0072B2", "#888888"', DRAWN),
         ("figures/trust.py", "(7.2 / len(measures), 0.7", "(7.3 / len(measures), 0.7", {"compare"}),
-        ("kernels/otsu.py", "return ", "return 0 + ", {"select", "settings"}),
-        ("selection.py", '"bins": bins,', '"x": None, "bins": bins,', {"select", "settings"}),
+        ("kernels/otsu.py", "return ", "return 0 + ", {"compare", "select", "settings"}),
+        (
+            "selection.py",
+            '"bins": bins,',
+            '"x": None, "bins": bins,',
+            {"compare", "select", "settings"},
+        ),
         (
             "attribution/__init__.py",
             '"cam": cam,',
@@ -217,8 +222,8 @@ def lists(place: Path, name: str, monkeypatch) -> dict[str, str]:
         ),
         (
             "evaluation/scores.py",
-            "SCORES = {",
-            "SCORES = {'x': None, ",
+            "SCORES: dict[str, Callable[..., Tensor]] = {",
+            "SCORES: dict[str, Callable[..., Tensor]] = {'x': None, ",
             {"compare", "examine", "select", "settings"},
         ),
         ("cli/__init__.py", '"""Parse', '"""Parse all of', set()),

@@ -23,12 +23,12 @@ def import_set(name: str, source: str, target: str, options: tuple[str, ...]) ->
 
     given = {}
     for setting in options:
-        name, equals, value = setting.partition("=")
+        option, equals, value = setting.partition("=")
         if not equals:
             raise ValueError(f"--set {setting!r} is not OPTION=VALUE")
-        if name in given:
-            raise ValueError(f"--set {name}= is given twice")
-        given[name] = strict_yaml.value(value, f"--set {name}")
+        if option in given:
+            raise ValueError(f"--set {option}= is given twice")
+        given[option] = strict_yaml.value(value, f"--set {option}")
     found = datasets.bring_in(name, source, target, **given)
     print(f"{target}:", *(f"  {line}" for line in overview.counted(found)), sep="\n")
 

@@ -46,9 +46,7 @@ def _keys(shown: pd.DataFrame) -> list[tuple[str, str]]:
 
 def _outlines(given: Study, shown: pd.DataFrame) -> list[np.ndarray | None]:
     """The expert's regions of the examples, on the square."""
-    drawn = [
-        (given.outline(case, target), given.box(case)) for case, target in _keys(shown)
-    ]
+    drawn = [(given.outline(case, target), given.box(case)) for case, target in _keys(shown)]
     return [mask if mask is None else letterbox.mask_to_square(mask, box) for mask, box in drawn]
 
 
