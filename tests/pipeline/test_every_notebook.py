@@ -4,6 +4,9 @@ import nbformat
 import pytest
 from tiny_study import TOLD, run_all, solutions
 
+# all notebooks run in the set-up of the first test
+pytestmark = pytest.mark.timeout(1800)
+
 FOLDERS = {  # of the executed copies
     "0_start_here": "start",
     "1_prepare": "study/ultrasound/prepare",
